@@ -1,0 +1,65 @@
+"""The one place that says where libraries may write and that nobody is called home.
+
+Every library used here has its own idea of a cache or a settings folder, most of them in the
+user's home. All of them are pointed into ``build/`` here. A value that is already in the
+environment wins, so a container or a cluster can say otherwise.
+
+``python -m services`` hands the same settings to a shell or to another command. This module uses the standard library only: it is imported before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository (or, inside a container, the folder that holds ``services/``)."""
+
+
+def build_dir() -> Path:
+    """Return the folder for everything generated: ``$SERVING_LABS_BUILD``, else ``build/``."""
+    return Path(os.environ.get("SERVING_LABS_BUILD", ROOT / "build")).resolve()
+
+
+def settings() -> dict[str, str]:
+    """Return the environment variables that keep the libraries offline and out of the home."""
+    build = build_dir()
+    home = build / "home"
+    return {
+        # BentoML: its store of models and Bentos, and no usage statistics.
+        "BENTOML_HOME": str(build / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        # ultralytics: settings and fonts; no network; no "pip install" of its own.
+        "YOLO_CONFIG_DIR": str(home / "ultralytics"),
+        "YOLO_OFFLINE": "true",
+        "YOLO_AUTOINSTALL": "false",
+        # MLflow, Matplotlib, torch.
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{build / 'mlflow' / 'mlflow.db'}",
+        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "TORCH_HOME": str(home / "torch"),
+        # Jupyter and IPython.
+        "JUPYTER_CONFIG_DIR": str(home / "jupyter" / "config"),
+        "JUPYTER_DATA_DIR": str(home / "jupyter" / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "jupyter" / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "jupyter" / "lab" / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "jupyter" / "lab" / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+        # Everybody who honours the common flag.
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def apply() -> None:
+    """Put the settings into ``os.environ``, keeping what is already there, and make the folders.
+
+    Libraries read these variables when they are imported, so this runs first.
+    """
+    for name, value in settings().items():
+        os.environ.setdefault(name, value)
+    for name in ("BENTOML_HOME", "YOLO_CONFIG_DIR", "MPLCONFIGDIR", "JUPYTER_RUNTIME_DIR"):
+        try:
+            Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # A read-only installation: the library concerned will say so if it needs the folder.
+            continue
