@@ -4,7 +4,8 @@ Every library used here has its own idea of a cache or a settings folder, most o
 user's home. All of them are pointed into ``build/`` here. A value that is already in the
 environment wins, so a container or a cluster can say otherwise.
 
-``python -m services`` hands the same settings to a shell or to another command. This module uses the standard library only: it is imported before anything is installed.
+``python -m services`` hands the same settings to a shell or to another command. This module uses
+the standard library only: it is imported before anything is installed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ def build_dir() -> Path:
     return Path(os.environ.get("SERVING_LABS_BUILD", ROOT / "build")).resolve()
 
 
+def usable_cores() -> int:
+    """Return how many processor cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def settings() -> dict[str, str]:
     """Return the environment variables that keep the libraries offline and out of the home."""
     build = build_dir()
@@ -33,6 +41,9 @@ def settings() -> dict[str, str]:
         "YOLO_CONFIG_DIR": str(home / "ultralytics"),
         "YOLO_OFFLINE": "true",
         "YOLO_AUTOINSTALL": "false",
+        "YOLO_VERBOSE": "false",
+        # Importing ultralytics would set this to 1 and leave all but one core idle.
+        "OMP_NUM_THREADS": str(usable_cores()),
         # MLflow, Matplotlib, torch.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_TRACKING_URI": f"sqlite:///{build / 'mlflow' / 'mlflow.db'}",

@@ -1,0 +1,194 @@
+"""ASGI middleware that every HTTP adapter shares: a limit on bodies, and how a refusal is sent.
+
+ASGI is the protocol between a Python web server and an application; see the ASGI specification,
+"HTTP & WebSocket ASGI Message Format". Nothing here knows BentoML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from services.errors import InputError
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class BodyLimit:
+    """Refuse a request body that is too large, or that does not arrive in time.
+
+    A declared ``Content-Length`` is refused before a byte is read. A body without one (chunked)
+    is counted while it arrives. Whatever the application makes of the interruption, the client
+    gets the refusal.
+
+    Parameters
+    ----------
+    app : ASGI application
+    max_bytes : int
+        The largest body, in bytes. A multipart body is a little larger than the file in it.
+    seconds : float
+        How long a body may take to arrive.
+    """
+
+    def __init__(self, app: App, *, max_bytes: int, seconds: float = 30.0) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; see the ASGI specification."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = header(scope, b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > self.max_bytes:
+            await self._refuse(self._too_large(f"{int(declared):,} bytes"), scope, receive, send)
+            return
+        body = _CountedBody(receive, self)
+        started = False
+
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal started
+            if body.refusal is None or started:
+                started = True
+                await send(message)
+
+        try:
+            await self.app(scope, body.receive, send_unless_refused)
+        except Exception:
+            if body.refusal is None:
+                raise
+        if body.refusal is not None and not started:
+            await self._refuse(body.refusal, scope, receive, send)
+
+    async def _refuse(
+        self, refusal: InputError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        # A client that is still sending may see a reset connection instead of the answer, so
+        # what it sends is read and thrown away, within bounds. One that asked first
+        # ("Expect: 100-continue") has not begun to send.
+        if header(scope, b"expect") is None:
+            await _drain(receive, max_bytes=4 * self.max_bytes, seconds=5.0)
+        await send_refusal(refusal, send)
+
+    def _too_large(self, size: str) -> InputError:
+        return InputError(
+            f"The request body is too large: {size}, where {self.max_bytes:,} are allowed.",
+            code="body_too_large",
+            status=413,
+            hint="Send a smaller file: scale the picture down or save it with more compression.",
+        )
+
+    def _too_slow(self) -> InputError:
+        return InputError(
+            f"The request body did not arrive within {self.seconds:g} seconds.",
+            code="body_too_slow",
+            status=408,
+            hint="Send all the bytes that Content-Length announces, over a faster connection.",
+        )
+
+
+class _CountedBody:
+    """Wrap ``receive``: count the bytes, watch the clock, and remember a refusal."""
+
+    def __init__(self, receive: Receive, limit: BodyLimit) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._deadline = time.monotonic() + limit.seconds
+        self._count = 0
+        self._complete = False
+        self.refusal: InputError | None = None
+
+    async def receive(self) -> Message:
+        if self.refusal is not None:
+            raise self.refusal
+        if self._complete:  # what follows the body is a wait for the client's leaving
+            return await self._receive()
+        try:
+            left = max(0.0, self._deadline - time.monotonic())
+            message = await asyncio.wait_for(self._receive(), left)
+        except TimeoutError:
+            self.refusal = self._limit._too_slow()
+            raise self.refusal from None
+        self._count += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._count > self._limit.max_bytes:
+            self.refusal = self._limit._too_large(f"over {self._limit.max_bytes:,} bytes")
+            raise self.refusal
+        return message
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """Return the value of the request header *name* (lower case), or None."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return None
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Read a whole request body.
+
+    Raises
+    ------
+    ClientGoneError
+        If the client closes the connection first.
+    """
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives *body*, then whatever the client does next."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def send_refusal(refusal: InputError, send: Send) -> None:
+    """Answer with the refusal's status and its JSON body."""
+    body = json.dumps(refusal.as_dict(), ensure_ascii=False).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _drain(receive: Receive, *, max_bytes: int, seconds: float) -> None:
+    """Read and throw away what the client still sends, up to a size and a time."""
+    count = 0
+    try:
+        async with asyncio.timeout(seconds):
+            while count <= max_bytes:
+                message = await receive()
+                count += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return

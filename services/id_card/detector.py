@@ -1,0 +1,274 @@
+"""The detector's core: pictures in, boxes out. It knows no serving framework.
+
+Before and behind the network everything is the same for all backends, so that the same weights
+give the same boxes whether torch, ONNX Runtime or OpenVINO computes the layers between. The
+steps are those of YOLOv8's reference implementation (ultralytics): letterbox, network,
+non-maximum suppression. Chapter section 10.4.1 serves the same model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from services.id_card.backends import BackendName, load_backend
+from services.id_card.drawing import draw
+from services.id_card.images import upright_rgb
+
+WEIGHTS = Path(__file__).parent / "weights" / "yolov8_custom.pt"
+"""The weights that ship with the repository; see the model card beside them."""
+
+_GREY = 114  # the padding that YOLOv8 saw in training
+_MAX_DETECTIONS = 300
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One found object.
+
+    Attributes
+    ----------
+    name : str
+        The name of its class, ``"id_card"``.
+    class_id : int
+        The number of its class, 0.
+    confidence : float
+        How sure the network is, 0 to 1.
+    box : tuple of float
+        ``(x1, y1, x2, y2)`` in pixels of the upright picture, origin in its upper left corner,
+        within the picture.
+    """
+
+    name: str
+    class_id: int
+    confidence: float
+    box: tuple[float, float, float, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the chapter's JSON for one box: name, class, confidence, box with x1 to y2."""
+        corners = dict(zip(("x1", "y1", "x2", "y2"), self.box, strict=True))
+        return {
+            "name": self.name,
+            "class": self.class_id,
+            "confidence": self.confidence,
+            "box": corners,
+        }
+
+
+class Detector:
+    """A YOLOv8 detector that can be called from several threads at once.
+
+    The network is loaded and run once when the object is made, so the first request is not
+    the slow one.
+
+    Parameters
+    ----------
+    weights : str or path
+        An ultralytics checkpoint ``.pt``, or a model already exported from one: ``.onnx``, or
+        an OpenVINO folder. A checkpoint is a pickle: loading it runs its code, so the shipped
+        ones are held against their SHA-256 first; check others yourself.
+    backend : {"torch", "onnx", "openvino"}
+        What computes the layers. For the last two a checkpoint is exported on first use into
+        ``build/exports/``, keyed by the hash of its content. An exported model needs no torch.
+    imgsz : int, optional
+        Side in pixels of the square that the network sees, a multiple of 32. As trained (it is
+        stored with the model) if not given.
+    conf : float
+        Boxes below this confidence are dropped, 0 to 1.
+    iou : float
+        Of two boxes that overlap by more than this intersection over union, 0 to 1, the less
+        confident one is dropped.
+    device : str
+        ``"auto"``: a GPU where the backend sees one, else the CPU. ``"cpu"``, ``"cuda:0"`` …
+
+    Raises
+    ------
+    FileNotFoundError
+        If the weights do not exist.
+    ValueError
+        If a parameter is out of range, or the weights' content is not the recorded one.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> detector = Detector()
+    >>> [found] = detector.detect([Image.open("services/id_card/samples/one_card.jpg")])
+    >>> found[0].name
+    'id_card'
+    """
+
+    def __init__(
+        self,
+        weights: str | Path = WEIGHTS,
+        backend: BackendName = "torch",
+        imgsz: int | None = None,
+        conf: float = 0.5,
+        iou: float = 0.7,
+        device: str = "auto",
+    ) -> None:
+        for name, value in (("conf", conf), ("iou", iou)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is a share, 0 to 1; got {value}")
+        if imgsz is not None and (imgsz < 32 or imgsz % 32):
+            raise ValueError(f"imgsz is a positive multiple of 32 pixels; got {imgsz}")
+        self.network = load_backend(Path(weights), backend, imgsz=imgsz, device=device)
+        self.imgsz = imgsz or self.network.imgsz
+        self.names = self.network.names
+        self.conf = conf
+        self.iou = iou
+        self._warm_up()
+
+    @classmethod
+    def from_environment(cls) -> Detector:
+        """Make the detector that a server offers, as its environment says.
+
+        ``ID_CARD_WEIGHTS`` (a path; the shipped weights), ``ID_CARD_BACKEND`` (``onnx``),
+        ``ID_CARD_CONF`` (0.5) and ``ID_CARD_DEVICE`` (``auto``). Every adapter starts here, so
+        all of them serve the same model. The exported model is the default: it is no pickle,
+        needs no torch, and is the faster one.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As the constructor does.
+        """
+        value = os.environ.get
+        return cls(
+            value("ID_CARD_WEIGHTS", WEIGHTS),
+            backend=cast(BackendName, value("ID_CARD_BACKEND", "onnx")),
+            conf=float(value("ID_CARD_CONF", "0.5")),
+            device=value("ID_CARD_DEVICE", "auto"),
+        )
+
+    def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+        """Find the objects in a batch of pictures.
+
+        Parameters
+        ----------
+        images : sequence of PIL.Image.Image
+            Any sizes and modes; they are turned upright and into RGB first. They are not changed.
+
+        Returns
+        -------
+        list of list of Detection
+            One list for each picture, in the order given, the most confident first; empty
+            where nothing was found.
+
+        Raises
+        ------
+        TypeError
+            If an element is not a PIL image (a path or an array, say).
+        """
+        if not images:
+            return []
+        pictures = [_as_picture(image) for image in images]
+        boards = [_letterbox(np.asarray(picture), self.imgsz) for picture in pictures]
+        batch = np.stack(boards).transpose(0, 3, 1, 2).astype(np.float32) / 255
+        raw = self.network(np.ascontiguousarray(batch))
+        return [
+            self._detections(scores, picture.size)
+            for scores, picture in zip(raw, pictures, strict=True)
+        ]
+
+    def render(self, image: Image.Image) -> Image.Image:
+        """Draw what is found onto a copy of *image*, in memory.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Mode ``RGB``, upright, of the (upright) picture's size.
+        """
+        picture = _as_picture(image)
+        return draw(picture, self.detect([picture])[0])
+
+    def _warm_up(self) -> None:
+        blank = Image.new("RGB", (self.imgsz, self.imgsz), (_GREY,) * 3)
+        self.detect([blank])
+
+    def _detections(self, raw: NDArray[np.float32], size: tuple[int, int]) -> list[Detection]:
+        """Turn one picture's raw output, shape (4 + classes, anchors), into detections."""
+        boxes, scores = raw[:4].T, raw[4:].T
+        classes = scores.argmax(axis=1)
+        confidences = scores.max(axis=1)
+        sure = confidences > self.conf
+        boxes, classes, confidences = boxes[sure], classes[sure], confidences[sure]
+        boxes = _corners_in_picture(boxes, size, self.imgsz)
+        kept = _suppress(boxes, confidences, classes, self.iou)
+        return [
+            Detection(
+                name=self.names[int(classes[i])],
+                class_id=int(classes[i]),
+                confidence=float(confidences[i]),
+                box=tuple(boxes[i].tolist()),
+            )
+            for i in kept
+        ]
+
+
+def _as_picture(image: Image.Image) -> Image.Image:
+    if not isinstance(image, Image.Image):
+        raise TypeError(
+            f"detect takes PIL images; got {type(image).__name__}. "
+            "Use PIL.Image.open(path) for a file, PIL.Image.fromarray(rgb) for an array."
+        )
+    return upright_rgb(image)
+
+
+def _scale_and_margins(size: tuple[int, int], side: int) -> tuple[float, tuple[int, int], int, int]:
+    """Return how a picture is laid onto the square: factor, its new size, left and top margin."""
+    width, height = size
+    scale = min(side / height, side / width)
+    new = max(round(width * scale), 1), max(round(height * scale), 1)
+    # The 0.1 is the reference's: of an odd remainder the right and lower margins get more.
+    left, top = round((side - new[0]) / 2 - 0.1), round((side - new[1]) / 2 - 0.1)
+    return scale, new, left, top
+
+
+def _letterbox(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Scale a picture (height, width, 3) into a grey square of *side* pixels, keeping its shape."""
+    height, width = pixels.shape[:2]
+    _, new, left, top = _scale_and_margins((width, height), side)
+    if new != (width, height):
+        pixels = cv2.resize(pixels, new, interpolation=cv2.INTER_LINEAR)
+    board = np.full((side, side, 3), _GREY, np.uint8)
+    board[top : top + new[1], left : left + new[0]] = pixels
+    return board
+
+
+def _corners_in_picture(
+    boxes: NDArray[np.float32], size: tuple[int, int], side: int
+) -> NDArray[np.float32]:
+    """Turn boxes (centre x, y, width, height) on the square into corners in the picture."""
+    scale, _, left, top = _scale_and_margins(size, side)
+    half = boxes[:, 2:] / 2
+    corners = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+    corners -= np.array([left, top, left, top], np.float32)
+    corners /= scale
+    width, height = size
+    return np.clip(corners, 0, np.array([width, height, width, height], np.float32))
+
+
+def _suppress(
+    boxes: NDArray[np.float32],
+    confidences: NDArray[np.float32],
+    classes: NDArray[np.int64],
+    iou: float,
+) -> list[int]:
+    """Return the indices that non-maximum suppression keeps, the most confident first."""
+    if not len(boxes):
+        return []
+    corners_to_sides = boxes.copy()
+    corners_to_sides[:, 2:] -= corners_to_sides[:, :2]
+    kept = cv2.dnn.NMSBoxesBatched(
+        corners_to_sides.tolist(), confidences.tolist(), classes.tolist(), 0.0, iou
+    )
+    best_first = sorted((int(i) for i in kept), key=lambda i: -confidences[i])
+    return best_first[:_MAX_DETECTIONS]

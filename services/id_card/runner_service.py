@@ -1,0 +1,72 @@
+"""The detector the chapter's way: a Runner behind an API server (sections 10.3.1 and 10.4).
+
+::
+
+    bentoml serve services.id_card.runner_service:svc --host 127.0.0.1
+
+BentoML keeps this API under ``bentoml.legacy``; new work takes :mod:`services.id_card.service`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bentoml
+import numpy as np
+from bentoml.io import JSON
+from bentoml.io import Image as ImageIO
+from numpy.typing import NDArray
+from PIL import Image
+
+from services.id_card.detector import Detector
+from services.id_card.gate import ImageGate, picture_of
+
+Pixels = NDArray[np.uint8]
+
+
+class YOLOv8Runnable(bentoml.legacy.Runnable):
+    """The model in a process of its own.
+
+    Pictures travel between the processes as arrays, shape (height, width, 3), RGB, uint8. As
+    PIL images they would be compressed anew on the way.
+    """
+
+    SUPPORTED_RESOURCES = ("cpu",)
+    SUPPORTS_CPU_MULTI_THREADING = True
+
+    def __init__(self) -> None:
+        self.detector = Detector.from_environment()
+
+    @bentoml.legacy.Runnable.method(batchable=False)
+    def inference(self, pixels: Pixels) -> list[dict[str, Any]]:
+        """Return every box in one picture."""
+        [found] = self.detector.detect([Image.fromarray(pixels)])
+        return [detection.as_dict() for detection in found]
+
+    @bentoml.legacy.Runnable.method(batchable=False)
+    def render(self, pixels: Pixels) -> Pixels:
+        """Return the picture with its boxes drawn."""
+        return np.asarray(self.detector.render(Image.fromarray(pixels)))
+
+
+yolo_v8_runner = bentoml.legacy.Runner(YOLOv8Runnable, name="yolov8_runnable")
+svc = bentoml.legacy.Service("yolo_v8", runners=[yolo_v8_runner])
+svc.add_asgi_middleware(ImageGate, paths=("/inference", "/invocation", "/render"))
+
+
+@svc.api(input=ImageIO(), output=JSON())
+async def inference(image: Image.Image) -> list[dict[str, Any]]:
+    """Return every box: name, class, confidence (0 to 1) and corners in pixels."""
+    return await yolo_v8_runner.inference.async_run(np.asarray(picture_of(image)))
+
+
+@svc.api(input=ImageIO(), output=JSON())
+async def invocation(image: Image.Image) -> list[dict[str, Any]]:
+    """Answer as /inference does; the chapter uses both names."""
+    return await inference(image)
+
+
+@svc.api(input=ImageIO(), output=ImageIO(mime_type="image/png"))
+async def render(image: Image.Image) -> Image.Image:
+    """Return the picture as a PNG with a frame and a label around every card."""
+    return Image.fromarray(await yolo_v8_runner.render.async_run(np.asarray(picture_of(image))))
