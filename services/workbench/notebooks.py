@@ -1,0 +1,232 @@
+"""Execute the chapter's notebooks, and build the ones that people read.
+
+The text sources in ``notebooks/sources`` are what people edit: jupytext's ``py:percent`` format.
+``chapter`` runs them into ``build/chapter``; ``build`` runs them and writes the normalised,
+stamped ``notebooks/NN_name.ipynb`` that is committed.
+
+::
+
+    python -m services.workbench.notebooks chapter [--only 02] [-p name value]
+    python -m services.workbench.notebooks build [--only 02]
+    python -m services.workbench.notebooks check [--only 02]
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from services.environment import ROOT, build_dir
+from services.workbench import normalise, provenance
+from services.workbench.notebook_files import (
+    NotebookError,
+    committed_path,
+    read_source,
+    short,
+    sources,
+    warnings_in,
+)
+
+CELL_TIMEOUT = 600
+"""Seconds after which a cell that hangs is interrupted."""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence papermill and the debugger's notes; the progress line says what matters."""
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    try:
+        yield
+    finally:
+        logging.getLogger("papermill").setLevel(logging.NOTSET)
+
+
+def _sweep() -> None:
+    """Stop the servers that a notebook left behind; it does when a cell fails before teardown."""
+    try:
+        from services.workbench.servers import sweep
+    except ImportError:
+        return
+    sweep()
+
+
+def _unknown_parameters(notebook: NotebookNode, parameters: Iterable[str]) -> list[str]:
+    """Return the *parameters* that the notebook's ``parameters`` cell does not define."""
+    known: set[str] = set()
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            names = (
+                node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)
+            )
+            known.update(name.id for name in names)
+    return sorted(set(parameters) - known)
+
+
+def execute(
+    source: Path, output: Path, parameters: Mapping[str, Any] | None = None
+) -> NotebookNode:
+    """Execute a text source with papermill and return the notebook as it ran.
+
+    Parameters
+    ----------
+    source : Path
+        The ``py:percent`` source.
+    output : Path
+        Where the executed notebook goes; it is there, as far as it came, after a failure too.
+    parameters : mapping, optional
+        Values for names of the cell tagged ``parameters``.
+
+    Raises
+    ------
+    NotebookError
+        If a cell fails, or a parameter is unknown. The message says which cell, why, what next.
+    """
+    notebook = read_source(source)
+    if unknown := _unknown_parameters(notebook, parameters or {}):
+        raise NotebookError(f"{source.stem} has no parameter {', '.join(unknown)}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, output)
+    try:
+        with _quiet():
+            papermill.execute_notebook(
+                str(output),
+                str(output),
+                parameters=dict(parameters or {}),
+                kernel_name="python3",
+                cwd=str(ROOT),
+                progress_bar=False,
+                execution_timeout=CELL_TIMEOUT,
+                # Otherwise every kernel remarks that its loopback sockets are not encrypted.
+                extra_arguments=["--log-level=ERROR"],
+            )
+    except PapermillExecutionError as error:
+        raise NotebookError(_explain(error, source, output)) from None
+    except DeadKernelError:
+        raise NotebookError(f"the kernel died (out of memory?); see {short(output)}") from None
+    finally:
+        _sweep()
+    return nbformat.read(output, as_version=4)
+
+
+def _explain(error: PapermillExecutionError, source: Path, output: Path) -> str:
+    """Say which cell failed, on which lines, why, and what to do next."""
+    lines = [f"    | {line}" for line in error.source.splitlines()[-6:]]
+    return "\n".join(
+        [
+            f"cell {error.cell_index + 1} ({source.stem}), its last lines:",
+            *lines,
+            f"  {error.ename}: {error.evalue}",
+            f"  as far as it came: {short(output)}; its source: {short(source)}",
+            f"  run it alone: make chapter ONLY={source.stem[:2]}",
+        ]
+    )
+
+
+def run(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:
+    """Execute one notebook, with a progress line that carries its seconds."""
+    start = time.perf_counter()
+    verdict = "FAILED"
+    print(f"{source.stem:<20}", end="", flush=True)
+    try:
+        executed = execute(source, output, parameters)
+        verdict = "ok"
+    finally:
+        print(f"{time.perf_counter() - start:7.1f} s  {verdict}", flush=True)
+    return executed
+
+
+def _without_volatile(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of *notebook* with the outputs removed that may differ between two runs."""
+    copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        if cell.cell_type == "code" and not normalise.is_compared(cell):
+            cell.outputs = []
+    return copy
+
+
+def build(source: Path) -> bool:
+    """Execute *source* and write its normalised, stamped notebook; say whether the file changed.
+
+    A notebook that differs from the committed one in nothing but volatile outputs is left alone:
+    a diff then always means that something changed.
+    """
+    executed = normalise.notebook(run(source, build_dir() / "notebooks" / f"{source.stem}.ipynb"))
+    if warnings := warnings_in(executed):
+        raise NotebookError("a cell warned; mend it at its cause:\n  " + "\n  ".join(warnings))
+    executed.metadata[provenance.STAMP] = provenance.stamp(executed, source)
+    nbformat.validate(executed)
+    target = committed_path(source)
+    if target.exists():
+        old = nbformat.read(target, as_version=4)
+        if _without_volatile(old) == _without_volatile(executed):
+            return False
+    nbformat.write(executed, target)
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.workbench.notebooks",
+        description="Execute, build and check the notebooks.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    chapter = commands.add_parser("chapter", help="execute into build/chapter")
+    chapter.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
+    )
+    build_parser = commands.add_parser("build", help="write the notebooks that people read")
+    check = commands.add_parser("check", help="check sources and committed notebooks, no execution")
+    for command in (chapter, build_parser, check):
+        command.add_argument("--only", metavar="NN", help="the notebooks whose name starts so")
+    return parser
+
+
+def _literal(value: str) -> Any:
+    """Read a parameter's value as a Python literal, else take it as text."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        chosen = sources(options.only)
+        if not chosen:
+            print("no notebooks yet: notebooks/sources/ is empty")
+        if options.command == "check":
+            from services.workbench import notebook_checks
+
+            return notebook_checks.report(chosen)
+        for source in chosen:
+            if options.command == "build":
+                changed = build(source)
+                print(f"  {short(committed_path(source))} {'written' if changed else 'unchanged'}")
+            else:
+                parameters = {name: _literal(value) for name, value in options.parameters}
+                run(source, build_dir() / "chapter" / f"{source.stem}.ipynb", parameters)
+    except NotebookError as error:
+        print(f"  {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
