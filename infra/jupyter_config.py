@@ -1,0 +1,13 @@
+"""JupyterLab as ``make jupyter`` and the browser test start it: loopback, offline, no questions."""
+
+from services.environment import ROOT
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821  (Jupyter defines it)
+
+c.ServerApp.ip = "127.0.0.1"
+c.ServerApp.root_dir = str(ROOT)
+c.LabApp.default_url = "/lab/tree/notebooks"
+# No news feed, no look for a newer version, no catalogue of extensions fetched.
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.extension_manager = "readonly"

@@ -1,0 +1,206 @@
+"""Say what this machine has, what it lacks, and the command that mends it.
+
+Standard library only, and any Python from 3.8 on: ``make`` runs the hard checks before anything is
+installed. ``python -m services.workbench.preflight [--hard]`` prints one line a check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from services.environment import ROOT
+
+OK, MISSING, NOT_RUN = "ok", "MISSING", "NOT RUN HERE"
+
+GIGABYTE = 10**9
+NEW_ENVIRONMENT = 10 * GIGABYTE
+"""Bytes that a first installation needs: 8 GB installed, the rest for what is unpacked."""
+FURTHER_WORK = 1 * GIGABYTE
+
+
+class Row(NamedTuple):
+    """The result of one check.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    status : str
+        ``ok``, ``MISSING`` (nothing works without it) or ``NOT RUN HERE`` (something is skipped).
+    detail : str
+        What was found.
+    remedy : str
+        The command that mends it; empty when there is nothing to mend.
+    """
+
+    name: str
+    status: str
+    detail: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """Return the row as one line."""
+        line = f"{self.name:<12} {self.status:<12} {self.detail}"
+        return f"{line}; {self.remedy}" if self.remedy else line
+
+
+class Tool(NamedTuple):
+    """A program that some notebooks and tests use, and how to find out that it works."""
+
+    name: str
+    probes: list[list[str]]
+    remedy: str
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        # An engine whose client is there but whose service is not running answers no "info".
+        Tool("engine", [["docker", "info"], ["podman", "info"]], "apt-get install podman"),
+        Tool(
+            "cluster",
+            [["kubectl", "version", "--request-timeout=3s"]],
+            "point kubectl at a cluster, e.g. kind create cluster",
+        ),
+        Tool("prometheus", [["prometheus", "--version"]], "apt-get install prometheus"),
+        Tool("chromium", [["chromium", "--version"]], "apt-get install chromium"),
+    )
+}
+"""Optional tools by name. A test asks for one with the ``needs`` fixture."""
+
+
+def _answers(command: list[str], seconds: float = 15) -> bool:
+    """Say whether a command is there and succeeds."""
+    if shutil.which(command[0]) is None:
+        return False
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def find_tool(name: str) -> Row:
+    """Look for one of :data:`TOOLS`."""
+    tool = TOOLS[name]
+    for command in tool.probes:
+        if _answers(command):
+            return Row(name, OK, command[0])
+    tried = " or ".join(command[0] for command in tool.probes)
+    return Row(name, NOT_RUN, f"{tried} is missing or does not answer", tool.remedy)
+
+
+def check_python() -> Row:
+    """Look for Python 3.11, the one version that the lock was made for."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] == (3, 11):
+        return Row("python", OK, version)
+    if _answers(["python3.11", "--version"]):
+        return Row("python", OK, "python3.11 on PATH")
+    return Row(
+        "python", MISSING, f"3.11 is needed, this is {version}", "apt-get install python3.11-venv"
+    )
+
+
+def check_disk(root: Path = ROOT) -> Row:
+    """Ask for room: for the environment where there is none yet, else for notebooks' work."""
+    needed = FURTHER_WORK if (root / ".venv" / ".ready").exists() else NEW_ENVIRONMENT
+    free = shutil.disk_usage(root).free
+    detail = f"{free / GIGABYTE:.1f} GB free, {needed / GIGABYTE:.0f} GB wanted"
+    if free >= needed:
+        return Row("disk", OK, detail)
+    return Row("disk", MISSING, detail, "make room, or: make environment TORCH_INDEX=URL (3 GB)")
+
+
+def check_ports() -> Row:
+    """Ask that servers can listen on loopback."""
+    try:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+    except OSError as error:
+        return Row("ports", MISSING, f"cannot listen on 127.0.0.1: {error}", "ip link set lo up")
+    return Row("ports", OK, "free ports on 127.0.0.1")
+
+
+def check_weights(folder: Path = ROOT / "services" / "id_card" / "weights") -> Row | None:
+    """Compare the models' weights with their published sums; None where there are no sums."""
+    sums = folder / "SHA256SUMS"
+    if not sums.exists():
+        return None
+    lines = [line.split() for line in sums.read_text(encoding="utf-8").splitlines() if line]
+    for expected, name in ((fields[0], fields[-1].lstrip("*")) for fields in lines):
+        path = folder / name
+        actual = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "nothing"
+        if actual != expected:
+            detail = f"{name} is damaged or absent"
+            return Row(
+                "weights", MISSING, detail, f"git checkout -- services/id_card/weights/{name}"
+            )
+    return Row("weights", OK, f"{len(lines)} files as published")
+
+
+def check_opencv() -> Row | None:
+    """Ask OpenCV, once installed, whether it finds the shared libraries of a desktop."""
+    python = ROOT / ".venv" / "bin" / "python"
+    if not list(ROOT.glob(".venv/lib/*/site-packages/cv2/__init__.py")):
+        return None
+    if _answers([str(python), "-c", "import cv2"], seconds=60):
+        return Row("opencv", OK, "its libraries load")
+    return Row(
+        "opencv", MISSING, "a shared library is absent", "apt-get install libgl1 libglib2.0-0"
+    )
+
+
+HARD_CHECKS: list[Callable[[], Row | None]] = [
+    check_python,
+    check_disk,
+    check_ports,
+    check_weights,
+    check_opencv,
+]
+"""Checks without which nothing works. One that does not apply yet returns None."""
+
+
+def _rows(hard_only: bool) -> Iterator[Row]:
+    for check in HARD_CHECKS:
+        row = check()
+        if row is not None:
+            yield row
+    if not hard_only:
+        for name in TOOLS:
+            yield find_tool(name)
+
+
+def report(hard_only: bool = False) -> list[Row]:
+    """Run the checks and return their rows.
+
+    Parameters
+    ----------
+    hard_only : bool, default=False
+        Leave out the optional tools.
+    """
+    return list(_rows(hard_only))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the rows; return 1 if something is missing without which nothing works."""
+    hard_only = "--hard" in (sys.argv[1:] if arguments is None else arguments)
+    rows = report(hard_only)
+    failed = [row for row in rows if row.status == MISSING]
+    for row in failed if hard_only else rows:
+        print(row)
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
