@@ -52,8 +52,11 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         declared = header(scope, b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > self.max_bytes:
-            await self._refuse(self._too_large(f"{int(declared):,} bytes"), scope, receive, send)
+        if declared is not None and declared.isdecimal() and int(declared) > self.max_bytes:
+            # One that asked first ("Expect: 100-continue") has not begun to send.
+            sending = header(scope, b"expect") is None
+            refusal = self._too_large(f"{int(declared):,} bytes")
+            await self._refuse(refusal, receive, send, drain=sending)
             return
         body = _CountedBody(receive, self)
         started = False
@@ -70,15 +73,14 @@ class BodyLimit:
             if body.refusal is None:
                 raise
         if body.refusal is not None and not started:
-            await self._refuse(body.refusal, scope, receive, send)
+            await self._refuse(body.refusal, receive, send, drain=not body.complete)
 
     async def _refuse(
-        self, refusal: InputError, scope: Scope, receive: Receive, send: Send
+        self, refusal: InputError, receive: Receive, send: Send, *, drain: bool
     ) -> None:
         # A client that is still sending may see a reset connection instead of the answer, so
-        # what it sends is read and thrown away, within bounds. One that asked first
-        # ("Expect: 100-continue") has not begun to send.
-        if header(scope, b"expect") is None:
+        # what it sends is read and thrown away, within bounds.
+        if drain:
             await _drain(receive, max_bytes=4 * self.max_bytes, seconds=5.0)
         await send_refusal(refusal, send)
 
@@ -107,13 +109,13 @@ class _CountedBody:
         self._limit = limit
         self._deadline = time.monotonic() + limit.seconds
         self._count = 0
-        self._complete = False
+        self.complete = False
         self.refusal: InputError | None = None
 
     async def receive(self) -> Message:
         if self.refusal is not None:
             raise self.refusal
-        if self._complete:  # what follows the body is a wait for the client's leaving
+        if self.complete:  # what follows the body is a wait for the client's leaving
             return await self._receive()
         try:
             left = max(0.0, self._deadline - time.monotonic())
@@ -122,7 +124,7 @@ class _CountedBody:
             self.refusal = self._limit._too_slow()
             raise self.refusal from None
         self._count += len(message.get("body", b""))
-        self._complete = not message.get("more_body", False)
+        self.complete = not message.get("more_body", False)
         if self._count > self._limit.max_bytes:
             self.refusal = self._limit._too_large(f"over {self._limit.max_bytes:,} bytes")
             raise self.refusal
