@@ -107,8 +107,11 @@ class ImageGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; see the ASGI specification."""
+        # Starlette's router takes "/inference\n" for "/inference": its pattern ends in "$".
         guarded = (
-            scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self.paths
+            scope["type"] == "http"
+            and scope["method"] == "POST"
+            and scope["path"].removesuffix("\n") in self.paths
         )
         await (self._guarded if guarded else self.app)(scope, receive, send)
 
