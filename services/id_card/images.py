@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from services.errors import InputError
 
@@ -25,6 +25,17 @@ MAX_PIXELS = 50_000_000
 """The largest picture that is decoded, in pixels; decoded it takes three bytes a pixel."""
 
 _READABLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF's orientations and what makes each of them upright; 1 is upright already."""
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -157,11 +168,17 @@ def _too_many_pixels(size: tuple[int, int] | None, max_pixels: int) -> InputErro
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation; a picture with an unreadable EXIF block stays as it is."""
     try:
-        if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-            return image
-        return ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
         return image
+    if turn is None:
+        return image
+    # Not ImageOps.exif_transpose: it writes the EXIF block anew, and fails where any other entry
+    # of it is damaged. Here the block is dropped, so that nobody turns the picture twice.
+    upright = image.transpose(turn)
+    for key in ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"):
+        upright.info.pop(key, None)
+    return upright
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
