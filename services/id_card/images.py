@@ -117,10 +117,12 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         Mode ``RGB``. The input itself is never changed, but is returned if nothing is to be done.
     """
     image = _upright(image)
-    if image.mode == "RGB":
+    if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         image = _eight_bits(image)
+    if image.mode == "La":  # Pillow knows no direct way from it to RGBA
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         page = Image.new("RGBA", image.size, "white")
