@@ -165,11 +165,14 @@ class Detector:
         Raises
         ------
         TypeError
-            If an element is not a PIL image (a path or an array, say).
+            If *images* is one picture and not a sequence, or an element is not a PIL image (a
+            path or an array, say).
         """
-        if not images:
-            return []
+        if isinstance(images, Image.Image):
+            raise TypeError("detect takes a sequence of PIL images; got one image. Use [image].")
         pictures = [_as_picture(image) for image in images]
+        if not pictures:
+            return []
         boards = [_letterbox(np.asarray(picture), self.imgsz) for picture in pictures]
         batch = np.stack(boards).transpose(0, 3, 1, 2).astype(np.float32) / 255
         raw = self.network(np.ascontiguousarray(batch))
