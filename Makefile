@@ -29,6 +29,7 @@ help: ## list the commands
 	@echo 'Variables (ONLY=02, TORCH_INDEX=URL, ...) are explained at the top of the Makefile.'
 
 environment: $(READY) ## create .venv (Python 3.11, the locked packages), or bring it up to date
+	@echo '.venv is ready'
 
 $(READY): requirements.txt pyproject.toml
 	@found=; for python in "$(PYTHON)" python3.11 python3; do \

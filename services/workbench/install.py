@@ -82,7 +82,7 @@ def install(torch_index: str | None = None) -> None:
     requirements = pins()
     uv = next(line for line in requirements if line.startswith("uv=="))
     subprocess.run(
-        [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv], check=True
+        [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check", uv], check=True
     )
     if not torch_index:
         _uv("sync", str(LOCK))

@@ -31,7 +31,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from services.environment import ROOT, build_dir
-from services.workbench import normalise, provenance
+from services.workbench import normalise, processes, provenance
 from services.workbench.notebook_files import (
     NotebookError,
     committed_path,
@@ -56,15 +56,6 @@ def _quiet() -> Iterator[None]:
         logging.getLogger("papermill").setLevel(logging.NOTSET)
 
 
-def _sweep() -> None:
-    """Stop the servers that a notebook left behind; it does when a cell fails before teardown."""
-    try:
-        from services.workbench.servers import sweep
-    except ImportError:
-        return
-    sweep()
-
-
 def _unknown_parameters(notebook: NotebookNode, parameters: Iterable[str]) -> list[str]:
     """Return the *parameters* that the notebook's ``parameters`` cell does not define."""
     known: set[str] = set()
@@ -78,7 +69,10 @@ def _unknown_parameters(notebook: NotebookNode, parameters: Iterable[str]) -> li
 
 
 def execute(
-    source: Path, output: Path, parameters: Mapping[str, Any] | None = None
+    source: Path,
+    output: Path,
+    parameters: Mapping[str, Any] | None = None,
+    cwd: Path = ROOT,
 ) -> NotebookNode:
     """Execute a text source with papermill and return the notebook as it ran.
 
@@ -90,6 +84,8 @@ def execute(
         Where the executed notebook goes; it is there, as far as it came, after a failure too.
     parameters : mapping, optional
         Values for names of the cell tagged ``parameters``.
+    cwd : Path
+        The kernel's working directory.
 
     Raises
     ------
@@ -108,7 +104,7 @@ def execute(
                 str(output),
                 parameters=dict(parameters or {}),
                 kernel_name="python3",
-                cwd=str(ROOT),
+                cwd=str(cwd),
                 progress_bar=False,
                 execution_timeout=CELL_TIMEOUT,
                 # Otherwise every kernel remarks that its loopback sockets are not encrypted.
@@ -119,7 +115,14 @@ def execute(
     except DeadKernelError:
         raise NotebookError(f"the kernel died (out of memory?); see {short(output)}") from None
     finally:
-        _sweep()
+        # A cell that failed before the teardown, or a kernel that died, leaves its servers behind.
+        strays = processes.sweep()
+    if strays:
+        names = ", ".join(sorted({stray.name for stray in strays}))
+        raise NotebookError(
+            f"{source.stem} ended with servers running ({names}); they are stopped now, but its "
+            "teardown cell should have done so"
+        )
     return nbformat.read(output, as_version=4)
 
 

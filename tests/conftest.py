@@ -1,0 +1,65 @@
+"""What every test stands on: the project's settings, missing tools, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# The settings count when a library is imported, and BentoML's metrics hang in-process unless this
+# folder is there before prometheus_client is; so both come before any other import.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="serving-labs-metrics-")
+import services  # noqa: F401, I001
+
+import psutil
+import pytest
+
+from services.workbench import preflight, processes
+
+NOT_RUN_ALLOWED = Path(__file__).with_name("not_run_allowed.toml")
+
+
+def _listening(process: psutil.Process) -> list[str]:
+    """Return the addresses a process listens on."""
+    try:
+        found = process.net_connections(kind="inet")
+    except psutil.Error:
+        return []
+    return [f"{c.laddr.ip}:{c.laddr.port}" for c in found if c.status == psutil.CONN_LISTEN]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    """Fail the session when a server outlives its tests, and end it."""
+    yield
+    me = psutil.Process()
+    ports = {p.pid: _listening(p) for p in (me, *me.children(recursive=True))}
+    left = [*processes.sweep(me.pid), *processes.sweep()]
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    assert not left, f"server processes were left behind: {left}"
+    open_ports = {pid: addresses for pid, addresses in ports.items() if addresses}
+    assert not open_ports, f"still listening at the end of the session: {open_ports}"
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[str], None]:
+    """Skip a test whose tool is missing, with the remedy: ``needs("chromium")``.
+
+    Under ``SERVING_LABS_STRICT=1`` (make verify) it fails instead, unless the tool is named with a
+    reason in ``tests/not_run_allowed.toml``.
+    """
+
+    def check(tool: str) -> None:
+        row = preflight.find_tool(tool)
+        if row.status == preflight.OK:
+            return
+        message = f"NOT RUN HERE: {row.detail}; {row.remedy}"
+        allowed = tomllib.loads(NOT_RUN_ALLOWED.read_text(encoding="utf-8"))
+        if os.environ.get("SERVING_LABS_STRICT") == "1" and not allowed.get(tool):
+            pytest.fail(f"{message} (or allow it, with a reason, in {NOT_RUN_ALLOWED.name})")
+        pytest.skip(message)
+
+    return check

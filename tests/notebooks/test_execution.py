@@ -1,0 +1,96 @@
+"""Notebooks are executed, parameterised, built the same twice, and explained when they fail."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from services.workbench import notebooks, processes
+from services.workbench.notebook_files import NotebookError, sources
+from tests.notebooks.samples import GOOD
+
+
+def _write(folder: Path, text: str = GOOD) -> Path:
+    path = folder / "02_sample.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_parameter_reaches_the_notebook(tmp_path: Path) -> None:
+    run = notebooks.execute(_write(tmp_path), tmp_path / "out.ipynb", {"count": 7})
+    printed = [output.text for cell in run.cells for output in cell.get("outputs", [])]
+    assert "count 7\n" in printed
+    assert "count 3\n" not in printed
+
+
+def test_an_unknown_parameter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match="no parameter size"):
+        notebooks.execute(_write(tmp_path), tmp_path / "out.ipynb", {"size": 7})
+
+
+def test_a_failure_says_where_why_and_what_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    source = _write(tmp_path, GOOD.replace('print("count", count)', 'x = 1\n{}["weights"]'))
+    with caplog.at_level(logging.INFO), pytest.raises(NotebookError) as failure:
+        notebooks.run(source, tmp_path / "out.ipynb")
+    message = str(failure.value)
+    assert "cell 4 (02_sample)" in message
+    assert '| {}["weights"]' in message
+    assert "KeyError: 'weights'" in message
+    assert "make chapter ONLY=02" in message
+    assert (tmp_path / "out.ipynb").exists()
+    line = capsys.readouterr().out
+    assert line.startswith("02_sample ")
+    assert line.endswith("s  FAILED\n")
+
+
+SERVER = """\
+import os, subprocess, sys
+from services.workbench.processes import MARK, new_mark
+subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"],
+                 env=os.environ | {MARK: new_mark()}, start_new_session=True)
+"""
+
+
+def test_a_server_left_behind_is_stopped_and_reported(tmp_path: Path) -> None:
+    source = _write(tmp_path, GOOD.replace('print("done")', SERVER))
+    with pytest.raises(NotebookError, match="teardown"):
+        notebooks.execute(source, tmp_path / "out.ipynb")
+    assert processes.strays() == []
+
+
+def test_building_twice_gives_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = _write(tmp_path), tmp_path / "02_sample.ipynb"
+    monkeypatch.setattr(notebooks, "committed_path", lambda source: target)
+    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+    assert notebooks.build(source)
+    first = target.read_bytes()
+    assert not notebooks.build(source), "only the volatile pid differs: the file is left alone"
+    assert target.read_bytes() == first
+    stamp = nbformat.reads(first.decode(), as_version=4).metadata["serving_labs"]
+    assert stamp["source"] == "notebooks/sources/02_sample.py"
+
+
+def test_build_refuses_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = 'import warnings\nwarnings.warn("soon", FutureWarning)'
+    source = _write(tmp_path, GOOD.replace('print("count", count)', warning))
+    monkeypatch.setattr(notebooks, "committed_path", lambda source: tmp_path / "x.ipynb")
+    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+    with pytest.raises(NotebookError, match="FutureWarning: soon"):
+        notebooks.build(source)
+    assert not (tmp_path / "x.ipynb").exists()
+
+
+def test_sources_are_chosen_by_their_start(tmp_path: Path) -> None:
+    for name in ("02_b.py", "01_a.py", "helper.py"):
+        (tmp_path / name).touch()
+    assert [path.stem for path in sources(folder=tmp_path)] == ["01_a", "02_b"]
+    assert [path.stem for path in sources("02", folder=tmp_path)] == ["02_b"]
+    with pytest.raises(NotebookError, match="01_a, 02_b"):
+        sources("07", folder=tmp_path)
