@@ -203,8 +203,10 @@ class Detector:
         confidences = scores.max(axis=1)
         sure = confidences > self.conf
         boxes, classes, confidences = boxes[sure], classes[sure], confidences[sure]
-        boxes = _corners_in_picture(boxes, size, self.imgsz)
-        kept = _suppress(boxes, confidences, classes, self.iou)
+        corners = _corners(boxes)
+        # On the square, before the boxes are cut at the picture's edge: as the reference does.
+        kept = _suppress(corners, confidences, classes, self.iou)
+        boxes = _in_picture(corners, size, self.imgsz)
         return [
             Detection(
                 name=self.names[int(classes[i])],
@@ -246,17 +248,20 @@ def _letterbox(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return board
 
 
-def _corners_in_picture(
-    boxes: NDArray[np.float32], size: tuple[int, int], side: int
-) -> NDArray[np.float32]:
-    """Turn boxes (centre x, y, width, height) on the square into corners in the picture."""
-    scale, _, left, top = _scale_and_margins(size, side)
+def _corners(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn centre x, y, width and height into x1, y1, x2, y2."""
     half = boxes[:, 2:] / 2
-    corners = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
-    corners -= np.array([left, top, left, top], np.float32)
-    corners /= scale
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
+def _in_picture(
+    corners: NDArray[np.float32], size: tuple[int, int], side: int
+) -> NDArray[np.float32]:
+    """Turn corners on the square into corners in the picture, cut at its edge."""
+    scale, _, left, top = _scale_and_margins(size, side)
+    placed = (corners - np.array([left, top, left, top], np.float32)) / np.float32(scale)
     width, height = size
-    return np.clip(corners, 0, np.array([width, height, width, height], np.float32))
+    return np.clip(placed, 0, np.array([width, height, width, height], np.float32))
 
 
 def _suppress(
