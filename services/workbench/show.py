@@ -1,0 +1,261 @@
+"""What a notebook shows besides numbers: source code, pictures, figures, small tables, errors.
+
+Everything here gives the same output on every machine: no absolute path, no random id, no date.
+Every picture carries a text for those who cannot see it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+import sys
+import tempfile
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
+
+from services.environment import ROOT, build_dir
+from services.workbench._source import LANGUAGES, PACKAGES, line, read, short
+
+
+@dataclass(frozen=True, repr=False)
+class Display:
+    """Something to look at: rich in a notebook, plain text everywhere else.
+
+    Attributes
+    ----------
+    text : str
+        What ``print`` and a terminal show.
+    html, markdown : str or None
+        What a notebook shows instead.
+    """
+
+    text: str
+    html: str | None = None
+    markdown: str | None = None
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str | None:
+        return self.html
+
+    def _repr_markdown_(self) -> str | None:
+        return self.markdown
+
+
+def source(obj: Any, *, start: int | str | None = None, end: int | str | None = None) -> Display:
+    """Show the source of *obj*, or a part of it, with the file it stands in.
+
+    In a notebook it is a Markdown code block: JupyterLab colours that in the reader's own theme,
+    and does so in a notebook that was only just cloned and is not trusted yet.
+
+    Parameters
+    ----------
+    obj : function, class, module, path or str
+        A decorated function or class is looked through. A path, also as a text, names a file; one
+        that is not absolute counts from the repository.
+    start, end : int or str, optional
+        The first and the last line to show: a number, from 1 to the number of lines in *obj*'s own
+        source, or a text, which stands for the first line that contains it (for *end*: from
+        *start* on). A text stays right when lines are added above it.
+
+    Raises
+    ------
+    ValueError
+        If *start* or *end* is not in the source.
+    TypeError
+        If *obj* has no Python source.
+    OSError
+        If the source cannot be read.
+    """
+    text, path = read(obj)
+    lines = text.splitlines()
+    first = line(lines, start, 0, 0)
+    last = line(lines, end, first, len(lines) - 1)
+    if last < first:
+        raise ValueError(f"the last line ({end!r}) comes before the first ({start!r})")
+    shown = textwrap.dedent("\n".join(lines[first : last + 1])).strip("\n")
+    caption = short(path)
+    # A fence must be longer than any within.
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
+    language = LANGUAGES.get(path.suffix, "text")
+    return Display(
+        text=f"{caption}\n\n{shown}",
+        markdown=f"`{caption}`\n\n{fence}{language}\n{shown}\n{fence}",
+    )
+
+
+def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Display:
+    """Show a picture in the notebook, with *alt* for those who cannot see it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        It is not changed. It is embedded as JPEG, or as PNG if parts of it are transparent.
+    alt : str
+        What there is to see, in a sentence.
+    width : int, optional
+        Width in pixels, 1 or more, on the page. A larger picture is made smaller before it is
+        embedded, so that the notebook stays small; a smaller one keeps its size.
+
+    Raises
+    ------
+    ValueError
+        If *alt* is empty, or *width* is below 1.
+    """
+    _require_alt(alt)
+    if width is not None and width < 1:
+        raise ValueError(f"width is in pixels, 1 or more; got {width}")
+    shown = _for_a_browser(ImageOps.exif_transpose(image))
+    if width is not None and shown.width > width:
+        height = max(1, round(shown.height * width / shown.width))
+        shown = shown.resize((width, height), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    if shown.mode == "RGBA":
+        shown.save(buffer, "PNG")
+        return _embedded(buffer.getvalue(), "image/png", alt, shown.width)
+    shown.save(buffer, "JPEG", quality=85)
+    return _embedded(buffer.getvalue(), "image/jpeg", alt, shown.width)
+
+
+def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
+    """Show a Matplotlib figure as a PNG with *alt* for those who cannot see it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        For instance from :mod:`services.workbench.plots`.
+    alt : str
+        What the figure says, in a sentence: the finding rather than the axes.
+    dpi : int, default 100
+        Pixels per inch, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If *alt* is empty.
+    """
+    _require_alt(alt)
+    buffer = io.BytesIO()
+    # Matplotlib would write its own version into the file.
+    FigureCanvasAgg(fig).print_figure(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    width = round(fig.get_figwidth() * dpi)
+    return _embedded(buffer.getvalue(), "image/png", alt, width)
+
+
+def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> Display:
+    """Show *rows* as a table; numbers are set to the right.
+
+    Parameters
+    ----------
+    rows : sequence of sequences
+        The cells, shown by ``str``; round numbers before.
+    columns : sequence of str
+        The headings.
+
+    Raises
+    ------
+    ValueError
+        If a row has not one cell for each heading.
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"{len(columns)} columns, but a row of {len(row)}: {list(row)}")
+    cells = [[str(heading) for heading in columns], *([str(cell) for cell in row] for row in rows)]
+    sides = [
+        "left" if any(not _is_number(row[i]) for row in rows) else "right"
+        for i in range(len(columns))
+    ]
+    return Display(text=_plain_table(cells, sides), html=_html_table(cells, sides))
+
+
+def one_line(error: BaseException) -> str:
+    """Return ``Type: first line of the message``, for a mistake that was made on purpose.
+
+    Folders of this machine and addresses of objects are taken out of it.
+    """
+    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    for folder, stand_in in _folders():
+        message = re.sub(rf"{re.escape(folder)}(/|(?![\w-]))", stand_in, message)
+    message = re.sub(r"…/(?:[^\s'\"/]+/)+", "…/", message)
+    message = re.sub(r"\btmp[a-z0-9_]{8}\b", "tmp…", message)
+    message = re.sub(r"\b0x[0-9a-fA-F]{6,}\b", "0x…", message)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _folders() -> list[tuple[str, str]]:
+    """Return this machine's folders and what stands for them, inner ones first."""
+    named = [
+        *((folder, "") for folder in PACKAGES),
+        (build_dir(), "build/"),
+        (Path(sys.prefix), ".venv/"),
+        (ROOT, ""),
+        (Path(tempfile.gettempdir()), "…/"),
+        (Path.home(), "~/"),
+    ]
+    both = {
+        (str(path), stand_in) for folder, stand_in in named for path in (folder, folder.resolve())
+    }
+    return sorted(
+        (pair for pair in both if len(pair[0]) > 1), key=lambda pair: (-len(pair[0]), pair)
+    )
+
+
+def _require_alt(alt: str) -> None:
+    if not alt.strip():
+        raise ValueError("alt must say in a sentence what there is to see")
+
+
+def _for_a_browser(image: Image.Image) -> Image.Image:
+    """Return *image* in one of the modes that every browser shows: RGB, RGBA or L."""
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode.startswith("I;16"):
+        # 65535 is white; convert() would cut off everything above 255.
+        return image.convert("I").point(lambda value: value / 257).convert("L")
+    return image if image.mode in {"RGB", "L"} else image.convert("RGB")
+
+
+def _embedded(data: bytes, mime: str, alt: str, width: int) -> Display:
+    encoded = base64.b64encode(data).decode("ascii")
+    image = f'<img src="data:{mime};base64,{encoded}" alt="{html.escape(alt)}" width="{width}">'
+    return Display(text=alt, html=image)
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _plain_table(cells: Sequence[Sequence[str]], sides: Sequence[str]) -> str:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [cells[0], ["-" * width for width in widths], *cells[1:]]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if side == "right" else cell.ljust(width)
+            for cell, width, side in zip(line, widths, sides, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _html_table(cells: Sequence[Sequence[str]], sides: Sequence[str]) -> str:
+    def row(tag: str, line: Sequence[str]) -> str:
+        return "".join(
+            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+            for cell, side in zip(line, sides, strict=True)
+        )
+
+    head, *body = cells
+    rows = "\n".join(f"<tr>{row('td', line)}</tr>" for line in body)
+    return (
+        f"<table>\n<thead><tr>{row('th', head)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    )
