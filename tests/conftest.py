@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 # The settings count when a library is imported, and BentoML's metrics hang in-process unless this
 # folder is there before prometheus_client is; so both come before any other import.
@@ -17,9 +15,8 @@ import services  # noqa: F401, I001
 import psutil
 import pytest
 
-from services.workbench import preflight, processes
-
-NOT_RUN_ALLOWED = Path(__file__).with_name("not_run_allowed.toml")
+from services.workbench import processes
+from tests.missing_tools import require
 
 
 def _listening(process: psutil.Process) -> list[str]:
@@ -46,20 +43,5 @@ def _nothing_left_running() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def needs() -> Callable[[str], None]:
-    """Skip a test whose tool is missing, with the remedy: ``needs("chromium")``.
-
-    Under ``SERVING_LABS_STRICT=1`` (make verify) it fails instead, unless the tool is named with a
-    reason in ``tests/not_run_allowed.toml``.
-    """
-
-    def check(tool: str) -> None:
-        row = preflight.find_tool(tool)
-        if row.status == preflight.OK:
-            return
-        message = f"NOT RUN HERE: {row.detail}; {row.remedy}"
-        allowed = tomllib.loads(NOT_RUN_ALLOWED.read_text(encoding="utf-8"))
-        if os.environ.get("SERVING_LABS_STRICT") == "1" and not allowed.get(tool):
-            pytest.fail(f"{message} (or allow it, with a reason, in {NOT_RUN_ALLOWED.name})")
-        pytest.skip(message)
-
-    return check
+    """Skip a test whose tool is missing, with the remedy: ``needs("chromium")``."""
+    return require

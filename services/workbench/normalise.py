@@ -6,8 +6,8 @@ changed. Two sets of rules see to that:
 * *machine* rules take away where it ran: paths, temporary names, the ports a kernel hands out,
   object addresses. They apply to every text output.
 * *moment* rules take away when it ran: durations, dates, process ids, UUIDs. They apply to plain
-  text (``print``, ``repr``), not to HTML, which often shows source code, and not to cells tagged
-  ``volatile``, whose point is the number that was measured.
+  text (``print``, ``repr``), not to HTML and Markdown, which often show source code, and not to
+  cells tagged ``volatile``, whose point is the number that was measured.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ Rule = tuple[re.Pattern[str], str]
 
 # A widget's view is a random id that means nothing without the kernel that made it.
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-_PLAIN_TEXT = frozenset({"text/plain", "text/markdown", "text/latex"})
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\n])", re.MULTILINE)
 
@@ -85,7 +84,7 @@ def _machine_rules() -> tuple[Rule, ...]:
         # Only ports a kernel hands out have five digits; 3000 or 8080 is part of the lesson.
         (re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d{5}\b"), r"\1:PORT"),
         (re.compile(r"(?i)\b(port['\"]?(?:: | = |[ =:]))\d{5}\b"), r"\1PORT"),
-        (re.compile(r"\b0x[0-9a-fA-F]{8,16}\b"), "0x…"),
+        (re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b"), "0x…"),
     )
 
 
@@ -115,7 +114,7 @@ def _bundle(data: dict[str, Any], *, moment: bool) -> NotebookNode:
     for mime, value in sorted(data.items()):
         if mime == _WIDGET_VIEW:
             continue
-        if mime in _PLAIN_TEXT and isinstance(value, str):
+        if mime == "text/plain" and isinstance(value, str):
             clean[mime] = text(value, moment=moment)
         elif mime.startswith("image/") and mime != "image/svg+xml":
             clean[mime] = value

@@ -91,7 +91,7 @@ BAD_OUTPUTS = {
         checks.executed,
         new_output("stream", name="stderr", text="a.py:1: FutureWarning: soon\n  x()\n"),
     ),
-    "path": (checks.machine_traces, new_output("stream", name="stdout", text="in /home/ann/x\n")),
+    "path": (checks.machine_traces, new_output("stream", name="stdout", text="in /tmp/ann/x\n")),
     "port": (checks.machine_traces, new_output("stream", name="stdout", text="localhost:43210\n")),
     "address": (checks.machine_traces, _html("&lt;Foo at 0x7f12ab34cd56&gt;")),
     "no alt": (checks.displayed_images, _html('<img src="data:x">')),

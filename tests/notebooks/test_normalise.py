@@ -63,10 +63,16 @@ def test_volatile_cells_keep_the_moment_but_not_the_machine() -> None:
     assert normalise.text(raw, moment=False) == clean
 
 
-def test_html_and_json_keep_what_looks_like_time() -> None:
-    data = {"text/html": "timeout=60 s", "application/json": {"at": f"{ROOT}/a", "s": "60 s"}}
+def test_shown_source_code_and_json_keep_what_looks_like_time() -> None:
+    code = "timeout = 60  # 60 s, or 0xFFFFFFFF"
+    data = {
+        "text/html": code,
+        "text/markdown": code,
+        "application/json": {"at": f"{ROOT}/a", "s": "60 s"},
+    }
     [output] = normalise.outputs([new_output("display_data", data=data)])
-    assert output.data["text/html"] == "timeout=60 s"
+    assert output.data["text/html"] == code
+    assert output.data["text/markdown"] == code
     assert output.data["application/json"] == {"at": "a", "s": "60 s"}
 
 
