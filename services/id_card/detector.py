@@ -227,20 +227,19 @@ def _as_picture(image: Image.Image) -> Image.Image:
     return upright_rgb(image)
 
 
-def _scale_and_margins(size: tuple[int, int], side: int) -> tuple[float, tuple[int, int], int, int]:
-    """Return how a picture is laid onto the square: factor, its new size, left and top margin."""
+def _size_and_margins(size: tuple[int, int], side: int) -> tuple[tuple[int, int], int, int]:
+    """Return how a picture is laid onto the square: its new size, left and top margin."""
     width, height = size
     scale = min(side / height, side / width)
     new = max(round(width * scale), 1), max(round(height * scale), 1)
     # The 0.1 is the reference's: of an odd remainder the right and lower margins get more.
-    left, top = round((side - new[0]) / 2 - 0.1), round((side - new[1]) / 2 - 0.1)
-    return scale, new, left, top
+    return new, round((side - new[0]) / 2 - 0.1), round((side - new[1]) / 2 - 0.1)
 
 
 def _letterbox(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Scale a picture (height, width, 3) into a grey square of *side* pixels, keeping its shape."""
     height, width = pixels.shape[:2]
-    _, new, left, top = _scale_and_margins((width, height), side)
+    new, left, top = _size_and_margins((width, height), side)
     if new != (width, height):
         pixels = cv2.resize(pixels, new, interpolation=cv2.INTER_LINEAR)
     board = np.full((side, side, 3), _GREY, np.uint8)
@@ -258,9 +257,11 @@ def _in_picture(
     corners: NDArray[np.float32], size: tuple[int, int], side: int
 ) -> NDArray[np.float32]:
     """Turn corners on the square into corners in the picture, cut at its edge."""
-    scale, _, left, top = _scale_and_margins(size, side)
-    placed = (corners - np.array([left, top, left, top], np.float32)) / np.float32(scale)
+    new, left, top = _size_and_margins(size, side)
     width, height = size
+    # Each side was rounded to whole pixels, so each has a scale of its own.
+    scale = np.array([new[0] / width, new[1] / height] * 2, np.float32)
+    placed = (corners - np.array([left, top, left, top], np.float32)) / scale
     return np.clip(placed, 0, np.array([width, height, width, height], np.float32))
 
 
