@@ -9,7 +9,7 @@ non-maximum suppression. Chapter section 10.4.1 serves the same model.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -61,6 +61,19 @@ class Detection:
             "confidence": self.confidence,
             "box": corners,
         }
+
+    @classmethod
+    def from_dict(cls, answer: Mapping[str, Any]) -> Detection:
+        """Read one box of a server's answer, the inverse of :meth:`as_dict`.
+
+        Raises
+        ------
+        KeyError
+            If a part is missing.
+        """
+        box = answer["box"]
+        corners = (box["x1"], box["y1"], box["x2"], box["y2"])
+        return cls(answer["name"], answer["class"], answer["confidence"], corners)
 
 
 class Detector:

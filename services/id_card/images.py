@@ -18,6 +18,9 @@ from services.errors import InputError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """Pillow's names of the formats that are read; its JPEG covers MPO, which many phones save."""
 
+MEDIA_TYPES = tuple(f"image/{name.lower()}" for name in FORMATS)
+"""The same as media types: ``image/jpeg`` and so on."""
+
 MAX_BYTES = 20 * 1024 * 1024
 """The largest upload that is read, in bytes (20 MiB; a 48-megapixel phone JPEG is about 12)."""
 

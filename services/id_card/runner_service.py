@@ -20,6 +20,7 @@ from PIL import Image
 
 from services.id_card.detector import Detector
 from services.id_card.gate import ImageGate, picture_of
+from services.id_card.images import MEDIA_TYPES
 
 Pixels = NDArray[np.uint8]
 
@@ -31,8 +32,9 @@ class YOLOv8Runnable(bentoml.legacy.Runnable):
     PIL images they would be compressed anew on the way.
     """
 
+    # One process for each core, each computing with one thread (Figure 10.2).
     SUPPORTED_RESOURCES = ("cpu",)
-    SUPPORTS_CPU_MULTI_THREADING = True
+    SUPPORTS_CPU_MULTI_THREADING = False
 
     def __init__(self) -> None:
         self.detector = Detector.from_environment()
@@ -49,24 +51,26 @@ class YOLOv8Runnable(bentoml.legacy.Runnable):
         return np.asarray(self.detector.render(Image.fromarray(pixels)))
 
 
+Upload = ImageIO(allowed_mime_types=MEDIA_TYPES)
+
 yolo_v8_runner = bentoml.legacy.Runner(YOLOv8Runnable, name="yolov8_runnable")
 svc = bentoml.legacy.Service("yolo_v8", runners=[yolo_v8_runner])
 svc.add_asgi_middleware(ImageGate, paths=("/inference", "/invocation", "/render"))
 
 
-@svc.api(input=ImageIO(), output=JSON())
+@svc.api(input=Upload, output=JSON())
 async def inference(image: Image.Image) -> list[dict[str, Any]]:
     """Return every box: name, class, confidence (0 to 1) and corners in pixels."""
     return await yolo_v8_runner.inference.async_run(np.asarray(picture_of(image)))
 
 
-@svc.api(input=ImageIO(), output=JSON())
+@svc.api(input=Upload, output=JSON())
 async def invocation(image: Image.Image) -> list[dict[str, Any]]:
     """Answer as /inference does; the chapter uses both names."""
     return await inference(image)
 
 
-@svc.api(input=ImageIO(), output=ImageIO(mime_type="image/png"))
+@svc.api(input=Upload, output=ImageIO(mime_type="image/png"))
 async def render(image: Image.Image) -> Image.Image:
     """Return the picture as a PNG with a frame and a label around every card."""
     return Image.fromarray(await yolo_v8_runner.render.async_run(np.asarray(picture_of(image))))

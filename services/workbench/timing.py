@@ -1,0 +1,64 @@
+"""Compare how long several ways take, fairly enough to print the ratio."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+from tqdm.auto import tqdm
+
+
+def interleaved(
+    ways: Mapping[str, Callable[[], object]], rounds: int, *, progress: bool = False
+) -> dict[str, list[float]]:
+    """Time each of *ways* once a round, in an order that rotates from round to round.
+
+    A machine is now faster, now slower. Taking turns spreads that over all the ways, and rotating
+    the order spreads what one way leaves behind (a warm cache, say) over the others. One round
+    before the first is not counted.
+
+    Parameters
+    ----------
+    ways : mapping of str to callable
+        A name for each way, and what to call.
+    rounds : int
+        How often each way is timed, 1 or more.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    dict of str to list of float
+        Seconds, *rounds* of them for each way.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to time.
+    """
+    if rounds < 1 or not ways:
+        raise ValueError(f"at least one way and one round; got {len(ways)} and {rounds}")
+    for call in ways.values():
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    names = list(ways)
+    for turn in tqdm(range(rounds), disable=not progress):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            start = time.perf_counter()
+            ways[name]()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratios(seconds: Mapping[str, list[float]], reference: str) -> dict[str, float]:
+    """Return each way's median time as a multiple of the reference's.
+
+    Raises
+    ------
+    KeyError
+        If *reference* was not timed.
+    """
+    unit = statistics.median(seconds[reference])
+    return {name: statistics.median(times) / unit for name, times in seconds.items()}
