@@ -71,7 +71,7 @@ system: $(READY) ## install the Debian packages of make verify, where root and a
 	$(call stage,system,sh infra/install-debian-packages.sh)
 
 jupyter: $(READY) ## open the notebooks in JupyterLab
-	@$(RUN) jupyter lab --config=infra/jupyter_config.py
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/infra/jupyter $(RUN) jupyter lab
 
 notebooks: $(READY) ## text sources to executed, normalised notebooks, the ones people read
 	$(call stage,notebooks,$(NOTEBOOKS) build $(ONLY_OPTION))

@@ -5,6 +5,7 @@ from services.environment import ROOT
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  (Jupyter defines it)
 
 c.ServerApp.ip = "127.0.0.1"
+c.ServerApp.allow_root = True  # in a container one often is root; the token still guards
 c.ServerApp.root_dir = str(ROOT)
 c.LabApp.default_url = "/lab/tree/notebooks"
 # No news feed, no look for a newer version, no catalogue of extensions fetched.

@@ -28,11 +28,13 @@ SKIPPED = (
     "image/jpeg",
 )
 
+PICTURES_IN_HTML = {r"data:image/[\w+.-]+;base64,[\w+/=]+": "data:image"}
+
 
 def _compare_cell(item: pytest.Item, run: NotebookNode, committed: NotebookNode) -> list[str]:
     """Return nbval's account of how the outputs of one cell differ; empty if they do not."""
     cell = SimpleNamespace(
-        parent=SimpleNamespace(skip_compare=SKIPPED, sanitize_patterns={}),
+        parent=SimpleNamespace(skip_compare=SKIPPED, sanitize_patterns=PICTURES_IN_HTML),
         colors=nocolors,
         config=item.config,
         ihook=item.ihook,

@@ -61,3 +61,16 @@ def test_other_cells_are_reported(request: pytest.FixtureRequest) -> None:
     changed = _notebook("42\n", [])
     changed.cells[0].source = "print(question)"
     assert "other cells" in differences(request.node, changed, _notebook("42\n", []))
+
+
+def test_pictures_may_differ_in_their_bytes_but_not_in_their_text(
+    request: pytest.FixtureRequest,
+) -> None:
+    def shown(data: str, alt: str) -> nbformat.NotebookNode:
+        notebook = _notebook("42\n", [])
+        html = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+        notebook.cells[0].outputs = [new_output("display_data", data={"text/html": html})]
+        return notebook
+
+    assert differences(request.node, shown("iVBO+A==", "a"), shown("iVBO/B==", "a")) == ""
+    assert differences(request.node, shown("iVBO+A==", "a"), shown("iVBO+A==", "b")) != ""

@@ -95,6 +95,10 @@ BAD_OUTPUTS = {
     "port": (checks.machine_traces, new_output("stream", name="stdout", text="localhost:43210\n")),
     "address": (checks.machine_traces, _html("&lt;Foo at 0x7f12ab34cd56&gt;")),
     "no alt": (checks.displayed_images, _html('<img src="data:x">')),
+    "bare figure": (
+        checks.displayed_images,
+        new_output("display_data", data={"image/png": "iVBO", "text/plain": "<Figure>"}),
+    ),
 }
 
 
