@@ -1,0 +1,1 @@
+"""What notebooks and tests share: servers, pictures, and the notebooks themselves."""
