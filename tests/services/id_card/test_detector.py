@@ -1,0 +1,882 @@
+"""The detector's core: right boxes from real weights, on every backend and from every thread.
+
+A random network answers every picture alike, and tests that only look at shapes pass with it. So
+everything here uses the shipped weights, and one test shows that a random network would fail.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from ultralytics import YOLO
+
+from services.id_card import export as export_module
+from services.id_card.checkpoint import sha256
+from services.id_card.detector import WEIGHTS, Detection, Detector, _suppress
+from services.id_card.drawing import draw
+from services.id_card.export import export, exported, main
+from services.id_card.images import decode
+
+from .pictures import CARDS, encoded, sample
+
+IMGSZ = 288
+"""What the shipped weights were trained on."""
+
+SAMPLES = {name: sample(name) for name in CARDS}
+
+Answer = list[Detection]
+Detect = Callable[[Sequence[Image.Image]], list[Answer]]
+
+
+def assert_same(got: Answer, expected: Answer, *, pixels: float, confidence: float) -> None:
+    assert [found.class_id for found in got] == [found.class_id for found in expected]
+    for one, other in zip(got, expected, strict=True):
+        assert one.box == pytest.approx(other.box, abs=pixels)
+        assert one.confidence == pytest.approx(other.confidence, abs=confidence)
+
+
+def find(detector: Detector, image: Image.Image) -> Answer:
+    [answer] = detector.detect([image])
+    return answer
+
+
+def with_limits(detector: Detector, *, conf: float, iou: float) -> Detector:
+    """Return the same loaded network with other limits."""
+    other = copy.copy(detector)
+    other.conf, other.iou = conf, iou
+    return other
+
+
+@pytest.fixture(scope="module")
+def reference() -> Any:
+    """The same weights in the hands of their makers."""
+    return YOLO(str(WEIGHTS))
+
+
+def by_reference(
+    reference: Any, source: Any, *, conf: float = 0.5, iou: float = 0.7, imgsz: int = IMGSZ
+) -> Answer:
+    [result] = reference.predict(
+        source, imgsz=imgsz, rect=False, conf=conf, iou=iou, verbose=False, save=False
+    )
+    boxes = result.boxes
+    return [
+        Detection(result.names[int(number)], int(number), float(score), tuple(corners.tolist()))
+        for number, score, corners in zip(boxes.cls, boxes.conf, boxes.xyxy, strict=True)
+    ]
+
+
+def different_pictures_give_different_boxes(detect: Detect) -> bool:
+    """Tell whether the best boxes on pictures of one size differ by more than a pixel."""
+    names = ("one_card", "two_cards", "no_card")
+    pictures = [SAMPLES[name].resize((480, 640)) for name in names]
+    best = [answer[0].box if answer else (0.0,) * 4 for answer in detect(pictures)]
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    return all(np.abs(np.subtract(best[i], best[j])).max() > 1 for i, j in pairs)
+
+
+class TestWhatIsFound:
+    @pytest.mark.parametrize("name", CARDS)
+    def test_the_right_number_of_cards(self, detector: Detector, name: str) -> None:
+        answer = find(detector, SAMPLES[name])
+
+        assert len(answer) == CARDS[name]
+        for found in answer:
+            assert (found.name, found.class_id) == ("id_card", 0)
+            assert 0.5 < found.confidence <= 1
+
+    def test_the_card_is_where_it_is_drawn(self, core: Detector) -> None:
+        # Read off the picture by eye, to within 25 pixels.
+        [card] = find(core, SAMPLES["one_card"])
+
+        assert card.box == pytest.approx((125, 175, 391, 557), abs=25)
+
+    def test_different_pictures_give_different_boxes(self, detector: Detector) -> None:
+        assert different_pictures_give_different_boxes(detector.detect)
+
+    def test_a_random_network_would_be_found_out(self, tmp_path: Path) -> None:
+        YOLO("yolov8n.yaml").save(str(tmp_path / "random.pt"))
+        random = Detector(tmp_path / "random.pt", conf=0.0, imgsz=IMGSZ)
+        assert find(random, SAMPLES["one_card"]), "it answers, so it could pass for a detector"
+
+        assert not different_pictures_give_different_boxes(random.detect)
+
+    def test_the_most_confident_comes_first(self, core: Detector) -> None:
+        many = with_limits(core, conf=0.001, iou=0.9)
+
+        for image in SAMPLES.values():
+            scores = [found.confidence for found in find(many, image)]
+            assert scores == sorted(scores, reverse=True)
+
+    def test_the_box_follows_the_card(self, core: Detector) -> None:
+        picture = SAMPLES["on_coins"]
+        moved = Image.new("RGB", (picture.width + 64, picture.height), (90, 90, 90))
+        moved.paste(picture, (64, 0))
+
+        [before], [after] = find(core, picture), find(core, moved)
+
+        shift = np.subtract(after.box, before.box)
+        assert shift == pytest.approx([64, 0, 64, 0], abs=12)
+
+
+class TestDetection:
+    FOUND = Detection("id_card", 0, 0.75, (1.5, 2.5, 30.25, 40.0))
+
+    def test_it_is_frozen(self) -> None:
+        with pytest.raises(FrozenInstanceError):
+            self.FOUND.confidence = 1.0  # type: ignore[misc]
+
+    def test_it_compares_and_hashes_by_value(self) -> None:
+        assert replace(self.FOUND) == self.FOUND
+        assert len({self.FOUND, replace(self.FOUND), replace(self.FOUND, confidence=0.5)}) == 2
+
+    def test_as_dict_is_the_chapters_json(self) -> None:
+        expected = {
+            "name": "id_card",
+            "class": 0,
+            "confidence": 0.75,
+            "box": {"x1": 1.5, "y1": 2.5, "x2": 30.25, "y2": 40.0},
+        }
+
+        assert json.loads(json.dumps(self.FOUND.as_dict())) == expected
+
+    def test_what_the_network_found_is_plain_python(self, detector: Detector) -> None:
+        [found] = find(detector, SAMPLES["one_card"])
+
+        values = [found.confidence, *found.box]
+        assert [type(value) for value in values] == [float] * 5
+        assert type(found.class_id) is int
+        assert isinstance(found.box, tuple)
+        assert json.loads(json.dumps(found.as_dict())) == found.as_dict()
+
+
+class TestAgreement:
+    @pytest.mark.parametrize("limits", [(0.5, 0.7), (0.01, 0.3), (0.001, 0.9)], ids=str)
+    @pytest.mark.parametrize("name", CARDS)
+    def test_with_ultralytics(
+        self,
+        detectors: dict[str, Detector],
+        reference: Any,
+        name: str,
+        limits: tuple[float, float],
+    ) -> None:
+        conf, iou = limits
+        expected = by_reference(reference, SAMPLES[name], conf=conf, iou=iou)
+
+        for detector in detectors.values():
+            answer = find(with_limits(detector, conf=conf, iou=iou), SAMPLES[name])
+            assert_same(answer, expected, pixels=0.01, confidence=1e-4)
+
+    @pytest.mark.parametrize("size", [(333, 517), (1200, 301), (77, 640), (40, 40)], ids=str)
+    def test_with_ultralytics_on_odd_sizes(
+        self, core: Detector, reference: Any, size: tuple[int, int]
+    ) -> None:
+        picture = SAMPLES["one_card"].resize(size)
+        answer = find(with_limits(core, conf=0.05, iou=0.7), picture)
+
+        expected = by_reference(reference, picture, conf=0.05)
+
+        assert_same(answer, expected, pixels=0.01, confidence=1e-4)
+
+    @pytest.mark.parametrize("name", CARDS)
+    def test_of_the_backends(self, detectors: dict[str, Detector], name: str) -> None:
+        torch_s, onnx_s, openvino_s = (
+            find(with_limits(detectors[backend], conf=0.05, iou=0.7), SAMPLES[name])
+            for backend in ("torch", "onnx", "openvino")
+        )
+
+        assert_same(onnx_s, torch_s, pixels=0.01, confidence=1e-4)
+        assert_same(openvino_s, torch_s, pixels=0.01, confidence=1e-4)
+
+
+class TestBatches:
+    def test_a_batch_equals_its_pictures_in_their_order(self, detector: Detector) -> None:
+        names = ["no_card", "two_cards", "one_card", "on_coins", "close_up", "one_card"]
+
+        answers = detector.detect([SAMPLES[name] for name in names])
+
+        assert [len(answer) for answer in answers] == [CARDS[name] for name in names]
+        for name, answer in zip(names, answers, strict=True):
+            assert_same(answer, find(detector, SAMPLES[name]), pixels=0.01, confidence=1e-4)
+
+    def test_an_empty_batch(self, core: Detector) -> None:
+        assert core.detect([]) == []
+
+    @pytest.mark.parametrize(
+        "make", [tuple, list, iter, lambda images: (image for image in images)], ids=str
+    )
+    def test_any_iterable_will_do(self, core: Detector, make: Callable[..., Any]) -> None:
+        assert len(core.detect(make([SAMPLES["one_card"]]))) == 1
+
+    @pytest.mark.parametrize(
+        ("images", "message"),
+        [
+            (["card.jpg"], "got str.*PIL.Image.open"),
+            ([Path("card.jpg")], "got PosixPath.*PIL.Image.open"),
+            ([np.zeros((9, 9, 3), np.uint8)], "got ndarray.*PIL.Image.fromarray"),
+            (np.zeros((1, 9, 9, 3), np.uint8), "got ndarray.*PIL.Image.fromarray"),
+            ([SAMPLES["one_card"], None], "got NoneType"),
+            ([b"bytes"], "got bytes"),
+            ("card.jpg", "got str"),
+            (SAMPLES["one_card"], r"got one image.*\[image\]"),
+        ],
+        ids=["str", "path", "array", "bare-array", "none", "bytes", "bare-str", "bare-image"],
+    )
+    def test_what_is_no_picture(self, core: Detector, images: Any, message: str) -> None:
+        with pytest.raises(TypeError, match=message):
+            core.detect(images)
+
+
+class TestColours:
+    def test_red_and_blue_are_not_swapped(self, core: Detector, reference: Any) -> None:
+        picture = SAMPLES["on_coins"]  # brown wood and a green card: much changes
+        swapped = Image.merge("RGB", picture.split()[::-1])
+
+        [right], wrong = find(core, picture), find(core, swapped)
+
+        assert wrong, "the card must still be seen for the comparison to mean something"
+        assert abs(wrong[0].confidence - right.confidence) > 0.05
+        # ultralytics takes PIL images as RGB and arrays as BGR; ours must be the RGB one.
+        bgr = np.ascontiguousarray(np.asarray(picture)[..., ::-1])
+        for source in (picture, bgr):
+            assert_same([right], by_reference(reference, source), pixels=0.01, confidence=1e-4)
+        mistaken = by_reference(reference, np.ascontiguousarray(np.asarray(picture)))
+        assert_same(wrong, mistaken, pixels=0.01, confidence=1e-4)
+
+    @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
+    def test_pictures_of_other_modes(self, core: Detector, mode: str) -> None:
+        rgb = SAMPLES["one_card"]
+        if mode == "I;16":
+            image = Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257)
+        else:
+            image = rgb.convert(mode)
+        expected = rgb.convert("L").convert("RGB") if mode in ("L", "LA", "I;16") else rgb
+
+        [found], [plain] = find(core, image), find(core, expected)
+
+        assert found.box == pytest.approx(plain.box, abs=8 if mode == "P" else 3)
+        assert found.confidence == pytest.approx(plain.confidence, abs=0.1)
+
+    @pytest.mark.parametrize("orientation", [3, 6, 8])
+    def test_boxes_are_in_upright_pixels(self, core: Detector, orientation: int) -> None:
+        turns = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
+        turn = turns.get(orientation, Image.Transpose.ROTATE_270)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        data = encoded(SAMPLES["one_card"].transpose(turn), "PNG", exif=exif)
+        straight = find(core, SAMPLES["one_card"])
+
+        with Image.open(io.BytesIO(data)) as held:
+            assert find(core, held) == straight
+            assert core.render(held).size == SAMPLES["one_card"].size
+        assert find(core, decode(data)) == straight
+
+    @pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+    def test_the_input_is_not_changed(self, core: Detector, mode: str) -> None:
+        image = SAMPLES["two_cards"].convert(mode)
+        image.getexif()[0x0112] = 6
+        before = (image.mode, image.size, image.tobytes(), dict(image.getexif()))
+
+        core.detect([image])
+        core.render(image)
+
+        assert (image.mode, image.size, image.tobytes(), dict(image.getexif())) == before
+
+
+class TestSizes:
+    @pytest.mark.parametrize(
+        "size", [(1, 1), (2, 1), (1, 5000), (5000, 1), (31, 33), (4000, 3000)], ids=str
+    )
+    def test_boxes_lie_inside_the_picture(self, detector: Detector, size: tuple[int, int]) -> None:
+        image = SAMPLES["close_up"].resize(size)
+        eager = with_limits(detector, conf=0.0, iou=0.7)
+
+        answer = find(eager, image)
+
+        assert answer, "with no limit on the confidence something is found"
+        for found in answer:
+            x1, y1, x2, y2 = found.box
+            assert 0 <= x1 <= x2 <= size[0]
+            assert 0 <= y1 <= y2 <= size[1]
+        assert eager.render(image).size == size
+
+    def test_at_most_300_boxes(self, core: Detector) -> None:
+        noise = np.random.default_rng(3).integers(0, 256, (400, 400, 3), np.uint8)
+
+        assert len(find(with_limits(core, conf=0.0, iou=1.0), Image.fromarray(noise))) == 300
+
+    @pytest.mark.parametrize("imgsz", [192, 320])
+    def test_another_size_than_the_trained_one(
+        self, core: Detector, reference: Any, imgsz: int
+    ) -> None:
+        other = Detector(imgsz=imgsz, conf=0.05)
+
+        assert other.imgsz == imgsz
+        answer = find(other, SAMPLES["two_cards"])
+        expected = by_reference(reference, SAMPLES["two_cards"], conf=0.05, imgsz=imgsz)
+        assert_same(answer, expected, pixels=0.01, confidence=1e-4)
+        usual = find(with_limits(core, conf=0.05, iou=0.7), SAMPLES["two_cards"])
+        assert answer[0].box != pytest.approx(usual[0].box, abs=0.1)
+
+
+class TestParameters:
+    def test_the_defaults(self, detector: Detector) -> None:
+        assert (detector.imgsz, detector.conf, detector.iou) == (IMGSZ, 0.5, 0.7)
+        assert detector.names == {0: "id_card"}
+
+    @pytest.mark.parametrize("name", ["conf", "iou"])
+    @pytest.mark.parametrize("value", [-0.01, 1.01, float("nan"), 50])
+    def test_a_share_lies_between_0_and_1(self, name: str, value: float) -> None:
+        with pytest.raises(ValueError, match=rf"{name} is a share, 0 to 1; got {value}"):
+            Detector(**{name: value})
+
+    @pytest.mark.parametrize("value", [0, -32, 16, 100, 289])
+    def test_imgsz_is_a_multiple_of_32(self, value: int) -> None:
+        with pytest.raises(ValueError, match=f"multiple of 32 pixels; got {value}"):
+            Detector(imgsz=value)
+
+    def test_an_unknown_backend(self) -> None:
+        with pytest.raises(ValueError, match="one of torch, onnx, openvino; got 'tensorrt'"):
+            Detector(backend="tensorrt")  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("backend", ["torch", "onnx", "openvino"])
+    def test_weights_that_do_not_exist(self, backend: Any, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"no weights at .*missing\.pt"):
+            Detector(tmp_path / "missing.pt", backend=backend)
+        assert list(tmp_path.iterdir()) == [], "nothing was downloaded"
+
+    def test_an_exported_model_of_another_backend(self) -> None:
+        model = exported(WEIGHTS, "onnx")
+
+        with pytest.raises(ValueError, match=r"model for the backend 'onnx', not 'torch'"):
+            Detector(model, backend="torch")
+
+    @pytest.mark.parametrize("backend", ["onnx", "openvino"])
+    def test_an_exported_model_can_be_given_itself(self, backend: Any, core: Detector) -> None:
+        given = Detector(str(exported(WEIGHTS, backend)), backend=backend)
+
+        assert given.imgsz == IMGSZ
+        assert_same(
+            find(given, SAMPLES["one_card"]),
+            find(core, SAMPLES["one_card"]),
+            pixels=0.01,
+            confidence=1e-4,
+        )
+
+    def test_conf_reaches_the_answer(self, detector: Detector) -> None:
+        lowest, low, high, highest = (
+            sum(map(len, with_limits(detector, conf=conf, iou=0.7).detect([*SAMPLES.values()])))
+            for conf in (0.001, 0.5, 0.8, 1.0)
+        )
+
+        assert lowest > low > high > highest == 0
+
+    def test_iou_reaches_the_answer(self, detector: Detector) -> None:
+        none, some, all_ = (
+            len(find(with_limits(detector, conf=0.01, iou=iou), SAMPLES["one_card"]))
+            for iou in (0.0, 0.9, 1.0)
+        )
+
+        assert none < some < all_
+
+    def test_the_constructor_passes_them_on(self) -> None:
+        strict = Detector(backend="onnx", conf=0.8, iou=0.1)
+
+        assert len(find(strict, SAMPLES["two_cards"])) == 1
+        assert strict.iou == 0.1
+
+
+class TestFromEnvironment:
+    @pytest.fixture(autouse=True)
+    def _clean(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("WEIGHTS", "BACKEND", "CONF", "DEVICE"):
+            monkeypatch.delenv(f"ID_CARD_{name}", raising=False)
+
+    def test_the_defaults(self, core: Detector) -> None:
+        served = Detector.from_environment()
+
+        assert type(served.network) is type(core.network)
+        assert find(served, SAMPLES["two_cards"]) == find(core, SAMPLES["two_cards"])
+
+    def test_every_variable_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: dict[str, Any] = {}
+
+        def record(self: Detector, *positional: Any, **named: Any) -> None:
+            given.update(named, weights=positional[0])
+
+        monkeypatch.setattr(Detector, "__init__", record)
+        monkeypatch.setenv("ID_CARD_WEIGHTS", "elsewhere.pt")
+        monkeypatch.setenv("ID_CARD_BACKEND", "openvino")
+        monkeypatch.setenv("ID_CARD_CONF", "0.25")
+        monkeypatch.setenv("ID_CARD_DEVICE", "cpu")
+
+        Detector.from_environment()
+
+        assert given == {
+            "weights": "elsewhere.pt",
+            "backend": "openvino",
+            "conf": 0.25,
+            "device": "cpu",
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("ID_CARD_BACKEND", "tflite", "one of torch, onnx, openvino; got 'tflite'"),
+            ("ID_CARD_CONF", "7", "conf is a share"),
+            ("ID_CARD_CONF", "high", "high"),
+        ],
+    )
+    def test_a_wrong_value_is_told(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+
+        with pytest.raises(ValueError, match=message):
+            Detector.from_environment()
+
+
+class TestThreads:
+    def test_many_threads_get_the_answers_of_one(self, detector: Detector) -> None:
+        # Sizes of their own, so that no two threads have the same arrays.
+        pictures = [
+            image.resize((image.width - 16 * i, image.height - 8 * i))
+            for i, image in enumerate(SAMPLES.values())
+        ]
+        alone = [find(detector, picture) for picture in pictures]
+        together = threading.Barrier(8)
+
+        def work(first: int) -> list[tuple[int, Answer]]:
+            together.wait(timeout=30)
+            turns = [(first + k) % len(pictures) for k in range(6)]
+            return [(i, find(detector, pictures[i])) for i in turns]
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = [pair for pairs in pool.map(work, range(8), timeout=120) for pair in pairs]
+
+        assert len(answers) == 8 * 6
+        for i, answer in answers:
+            assert_same(answer, alone[i], pixels=0.01, confidence=1e-4)
+
+    def test_batches_of_different_lengths_at_once(self, detector: Detector) -> None:
+        pictures = list(SAMPLES.values())
+        alone = [find(detector, picture) for picture in pictures]
+
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [pool.submit(detector.detect, pictures[: 1 + k % 5]) for k in range(12)]
+            batches = [job.result(timeout=60) for job in jobs]
+
+        for k, batch in enumerate(batches):
+            assert len(batch) == 1 + k % 5
+            for answer, expected in zip(batch, alone, strict=False):
+                assert_same(answer, expected, pixels=0.01, confidence=1e-4)
+
+
+class TestSuppression:
+    @pytest.mark.parametrize("classes", [1, 3])
+    @pytest.mark.parametrize("iou", [0.0, 0.3, 0.5, 0.7, 1.0])
+    @pytest.mark.parametrize("seed", range(6))
+    def test_against_torchvision(self, seed: int, iou: float, classes: int) -> None:
+        rng = np.random.default_rng(seed)
+        corner = rng.uniform(-20, 250, (200, 2))
+        boxes = np.concatenate([corner, corner + rng.uniform(1, 120, (200, 2))], axis=1)
+        boxes = boxes.astype(np.float32)
+        confidences = rng.permutation(np.linspace(0.01, 1, 200)).astype(np.float32)
+        kinds = rng.integers(0, classes, 200)
+
+        kept = _suppress(boxes, confidences, kinds, iou)
+
+        expected = torchvision.ops.batched_nms(
+            torch.from_numpy(boxes), torch.from_numpy(confidences), torch.from_numpy(kinds), iou
+        )
+        assert kept == expected.tolist()
+        assert 0 < len(kept) <= 200
+
+    def test_nothing_to_suppress(self) -> None:
+        none = np.empty((0, 4), np.float32)
+
+        assert _suppress(none, none[:, 0], np.empty(0, np.int64), 0.7) == []
+
+
+class MakesAFolder:
+    """Unpickling it makes a folder: stands for anything that a pickle can do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.mkdir, (self.folder,)
+
+
+class TestChangedWeights:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        shutil.copy(WEIGHTS.with_name("SHA256SUMS"), tmp_path)
+        return tmp_path
+
+    def write_malicious(self, path: Path) -> Path:
+        trace = path.with_name("was-run")
+        torch.save({"model": MakesAFolder(trace)}, path)
+        return trace
+
+    @pytest.mark.parametrize("backend", ["torch", "onnx", "openvino"])
+    def test_are_refused_before_they_are_opened(self, folder: Path, backend: Any) -> None:
+        weights = folder / WEIGHTS.name
+        trace = self.write_malicious(weights)
+
+        with pytest.raises(ValueError, match="is not the file that ships") as caught:
+            Detector(weights, backend=backend)
+
+        assert not trace.exists()
+        assert sha256(weights)[:12] in str(caught.value)
+        assert f"git checkout -- {WEIGHTS.name}" in str(caught.value)
+
+    def test_are_not_exported_either(self, folder: Path) -> None:
+        weights = folder / WEIGHTS.name
+        trace = self.write_malicious(weights)
+
+        with pytest.raises(ValueError, match="is not the file that ships"):
+            export(weights, "onnx", folder / "model.onnx")
+
+        assert not trace.exists()
+        assert not (folder / "model.onnx").exists()
+
+    def test_that_pickle_is_dangerous_indeed(self, folder: Path) -> None:
+        """Under a name without a record the same file runs: the tests above can fail."""
+        trace = self.write_malicious(folder / "own.pt")
+
+        with pytest.raises(Exception):  # noqa: B017, PT011
+            Detector(folder / "own.pt")
+
+        assert trace.is_dir()
+
+    def test_one_flipped_bit_is_seen(self, folder: Path) -> None:
+        data = bytearray(WEIGHTS.read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / WEIGHTS.name).write_bytes(data)
+
+        with pytest.raises(ValueError, match="is not the file that ships"):
+            Detector(folder / WEIGHTS.name)
+
+    def test_the_right_file_and_ones_own_pass(self, folder: Path) -> None:
+        for name in (WEIGHTS.name, "own.pt"):
+            shutil.copy(WEIGHTS, folder / name)
+            assert len(find(Detector(folder / name), SAMPLES["one_card"])) == 1
+
+    def test_a_file_that_is_no_checkpoint(self, tmp_path: Path) -> None:
+        (tmp_path / "text.pt").write_text("not a checkpoint")
+
+        with pytest.raises(Exception):  # noqa: B017, PT011
+            Detector(tmp_path / "text.pt")
+
+    def test_every_shipped_checkpoint_is_recorded(self) -> None:
+        sums = WEIGHTS.with_name("SHA256SUMS").read_text().splitlines()
+        recorded = dict(reversed(line.split()) for line in sums)
+
+        shipped = {path.name: sha256(path) for path in WEIGHTS.parent.glob("*.pt")}
+
+        assert WEIGHTS.name in shipped
+        assert shipped == recorded
+
+
+class TestRender:
+    def test_frames_are_drawn_and_nothing_else(self, core: Detector) -> None:
+        picture = SAMPLES["two_cards"]
+        answer = find(core, picture)
+
+        drawn = core.render(picture)
+
+        assert (drawn.mode, drawn.size) == ("RGB", picture.size)
+        changed = (np.asarray(drawn) != np.asarray(picture)).any(axis=2)
+        allowed = np.zeros_like(changed)
+        line, label, wide = 8, 40, 200  # at least what is drawn on a picture of this size
+        for x1, y1, x2, y2 in (tuple(round(value) for value in f.box) for f in answer):
+            top, left = max(y1 - label, 0), max(x1 - 1, 0)
+            allowed[top : y1 + line, left : x1 + wide] = True  # the label
+            allowed[max(y1 - 1, 0) : y2 + 2, left : x2 + 2] = True  # the frame …
+            allowed[y1 + line : y2 - line, x1 + line : x2 - line] = False  # … not its inside
+            assert changed[y1 + line : y2 - line, x1].all(), "no line on the left"
+            assert changed[y1 + line : y2 - line, x2 - 1 : x2 + 1].any(axis=1).all()
+        # The second card's label may lie on the first card; there is none here.
+        assert not (changed & ~allowed).any()
+
+    def test_the_colours_are_not_swapped(self, core: Detector) -> None:
+        picture = SAMPLES["one_card"]
+        [card] = find(core, picture)
+        middle_left = (round(card.box[0]) + 1, round(card.box[1] + card.box[3]) // 2)
+
+        drawn = core.render(picture)
+
+        red, green, blue = drawn.getpixel(middle_left)
+        assert red > blue > green, "the frame is magenta, with more red than blue"
+        assert drawn.getpixel((2, 2)) == picture.getpixel((2, 2))
+
+    def test_a_picture_without_cards_stays_as_it_is(self, core: Detector) -> None:
+        drawn = core.render(SAMPLES["no_card"])
+
+        assert drawn is not SAMPLES["no_card"]
+        assert np.array_equal(drawn, SAMPLES["no_card"])
+
+    def test_every_backend_draws_the_same(self, detectors: dict[str, Detector]) -> None:
+        first, *others = (np.asarray(d.render(SAMPLES["one_card"])) for d in detectors.values())
+
+        for other in others:
+            assert (first != other).any(axis=2).mean() < 0.001
+
+    @pytest.mark.parametrize("size", [(1, 1), (12, 9), (60, 2000)], ids=str)
+    def test_a_frame_and_label_fit_any_size(self, size: tuple[int, int]) -> None:
+        everywhere = Detection("id_card", 0, 0.5, (0.0, 0.0, float(size[0]), float(size[1])))
+
+        assert draw(Image.new("RGB", size), [everywhere]).size == size
+
+    def test_no_file_is_written(self, tmp_path: Path) -> None:
+        """Counted by the interpreter itself: every ``open`` for writing raises an audit event."""
+        script = textwrap.dedent("""
+            import os, sys
+            from PIL import Image
+            from services.id_card.detector import Detector
+
+            detector = Detector(backend="onnx")
+            picture = Image.open(sys.argv[1]).convert("RGB")
+            written = []
+
+            def watch(event, given):
+                if event in ("os.mkdir", "os.rename", "shutil.copyfile"):
+                    written.append((event, *given))
+                if event == "open" and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                    written.append(given)
+
+            sys.addaudithook(watch)
+            detector.render(picture)
+            assert written == [], written
+            open("proof", "w").close()
+            assert len(written) == 1, "the watch does not work"
+            print("fine")
+        """)
+
+        done = python("-c", script, str(WEIGHTS.parents[1] / "samples/one_card.jpg"), cwd=tmp_path)
+
+        assert done.stdout.strip() == "fine", done.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["proof"]
+
+
+def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    root = Path(export_module.__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd or root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+class TestExport:
+    @pytest.fixture
+    def build(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+        return tmp_path / "build"
+
+    def test_it_is_made_once(self, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[Path] = []
+
+        def fake(weights: Path, backend: str, target: Path, *, imgsz: int | None) -> Path:
+            made.append(target)
+            target.write_bytes(b"model")
+            return target
+
+        monkeypatch.setattr(export_module, "export", fake)
+
+        first, second = exported(WEIGHTS, "onnx"), exported(WEIGHTS, "onnx")
+
+        assert first == second == made[0]
+        assert first.is_relative_to(build / "exports")
+        assert sha256(WEIGHTS)[:12] in first.parent.name
+        assert len(made) == 1
+
+    def test_other_weights_sizes_and_formats_are_made_anew(
+        self, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fake(weights: Path, backend: str, target: Path, *, imgsz: int | None) -> Path:
+            target.write_bytes(f"{backend} {imgsz}".encode() + weights.read_bytes()[:9])
+            return target
+
+        monkeypatch.setattr(export_module, "export", fake)
+        own = tmp_path / WEIGHTS.name
+        own.write_bytes(b"my own")
+
+        wanted = [
+            (WEIGHTS, "onnx", None),
+            (WEIGHTS, "onnx", 320),
+            (WEIGHTS, "openvino", None),
+            (own, "onnx", None),
+        ]
+        targets = [exported(path, kind, imgsz=size) for path, kind, size in wanted]  # type: ignore[arg-type]
+
+        assert len(set(targets)) == 4
+        for (path, kind, size), target in zip(wanted, targets, strict=True):
+            assert target.read_bytes() == f"{kind} {size}".encode() + path.read_bytes()[:9]
+
+    def test_two_processes_at_once_make_one(self, build: Path, tmp_path: Path) -> None:
+        script = textwrap.dedent("""
+            import sys, time
+            from pathlib import Path
+            from services.id_card import export as module
+
+            def slow(weights, backend, target, *, imgsz):
+                with open(sys.argv[1], "a") as log:
+                    log.write("made\\n")
+                time.sleep(1)
+                target.write_bytes(b"whole model")
+
+            module.export = slow
+            Path(sys.argv[2]).touch()
+            while len(list(Path(sys.argv[2]).parent.glob("ready-*"))) < 3:
+                time.sleep(0.01)
+            assert module.exported(Path(sys.argv[3]), "onnx").read_bytes() == b"whole model"
+        """)
+        log = tmp_path / "log"
+
+        with ThreadPoolExecutor(3) as pool:
+            jobs = [
+                pool.submit(
+                    python, "-c", script, str(log), str(tmp_path / f"ready-{i}"), str(WEIGHTS)
+                )
+                for i in range(3)
+            ]
+            done = [job.result(timeout=60) for job in jobs]
+
+        assert [process.returncode for process in done] == [0] * 3, done[0].stderr
+        assert log.read_text() == "made\n"
+
+    @pytest.fixture
+    def parts(self, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+        """Make ultralytics' export write a part and fail; return the parts it wrote."""
+        written: list[Path] = []
+
+        def write_and_fail(self: YOLO, **options: Any) -> str:
+            part = Path(self.ckpt_path).with_suffix(".onnx")
+            part.write_bytes(b"half a model")
+            written.append(part)
+            raise RuntimeError("the disk is full")
+
+        monkeypatch.setattr(YOLO, "export", write_and_fail)
+        return written
+
+    def test_a_failure_leaves_nothing_half_made(self, build: Path, parts: list[Path]) -> None:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="the disk is full"):
+                exported(WEIGHTS, "onnx")
+
+        assert len(parts) == 2, "the second call must try again"
+        assert not any(part.exists() for part in parts)
+        left = [path for path in (build / "exports").rglob("*") if path.is_file()]
+        assert [path.suffix for path in left] in ([".lock"], [])
+        assert list(WEIGHTS.parent.glob("*.onnx")) == []
+
+    def test_an_existing_target_is_not_overwritten(self, tmp_path: Path) -> None:
+        target = tmp_path / "model.onnx"
+        target.write_bytes(b"precious")
+
+        with pytest.raises(FileExistsError, match="exists; remove it first"):
+            export(WEIGHTS, "onnx", target)
+
+        assert target.read_bytes() == b"precious"
+
+    def test_the_command(self, tmp_path: Path, core: Detector) -> None:
+        target = tmp_path / "new" / "cards.onnx"
+
+        done = python("-m", "services.id_card.export", "onnx", "--out", str(target))
+
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == str(target)
+        assert [path.name for path in target.parent.iterdir()] == [target.name]
+        made = Detector(target, backend="onnx")
+        assert_same(
+            find(made, SAMPLES["two_cards"]),
+            find(core, SAMPLES["two_cards"]),
+            pixels=0.01,
+            confidence=1e-4,
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["onnx", "--weights", "missing.pt"], "no weights at missing.pt"),
+            (["onnx", "--out", "{exists}"], "remove it or choose another name"),
+            (["tflite"], "invalid choice: 'tflite'"),
+            ([], "required: format"),
+        ],
+        ids=["weights", "out", "format", "nothing"],
+    )
+    def test_the_commands_refusals(
+        self,
+        arguments: list[str],
+        message: str,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main([part.format(exists=tmp_path) for part in arguments])
+
+        assert caught.value.code == 2
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize("backend", ["onnx", "openvino"])
+    @pytest.mark.parametrize("given", ["model", "checkpoint"])
+    def test_an_exported_model_needs_neither_torch_nor_ultralytics(
+        self, backend: Any, given: str
+    ) -> None:
+        model = exported(WEIGHTS, backend)
+        script = textwrap.dedent("""
+            import sys
+            from PIL import Image
+            from services.id_card.detector import Detector
+
+            detector = Detector(sys.argv[1], backend=sys.argv[2])
+            [found] = detector.detect([Image.open(sys.argv[3])])
+            assert len(found) == 1
+            print(sorted({"torch", "torchvision", "ultralytics"} & set(sys.modules)))
+        """)
+        weights = model if given == "model" else WEIGHTS
+        picture = WEIGHTS.parents[1] / "samples/one_card.jpg"
+
+        done = python("-c", script, str(weights), backend, str(picture))
+
+        assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_core_imports_no_serving_framework() -> None:
+    script = "import sys, services.id_card.detector, services.id_card.export; print(*sys.modules)"
+
+    loaded = {name.partition(".")[0] for name in python("-c", script).stdout.split()}
+
+    assert "cv2" in loaded
+    assert not loaded & {"bentoml", "mlflow", "kserve", "starlette", "fastapi", "torch"}
+
+
+def test_the_malicious_pickle_of_these_tests_is_one(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(MakesAFolder(tmp_path / "made")))
+
+    assert (tmp_path / "made").is_dir()
