@@ -45,7 +45,7 @@ import numpy as np
 
 from services.id_card.detector import WEIGHTS, Detector
 from services.id_card.drawing import draw
-from services.id_card.samples import load_sample, sample_path
+from services.id_card.samples import SAMPLES, load_sample, sample_path
 from services.workbench import servers, show
 
 # %% [markdown]
@@ -56,7 +56,7 @@ from services.workbench import servers, show
 
 # %%
 picture = load_sample(image_name)
-show.picture(picture, alt="Two identity cards on a wooden table", width=300)
+show.picture(picture, alt=f"A drawn scene: {SAMPLES[image_name]}", width=300)
 
 # %% [markdown]
 # Ultralytics, the library that trained the network, loads the file. A call takes one picture or
@@ -119,7 +119,7 @@ for found in detections:
 # Confidence runs from 0 to 1; the box holds left, top, right and lower edge in pixels. Look at them:
 
 # %%
-alt = "The same two cards, each inside a magenta frame labelled id_card and its confidence"
+alt = "The same scene, every card in a magenta frame labelled id_card with its confidence"
 show.picture(draw(picture, detections), alt=alt, width=300)
 
 # %% [markdown]

@@ -44,7 +44,7 @@ from bentoml.io import JSON
 from services.environment import build_dir
 from services.id_card.detector import Detection
 from services.id_card.drawing import draw
-from services.id_card.samples import load_sample, sample_path
+from services.id_card.samples import SAMPLES, load_sample, sample_path
 from services.workbench import servers, show
 
 # %% [markdown]
@@ -170,7 +170,7 @@ print(f"{len(from_old)} boxes, at most {gap:.2f} pixels apart")
 
 # %%
 boxes = [Detection.from_dict(box) for box in answer]
-alt = "Two identity cards on wood, framed where the server's answer says they are"
+alt = f"{SAMPLES[image_name]}, framed where the server's answer says"
 show.picture(draw(load_sample(image_name), boxes), alt=alt, width=300)
 
 # %% [markdown]
@@ -266,13 +266,13 @@ same = [error(old, attack) == error(new, attack) for attack in attacks.values()]
 print(f"{sum(same)} of {len(same)} refusals are the same")
 
 # %% [markdown]
-# How does the gate open a picture? This function is the only place in the repository that opens
-# one from outside:
+# How does the gate open a picture? These lines are the only place in the repository that opens one
+# from outside. Whatever else they raise becomes a refusal:
 
 # %%
 from services.id_card import images
 
-show.source(images.decode)
+show.source(images.decode, start="try:", end="return upright")
 
 # %% [markdown]
 # One line in it deserves a second look: `_original_open()`. Importing ultralytics replaces

@@ -15,7 +15,7 @@ from PIL import Image
 
 from services.id_card.backends import BackendName, threads
 from services.id_card.detector import Detector
-from services.id_card.samples import NAMES, load_sample
+from services.id_card.samples import SAMPLES, load_sample
 from services.workbench.timing import interleaved, ratios
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.id_card.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="how often each backend is timed")
     given = parser.parse_args(arguments)
-    pictures = [load_sample(name) for name in NAMES]
+    pictures = [load_sample(name) for name in SAMPLES]
     ways: dict[str, Callable[[], object]] = {
         name: _way(Detector(backend=name), pictures) for name in get_args(BackendName)
     }

@@ -8,8 +8,14 @@ from PIL import Image
 
 from services.id_card.images import decode
 
-NAMES = ("one_card", "two_cards", "close_up", "on_coins", "no_card")
-"""The names of the samples."""
+SAMPLES = {
+    "one_card": "a driving licence under a finger, on wood",
+    "two_cards": "two driving licences on wood",
+    "close_up": "an identity card that fills most of the picture",
+    "on_coins": "a small identity card among coins",
+    "no_card": "a pen on wood, and no card",
+}
+"""What is to be seen in each sample, by name."""
 
 
 def sample_path(name: str) -> Path:
@@ -20,8 +26,8 @@ def sample_path(name: str) -> Path:
     ValueError
         If there is no sample of that name.
     """
-    if name not in NAMES:
-        raise ValueError(f"no sample {name!r}; there are {', '.join(NAMES)}")
+    if name not in SAMPLES:
+        raise ValueError(f"no sample {name!r}; there are {', '.join(SAMPLES)}")
     return Path(__file__).parent / f"{name}.jpg"
 
 
