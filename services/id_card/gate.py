@@ -185,9 +185,16 @@ async def _form(scope: Scope, body: bytes) -> FormData:
 
 def _field(form: FormData) -> UploadFile:
     """Return the one file in the field ``image``."""
+    if not form:
+        raise InputError(
+            "The multipart body holds no whole field: it is empty or was cut off.",
+            code="multipart_malformed",
+            status=400,
+            hint=f"Send the body to its last byte. {_HOW}",
+        )
     values = form.getlist(FIELD)
     if not values:
-        found = ", ".join(repr(name) for name in form) or "no field at all"
+        found = ", ".join(repr(name) for name in form)
         raise InputError(
             f"The form has no field {FIELD!r}; it has {found}.",
             code="image_missing",
