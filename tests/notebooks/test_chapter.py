@@ -24,6 +24,7 @@ def test_notebook(
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     # "make chapter" runs in the repository's root; JupyterLab, and so this test, beside the file.
     run = execute(source, build_dir() / "tests" / f"{source.stem}.ipynb", cwd=COMMITTED)
+    assert committed_path(source).exists(), f"make notebooks ONLY={source.stem[:2]}"
     committed = nbformat.read(committed_path(source), as_version=4)
     if account := differences(request.node, run, committed):
         pytest.fail(f"{account}\nif this is meant: make notebooks ONLY={source.stem[:2]}")
