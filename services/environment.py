@@ -11,6 +11,7 @@ the standard library only: it is imported before anything is installed.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,8 @@ def settings() -> dict[str, str]:
         "YOLO_VERBOSE": "false",
         # Importing ultralytics would set this to 1 and leave all but one core idle.
         "OMP_NUM_THREADS": str(usable_cores()),
+        # ONNX Runtime reports home from Linux too, and keeps what it has to report in the home.
+        "ORT_DISABLE_TELEMETRY": "1",
         # MLflow, Matplotlib, torch.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_TRACKING_URI": f"sqlite:///{build / 'mlflow' / 'mlflow.db'}",
@@ -68,6 +71,8 @@ def apply() -> None:
     """
     for name, value in settings().items():
         os.environ.setdefault(name, value)
+    # OpenVINO's converter knows no variable for it. It does without where this package is missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     for name in ("BENTOML_HOME", "YOLO_CONFIG_DIR", "MPLCONFIGDIR", "JUPYTER_RUNTIME_DIR"):
         try:
             Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
