@@ -9,15 +9,16 @@ non-maximum suppression. Chapter section 10.4.1 serves the same model.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on only
 
 from services.id_card.backends import BackendName, load_backend
 from services.id_card.drawing import draw
@@ -28,6 +29,20 @@ WEIGHTS = Path(__file__).parent / "weights" / "yolov8_custom.pt"
 
 _GREY = 114  # the padding that YOLOv8 saw in training
 _MAX_DETECTIONS = 300
+
+
+class Corners(TypedDict):
+    """A box in JSON: its edges in pixels of the upright picture."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+# Written as a call, since "class" is no name that an attribute could have.
+Found = TypedDict("Found", {"name": str, "class": int, "confidence": float, "box": Corners})
+"""One detection in the chapter's JSON (section 10.3.1); servers answer with a list of them."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +67,18 @@ class Detection:
     confidence: float
     box: tuple[float, float, float, float]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the chapter's JSON for one box: name, class, confidence, box with x1 to y2."""
-        corners = dict(zip(("x1", "y1", "x2", "y2"), self.box, strict=True))
+    def as_dict(self) -> Found:
+        """Return the chapter's JSON for one box."""
+        x1, y1, x2, y2 = self.box
         return {
             "name": self.name,
             "class": self.class_id,
             "confidence": self.confidence,
-            "box": corners,
+            "box": {"x1": x1, "y1": y1, "x2": x2, "y2": y2},
         }
 
     @classmethod
-    def from_dict(cls, answer: Mapping[str, Any]) -> Detection:
+    def from_dict(cls, answer: Found) -> Detection:
         """Read one box of a server's answer, the inverse of :meth:`as_dict`.
 
         Raises

@@ -9,8 +9,6 @@ BentoML keeps this API under ``bentoml.legacy``; new work takes :mod:`services.i
 
 from __future__ import annotations
 
-from typing import Any
-
 import bentoml
 import numpy as np
 from bentoml.io import JSON
@@ -18,7 +16,7 @@ from bentoml.io import Image as ImageIO
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.id_card.detector import Detector
+from services.id_card.detector import Detector, Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import MEDIA_TYPES
 
@@ -40,7 +38,7 @@ class YOLOv8Runnable(bentoml.legacy.Runnable):
         self.detector = Detector.from_environment()
 
     @bentoml.legacy.Runnable.method(batchable=False)
-    def inference(self, pixels: Pixels) -> list[dict[str, Any]]:
+    def inference(self, pixels: Pixels) -> list[Found]:
         """Return every box in one picture."""
         [found] = self.detector.detect([Image.fromarray(pixels)])
         return [detection.as_dict() for detection in found]
@@ -59,13 +57,13 @@ svc.add_asgi_middleware(ImageGate, paths=("/inference", "/invocation", "/render"
 
 
 @svc.api(input=Upload, output=JSON())
-async def inference(image: Image.Image) -> list[dict[str, Any]]:
+async def inference(image: Image.Image) -> list[Found]:
     """Return every box: name, class, confidence (0 to 1) and corners in pixels."""
     return await yolo_v8_runner.inference.async_run(np.asarray(picture_of(image)))
 
 
 @svc.api(input=Upload, output=JSON())
-async def invocation(image: Image.Image) -> list[dict[str, Any]]:
+async def invocation(image: Image.Image) -> list[Found]:
     """Answer as /inference does; the chapter uses both names."""
     return await inference(image)
 

@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import bentoml
 from bentoml.validators import ContentType
 
-from services.id_card.detector import Detector
+from services.id_card.detector import Detector, Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import encode_png
 
@@ -30,12 +30,12 @@ class IdCardDetector:
         self.detector = Detector.from_environment()
 
     @bentoml.api(route="/inference")
-    def inference(self, image: ImageFile) -> list[dict[str, Any]]:
+    def inference(self, image: ImageFile) -> list[Found]:
         """Return every box: name, class, confidence (0 to 1) and corners in pixels."""
         return self._boxes(image)
 
     @bentoml.api(route="/invocation")
-    def invocation(self, image: ImageFile) -> list[dict[str, Any]]:
+    def invocation(self, image: ImageFile) -> list[Found]:
         """Answer as /inference does; the chapter uses both names."""
         return self._boxes(image)
 
@@ -44,7 +44,7 @@ class IdCardDetector:
         """Return the picture as a PNG with a frame and a label around every card."""
         return encode_png(self.detector.render(picture_of(image)))
 
-    def _boxes(self, image: Path) -> list[dict[str, Any]]:
+    def _boxes(self, image: Path) -> list[Found]:
         # Apart from the endpoints, since inside a service self.inference(…) is a request.
         [found] = self.detector.detect([picture_of(image)])
         return [detection.as_dict() for detection in found]
