@@ -80,6 +80,8 @@ print([httpx.get(f"{server.url}/readyz").status_code for server in (old, new)])
 #
 # Open a BentoML server's root in a browser, and Swagger's page offers a form for each endpoint.
 # Programs read the same description from `/docs.json`:
+#
+# ![Swagger's page of the service id_card_detector, with the three endpoints](pictures/swagger.png)
 
 # %%
 for server in (old, new):
@@ -105,6 +107,16 @@ print("/inference" in [f"/{api.route}" for api in demo.apis.values()], list(demo
 # **Erratum 6.** Whoever follows the text gets a 404 from the code. We serve `/inference` and
 # keep `/invocation` as an alias of it.
 #
+# Other listings of the section stop before their last brackets. Python reads a whole file before it runs
+# any of it, so the server would not even start:
+
+# %%
+try:
+    compile('answer = {"results": {"model_a": []', "listing", "exec")
+except SyntaxError as error:
+    print(show.one_line(error))
+
+# %% [markdown]
 # **Erratum 7** is an address. The chapter opens `http://0.0.0.0:3000`. That is an address to *bind*
 # to ("every network of this machine"), not one to visit; some systems refuse it. It is also
 # what `bentoml serve` binds to unless told otherwise, which offers your laptop's model to the whole
@@ -292,6 +304,7 @@ print("original:", images._original_open().__module__)
 # | The chapter | What happens today | Mended by |
 # |---|---|---|
 # | text says `/inference`, code says `invocation` | 404 for whoever follows the text | one endpoint and an alias |
+# | listings without their last brackets | `SyntaxError` before anything starts | the brackets |
 # | open `http://0.0.0.0:3000` | an address to bind to, not to visit | 127.0.0.1 |
 # | (not mentioned) a bad upload | 500, or a file of the server is opened | the gate: a 4xx with a hint |
 #

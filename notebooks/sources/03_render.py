@@ -56,8 +56,23 @@ from services.workbench import plots, servers, show, timing
 # ## 1. The chapter's way
 #
 # The plan: predict with `save=True`, find out where ultralytics put its drawing, open that file,
-# return it. The chapter's fragment uses two modules that it never imports, so it begins with a
-# `NameError`; that is **erratum 8**, mended above. The rest goes like this:
+# return it. The chapter's fragment uses modules that it never imports. So does this one:
+
+
+# %%
+def joined(folder, name):
+    return os.path.join(folder, name)
+
+
+try:
+    joined("runs", "image0.jpg")
+except NameError as error:
+    print(show.one_line(error))
+
+# %% [markdown]
+# **Erratum 8.** Python looks a name up when the line runs, so the fault waits for the first request.
+# A linter finds it before: this repository's `make test` begins with one. With `pathlib` there is no
+# need for `os`, and the rest goes like this:
 
 # %%
 from ultralytics import YOLO
@@ -307,7 +322,7 @@ for name, drawn in (("forgotten", forgotten), ("mended", mended), ("our core", o
 #
 # | The chapter | What happens today | Mended by |
 # |---|---|---|
-# | uses `os` and `PIL` without importing them | `NameError` | imports |
+# | uses `os` and `PIL` without importing them | `NameError` at the first request | imports, and a linter |
 # | saves to a folder and reads back | every upload has the same file name: a client can get another's picture, or half of one | draw in memory |
 # | trusts the array's colours | (its saved file is right; an array from `plot()` is BGR) | turn the last axis round, or draw with Pillow |
 #
