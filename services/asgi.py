@@ -21,8 +21,20 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
+class ClientGoneError(InputError):
+    """The client closed the connection before its request was complete.
+
+    Nobody is left to read the answer, but the application must give one all the same: a server
+    or a middleware may wait for it. BentoML's timeout does, for a minute, and does not end before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The connection was closed before the request was complete.",
+            code="request_incomplete",
+            status=400,
+            hint="Send all the bytes that Content-Length announces.",
+        )
 
 
 class BodyLimit:

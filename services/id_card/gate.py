@@ -24,7 +24,6 @@ from starlette.requests import Request
 from services.asgi import (
     App,
     BodyLimit,
-    ClientGoneError,
     Receive,
     Scope,
     Send,
@@ -121,8 +120,6 @@ class ImageGate:
             data = await _image_bytes(scope, body)
             async with self._decoders:
                 picture = await anyio.to_thread.run_sync(self._decode, data)
-        except ClientGoneError:
-            return
         except InputError as refusal:
             await send_refusal(refusal, send)
             return
