@@ -43,7 +43,8 @@ import bentoml
 import httpx
 import numpy as np
 
-from services.id_card.detector import WEIGHTS, Detector
+from services.id_card.checkpoint import WEIGHTS
+from services.id_card.detector import Detector
 from services.id_card.drawing import draw
 from services.id_card.samples import SAMPLES, load_sample, sample_path
 from services.workbench import servers, show

@@ -198,7 +198,7 @@ folder.mkdir(parents=True, exist_ok=True)
 import bentoml
 from PIL.Image import Image
 from ultralytics import YOLO
-from services.id_card.detector import WEIGHTS
+from services.id_card.checkpoint import WEIGHTS
 
 @bentoml.service
 class Careless:

@@ -46,7 +46,8 @@ import numpy as np
 from PIL import Image
 
 from services.environment import build_dir
-from services.id_card.detector import WEIGHTS, Detector
+from services.id_card.checkpoint import WEIGHTS
+from services.id_card.detector import Detector
 from services.id_card.drawing import draw
 from services.id_card.images import encode_png
 from services.id_card.samples import SAMPLES, load_sample, sample_path
@@ -61,7 +62,7 @@ from services.workbench import plots, servers, show, timing
 
 # %%
 def joined(folder, name):
-    return os.path.join(folder, name)
+    return os.path.join(folder, name)  # noqa: F821 (what a linter says to this line)
 
 
 try:

@@ -6,6 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+WEIGHTS = Path(__file__).parent / "weights" / "yolov8_custom.pt"
+"""The weights that ship with the repository; see the model card beside them."""
+
 SUMS = "SHA256SUMS"
 """The file beside shipped weights that records their hashes, as ``sha256sum`` writes it."""
 

@@ -14,21 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on only
 
 from services.id_card.backends import BackendName, load_backend
+from services.id_card.checkpoint import WEIGHTS
 from services.id_card.drawing import draw
+from services.id_card.geometry import GREY, corners_of, in_picture, letterbox, suppress
 from services.id_card.images import upright_rgb
-
-WEIGHTS = Path(__file__).parent / "weights" / "yolov8_custom.pt"
-"""The weights that ship with the repository; see the model card beside them."""
-
-_GREY = 114  # the padding that YOLOv8 saw in training
-_MAX_DETECTIONS = 300
 
 
 class Corners(TypedDict):
@@ -201,7 +196,7 @@ class Detector:
         pictures = [_as_picture(image) for image in images]
         if not pictures:
             return []
-        boards = [_letterbox(np.asarray(picture), self.imgsz) for picture in pictures]
+        boards = [letterbox(np.asarray(picture), self.imgsz) for picture in pictures]
         batch = np.stack(boards).transpose(0, 3, 1, 2).astype(np.float32) / 255
         raw = self.network(np.ascontiguousarray(batch))
         return [
@@ -221,7 +216,7 @@ class Detector:
         return draw(picture, self.detect([picture])[0])
 
     def _warm_up(self) -> None:
-        blank = Image.new("RGB", (self.imgsz, self.imgsz), (_GREY,) * 3)
+        blank = Image.new("RGB", (self.imgsz, self.imgsz), (GREY,) * 3)
         self.detect([blank])
 
     def _detections(self, raw: NDArray[np.float32], size: tuple[int, int]) -> list[Detection]:
@@ -231,10 +226,10 @@ class Detector:
         confidences = scores.max(axis=1)
         sure = confidences > self.conf
         boxes, classes, confidences = boxes[sure], classes[sure], confidences[sure]
-        corners = _corners(boxes)
+        corners = corners_of(boxes)
         # On the square, before the boxes are cut at the picture's edge: as the reference does.
-        kept = _suppress(corners, confidences, classes, self.iou)
-        boxes = _in_picture(corners, size, self.imgsz)
+        kept = suppress(corners, confidences, classes, self.iou)
+        boxes = in_picture(corners, size, self.imgsz)
         return [
             Detection(
                 name=self.names[int(classes[i])],
@@ -253,59 +248,3 @@ def _as_picture(image: Image.Image) -> Image.Image:
             "Use PIL.Image.open(path) for a file, PIL.Image.fromarray(rgb) for an array."
         )
     return upright_rgb(image)
-
-
-def _size_and_margins(size: tuple[int, int], side: int) -> tuple[tuple[int, int], int, int]:
-    """Return how a picture is laid onto the square: its new size, left and top margin."""
-    width, height = size
-    scale = min(side / height, side / width)
-    new = max(round(width * scale), 1), max(round(height * scale), 1)
-    # The 0.1 is the reference's: of an odd remainder the right and lower margins get more.
-    return new, round((side - new[0]) / 2 - 0.1), round((side - new[1]) / 2 - 0.1)
-
-
-def _letterbox(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Scale a picture (height, width, 3) into a grey square of *side* pixels, keeping its shape."""
-    height, width = pixels.shape[:2]
-    new, left, top = _size_and_margins((width, height), side)
-    if new != (width, height):
-        pixels = cv2.resize(pixels, new, interpolation=cv2.INTER_LINEAR)
-    board = np.full((side, side, 3), _GREY, np.uint8)
-    board[top : top + new[1], left : left + new[0]] = pixels
-    return board
-
-
-def _corners(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn centre x, y, width and height into x1, y1, x2, y2."""
-    half = boxes[:, 2:] / 2
-    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
-
-
-def _in_picture(
-    corners: NDArray[np.float32], size: tuple[int, int], side: int
-) -> NDArray[np.float32]:
-    """Turn corners on the square into corners in the picture, cut at its edge."""
-    new, left, top = _size_and_margins(size, side)
-    width, height = size
-    # Each side was rounded to whole pixels, so each has a scale of its own.
-    scale = np.array([new[0] / width, new[1] / height] * 2, np.float32)
-    placed = (corners - np.array([left, top, left, top], np.float32)) / scale
-    return np.clip(placed, 0, np.array([width, height, width, height], np.float32))
-
-
-def _suppress(
-    boxes: NDArray[np.float32],
-    confidences: NDArray[np.float32],
-    classes: NDArray[np.int64],
-    iou: float,
-) -> list[int]:
-    """Return the indices that non-maximum suppression keeps, the most confident first."""
-    if not len(boxes):
-        return []
-    corners_to_sides = boxes.copy()
-    corners_to_sides[:, 2:] -= corners_to_sides[:, :2]
-    kept = cv2.dnn.NMSBoxesBatched(
-        corners_to_sides.tolist(), confidences.tolist(), classes.tolist(), 0.0, iou
-    )
-    best_first = sorted((int(i) for i in kept), key=lambda i: -confidences[i])
-    return best_first[:_MAX_DETECTIONS]

@@ -19,7 +19,7 @@ from typing import Literal
 from filelock import FileLock
 
 from services.environment import build_dir
-from services.id_card.checkpoint import check_hash, sha256
+from services.id_card.checkpoint import WEIGHTS, check_hash, sha256
 
 ExportFormat = Literal["onnx", "openvino"]
 
@@ -90,8 +90,6 @@ def export(weights: Path, backend: ExportFormat, target: Path, *, imgsz: int | N
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    from services.id_card.detector import WEIGHTS
-
     parser = argparse.ArgumentParser(prog="python -m services.id_card.export", description=__doc__)
     parser.add_argument("format", choices=("onnx", "openvino"))
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="an ultralytics checkpoint")

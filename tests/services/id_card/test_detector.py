@@ -30,10 +30,11 @@ from PIL import Image
 from ultralytics import YOLO
 
 from services.id_card import export as export_module
-from services.id_card.checkpoint import sha256
-from services.id_card.detector import WEIGHTS, Detection, Detector, _suppress
+from services.id_card.checkpoint import WEIGHTS, sha256
+from services.id_card.detector import Detection, Detector
 from services.id_card.drawing import draw
 from services.id_card.export import export, exported, main
+from services.id_card.geometry import suppress
 from services.id_card.images import decode
 
 from .pictures import CARDS, encoded, sample
@@ -503,7 +504,7 @@ class TestSuppression:
         confidences = rng.permutation(np.linspace(0.01, 1, 200)).astype(np.float32)
         kinds = rng.integers(0, classes, 200)
 
-        kept = _suppress(boxes, confidences, kinds, iou)
+        kept = suppress(boxes, confidences, kinds, iou)
 
         expected = torchvision.ops.batched_nms(
             torch.from_numpy(boxes), torch.from_numpy(confidences), torch.from_numpy(kinds), iou
@@ -511,10 +512,10 @@ class TestSuppression:
         assert kept == expected.tolist()
         assert 0 < len(kept) <= 200
 
-    def test_nothing_to_suppress(self) -> None:
+    def test_nothing_tosuppress(self) -> None:
         none = np.empty((0, 4), np.float32)
 
-        assert _suppress(none, none[:, 0], np.empty(0, np.int64), 0.7) == []
+        assert suppress(none, none[:, 0], np.empty(0, np.int64), 0.7) == []
 
 
 class MakesAFolder:
