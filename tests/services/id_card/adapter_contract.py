@@ -6,6 +6,7 @@ A module of tests gives the fixtures ``client`` (an ``httpx`` client, in-process
 
 from __future__ import annotations
 
+import functools
 import http.client
 import http.server
 import io
@@ -31,9 +32,10 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from services.id_card.detector import Detector
+from services.id_card.detector import Detection, Detector
 from services.id_card.images import MAX_BYTES, decode
 from services.workbench.servers import Server
 
@@ -55,6 +57,7 @@ BOUNDARY = "----a-boundary-of-our-own"
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 Json = Any
+Pixels = NDArray[np.uint8]
 
 
 @dataclass
@@ -268,14 +271,20 @@ def assert_refused(
     assert set(error) == {"code", "message", "hint"}
     assert error["code"] == code
     assert hint in error["hint"]
-    assert error["hint"].endswith((".", "."))
     assert message in error["message"]
     assert error["message"].endswith(".")
 
 
+@functools.lru_cache
+def by_core(core: Detector, data: bytes) -> tuple[list[Detection], Pixels]:
+    """Return what the core finds in a picture, and its drawing."""
+    picture = decode(data)
+    return core.detect([picture])[0], np.asarray(core.render(picture))
+
+
 def assert_boxes(answer: Json, core: Detector, data: bytes = GOOD) -> None:
     """Check that *answer* is the core's, and that it is the chapter's JSON."""
-    [expected] = core.detect([decode(data)])
+    expected, _ = by_core(core, data)
     assert isinstance(answer, list)
     assert len(answer) == len(expected)
     for got, found in zip(answer, expected, strict=True):
@@ -292,7 +301,7 @@ def assert_rendered(content: bytes, core: Detector, data: bytes = GOOD) -> None:
         assert image.format == "PNG"
         assert image.mode == "RGB"
         got = np.asarray(image)
-    expected = np.asarray(core.render(decode(data)))
+    _, expected = by_core(core, data)
     assert got.shape == expected.shape
     assert (got != expected).any(axis=2).mean() < 0.001  # a line may fall on the next pixel
 
@@ -684,7 +693,7 @@ class HttpContract:
         """Pipelining: the second is sent before the first is answered."""
         one = self.request(f"Content-Length: {len(GOOD)}", body=GOOD)
         with self.connect(server) as connection:
-            connection.sendall(one + one.replace(b"HTTP/1.1", b"HTTP/1.1") + b"")
+            connection.sendall(one + one)
             file = connection.makefile("rb")
             for _ in range(2):
                 assert file.readline().startswith(b"HTTP/1.1 200")
@@ -694,7 +703,7 @@ class HttpContract:
     def test_many_clients_at_once_get_their_own_answers(
         self, server: Server, core: Detector
     ) -> None:
-        pictures = {name: encoded(sample(name), "PNG") for name in CARDS}
+        pictures = {name: encoded(sample(name).resize((240, 320)), "PNG") for name in CARDS}
         bad = ["text in the file", "JSON", "truncated raw body", "too many pixels"]
         bad += ["text field with a path", "multipart cut off"]
         jobs = [("good", name, path) for name in CARDS for path in ENDPOINTS]
