@@ -72,7 +72,7 @@ class ImageGate:
     app : ASGI application
         It receives a ``multipart/form-data`` body with the one file field ``image``.
     paths : collection of str
-        The endpoints that are guarded; requests to others pass untouched.
+        The endpoints that are guarded, also behind a prefix; requests to others pass untouched.
     max_bytes : int
         The largest request body, in bytes.
     max_pixels : int
@@ -98,7 +98,7 @@ class ImageGate:
         seconds: float = 30.0,
     ) -> None:
         self.app = app
-        self.paths = frozenset(paths)
+        self.paths = tuple(paths)
         self.max_pixels = max_pixels
         self._guarded = BodyLimit(self._check, max_bytes=max_bytes, seconds=seconds)
         # A decoded picture takes three bytes a pixel: two at a time bound the memory.
@@ -110,7 +110,7 @@ class ImageGate:
         guarded = (
             scope["type"] == "http"
             and scope["method"] == "POST"
-            and scope["path"].removesuffix("\n") in self.paths
+            and scope["path"].removesuffix("\n").endswith(self.paths)
         )
         await (self._guarded if guarded else self.app)(scope, receive, send)
 
