@@ -4,7 +4,7 @@ from services.environment import ROOT
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  (Jupyter defines it)
 
-c.JupyterApp.log_level = "WARNING"  # the address to open is still printed
+c.JupyterApp.log_level = "WARN"  # the address to open is still printed
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.allow_root = True  # in a container one often is root; the token still guards
 c.ServerApp.root_dir = str(ROOT)
