@@ -62,6 +62,7 @@ class Tool(NamedTuple):
 TOOLS = {
     tool.name: tool
     for tool in (
+        Tool("curl", [["curl", "--version"]], "apt-get install curl"),
         # An engine whose client is there but whose service is not running answers no "info".
         Tool("engine", [["docker", "info"], ["podman", "info"]], "apt-get install podman"),
         Tool(

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from services.environment import ROOT, build_dir
 from services.workbench import servers
-from services.workbench.notebook_files import COMMITTED
+from services.workbench.notebooks.files import COMMITTED
 from tests.e2e.browser import page
 
 NOTEBOOKS = sorted(COMMITTED.glob("[0-9][0-9]_*.ipynb"))

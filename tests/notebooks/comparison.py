@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbCell, nocolors
 
-from services.workbench import normalise
+from services.workbench.notebooks import normalise
 
 # What nbval leaves out by default, pictures among it: their bytes differ between platforms.
 SKIPPED = (

@@ -8,8 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from services.environment import build_dir
-from services.workbench.notebook_files import COMMITTED, committed_path, sources
-from services.workbench.notebooks import execute
+from services.workbench.notebooks.files import COMMITTED, committed_path, sources
+from services.workbench.notebooks.run import execute
 from tests.notebooks.comparison import differences
 
 SOURCES = [pytest.param(source, id=source.stem) for source in sources()]

@@ -9,9 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from services.workbench import normalise, provenance
-from services.workbench import notebook_checks as checks
-from services.workbench.notebook_files import read_source
+from services.workbench.notebooks import checks, normalise, provenance
+from services.workbench.notebooks.files import read_source
 from tests.notebooks.samples import GOOD
 
 

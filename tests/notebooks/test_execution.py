@@ -8,8 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from services.workbench import notebooks, processes
-from services.workbench.notebook_files import NotebookError, sources
+from services.workbench import processes
+from services.workbench.notebooks import run as notebooks
+from services.workbench.notebooks.files import NotebookError, sources
 from tests.notebooks.samples import GOOD
 
 

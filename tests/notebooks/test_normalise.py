@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from services.environment import ROOT, build_dir
-from services.workbench import normalise
+from services.workbench.notebooks import normalise
 
 REWRITTEN = {
     f"{ROOT}/services/x.py": "services/x.py",

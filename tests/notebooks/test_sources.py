@@ -5,8 +5,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from services.workbench import notebook_checks
-from services.workbench.notebook_files import committed_path, read_source, sources
+from services.workbench.notebooks import checks
+from services.workbench.notebooks.files import committed_path, read_source, sources
 
 SOURCES = [pytest.param(source, id=source.stem) for source in sources()]
 
@@ -16,28 +16,26 @@ def _read_committed(source: Path) -> nbformat.NotebookNode:
     return nbformat.read(committed_path(source), as_version=4)
 
 
-@pytest.mark.parametrize("check", notebook_checks.SOURCE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks.SOURCE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("source", SOURCES)
-def test_source(source: Path, check: notebook_checks.Check) -> None:
+def test_source(source: Path, check: checks.Check) -> None:
     assert check(read_source(source)) == []
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_committed_notebook_is_of_this_source(source: Path) -> None:
-    assert notebook_checks.drift(source) == []
+    assert checks.drift(source) == []
 
 
-@pytest.mark.parametrize(
-    "check", notebook_checks.COMMITTED_CHECKS, ids=lambda check: check.__name__
-)
+@pytest.mark.parametrize("check", checks.COMMITTED_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("source", SOURCES)
-def test_committed_notebook(source: Path, check: notebook_checks.Check) -> None:
+def test_committed_notebook(source: Path, check: checks.Check) -> None:
     assert check(_read_committed(source)) == []
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_committed_notebook_was_run_with_the_lock(source: Path) -> None:
-    assert notebook_checks.versions(_read_committed(source), notebook_checks.locked()) == []
+    assert checks.versions(_read_committed(source), checks.locked()) == []
 
 
 def test_every_committed_notebook_has_a_source() -> None:

@@ -13,7 +13,6 @@ import io
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -592,10 +591,8 @@ class HttpContract:
         assert_boxes(response.json(), core)
 
     def curl(self, *arguments: str) -> tuple[int, bytes]:
-        program = shutil.which("curl")
-        if program is None:
-            pytest.skip("NOT RUN HERE: no curl; install the package curl")
-        command = [program, "--silent", "--show-error", "--noproxy", "*", "--max-time", "30"]
+        require("curl")
+        command = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "30"]
         command += ["--write-out", "%{stderr}%{http_code}", *arguments]
         done = subprocess.run(command, capture_output=True, timeout=60, check=True)
         return int(done.stderr[-3:]), done.stdout

@@ -9,7 +9,7 @@ import jupytext
 from nbformat import NotebookNode
 
 from services.environment import ROOT
-from services.workbench.normalise import KERNELSPEC
+from services.workbench.notebooks.normalise import KERNELSPEC
 
 SOURCES = ROOT / "notebooks" / "sources"
 COMMITTED = ROOT / "notebooks"

@@ -1,23 +1,10 @@
-"""Execute the chapter's notebooks, and build the ones that people read.
-
-The text sources in ``notebooks/sources`` are what people edit: jupytext's ``py:percent`` format.
-``chapter`` runs them into ``build/chapter``; ``build`` runs them and writes the normalised,
-stamped ``notebooks/NN_name.ipynb`` that is committed.
-
-::
-
-    python -m services.workbench.notebooks chapter [--only 02] [-p name value]
-    python -m services.workbench.notebooks build [--only 02]
-    python -m services.workbench.notebooks check [--only 02]
-"""
+"""Execute a notebook's text source with papermill, and write the notebook that people read."""
 
 from __future__ import annotations
 
-import argparse
 import ast
 import logging
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,13 +18,13 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from services.environment import ROOT, build_dir
-from services.workbench import normalise, processes, provenance
-from services.workbench.notebook_files import (
+from services.workbench import processes
+from services.workbench.notebooks import normalise, provenance
+from services.workbench.notebooks.files import (
     NotebookError,
     committed_path,
     read_source,
     short,
-    sources,
     warnings_in,
 )
 
@@ -180,56 +167,3 @@ def build(source: Path) -> bool:
             return False
     nbformat.write(executed, target)
     return True
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.workbench.notebooks",
-        description="Execute, build and check the notebooks.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    chapter = commands.add_parser("chapter", help="execute into build/chapter")
-    chapter.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
-    )
-    build_parser = commands.add_parser("build", help="write the notebooks that people read")
-    check = commands.add_parser("check", help="check sources and committed notebooks, no execution")
-    for command in (chapter, build_parser, check):
-        command.add_argument("--only", metavar="NN", help="the notebooks whose name starts so")
-    return parser
-
-
-def _literal(value: str) -> Any:
-    """Read a parameter's value as a Python literal, else take it as text."""
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        chosen = sources(options.only)
-        if not chosen:
-            print("no notebooks yet: notebooks/sources/ is empty")
-        if options.command == "check":
-            from services.workbench import notebook_checks
-
-            return notebook_checks.report(chosen)
-        for source in chosen:
-            if options.command == "build":
-                changed = build(source)
-                print(f"  {short(committed_path(source))} {'written' if changed else 'unchanged'}")
-            else:
-                parameters = {name: _literal(value) for name, value in options.parameters}
-                run(source, build_dir() / "chapter" / f"{source.stem}.ipynb", parameters)
-    except NotebookError as error:
-        print(f"  {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,8 +17,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from services.environment import ROOT
-from services.workbench import provenance
-from services.workbench.notebook_files import (
+from services.workbench.notebooks import provenance
+from services.workbench.notebooks.files import (
     TAGS,
     committed_path,
     errors_in,
