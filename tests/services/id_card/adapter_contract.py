@@ -37,6 +37,7 @@ from PIL import Image
 from services.id_card.detector import Detection, Detector
 from services.id_card.images import MAX_BYTES, decode
 from services.workbench.servers import Server
+from tests.missing_tools import require
 
 from .pictures import (
     CARDS,
