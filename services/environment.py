@@ -45,6 +45,9 @@ def settings() -> dict[str, str]:
         "YOLO_VERBOSE": "false",
         # Importing ultralytics would set this to 1 and leave all but one core idle.
         "OMP_NUM_THREADS": str(usable_cores()),
+        # Let torch's threads sleep while they wait. Spinning is a little faster on an idle machine,
+        # and many times slower where other processes want the cores: several workers, say.
+        "OMP_WAIT_POLICY": "PASSIVE",
         # ONNX Runtime reports home from Linux too, and keeps what it has to report in the home.
         "ORT_DISABLE_TELEMETRY": "1",
         # MLflow, Matplotlib, torch.

@@ -27,16 +27,17 @@
 # - tell an API server from a runner.
 
 # %% [markdown]
-# What may be changed from outside stands in one cell. `image_name` is one of `one_card`,
-# `two_cards`, `close_up`, `on_coins`, `no_card`.
+# Everything you may change is in the next cell. The text is written for `two_cards`; `one_card`,
+# `close_up` and `on_coins` work as well.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
-api_workers = 2
+api_workers = 1
 runner_workers = 2
 
 # %% tags=["setup"]
-import os
+import asyncio
+import json
 import warnings
 
 import bentoml
@@ -71,7 +72,7 @@ results = model(picture)
 print(len(results), "result for", len(results[0]), "boxes")
 
 # %% [markdown]
-# A web client wants JSON. The chapter asks the result for it, by a method of 2023:
+# A web client wants JSON. The chapter asks the result for it, with a method that existed in 2023:
 
 # %%
 try:
@@ -82,8 +83,8 @@ except AttributeError as error:
 # %% [markdown]
 # **Erratum 1.** The method is gone. Its successor `summary()` returns plain lists and dictionaries.
 #
-# The chapter's line holds a quieter fault. It indexes twice: once for the first *picture*, and once
-# more for, unnoticed, the first *box*:
+# The chapter's line hides a second fault. It indexes twice: once for the first *picture*, and once
+# more for what turns out to be the first *box*:
 
 # %%
 print("boxes found:          ", len(results[0].summary()))
@@ -106,9 +107,9 @@ print("without the second index:", nothing.summary())
 #
 # ## 2. The core: plain types in, plain types out
 #
-# This chapter serves one model in many ways. With a copy of those lines in every server, each fault
-# would be mended many times. So there is one **core** that knows no serving framework: pictures go
-# in, frozen `Detection` objects come out.
+# This chapter serves one model in many ways. If every server had its own copy of this
+# post-processing, each bug would need fixing many times. So there is one **core** that knows no
+# serving framework: pictures go in, frozen `Detection` objects come out.
 
 # %%
 detector = Detector(WEIGHTS)
@@ -125,7 +126,8 @@ show.picture(draw(picture, detections), alt=alt, width=300)
 
 # %% [markdown]
 # The core has its own pre- and post-processing, so that it can run without torch later. Is it still
-# the same model?
+# the same model? Ask the library with the core's own settings: the same input square, the same
+# threshold.
 
 # %%
 reference = model(picture, imgsz=detector.imgsz, rect=False, conf=0.5)[0].boxes.xyxy.numpy()
@@ -133,10 +135,11 @@ ours = np.array([found.box for found in detections])
 print(f"largest difference: {np.abs(ours - reference).max():.3f} pixels")
 
 # %% [markdown]
-# Not a thousandth of a pixel. And this is the chapter's JSON for each box:
+# Not a thousandth of a pixel. And these are the names in the chapter's JSON for each box:
 
 # %%
-detections[0].as_dict().keys(), detections[0].as_dict()["box"].keys()
+box = detections[0].as_dict()
+print({**box, "confidence": round(box["confidence"], 2), "box": [*box["box"]]})
 
 # %% [markdown]
 # ## 3. A Runnable
@@ -145,7 +148,8 @@ detections[0].as_dict().keys(), detections[0].as_dict()["box"].keys()
 # **Runner** computes, in a process of its own. The class it runs is a *Runnable*: its constructor
 # loads the model once, and its marked methods can be called from another process.
 #
-# BentoML 1.4 keeps this API under `bentoml.legacy`. A first attempt, with what the chapter's has:
+# BentoML 1.4 keeps this API under `bentoml.legacy`. The old names `bentoml.Runnable` and
+# `bentoml.Runner` still work, with a warning. A first attempt, with only what the chapter gives it:
 
 
 # %%
@@ -159,7 +163,7 @@ class FirstTry(bentoml.legacy.Runnable):
 
 
 # %% [markdown]
-# The Runner can be made. BentoML has something to say to that, so keep the warning and read it:
+# The Runner is created, with a warning. Catch it and read it:
 
 # %%
 with warnings.catch_warnings(record=True) as said:
@@ -168,7 +172,7 @@ with warnings.catch_warnings(record=True) as said:
 print(said[0].message)
 
 # %% [markdown]
-# The next notebook shows today's way. The older one makes visible what that hides. Before a server
+# The next notebook shows the newer API. The older one shows what the newer one hides. Before a server
 # starts, BentoML asks every Runner how many processes it wants:
 
 # %%
@@ -179,10 +183,11 @@ except AttributeError as error:
 
 # %% [markdown]
 # **Erratum 3.** A Runnable must say which hardware it uses, and whether one process keeps several
-# cores busy. We say "no" to the second, so BentoML plans one process for each core.
+# cores busy. We say "no" to the second, so BentoML plans one process per core of
+# this machine:
 
 
-# %%
+# %% tags=["volatile"]
 class SecondTry(FirstTry):
     SUPPORTED_RESOURCES = ("cpu",)
     SUPPORTS_CPU_MULTI_THREADING = False
@@ -191,11 +196,12 @@ class SecondTry(FirstTry):
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the deprecation, which we have read
     runner = bentoml.legacy.Runner(SecondTry, name="yolov8_runnable")
-print("one process a core:", runner.scheduled_worker_count == len(os.sched_getaffinity(0)))
+print("processes planned:", runner.scheduled_worker_count)
 
 # %% [markdown]
 # For a first look, `init_local` runs it inside this notebook's process. The chapter hands the picture
-# over in a list, which for a method that expects one picture is wrong:
+# over in a list. That is unneeded: its method gives whatever comes to ultralytics, which takes a
+# picture or a list. Our method takes exactly one picture, and says so:
 
 # %%
 runner.init_local(quiet=True)
@@ -205,7 +211,7 @@ except TypeError as error:
     print(show.one_line(error))
 
 # %% [markdown]
-# **Erratum 4.** Without the brackets the Runner answers with what the core found:
+# **Erratum 4.** A method for one picture should be called with one picture:
 
 # %%
 answer = runner.inference.run(picture)
@@ -215,24 +221,35 @@ print(len(answer), "boxes, the same as the core:", answer == [d.as_dict() for d 
 # ## 4. Why `await`?
 #
 # An API server has many clients and one thread. While a Runner computes for one, it must listen to
-# the next. So `async_run` returns a **promise** of a result. Forget the `await`, and that is all:
+# the next. So `async_run` does not return a result but a *coroutine* (the chapter says "promise"):
+# work that has not even begun. Forget the `await`, and that is all you get:
 
 # %%
-promise = runner.inference.async_run(picture)
-print(type(promise).__name__)
+not_begun = runner.inference.async_run(picture)
 try:
-    len(promise)
+    json.dumps(not_begun)
 except TypeError as error:
     print(show.one_line(error))
-promise.close()
+not_begun.close()
 
 # %% [markdown]
-# It failed not at the call but one line later, where the result was used. In a server that is the
-# JSON encoder. With `await` the function pauses, and the server does other work meanwhile:
+# It failed not at the call but one line later, where the result was used: here by the JSON encoder, as
+# it would in a server. `await` starts the work and pauses this function until it is done. To see
+# that the thread is free meanwhile, let a second function count:
+
 
 # %%
+async def count(ticks):
+    while True:
+        ticks.append(1)
+        await asyncio.sleep(0.001)
+
+
+ticks = []
+counting = asyncio.create_task(count(ticks))
 result = await runner.inference.async_run(picture)
-print(len(result), "boxes")
+counting.cancel()
+print(len(result), "boxes, and counted meanwhile:", len(ticks) > 1)
 
 # %% [markdown]
 # ## 5. From a Runner to a service
@@ -246,7 +263,7 @@ except TypeError as error:
     print(show.one_line(error))
 
 # %% [markdown]
-# **Erratum 5.** Another class bears that name today; the old one moved to `bentoml.legacy`. Here is
+# **Erratum 5.** That name now belongs to another class; the old one moved to `bentoml.legacy`. Here is
 # the module that this repository serves, read from its file:
 
 # %%
@@ -254,11 +271,15 @@ runner.destroy()
 show.source("services/id_card/runner_service.py")
 
 # %% [markdown]
-# Three things to notice:
+# Four things to notice:
 #
 # 1. The Runnable holds no detection logic. It translates, nothing more.
-# 2. Pictures travel between processes as **arrays**; as PIL images they would be compressed anew.
-# 3. `ImageGate` refuses what is no picture. The next notebook tries to get past it.
+# 2. `Detector.from_environment` loads what the server's environment says: by default the exported
+#    model (ONNX), which needs no torch.
+# 3. Pictures travel between processes as **arrays**. A JPEG passed as a PIL image would be compressed
+#    a second time on the way.
+# 4. `ImageGate` refuses what is not a picture, and `picture_of` fetches the picture it has decoded.
+#    The next notebook tries to get past it.
 #
 # ## 6. Serve it, and look at the processes
 #
@@ -279,12 +300,12 @@ response = httpx.post(f"{server.url}/inference", files=upload)
 print(response.status_code, len(response.json()), "boxes")
 
 # %% [markdown]
-# Is it still the same answer? The server computes with the exported model (ONNX), which is faster and
-# needs no torch, so expect equality to a fraction of a pixel, not to the last bit:
+# Is it still the same answer? The server computes with another engine than this notebook, so expect
+# equality to a fraction of a pixel, not to the last bit:
 
 # %%
 served = np.array([list(box["box"].values()) for box in response.json()])
-print(f"largest difference: {np.abs(served - ours).max():.2f} pixels")
+print("within a hundredth of a pixel:", np.abs(served - ours).max() < 0.01)
 
 # %% [markdown]
 # The chapter's Figure 10.2 draws several API servers before several Runners. Here they are, as the
@@ -295,26 +316,25 @@ rows = [(process.pid, process.parent, process.command[2]) for process in server.
 show.table(rows, columns=("pid", "started by", "runs"))
 
 # %% [markdown]
-# The first is the supervisor, which starts the others anew if they die. The `http_api_server`
-# processes share the port, the `runner` processes the work. How many there are is configuration, not
-# code: `--api-workers`, and `runners.NAME.resources`.
+# The first is the supervisor. The API servers share the port; the runners share the work. How many
+# there are of each is configuration, not code: `--api-workers`, and `runners.NAME.resources`.
 #
 # ## What broke, and why
 #
-# | The chapter, for BentoML 1.1.6 | What happens today | Mended by |
+# | The chapter, for BentoML 1.1.6 | What happens today | Fixed by |
 # |---|---|---|
 # | `tojson()` on a result | `AttributeError`: removed from ultralytics | `summary()`, or the core's `as_dict()` |
 # | a second `[0]` | one box kept; none found is an `IndexError` | no second index |
 # | a Runnable without resources | `AttributeError` when the server plans its processes | two class attributes |
-# | the picture inside a list | `TypeError` in a method for one picture | pass the picture |
+# | the picture inside a list | unneeded; a method for one picture refuses it | pass the picture |
 # | `bentoml.Service(name, runners=…)` | `TypeError`: another class bears the name | `bentoml.legacy.Service` |
 #
 # ## Summary
 #
 # - A core with plain types is the part worth testing; a Runnable only translates.
 # - `init_local` tries a Runner without a server.
-# - `async_run` returns a promise; `await` waits while the server serves others.
-# - API servers and Runners are separate processes, and each kind scales on its own.
+# - `async_run` returns work not yet begun; `await` runs it while the server serves others.
+# - API servers and Runners are separate processes, and each kind has a number of its own.
 #
 # **Next:** [02 · The service](02_service.ipynb) puts today's API beside this one, and attacks both.
 

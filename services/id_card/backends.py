@@ -131,6 +131,8 @@ class OnnxBackend:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads()
         options.log_severity_level = 3
+        # As OMP_WAIT_POLICY does for torch: see services.environment.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         gpu = device != "cpu" and "CUDAExecutionProvider" in ort.get_available_providers()
         providers = ["CUDAExecutionProvider"] * gpu + ["CPUExecutionProvider"]
         self._session = ort.InferenceSession(str(weights), options, providers=providers)

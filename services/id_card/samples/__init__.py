@@ -10,7 +10,7 @@ from services.id_card.images import decode
 
 SAMPLES = {
     "one_card": "a driving licence under a finger, on wood",
-    "two_cards": "two driving licences on wood",
+    "two_cards": "two identity cards on wood",
     "close_up": "an identity card that fills most of the picture",
     "on_coins": "a small identity card among coins",
     "no_card": "a pen on wood, and no card",
