@@ -32,7 +32,7 @@
 
 # %% tags=["parameters"]
 image_name = "two_cards"
-api_workers = 1
+api_workers = 2
 runner_workers = 2
 
 # %% tags=["setup"]
