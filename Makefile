@@ -2,6 +2,7 @@
 #
 # ONLY=02            one notebook:    make chapter ONLY=02, make notebooks ONLY=02
 # ARGS="-k words"    more for pytest: make test ARGS="-x -k detector"
+#                    and for the training: make detector ARGS="--budget-minutes 30"
 # TORCH_INDEX=URL    take torch and torchvision (the locked versions) from this package index, one
 #                    with CPU builds, and skip the lock's CUDA libraries: about 5 GB less on Linux.
 #                    It counts when .venv is made: rm -rf .venv; make environment TORCH_INDEX=URL
@@ -16,7 +17,7 @@ NOTEBOOKS := $(RUN) python -m services.workbench.notebooks
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks lock clean
+.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks detector lock clean
 
 # $(call stage,NAME,COMMAND) runs a command, says how long it took, and fails if the command did.
 define stage
@@ -75,6 +76,9 @@ jupyter: $(READY) ## open the notebooks in JupyterLab
 
 notebooks: $(READY) ## text sources to executed, normalised notebooks, the ones people read
 	$(call stage,notebooks,$(NOTEBOOKS) build $(ONLY_OPTION))
+
+detector: $(READY) ## train the detector on drawn scenes; hours, goes on where it was stopped
+	$(call stage,detector,$(RUN) python -m services.id_card.train $(ARGS))
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS and Windows
 	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \

@@ -1,0 +1,267 @@
+"""Training: it runs, survives a kill, repeats itself by its seed, and ships nothing private."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from services.id_card import fresh_scenes, train
+from services.id_card.checkpoint import SUMS, check_hash, sha256
+from services.id_card.dataset import write_dataset
+from services.id_card.detector import Detector
+from services.id_card.recipe import PLAN, QUICK, Run, Stage
+from services.id_card.sanitise import sanitise
+from services.id_card.train import Training
+from services.id_card.trainer import CardTrainer, choose_device, finished_epochs, precision
+
+ROOT = Path(train.__file__).parents[2]
+TINY = Run((Stage(64, 48, 2, 2, 0.002, 0.001, 2), Stage(96, 16, 1, 1, 0.001, 0.0005)))
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory) -> Path:
+    """The run folder of the quick training, by the command."""
+    out = tmp_path_factory.mktemp("training") / "quick"
+    assert train.main(["--quick", "--device", "cpu", "--out", str(out)]) == 0
+    return out
+
+
+def history(out: Path) -> list[dict[str, str]]:
+    with (out / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tensors(checkpoint: Path) -> dict[str, torch.Tensor]:
+    loaded = torch.load(checkpoint, weights_only=False)
+    return (loaded.get("ema") or loaded["model"]).float().state_dict()
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_quick_training_makes_weights_that_the_detector_loads(quick):
+    weights = quick / "yolov8_custom.pt"
+    detector = Detector(weights, "torch", device="cpu", conf=0.0)
+    assert detector.imgsz == QUICK[0].imgsz
+    assert detector.names == {0: "id_card"}
+    [found] = detector.detect([Image.new("RGB", (120, 90), "white")])
+    assert all(0 <= each.confidence <= 1 for each in found)
+    assert 4e6 < weights.stat().st_size < 7e6
+
+
+def test_history_has_a_line_an_epoch(quick):
+    [row] = history(quick)
+    assert (row["stage"], row["imgsz"], row["epoch"]) == ("1", "96", "1")
+    assert float(row["box_loss"]) > 0
+    assert 0 <= float(row["mAP50-95"]) <= float(row["mAP50"]) <= 1
+
+
+def test_a_finished_training_is_not_repeated(quick, capsys):
+    before = (quick / "stage1" / "weights" / "last.pt").read_bytes()
+    assert train.main(["--quick", "--device", "cpu", "--out", str(quick)]) == 0
+    assert len(history(quick)) == 1
+    assert (quick / "stage1" / "weights" / "last.pt").read_bytes() == before
+
+
+def test_another_training_does_not_fit_into_the_folder(quick, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main(["--quick", "--seed", "5", "--out", str(quick)])
+    assert stop.value.code == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_own_pictures_own_weights_and_the_smaller_network(quick, tmp_path):
+    write_dataset(tmp_path / "mine", 16, val=4, test=0, imgsz=96, progress=False)
+    data, start = tmp_path / "mine" / "data.yaml", quick / "yolov8_custom.pt"
+    own = ["--quick", "--device", "cpu", "--data", str(data)]
+    assert train.main([*own, "--weights", str(start), "--out", str(tmp_path / "own")]) == 0
+    assert (tmp_path / "own" / "yolov8_custom.pt").exists()
+    assert not (tmp_path / "own" / "scenes").exists()  # nothing was drawn
+    assert train.main([*own, "--model", "small", "--out", str(tmp_path / "small")]) == 0
+    small = tmp_path / "small" / "yolov8_small.pt"
+    assert small.stat().st_size < start.stat().st_size / 2
+    assert Detector(small, "torch", device="cpu").names == {0: "id_card"}
+
+
+@pytest.mark.parametrize("option", ["--weights", "--data"])
+def test_command_explains_a_missing_file(option, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main([option, "nowhere"])
+    assert stop.value.code == 2
+    assert "no file at nowhere" in capsys.readouterr().err
+
+
+def test_one_device_at_a_time():
+    assert choose_device("auto") in ("0", "cpu")
+    assert choose_device("cpu") == "cpu"
+    assert precision("cpu") is False
+    with pytest.raises(ValueError, match="one device"):
+        choose_device("0,1")
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_goes_on_after_a_kill(tmp_path):
+    """Kill it without warning in the second epoch; the same training then does the rest."""
+    script = (
+        "from tests.services.id_card.test_train import TINY, Training\n"
+        f"Training(TINY, {str(tmp_path)!r}, device='cpu', say=lambda s: print(s, flush=True))"
+        ".train()\n"
+    )
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    ) as process:
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    assert "epoch 1/2" in first
+    assert finished_epochs(tmp_path / "stage1" / "weights" / "last.pt") == 1
+
+    said: list[str] = []
+    last = Training(TINY, tmp_path, device="cpu", say=said.append).train()
+    assert last == tmp_path / "stage2" / "weights" / "last.pt"
+    assert [(row["stage"], row["epoch"]) for row in history(tmp_path)] == [
+        ("1", "1"),
+        ("1", "2"),
+        ("2", "1"),
+    ]
+    assert "epoch 2/2" in said[0]
+
+    straight = Training(TINY, tmp_path / "straight", device="cpu", say=said.append).train()
+    expected, got = tensors(straight), tensors(last)
+    assert all(torch.equal(expected[key], got[key]) for key in expected)  # as if never killed
+
+
+def test_budget_stops_at_a_checkpoint_and_goes_on(tmp_path):
+    run = replace(TINY, stages=TINY.stages[:1])
+    first = Training(run, tmp_path, device="cpu", budget=0, say=lambda line: None)
+    assert first.train() is None
+    assert len(history(tmp_path)) == 1
+    second = Training(run, tmp_path, device="cpu", say=lambda line: None)
+    assert second.train() is not None
+    assert len(history(tmp_path)) == 2
+
+
+def test_a_kill_while_saving_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    trainer = CardTrainer.__new__(CardTrainer)
+    trainer.last = tmp_path / "last.pt"
+    trainer.last.write_bytes(b"whole")
+
+    def torn(self):
+        self.last.write_bytes(b"ha")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CardTrainer.__mro__[1], "save_model", torn)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.save_model()
+    assert trainer.last == tmp_path / "last.pt"
+    assert trainer.last.read_bytes() == b"whole"
+
+
+def test_same_seed_same_weights_other_seed_others(tmp_path):
+    def trained(name, seed):
+        run = Run((Stage(64, 16, 1, 1, 0.002, 0.001),), seed=seed)
+        return tensors(Training(run, tmp_path / name, device="cpu", say=lambda line: None).train())
+
+    first, again, other = trained("a", 1), trained("b", 1), trained("c", 2)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+# ---------------------------------------------------------------- fresh scenes
+
+
+def test_no_scene_is_drawn_for_two_sets(tmp_path, monkeypatch):
+    drawn: list[range] = []
+
+    def note(folder, n, seed, *, first, val, **options):
+        if n:
+            drawn.append(range(first, first + n))
+        folder.mkdir(parents=True)
+
+    monkeypatch.setattr(fresh_scenes, "write_dataset", note)
+    scenes = fresh_scenes.FreshScenes(Run(), tmp_path)
+    for number, stage in enumerate(PLAN):
+        renewed = [scenes.draw(number, epoch) for epoch in range(stage.epochs)]
+        assert sum(renewed) == stage.sets
+        assert renewed[0]
+    assert len(drawn) == sum(stage.sets for stage in PLAN)
+    assert len(set().union(*drawn)) == sum(map(len, drawn))
+
+
+def test_scenes_that_lie_there_are_used_again(tmp_path, monkeypatch):
+    run = Run((Stage(64, 4, 4, 2, 0.002, 0.001),))
+    assert fresh_scenes.FreshScenes(run, tmp_path).draw(0, 0)
+    monkeypatch.setattr(fresh_scenes, "write_dataset", lambda *a, **k: pytest.fail("drawn again"))
+    restarted = fresh_scenes.FreshScenes(run, tmp_path)
+    assert restarted.draw(0, 1)  # the trainer must load them, though
+    assert not restarted.draw(0, 1)
+
+
+def test_the_plan_takes_sizes_that_the_network_can():
+    for stage in (*PLAN, *QUICK):
+        assert stage.imgsz % 32 == 0
+        assert stage.lr > stage.lr_end > 0
+    assert [stage.imgsz for stage in PLAN] == sorted(stage.imgsz for stage in PLAN)
+
+
+# ---------------------------------------------------------------- what ships
+
+
+def test_sanitised_file_holds_no_path_date_or_optimizer(quick):
+    weights = quick / "yolov8_custom.pt"
+    content = weights.read_bytes()
+    for private in (str(quick), str(ROOT), str(Path.home()) + "/", os.uname().nodename):
+        assert private.encode() not in content, private
+    assert not re.search(rb"20\d\d-\d\d-\d\d", content)
+    assert not re.search(rb"[\w.]*(?:/[\w.-]+){2,}\.(?:py|yaml|pt)\b", content)
+    loaded = torch.load(io.BytesIO(content), weights_only=False)
+    assert set(loaded) == {"epoch", "model", "train_args", "version", "license"}
+    assert loaded["train_args"] == {"task": "detect", "imgsz": 96, "single_cls": False}
+    assert {p.dtype for p in loaded["model"].parameters()} == {torch.float16}
+    assert not any(isinstance(v, str) and os.sep in v for v in vars(loaded["model"]).values())
+
+
+def test_sanitised_file_has_the_same_bytes_each_time(quick, tmp_path):
+    last = quick / "stage1" / "weights" / "last.pt"
+    assert (
+        sanitise(last, tmp_path / "again.pt").read_bytes()
+        == (quick / "yolov8_custom.pt").read_bytes()
+    )
+
+
+def test_sanitised_weights_are_the_trained_ones(quick):
+    trained = tensors(quick / "stage1" / "weights" / "last.pt")
+    shipped = tensors(quick / "yolov8_custom.pt")
+    assert trained.keys() == shipped.keys()
+    assert all(torch.equal(trained[key], shipped[key]) for key in trained)
+
+
+def test_hash_is_recorded_beside_the_others(quick, tmp_path):
+    (tmp_path / SUMS).write_text("0" * 64 + "  other.pt\n" + "1" * 64 + "  mine.pt\n")
+    mine = sanitise(quick / "stage1" / "weights" / "last.pt", tmp_path / "mine.pt")
+    assert (tmp_path / SUMS).read_text() == f"{sha256(mine)}  mine.pt\n{'0' * 64}  other.pt\n"
+    check_hash(mine)
+    mine.write_bytes(mine.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="not the file that ships"):
+        check_hash(mine)
+
+
+def test_sanitise_refuses_what_is_no_detector(tmp_path):
+    torch.save({"model": torch.nn.Linear(1, 1)}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="no detection network"):
+        sanitise(tmp_path / "other.pt", tmp_path / "out.pt")
+    assert not (tmp_path / "out.pt").exists()
