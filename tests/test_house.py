@@ -26,7 +26,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 REGISTRIES = re.compile(
     r"pypi\.(org|python)|python" r"hosted\.org|registry\.npm" r"js|deb\.deb" r"ian"
 )
-MACHINE_PATHS = re.compile(r"/ro" r"ot/|/work/ma" r"in|/work/sha" r"red|/home/(?!bentoml\b)\w+/\w")
+MACHINE_PATHS = re.compile(re.escape(f"{ROOT}/") + r"|/ro" r"ot/|/home/(?!bentoml\b)\w+/\w")
 LARGEST_FILE = 7_000_000
 
 EXTRAS = PROJECT["project"]["optional-dependencies"]
