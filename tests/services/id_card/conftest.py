@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
+import httpx
 import pytest
 
 from services.id_card.backends import BackendName
 from services.id_card.detector import Detector
+from services.workbench import servers
+from services.workbench.servers import Server
 
 pytest.register_assert_rewrite("tests.services.id_card.adapter_contract")
 
@@ -30,3 +35,26 @@ def core(detectors: dict[str, Detector]) -> Detector:
 def detector(request: pytest.FixtureRequest, detectors: dict[str, Detector]) -> Detector:
     """Each of the three in turn."""
     return detectors[request.param]
+
+
+# What every adapter's module shares. It names what is served in TARGET, and gives the fixtures
+# "scratch" (a folder for the server's temporary files) and "app_client" (the service in-process).
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, scratch: Path) -> Iterator[Server]:
+    # Two API workers for the legacy service; one of today's states its own number and ignores this.
+    with servers.bentoml(
+        request.module.TARGET, api_workers=2, env={"TMPDIR": str(scratch)}
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["in process", "over HTTP"])
+def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    if request.param == "in process":
+        yield request.getfixturevalue("app_client")
+        return
+    url = request.getfixturevalue("server").url
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as over_http:
+        yield over_http

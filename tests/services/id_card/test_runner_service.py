@@ -15,7 +15,6 @@ from services.workbench import servers
 from services.workbench.servers import Server
 
 from .adapter_contract import (
-    TIMEOUT,
     AdapterContract,
     HttpContract,
     assert_boxes,
@@ -41,22 +40,6 @@ def app_client() -> Iterator[httpx.Client]:
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the server puts its temporary files."""
     return tmp_path_factory.mktemp("runner-service")
-
-
-@pytest.fixture(scope="module")
-def server(scratch: Path) -> Iterator[Server]:
-    with servers.bentoml(TARGET, api_workers=2, env={"TMPDIR": str(scratch)}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=["in process", "over HTTP"])
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    if request.param == "in process":
-        yield request.getfixturevalue("app_client")
-        return
-    url = request.getfixturevalue("server").url
-    with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as over_http:
-        yield over_http
 
 
 class TestService(AdapterContract):

@@ -45,22 +45,6 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("service")
 
 
-@pytest.fixture(scope="module")
-def server(scratch: Path) -> Iterator[Server]:
-    with servers.bentoml(TARGET, env={"TMPDIR": str(scratch)}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=["in process", "over HTTP"])
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    if request.param == "in process":
-        yield request.getfixturevalue("app_client")
-        return
-    url = request.getfixturevalue("server").url
-    with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as over_http:
-        yield over_http
-
-
 class TestService(AdapterContract):
     pass
 
