@@ -59,6 +59,12 @@ PLAN = (
     Stage(     288,  2000,   12,   2,  0.0010, 0.0006, 4),
     Stage(     320,  2000,   14,   2,  0.0006, 0.00002, 4),
 )  # fmt: skip
+SMALL_PLAN = (
+    Stage(     160,  4000,    6,   2,  0.0020, 0.0012, 6),
+    Stage(     224,  2000,    5,   1,  0.0012, 0.00002, 5),
+)  # fmt: skip
+PLANS = {"nano": PLAN, "small": SMALL_PLAN}
+"""The stages of each network. The small one is there to be compared with, and trains shorter."""
 QUICK = (Stage(96, 32, 1, 1, 0.002, 0.001),)
 
 

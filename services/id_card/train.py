@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.environment import build_dir, usable_cores
 from services.id_card.fresh_scenes import FreshScenes
-from services.id_card.recipe import NAMES, PLAN, QUICK, Run, optimiser_settings
+from services.id_card.recipe import NAMES, PLANS, QUICK, Run, optimiser_settings
 
 # torch and ultralytics are imported where they are needed: the processes that draw the scenes
 # import this module too.
@@ -222,7 +222,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"--{name}: no file at {value}")
         if value:  # ultralytics would read it relative to a folder of its own
             setattr(args, name, str(Path(value).resolve()))
-    run = Run(QUICK if args.quick else PLAN, args.seed, args.model, args.weights, args.data)
+    stages = QUICK if args.quick else PLANS[args.model]
+    run = Run(stages, args.seed, args.model, args.weights, args.data)
     folder = "quick" if args.quick else args.model
     out = args.out or build_dir() / "training" / folder
     try:

@@ -20,7 +20,7 @@ from services.id_card import fresh_scenes, train
 from services.id_card.checkpoint import SUMS, check_hash, sha256
 from services.id_card.dataset import write_dataset
 from services.id_card.detector import Detector
-from services.id_card.recipe import PLAN, QUICK, Run, Stage
+from services.id_card.recipe import PLANS, QUICK, Run, Stage
 from services.id_card.sanitise import sanitise
 from services.id_card.train import Training
 from services.id_card.trainer import CardTrainer, choose_device, finished_epochs, precision
@@ -184,7 +184,8 @@ def test_same_seed_same_weights_other_seed_others(tmp_path):
 # ---------------------------------------------------------------- fresh scenes
 
 
-def test_no_scene_is_drawn_for_two_sets(tmp_path, monkeypatch):
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_no_scene_is_drawn_for_two_sets(plan, tmp_path, monkeypatch):
     drawn: list[range] = []
 
     def note(folder, n, seed, *, first, val, **options):
@@ -193,12 +194,12 @@ def test_no_scene_is_drawn_for_two_sets(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
 
     monkeypatch.setattr(fresh_scenes, "write_dataset", note)
-    scenes = fresh_scenes.FreshScenes(Run(), tmp_path)
-    for number, stage in enumerate(PLAN):
+    scenes = fresh_scenes.FreshScenes(Run(plan), tmp_path)
+    for number, stage in enumerate(plan):
         renewed = [scenes.draw(number, epoch) for epoch in range(stage.epochs)]
         assert sum(renewed) == stage.sets
         assert renewed[0]
-    assert len(drawn) == sum(stage.sets for stage in PLAN)
+    assert len(drawn) == sum(stage.sets for stage in plan)
     assert len(set().union(*drawn)) == sum(map(len, drawn))
 
 
@@ -211,11 +212,12 @@ def test_scenes_that_lie_there_are_used_again(tmp_path, monkeypatch):
     assert not restarted.draw(0, 1)
 
 
-def test_the_plan_takes_sizes_that_the_network_can():
-    for stage in (*PLAN, *QUICK):
+@pytest.mark.parametrize("plan", [*PLANS.values(), QUICK], ids=[*PLANS, "quick"])
+def test_the_plan_takes_sizes_that_the_network_can(plan):
+    for stage in plan:
         assert stage.imgsz % 32 == 0
         assert stage.lr > stage.lr_end > 0
-    assert [stage.imgsz for stage in PLAN] == sorted(stage.imgsz for stage in PLAN)
+    assert [stage.imgsz for stage in plan] == sorted(stage.imgsz for stage in plan)
 
 
 # ---------------------------------------------------------------- what ships
