@@ -1,4 +1,4 @@
-"""The one kind of error that a client can mend, and the one shape in which it is told."""
+"""Errors as a client sees them: its own to mend (4xx) or the server's (5xx), in one shape."""
 
 from __future__ import annotations
 
@@ -37,4 +37,45 @@ class InputError(ValueError):
 
     def as_dict(self) -> dict[str, dict[str, str]]:
         """Return the body of the answer."""
-        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+        return _body(self.code, self.message, self.hint)
+
+
+class ModelError(RuntimeError):
+    """A good request that went unanswered because a model, or the way to it, failed.
+
+    Adapters answer it in the shape of :class:`InputError`. What exactly went wrong is for the
+    log, not for the client.
+
+    Parameters
+    ----------
+    message : str
+        What failed, without internals.
+    code : str
+        A stable, machine-readable name in snake case, e.g. ``"model_timeout"``.
+    status : int
+        The HTTP status, 500 to 599.
+    hint : str
+        What the client can do, usually: try again.
+
+    Raises
+    ------
+    ValueError
+        If *status* is not a server error.
+    """
+
+    def __init__(self, message: str, *, code: str, status: int, hint: str) -> None:
+        if not 500 <= status <= 599:
+            raise ValueError(f"a ModelError is the server's fault, so 5xx; got {status}")
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.hint = hint
+
+    def as_dict(self) -> dict[str, dict[str, str]]:
+        """Return the body of the answer."""
+        return _body(self.code, self.message, self.hint)
+
+
+def _body(code: str, message: str, hint: str) -> dict[str, dict[str, str]]:
+    return {"error": {"code": code, "message": message, "hint": hint}}

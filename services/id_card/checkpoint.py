@@ -9,6 +9,9 @@ from typing import Any
 WEIGHTS = Path(__file__).parent / "weights" / "yolov8_custom.pt"
 """The weights that ship with the repository; see the model card beside them."""
 
+SMALL_WEIGHTS = WEIGHTS.with_name("yolov8_small.pt")
+"""A second, weaker detector from a shorter training, for serving two versions side by side."""
+
 SUMS = "SHA256SUMS"
 """The file beside shipped weights that records their hashes, as ``sha256sum`` writes it."""
 

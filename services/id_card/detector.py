@@ -150,13 +150,18 @@ class Detector:
         self._warm_up()
 
     @classmethod
-    def from_environment(cls) -> Detector:
+    def from_environment(cls, weights: str | Path | None = None) -> Detector:
         """Make the detector that a server offers, as its environment says.
 
         ``ID_CARD_WEIGHTS`` (a path; the shipped weights), ``ID_CARD_BACKEND`` (``onnx``),
         ``ID_CARD_CONF`` (0.5) and ``ID_CARD_DEVICE`` (``auto``). Every adapter starts here, so
         all of them serve the same model. The exported model is the default: it is no pickle,
         needs no torch, and is the faster one.
+
+        Parameters
+        ----------
+        weights : str or path, optional
+            Take these, whatever ``ID_CARD_WEIGHTS`` says.
 
         Raises
         ------
@@ -165,7 +170,7 @@ class Detector:
         """
         value = os.environ.get
         return cls(
-            value("ID_CARD_WEIGHTS", WEIGHTS),
+            weights or value("ID_CARD_WEIGHTS", WEIGHTS),
             backend=cast(BackendName, value("ID_CARD_BACKEND", "onnx")),
             conf=float(value("ID_CARD_CONF", "0.5")),
             device=value("ID_CARD_DEVICE", "auto"),

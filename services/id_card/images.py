@@ -133,6 +133,23 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def grayscale(image: Image.Image) -> Image.Image:
+    """Return the brightness of a picture, upright.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Any mode, as :func:`upright_rgb` takes it. It is not changed.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode ``L``, one channel of 0 to 255: a third of the bytes of ``RGB``. A detector makes
+        three equal channels of it.
+    """
+    return upright_rgb(image).convert("L")
+
+
 def encode_png(image: Image.Image) -> bytes:
     """Return *image* as the bytes of a PNG file.
 

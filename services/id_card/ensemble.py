@@ -1,0 +1,119 @@
+"""Two versions answer one request with today's BentoML: a service that depends on three others.
+
+::
+
+    bentoml serve services.id_card.ensemble:Ensemble --host 127.0.0.1
+
+Chapter section 10.4, "Multiple BentoML Runners", written for bentoml 1.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import bentoml
+import numpy as np
+from bentoml.validators import ContentType
+from starlette.responses import JSONResponse
+
+from services.draining import outlive
+from services.errors import ModelError
+from services.id_card.detector import Found
+from services.id_card.gate import ImageGate, picture_of
+from services.id_card.versions import (
+    MAX_CONNECTION_USE,
+    SECONDS,
+    DetectorVersion,
+    Results,
+    asking_models,
+    grey,
+)
+
+ImageFile = Annotated[Path, ContentType("image/*")]
+
+CALLERS = ("id_card_ensemble", "id_card_ab")  # the services here and in ab_service
+
+# For every service that another depends on. One thread computes; the versions run side by side.
+MODEL: dict[str, Any] = {
+    "traffic": {"timeout": SECONDS},
+    "runner_connection": MAX_CONNECTION_USE,
+    "envs": [{"name": "OMP_NUM_THREADS", "value": "1"}],
+}
+
+
+def refusal(error: ModelError) -> Any:
+    """Return an error as a response; BentoML sends that as it is."""
+    return JSONResponse(error.as_dict(), status_code=error.status)
+
+
+@bentoml.service(name="grayscale", **MODEL)
+class Grayscale:
+    """Make a picture grey."""
+
+    def __init__(self) -> None:
+        outlive(*CALLERS)
+
+    @bentoml.api
+    def convert(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the brightness of an RGB picture."""
+        return grey(pixels)
+
+
+@bentoml.service(name="model_a", **MODEL)
+class ModelA:
+    """The detector's first version."""
+
+    def __init__(self) -> None:
+        outlive(*CALLERS)
+        self.version = DetectorVersion("model_a")
+
+    @bentoml.api
+    def detect(self, pixels: np.ndarray) -> list[Found]:
+        """Return every box in one picture."""
+        return self.version.find(pixels)
+
+
+@bentoml.service(name="model_b", **MODEL)
+class ModelB:
+    """The detector's second version."""
+
+    def __init__(self) -> None:
+        outlive(*CALLERS)
+        self.version = DetectorVersion("model_b")
+
+    @bentoml.api
+    def detect(self, pixels: np.ndarray) -> list[Found]:
+        """Return every box in one picture."""
+        return self.version.find(pixels)
+
+
+@bentoml.service(
+    name="id_card_ensemble", traffic={"timeout": 60}, runner_connection=MAX_CONNECTION_USE
+)
+class Ensemble:
+    """Find ID cards in a picture with both versions."""
+
+    grayscale_converter = bentoml.depends(Grayscale)
+    model_a = bentoml.depends(ModelA)
+    model_b = bentoml.depends(ModelB)
+
+    @bentoml.api(route="/predict")
+    async def predict(self, image: ImageFile) -> Results:
+        """Return what both versions find in the picture, made grey first."""
+        pixels = np.asarray(picture_of(image))
+        try:
+            async with asking_models():
+                grey_pixels = await self.grayscale_converter.to_async.convert(pixels)
+                found_a, found_b = await asyncio.gather(
+                    self.model_a.to_async.detect(grey_pixels),
+                    self.model_b.to_async.detect(grey_pixels),
+                )
+                return {"results": {"model_a": found_a, "model_b": found_b}}
+        except ModelError as error:
+            return refusal(error)
+
+
+# The decorator makes a bentoml.Service of the class; type checkers do not follow that.
+Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))  # type: ignore[attr-defined]

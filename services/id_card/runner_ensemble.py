@@ -1,0 +1,103 @@
+"""Two versions answer one request, the chapter's way: three Runners behind an API server.
+
+::
+
+    bentoml serve services.id_card.runner_ensemble:svc --host 127.0.0.1
+
+Chapter section 10.4, "Multiple BentoML Runners". New work takes :mod:`services.id_card.ensemble`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import bentoml
+import numpy as np
+from bentoml.io import JSON
+from bentoml.io import Image as ImageIO
+from PIL import Image
+
+from services.draining import outlive
+from services.errors import ModelError
+from services.id_card.detector import Found
+from services.id_card.gate import ImageGate, picture_of
+from services.id_card.images import MEDIA_TYPES
+from services.id_card.runner_timeout import set_runner_timeout
+from services.id_card.versions import (
+    SECONDS,
+    DetectorVersion,
+    Failure,
+    Pixels,
+    Results,
+    VersionName,
+    asking_models,
+    attempt,
+    grey,
+    value_of,
+)
+
+API_SERVER = "bentoml_cli.worker.http_api_server"  # in the command line of every API server
+
+
+class GrayscaleRunnable(bentoml.legacy.Runnable):
+    """Make a picture grey."""
+
+    SUPPORTED_RESOURCES = ("cpu",)
+    SUPPORTS_CPU_MULTI_THREADING = True  # so one process is enough
+
+    def __init__(self) -> None:
+        outlive(API_SERVER)
+
+    @bentoml.legacy.Runnable.method(batchable=False)
+    def convert(self, pixels: Pixels) -> Pixels | Failure:
+        """Return the brightness of an RGB picture."""
+        return attempt(grey, pixels)
+
+
+class DetectorRunnable(bentoml.legacy.Runnable):
+    """One version of the detector."""
+
+    SUPPORTED_RESOURCES = ("cpu",)
+    SUPPORTS_CPU_MULTI_THREADING = False  # one process for each core
+
+    def __init__(self, version: VersionName) -> None:
+        outlive(API_SERVER)
+        self.version = DetectorVersion(version)
+
+    @bentoml.legacy.Runnable.method(batchable=False)
+    def detect(self, pixels: Pixels) -> list[Found] | Failure:
+        """Return every box in one picture."""
+        return attempt(self.version.find, pixels)
+
+
+for name in ("grayscale", "model_a", "model_b"):
+    set_runner_timeout(name, SECONDS)
+
+grayscale_converter = bentoml.legacy.Runner(GrayscaleRunnable, name="grayscale")
+model_a = bentoml.legacy.Runner(
+    DetectorRunnable, name="model_a", runnable_init_params={"version": "model_a"}
+)
+model_b = bentoml.legacy.Runner(
+    DetectorRunnable, name="model_b", runnable_init_params={"version": "model_b"}
+)
+
+svc = bentoml.legacy.Service("object_detectors", runners=[grayscale_converter, model_a, model_b])
+svc.add_asgi_middleware(ImageGate, paths=("/predict",))
+
+
+@svc.api(input=ImageIO(allowed_mime_types=MEDIA_TYPES), output=JSON())
+async def predict(image: Image.Image, ctx: bentoml.Context) -> Results | dict[str, Any]:
+    """Return what both versions find in the picture, made grey first."""
+    pixels = np.asarray(picture_of(image))
+    try:
+        async with asking_models():
+            grey_pixels = value_of(await grayscale_converter.convert.async_run(pixels))
+            found_a, found_b = await asyncio.gather(
+                model_a.detect.async_run(grey_pixels),
+                model_b.detect.async_run(grey_pixels),
+            )
+            return {"results": {"model_a": value_of(found_a), "model_b": value_of(found_b)}}
+    except ModelError as error:
+        ctx.response.status_code = error.status
+        return error.as_dict()
