@@ -19,6 +19,11 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+OnRefusal = Callable[[InputError], object]
+
+
+def ignore_refusal(refusal: InputError) -> None:
+    """Do nothing with *refusal*: what the middleware here calls unless told otherwise."""
 
 
 class ClientGoneError(InputError):
@@ -37,6 +42,13 @@ class ClientGoneError(InputError):
         )
 
 
+class BodyLimitError(InputError):
+    """What an application meets when it reads on in a body that :class:`BodyLimit` has refused.
+
+    It need not be answered, nor counted: the limit does both.
+    """
+
+
 class BodyLimit:
     """Refuse a request body that is too large, or that does not arrive in time.
 
@@ -51,12 +63,22 @@ class BodyLimit:
         The largest body, in bytes. A multipart body is a little larger than the file in it.
     seconds : float
         How long a body may take to arrive.
+    on_refusal : callable
+        Called once with each refusal that this limit answers with, to count it.
     """
 
-    def __init__(self, app: App, *, max_bytes: int, seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        max_bytes: int,
+        seconds: float = 30.0,
+        on_refusal: OnRefusal = ignore_refusal,
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.seconds = seconds
+        self.on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; see the ASGI specification."""
@@ -90,22 +112,23 @@ class BodyLimit:
     async def _refuse(
         self, refusal: InputError, receive: Receive, send: Send, *, drain: bool
     ) -> None:
+        self.on_refusal(refusal)
         # A client that is still sending may see a reset connection instead of the answer, so
         # what it sends is read and thrown away, within bounds.
         if drain:
             await _drain(receive, max_bytes=4 * self.max_bytes, seconds=5.0)
         await send_refusal(refusal, send)
 
-    def _too_large(self, size: str) -> InputError:
-        return InputError(
+    def _too_large(self, size: str) -> BodyLimitError:
+        return BodyLimitError(
             f"The request body is too large: {size}, where {self.max_bytes:,} are allowed.",
             code="body_too_large",
             status=413,
             hint="Send a smaller file: scale the picture down or save it with more compression.",
         )
 
-    def _too_slow(self) -> InputError:
-        return InputError(
+    def _too_slow(self) -> BodyLimitError:
+        return BodyLimitError(
             f"The request body did not arrive within {self.seconds:g} seconds.",
             code="body_too_slow",
             status=408,

@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +150,7 @@ class Detector:
         self._warm_up()
 
     @classmethod
-    def from_environment(cls, weights: str | Path | None = None) -> Detector:
+    def from_environment(cls, weights: str | Path | None = None) -> Self:
         """Make the detector that a server offers, as its environment says.
 
         ``ID_CARD_WEIGHTS`` (a path; the shipped weights), ``ID_CARD_BACKEND`` (``onnx``),

@@ -24,10 +24,13 @@ from starlette.requests import Request
 from services.asgi import (
     App,
     BodyLimit,
+    BodyLimitError,
+    OnRefusal,
     Receive,
     Scope,
     Send,
     header,
+    ignore_refusal,
     read_body,
     replay,
     send_refusal,
@@ -79,6 +82,8 @@ class ImageGate:
         The largest picture, in pixels.
     seconds : float
         How long a body may take to arrive.
+    on_refusal : callable
+        Called once with each refusal that a client is answered with, to count it.
 
     Notes
     -----
@@ -96,11 +101,15 @@ class ImageGate:
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
         seconds: float = 30.0,
+        on_refusal: OnRefusal = ignore_refusal,
     ) -> None:
         self.app = app
         self.paths = tuple(paths)
         self.max_pixels = max_pixels
-        self._guarded = BodyLimit(self._check, max_bytes=max_bytes, seconds=seconds)
+        self.on_refusal = on_refusal
+        self._guarded = BodyLimit(
+            self._check, max_bytes=max_bytes, seconds=seconds, on_refusal=on_refusal
+        )
         # A decoded picture takes three bytes a pixel: two at a time bound the memory.
         self._decoders = anyio.Semaphore(2)
 
@@ -121,7 +130,7 @@ class ImageGate:
             async with self._decoders:
                 picture = await anyio.to_thread.run_sync(self._decode, data)
         except InputError as refusal:
-            await send_refusal(refusal, send)
+            await self._refuse(refusal, send)
             return
         kind = "jpeg" if picture.format == "MPO" else str(picture.format).lower()
         content_type, canonical = _multipart(data, f"image/{kind}")
@@ -137,6 +146,11 @@ class ImageGate:
             await self.app({**scope, "headers": headers}, replay(canonical, receive), send)
         finally:
             _picture.reset(token)
+
+    async def _refuse(self, refusal: InputError, send: Send) -> None:
+        if not isinstance(refusal, BodyLimitError):  # that one the limit counts and answers
+            self.on_refusal(refusal)
+        await send_refusal(refusal, send)
 
     def _decode(self, data: bytes) -> Image.Image:
         return decode(data, max_pixels=self.max_pixels)
