@@ -25,7 +25,16 @@ def test_this_machine_passes_the_hard_checks() -> None:
 
 def test_the_report_has_a_row_for_every_tool() -> None:
     names = {row.name for row in preflight.report()}
-    assert names >= {"python", "disk", "ports", "engine", "cluster", "prometheus", "chromium"}
+    assert names >= {
+        "python",
+        "disk",
+        "ports",
+        "engine",
+        "cluster",
+        "prometheus",
+        "hey",
+        "chromium",
+    }
 
 
 def test_it_needs_nothing_installed() -> None:

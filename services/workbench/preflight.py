@@ -66,11 +66,18 @@ TOOLS = {
         # An engine whose client is there but whose service is not running answers no "info".
         Tool("engine", [["docker", "info"], ["podman", "info"]], "apt-get install podman"),
         Tool(
+            "kubectl",
+            [["kubectl", "version", "--client"]],
+            "install it as kubernetes.io/docs/tasks/tools says",
+        ),
+        Tool(
             "cluster",
             [["kubectl", "version", "--request-timeout=3s"]],
             "point kubectl at a cluster, e.g. kind create cluster",
         ),
         Tool("prometheus", [["prometheus", "--version"]], "apt-get install prometheus"),
+        # It has no --version. One request that nobody answers shows that it runs.
+        Tool("hey", [["hey", "-n", "1", "-c", "1", "http://127.0.0.1:1"]], "apt-get install hey"),
         Tool("chromium", [["chromium", "--version"]], "apt-get install chromium"),
     )
 }
