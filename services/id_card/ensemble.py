@@ -18,18 +18,16 @@ import numpy as np
 from bentoml.validators import ContentType
 from starlette.responses import JSONResponse
 
+from services.bentoml_labels import count_by_route
 from services.draining import outlive
-from services.errors import ModelError
+from services.errors import InputError, ModelError
+from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.gate import ImageGate, picture_of
-from services.id_card.versions import (
-    MAX_CONNECTION_USE,
-    SECONDS,
-    DetectorVersion,
-    Results,
-    asking_models,
-    grey,
-)
+from services.id_card.model_calls import MAX_CONNECTION_USE, SECONDS, asking_models
+from services.id_card.versions import DetectorVersion, Results, grey
+
+count_by_route()
 
 ImageFile = Annotated[Path, ContentType("image/*")]
 
@@ -43,7 +41,7 @@ MODEL: dict[str, Any] = {
 }
 
 
-def refusal(error: ModelError) -> Any:
+def refused(error: InputError | ModelError) -> Any:
     """Return an error as a response; BentoML sends that as it is."""
     return JSONResponse(error.as_dict(), status_code=error.status)
 
@@ -112,8 +110,10 @@ class Ensemble:
                 )
                 return {"results": {"model_a": found_a, "model_b": found_b}}
         except ModelError as error:
-            return refusal(error)
+            return refused(error)
 
 
 # The decorator makes a bentoml.Service of the class; type checkers do not follow that.
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))  # type: ignore[attr-defined]
+Ensemble.add_asgi_middleware(  # type: ignore[attr-defined]
+    ImageGate, paths=("/predict",), on_refusal=lambda refusal: telemetry.rejected(refusal.code)
+)

@@ -18,24 +18,16 @@ from bentoml.io import JSON
 from bentoml.io import Image as ImageIO
 from PIL import Image
 
+from services.bentoml_labels import count_by_route
 from services.draining import outlive
 from services.errors import ModelError
+from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import MEDIA_TYPES
+from services.id_card.model_calls import SECONDS, Failure, asking_models, attempt, value_of
 from services.id_card.runner_timeout import set_runner_timeout
-from services.id_card.versions import (
-    SECONDS,
-    DetectorVersion,
-    Failure,
-    Pixels,
-    Results,
-    VersionName,
-    asking_models,
-    attempt,
-    grey,
-    value_of,
-)
+from services.id_card.versions import DetectorVersion, Pixels, Results, VersionName, grey
 
 API_SERVER = "bentoml_cli.worker.http_api_server"  # in the command line of every API server
 
@@ -71,6 +63,7 @@ class DetectorRunnable(bentoml.legacy.Runnable):
         return attempt(self.version.find, pixels)
 
 
+count_by_route()
 for name in ("grayscale", "model_a", "model_b"):
     set_runner_timeout(name, SECONDS)
 
@@ -83,7 +76,9 @@ model_b = bentoml.legacy.Runner(
 )
 
 svc = bentoml.legacy.Service("object_detectors", runners=[grayscale_converter, model_a, model_b])
-svc.add_asgi_middleware(ImageGate, paths=("/predict",))
+svc.add_asgi_middleware(
+    ImageGate, paths=("/predict",), on_refusal=lambda refusal: telemetry.rejected(refusal.code)
+)
 
 
 @svc.api(input=ImageIO(allowed_mime_types=MEDIA_TYPES), output=JSON())
