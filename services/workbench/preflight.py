@@ -84,7 +84,7 @@ TOOLS = {
 """Optional tools by name. A test asks for one with the ``needs`` fixture."""
 
 
-def _answers(command: list[str], seconds: float = 15) -> bool:
+def answers(command: list[str], seconds: float = 15) -> bool:
     """Say whether a command is there and succeeds."""
     if shutil.which(command[0]) is None:
         return False
@@ -101,7 +101,7 @@ def find_tool(name: str) -> Row:
     """Look for one of :data:`TOOLS`."""
     tool = TOOLS[name]
     for command in tool.probes:
-        if _answers(command):
+        if answers(command):
             return Row(name, OK, command[0])
     tried = " or ".join(command[0] for command in tool.probes)
     return Row(name, NOT_RUN, f"{tried} is missing or does not answer", tool.remedy)
@@ -112,7 +112,7 @@ def check_python() -> Row:
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] == (3, 11):
         return Row("python", OK, version)
-    if _answers(["python3.11", "--version"]):
+    if answers(["python3.11", "--version"]):
         return Row("python", OK, "python3.11 on PATH")
     return Row(
         "python", MISSING, f"3.11 is needed, this is {version}", "apt-get install python3.11-venv"
@@ -162,7 +162,7 @@ def check_opencv() -> Row | None:
     python = ROOT / ".venv" / "bin" / "python"
     if not list(ROOT.glob(".venv/lib/*/site-packages/cv2/__init__.py")):
         return None
-    if _answers([str(python), "-c", "import cv2"], seconds=60):
+    if answers([str(python), "-c", "import cv2"], seconds=60):
         return Row("opencv", OK, "its libraries load")
     return Row(
         "opencv", MISSING, "a shared library is absent", "apt-get install libgl1 libglib2.0-0"
