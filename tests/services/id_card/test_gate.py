@@ -82,6 +82,33 @@ def test_other_requests_pass_untouched(client: TestClient) -> None:
     assert client.post("/other", content=bytes(300_000)).json() == 300_000
 
 
+@pytest.mark.parametrize(
+    ("code", "request_"),
+    [
+        ("image_format", {"files": {"image": b"no picture"}}),
+        ("content_type", {"json": {}}),
+        ("body_too_large", {"files": {"image": bytes(300_000)}}),
+        ("body_too_large", {"content": (bytes(100_000) for _ in range(3))}),
+    ],
+    ids=["in the picture", "in the request", "by its length", "on its way"],
+)
+def test_each_refusal_is_reported_once(code: str, request_: dict) -> None:
+    reported = []
+    routes = [Route("/inference", report, methods=["POST"])]
+    gate_ = ImageGate(
+        Starlette(routes=routes),
+        paths=("/inference",),
+        max_bytes=200_000,
+        on_refusal=lambda refusal: reported.append(refusal.code),
+    )
+    client = TestClient(gate_)
+
+    assert client.post("/inference", **request_).json()["error"]["code"] == code
+    assert reported == [code]
+    assert client.post("/inference", files={"image": PICTURE}).status_code == 200
+    assert reported == [code]
+
+
 def test_a_picture_is_decoded_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     decode = gate.decode
