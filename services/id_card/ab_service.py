@@ -26,7 +26,7 @@ from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.ensemble import ImageFile, ModelA, ModelB, refused
 from services.id_card.gate import ImageGate, picture_of
-from services.id_card.model_calls import MAX_CONNECTION_USE, asking_models
+from services.id_card.model_calls import MAX_CONNECTION_USE, ask, asking_models
 from services.id_card.routing import check_id, choose, read_share
 from services.id_card.versions import SHIPPED, VersionName
 
@@ -70,7 +70,7 @@ class AbTest:
             ROUTED.labels(version).inc()
             model = self.model_a if version == "model_a" else self.model_b
             async with asking_models():
-                found = await model.to_async.detect(np.asarray(picture_of(image)))
+                found = await ask(model.to_async.detect, np.asarray(picture_of(image)))
             return {"version": version, "id": identifier, "detections": found}
         except (InputError, ModelError) as error:
             if isinstance(error, InputError):

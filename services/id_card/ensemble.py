@@ -19,19 +19,18 @@ from bentoml.validators import ContentType
 from starlette.responses import JSONResponse
 
 from services.bentoml_labels import count_by_route
-from services.draining import outlive
+from services.bentoml_shutdown import end_web_servers_first
 from services.errors import InputError, ModelError
 from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.gate import ImageGate, picture_of
-from services.id_card.model_calls import MAX_CONNECTION_USE, SECONDS, asking_models
+from services.id_card.model_calls import MAX_CONNECTION_USE, SECONDS, ask, asking_models
 from services.id_card.versions import DetectorVersion, Results, grey
 
 count_by_route()
+end_web_servers_first()
 
 ImageFile = Annotated[Path, ContentType("image/*")]
-
-CALLERS = ("id_card_ensemble", "id_card_ab")  # the services here and in ab_service
 
 # For every service that another depends on. One thread computes; the versions run side by side.
 MODEL: dict[str, Any] = {
@@ -50,9 +49,6 @@ def refused(error: InputError | ModelError) -> Any:
 class Grayscale:
     """Make a picture grey."""
 
-    def __init__(self) -> None:
-        outlive(*CALLERS)
-
     @bentoml.api
     def convert(self, pixels: np.ndarray) -> np.ndarray:
         """Return the brightness of an RGB picture."""
@@ -64,7 +60,6 @@ class ModelA:
     """The detector's first version."""
 
     def __init__(self) -> None:
-        outlive(*CALLERS)
         self.version = DetectorVersion("model_a")
 
     @bentoml.api
@@ -78,7 +73,6 @@ class ModelB:
     """The detector's second version."""
 
     def __init__(self) -> None:
-        outlive(*CALLERS)
         self.version = DetectorVersion("model_b")
 
     @bentoml.api
@@ -103,10 +97,10 @@ class Ensemble:
         pixels = np.asarray(picture_of(image))
         try:
             async with asking_models():
-                grey_pixels = await self.grayscale_converter.to_async.convert(pixels)
+                grey_pixels = await ask(self.grayscale_converter.to_async.convert, pixels)
                 found_a, found_b = await asyncio.gather(
-                    self.model_a.to_async.detect(grey_pixels),
-                    self.model_b.to_async.detect(grey_pixels),
+                    ask(self.model_a.to_async.detect, grey_pixels),
+                    ask(self.model_b.to_async.detect, grey_pixels),
                 )
                 return {"results": {"model_a": found_a, "model_b": found_b}}
         except ModelError as error:

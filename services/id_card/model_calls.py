@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import ParamSpec, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
 import aiohttp
 from bentoml.exceptions import RemoteException
@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 20.0
 """How long the models may take for one request, waiting included."""
+
+ATTEMPTS = 3
+"""How often a process is asked when connections to it are lost."""
+
+LOST = (aiohttp.ClientConnectionError, ConnectionError, RemoteException)
+"""What a lost connection looks like; the last one is the Runners'."""
 
 MAX_CONNECTION_USE = {"max_requests": 1_000_000, "max_age": 86_400.0 * 365}
 """BentoML's ``runner_connection`` for a service that others depend on.
@@ -63,7 +69,23 @@ def value_of(answer: Answer | Failure) -> Answer:
     """
     if isinstance(answer, dict) and "failed" in answer:
         raise _failed()
-    return cast(Answer, answer)
+    return answer
+
+
+async def ask(
+    call: Callable[Arguments, Awaitable[Answer]], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Answer:
+    """Await a call of another process, and call again if the connection to it was lost.
+
+    A service closes connections that were idle for five seconds, perhaps just when the next request
+    is on its way. Finding boxes changes nothing, so to ask again is safe.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await call(*args, **kwargs)
+        except LOST as error:
+            logger.warning("asking a model again, since the connection was lost: %r", error)
+    return await call(*args, **kwargs)
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +109,7 @@ async def asking_models(seconds: float = SECONDS) -> AsyncIterator[None]:
             status=504,
             hint="Try again later; the server is overloaded, or a model hangs.",
         ) from None
-    except (aiohttp.ClientError, ConnectionError, RemoteException) as error:
+    except LOST as error:
         logger.error("a model's process cannot be reached: %r", error)
         raise ModelError(
             "A model's process cannot be reached.",

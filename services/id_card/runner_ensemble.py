@@ -19,17 +19,15 @@ from bentoml.io import Image as ImageIO
 from PIL import Image
 
 from services.bentoml_labels import count_by_route
-from services.draining import outlive
+from services.bentoml_shutdown import end_web_servers_first
 from services.errors import ModelError
 from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import MEDIA_TYPES
-from services.id_card.model_calls import SECONDS, Failure, asking_models, attempt, value_of
+from services.id_card.model_calls import SECONDS, Failure, ask, asking_models, attempt, value_of
 from services.id_card.runner_timeout import set_runner_timeout
 from services.id_card.versions import DetectorVersion, Pixels, Results, VersionName, grey
-
-API_SERVER = "bentoml_cli.worker.http_api_server"  # in the command line of every API server
 
 
 class GrayscaleRunnable(bentoml.legacy.Runnable):
@@ -37,9 +35,6 @@ class GrayscaleRunnable(bentoml.legacy.Runnable):
 
     SUPPORTED_RESOURCES = ("cpu",)
     SUPPORTS_CPU_MULTI_THREADING = True  # so one process is enough
-
-    def __init__(self) -> None:
-        outlive(API_SERVER)
 
     @bentoml.legacy.Runnable.method(batchable=False)
     def convert(self, pixels: Pixels) -> Pixels | Failure:
@@ -54,7 +49,6 @@ class DetectorRunnable(bentoml.legacy.Runnable):
     SUPPORTS_CPU_MULTI_THREADING = False  # one process for each core
 
     def __init__(self, version: VersionName) -> None:
-        outlive(API_SERVER)
         self.version = DetectorVersion(version)
 
     @bentoml.legacy.Runnable.method(batchable=False)
@@ -64,6 +58,7 @@ class DetectorRunnable(bentoml.legacy.Runnable):
 
 
 count_by_route()
+end_web_servers_first()
 for name in ("grayscale", "model_a", "model_b"):
     set_runner_timeout(name, SECONDS)
 
@@ -87,10 +82,10 @@ async def predict(image: Image.Image, ctx: bentoml.Context) -> Results | dict[st
     pixels = np.asarray(picture_of(image))
     try:
         async with asking_models():
-            grey_pixels = value_of(await grayscale_converter.convert.async_run(pixels))
+            grey_pixels = value_of(await ask(grayscale_converter.convert.async_run, pixels))
             found_a, found_b = await asyncio.gather(
-                model_a.detect.async_run(grey_pixels),
-                model_b.detect.async_run(grey_pixels),
+                ask(model_a.detect.async_run, grey_pixels),
+                ask(model_b.detect.async_run, grey_pixels),
             )
             return {"results": {"model_a": value_of(found_a), "model_b": value_of(found_b)}}
     except ModelError as error:
