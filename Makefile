@@ -17,7 +17,7 @@ NOTEBOOKS := $(RUN) python -m services.workbench.notebooks
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks detector lock clean
+.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks detector container lock clean
 
 # $(call stage,NAME,COMMAND) runs a command, says how long it took, and fails if the command did.
 define stage
@@ -80,9 +80,13 @@ notebooks: $(READY) ## text sources to executed, normalised notebooks, the ones 
 detector: $(READY) ## train the detector on drawn scenes; hours, goes on where it was stopped
 	$(call stage,detector,$(RUN) python -m services.id_card.train $(ARGS))
 
+container: $(READY) ## the detector's Bento as a container image (docker, podman or buildah)
+	$(call stage,container,$(RUN) python -m services.id_card.bento container)
+
 lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS and Windows
 	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \
 		--all-extras --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	@$(RUN) python -m services.id_card.bento requirements
 
 clean: ## remove build/, everything generated
 	@rm -rf build

@@ -22,6 +22,7 @@ from services.environment import build_dir
 from services.errors import InputError
 from services.id_card import service, telemetry
 from services.id_card.gate import ImageGate
+from services.id_card.model_store import pinned_weights
 from services.id_card.observed import Inference, ObservedDetector
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ bentoml_labels.count_by_route()
     name="id_card_detector",
     workers=int(os.environ.get("ID_CARD_WORKERS", "1")),
     traffic={"timeout": 60},
+    image=service.IMAGE,
 )
 class IdCardDetector(service.IdCardDetector.inner):  # type: ignore[name-defined]
     """Find ID cards in a picture, and say how that goes."""
@@ -64,7 +66,7 @@ class IdCardDetector(service.IdCardDetector.inner):  # type: ignore[name-defined
 
 def _load() -> ObservedDetector:
     try:
-        detector = ObservedDetector.from_environment()
+        detector = ObservedDetector.from_environment(pinned_weights())
     except Exception:
         logger.exception("The model could not be loaded; /livez and /readyz say 503 from now on")
         raise

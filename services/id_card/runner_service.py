@@ -19,6 +19,7 @@ from PIL import Image
 from services.id_card.detector import Detector, Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import MEDIA_TYPES
+from services.id_card.model_store import pinned_weights
 
 Pixels = NDArray[np.uint8]
 
@@ -35,7 +36,7 @@ class YOLOv8Runnable(bentoml.legacy.Runnable):
     SUPPORTS_CPU_MULTI_THREADING = False
 
     def __init__(self) -> None:
-        self.detector = Detector.from_environment()
+        self.detector = Detector.from_environment(pinned_weights())
 
     @bentoml.legacy.Runnable.method(batchable=False)
     def inference(self, pixels: Pixels) -> list[Found]:

@@ -16,18 +16,23 @@ from bentoml.validators import ContentType
 from services.id_card.detector import Detector, Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import encode_png
+from services.id_card.model_store import pinned_weights
 
 # A file's path, never bentoml's PILImage: that type answers a bad picture with a 500.
 ImageFile = Annotated[Path, ContentType("image/*")]
 Png = Annotated[bytes, ContentType("image/png")]
 
 
-@bentoml.service(name="id_card_detector", traffic={"timeout": 60})
+# What its container starts from. With a distro, compilers and git would be installed into it, too.
+IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="none")
+
+
+@bentoml.service(name="id_card_detector", traffic={"timeout": 60}, image=IMAGE)
 class IdCardDetector:
     """Find ID cards in a picture."""
 
     def __init__(self) -> None:
-        self.detector = Detector.from_environment()
+        self.detector = Detector.from_environment(pinned_weights())
 
     @bentoml.api(route="/inference")
     def inference(self, image: ImageFile) -> list[Found]:

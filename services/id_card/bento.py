@@ -1,0 +1,198 @@
+"""Build the detector's Bentos: the model into the store, the requirements, the Bento itself.
+
+::
+
+    python -m services.id_card.bento model                   # weights into the model store
+    python -m services.id_card.bento build --version 1.0.0   # and the Bento that pins them
+    python -m services.id_card.bento container               # make container: an image of it
+    python -m services.id_card.bento requirements            # after make lock
+
+``bentoml build -f services/id_card/bentofile.yaml`` does the second step as well, with the newest
+model in the store. Everything goes to the stores in ``BENTOML_HOME``. Chapter section 10.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import yaml
+from bentoml.exceptions import NotFound
+
+from services.environment import ROOT
+from services.id_card.checkpoint import WEIGHTS, sha256
+from services.id_card.model_store import ALIAS, save
+from services.workbench import containers, images
+from services.workbench.requirements import needed
+
+FOLDER = Path(__file__).parent
+
+BENTOFILES = {
+    "service": FOLDER / "bentofile.yaml",
+    "runner": FOLDER / "bentofile_runner.yaml",
+}
+"""The build files, by the API that they serve with: today's, or the chapter's."""
+
+REQUIREMENTS = FOLDER / "requirements.txt"
+"""What the Bentos install: the committed result of :func:`requirements`."""
+
+IMPORTED = (
+    "anyio",
+    "bentoml",
+    "numpy",
+    "onnxruntime",
+    "opencv-python",
+    "pillow",
+    "prometheus-client",
+    "starlette",
+    "typing-extensions",
+)
+"""What the served modules import. No torch and no ultralytics: the export needs neither."""
+
+
+def requirements() -> str:
+    """Return the content of ``requirements.txt``: what serving needs, at the lock's versions."""
+    # opencv-python wants the libraries of a desktop, which slim images lack; the same OpenCV is
+    # published without windows.
+    lines = needed(IMPORTED, instead={"opencv-python": "opencv-python-headless"})
+    head = "# Taken from the repository's lock by: python -m services.id_card.bento requirements"
+    return "\n".join([head, *lines]) + "\n"
+
+
+def build(
+    api: str = "service", *, version: str | None = None, weights: Path = WEIGHTS
+) -> bentoml.Bento:
+    """Build a Bento that pins the model made from *weights*.
+
+    Parameters
+    ----------
+    api : {"service", "runner"}
+        Which of :data:`BENTOFILES`.
+    version : str, optional
+        BentoML makes one up if not given.
+    weights : Path
+        An ultralytics checkpoint; see :func:`services.id_card.model_store.save`.
+
+    Returns
+    -------
+    bentoml.Bento
+        ``id_card_detector:<version>``, or ``yolo_v8:<version>`` of the runner's API.
+
+    Raises
+    ------
+    ValueError
+        If the version exists already: versions are never overwritten.
+    """
+    options = _options(api)
+    name = {"service": "id_card_detector", "runner": "yolo_v8"}[api]
+    if version is not None and _exists(f"{name}:{version}"):
+        raise ValueError(
+            f"{name}:{version} is built already; choose another version, or: "
+            f"bentoml delete {name}:{version}"
+        )
+    options["models"] = [{"tag": str(save(weights).tag), "alias": ALIAS}]
+    with tempfile.TemporaryDirectory() as folder:
+        pinned = Path(folder, "bentofile.yaml")
+        pinned.write_text(yaml.safe_dump(options), encoding="utf-8")
+        return bentoml.bentos.build_bentofile(
+            str(pinned), name=name, version=version, build_ctx=str(ROOT)
+        )
+
+
+def image_name() -> str:
+    """Return the name of the container image that holds the present code and weights.
+
+    Its tag is the project's version and a hash of all that goes into the Bento, so an image of
+    that name never has to be built twice.
+    """
+    digest = hashlib.sha256()
+    bentofile = BENTOFILES["service"]
+    files = [bentofile, REQUIREMENTS, *(ROOT / name for name in _options("service")["include"])]
+    for path in (*files, WEIGHTS):
+        digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
+    return f"id_card_detector:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
+
+
+def container() -> str:
+    """Build the image of :func:`image_name`, unless it is there, and return what it is.
+
+    It gets a second name, with the project's version alone for a tag, which is the one that the
+    manifests in ``infra/kubernetes`` ask for.
+
+    Raises
+    ------
+    NotRunError
+        If something for it is missing on this machine.
+    ContainerError
+        If a command fails.
+    """
+    start = time.monotonic()
+    image = image_name()
+    builder = images.find_builder()
+    how = "it was there"
+    if not containers.has_image(builder, image):
+        if not _exists(image):
+            build(version=image.partition(":")[2])
+        base = images.containerize(image, image, builder=builder)
+        how = f"from {base}, in {time.monotonic() - start:.0f} s"
+    containers.command(builder, "tag", image, image.partition("-")[0])
+    return f"{image}: {containers.size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
+
+
+def _options(api: str) -> dict[str, Any]:
+    options: dict[str, Any] = yaml.safe_load(BENTOFILES[api].read_text(encoding="utf-8"))
+    return options
+
+
+def _exists(tag: str) -> bool:
+    try:
+        bentoml.get(tag)
+    except NotFound:
+        return False
+    return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.id_card.bento",
+        description="Build the detector's Bentos.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    model = commands.add_parser("model", help="put weights into the model store")
+    making = commands.add_parser("build", help="build a Bento, its model included")
+    commands.add_parser("container", help="build the container image, unless it is there")
+    commands.add_parser("requirements", help="take what serving needs from the lock")
+    for command in (model, making):
+        command.add_argument("--weights", type=Path, default=WEIGHTS, help="a checkpoint")
+        command.add_argument("--version", help="of the model, or of the Bento")
+    making.add_argument("--api", choices=sorted(BENTOFILES), default="service")
+    given = parser.parse_args(arguments)
+    if given.command == "requirements":
+        REQUIREMENTS.write_text(requirements(), encoding="utf-8")
+        print(REQUIREMENTS.relative_to(ROOT))
+        return 0
+    try:
+        if given.command == "container":
+            print(container())
+        elif given.command == "model":
+            print(save(given.weights, given.version).tag)
+        else:
+            print(build(given.api, version=given.version, weights=given.weights).tag)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    except (containers.NotRunError, containers.ContainerError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
