@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -216,6 +217,57 @@ def boxes_on(
     axes.set_title(title)
     for detection in detections:
         _draw_box(axes, detection)
+    return fig
+
+
+@_styled
+def over_time(
+    quantities: Mapping[str, pd.DataFrame],
+    *,
+    marks: Mapping[str, float] | None = None,
+    title: str = "",
+    xlabel: str = "seconds",
+    width: float = 8.0,
+) -> Figure:
+    """Draw quantities below each other over the same time.
+
+    Parameters
+    ----------
+    quantities : mapping of str to pandas.DataFrame
+        The label of the axis, with its unit, and the values: indexed by time, a column a line.
+        Where a value is missing the line is broken.
+    marks : mapping of str to float, optional
+        Moments to point out, by what happened then.
+    title : str, optional
+        Heading.
+    xlabel : str, default "seconds"
+        What the index counts.
+    width : float, default 8.0
+        Width of the figure in inches, above 0.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    """
+    if not quantities:
+        raise ValueError("there is no quantity to draw")
+    fig = Figure((width, 0.6 + 1.9 * len(quantities)), layout="constrained")
+    rows = fig.subplots(len(quantities), sharex=True, squeeze=False)[:, 0]
+    for axes, (label, values) in zip(rows, quantities.items(), strict=True):
+        for column in values.columns:
+            axes.plot(values.index, values[column], label=str(column))
+        for moment in (marks or {}).values():
+            axes.axvline(moment, color=COLORS["grey"], linewidth=1.2, linestyle="--")
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+        if len(values.columns) > 1:
+            axes.legend(frameon=False)
+    for text, moment in (marks or {}).items():
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        rows[0].annotate(text, (moment, 1), xytext=(0, 3), ha="center", fontsize=9, **place)
+    rows[0].set_title(title, pad=18 if marks else 6)
+    rows[-1].set_xlabel(xlabel)
     return fig
 
 

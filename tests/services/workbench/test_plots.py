@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -46,6 +47,24 @@ def test_ratio_bars_show_in_colour_which_side_of_one() -> None:
         plots.COLORS["blue"],
         plots.COLORS["orange"],
     ]
+
+
+def test_quantities_over_time_share_the_axis_and_the_marks() -> None:
+    rate = pd.DataFrame({"a": [1.0, 2.0], "b": [float("nan"), 4.0]}, index=[-1.0, 0.0])
+    fig = plots.over_time(
+        {"requests / s": rate, "latency, s": rate[["a"]]}, marks={"killed": -0.5}, title="Load"
+    )
+    upper, lower = fig.axes
+    assert [list(line.get_ydata()) for line in lower.lines[:1]] == [[1.0, 2.0]]
+    assert [axes.get_ylabel() for axes in fig.axes] == ["requests / s", "latency, s"]
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == ["a", "b"]
+    assert lower.get_legend() is None
+    assert [axes.lines[-1].get_xdata()[0] for axes in fig.axes] == [-0.5, -0.5]
+    assert [text.get_text() for text in upper.texts] == ["killed"]
+    assert (upper.get_title(loc="left"), lower.get_xlabel()) == ("Load", "seconds")
+    assert upper.get_ylim()[0] == 0
+    with pytest.raises(ValueError, match="no quantity"):
+        plots.over_time({})
 
 
 @pytest.mark.parametrize("ratio", [0.0, -1.0, float("nan"), float("inf")])
