@@ -58,3 +58,13 @@ def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     url = request.getfixturevalue("server").url
     with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as over_http:
         yield over_http
+
+
+@pytest.fixture(scope="module")
+def http(server: Server) -> Iterator[httpx.Client]:
+    """A client of the module's server, for up to 16 requests at a time."""
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+    with httpx.Client(
+        base_url=server.url, timeout=60.0, trust_env=False, limits=limits
+    ) as over_http:
+        yield over_http

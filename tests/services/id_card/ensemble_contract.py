@@ -1,7 +1,7 @@
 """What every service must do that asks both versions, whatever framework it is made with.
 
-A module of tests gives the fixture ``server`` and inherits from :class:`EnsembleContract`. It serves
-the real module with faults that some pictures trigger by their width; see :func:`serve_faulty`.
+A module of tests gives the fixture ``server`` and inherits from :class:`EnsembleContract`. What it
+serves is the real module, with faults that some pictures trigger by their width.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -122,15 +121,6 @@ def in_progress(client: httpx.Client) -> float:
         re.MULTILINE,
     )
     return sum(map(float, lines))
-
-
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
-    limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
-    with httpx.Client(
-        base_url=server.url, timeout=TIMEOUT, trust_env=False, limits=limits
-    ) as client:
-        yield client
 
 
 class EnsembleContract:

@@ -16,7 +16,7 @@ from services.workbench import servers
 from services.workbench.servers import CrashedError, Server
 
 from .adapter_contract import GOOD, REFUSED, assert_refused, form, part, raw
-from .ensemble_contract import http, is_close, numbers, pictures, versions  # noqa: F401
+from .ensemble_contract import is_close, numbers, pictures, versions
 
 TARGET = "services.id_card.ab_service:AbTest"
 SHARE_B = 0.4

@@ -14,7 +14,6 @@ from .adapter_contract import GOOD
 from .ensemble_contract import (
     EnsembleContract,
     expected,
-    http,  # noqa: F401
     is_close,
     numbers,
     serve_faulty,

@@ -72,7 +72,7 @@ def lost(server: Server, path: str) -> int:
 
 
 def test_bentomls_default_loses_requests(server: Server) -> None:
-    """When this fails, BentoML is mended: take MAX_CONNECTION_USE away, and say so in notebook 04."""
+    """When this fails, BentoML is mended: drop MAX_CONNECTION_USE, and say so in notebook 04."""
     assert lost(server, "/through_defaults") > 0
 
 

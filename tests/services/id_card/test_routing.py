@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -33,7 +34,7 @@ def test_everyone_stays_where_they_are() -> None:
 
 def test_a_larger_share_moves_ids_one_way_only() -> None:
     shares = [i / 20 for i in range(21)]
-    for small, large in zip(shares, shares[1:], strict=False):
+    for small, large in itertools.pairwise(shares):
         moved = {(choose(name, small), choose(name, large)) for name in IDS[:2000]}
         assert ("model_b", "model_a") not in moved
         assert ("model_a", "model_b") in moved
@@ -66,7 +67,7 @@ def test_a_share_is_read(text: str, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "ten", "-0.1", "1.01", "10", "10%", "nan", "inf", "0,5"])
 def test_a_share_that_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="ID_CARD_SHARE_B is the share .* from 0 to 1") as caught:
+    with pytest.raises(ValueError, match=r"ID_CARD_SHARE_B is the share .* from 0 to 1") as caught:
         read_share({"ID_CARD_SHARE_B": text})
     assert repr(text) in str(caught.value)
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.workbench.servers import Server
 
-from .ensemble_contract import EnsembleContract, http, serve_faulty  # noqa: F401
+from .ensemble_contract import EnsembleContract, serve_faulty
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated since BentoML")
 
