@@ -71,6 +71,12 @@ TOOLS = {
             "install it as kubernetes.io/docs/tasks/tools says",
         ),
         Tool(
+            "namespaces",
+            [["unshare", "--user", "--map-root-user", "--mount", "true"]],
+            "a Linux that lets users make namespaces; Ubuntu: "
+            "sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        Tool(
             "cluster",
             [["kubectl", "version", "--request-timeout=3s"]],
             "point kubectl at a cluster, e.g. kind create cluster",

@@ -138,8 +138,8 @@ def parse(text: str, origin: str) -> Iterator[Document]:
         If it is no YAML, a key is there twice or is no text, or a document has no ``apiVersion``
         or no ``kind``.
     """
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         while loader.check_node():
             node = loader.get_node()
             assert node is not None
@@ -147,12 +147,10 @@ def parse(text: str, origin: str) -> Iterator[Document]:
             for body in _items(loader.construct_document(node)):
                 _check_head(body, f"line {line}")
                 yield Document(origin, line, body)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date like 2026-13-01
         raise ManifestError(f"{origin}: no YAML: {' '.join(str(error).split())}") from error
     except ManifestError as error:
         raise ManifestError(f"{origin}: {error}") from error
-    finally:
-        loader.dispose()
 
 
 def _items(body: Any) -> list[Any]:

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from services.workbench.manifests import name_rules, pod_rules, scaling_rules, traffic_rules
+from services.workbench.manifests import (
+    name_rules,
+    pod_rules,
+    scaling_rules,
+    traffic_rules,
+    value_rules,
+)
 from services.workbench.manifests.bundle import Bundle, Finding
 
 RULES: tuple[Callable[[Bundle], Iterator[Finding]], ...] = (
     *name_rules.RULES,
+    *value_rules.RULES,
     *pod_rules.RULES,
     *traffic_rules.RULES,
     *scaling_rules.RULES,
