@@ -62,8 +62,7 @@ def gallery(tiles: Sequence[Tile], *, width: int = 1100, height: int = 200) -> I
     width : int, default 1100
         Of the whole in pixels, 100 or more.
     height : int, default 200
-        About that of a row in pixels, 20 or more; each is made as high as fills the width. A last
-        row that is not full stays at this height.
+        About that of a row in pixels, 20 or more; each is made as high as fills the width.
 
     Returns
     -------
@@ -81,38 +80,40 @@ def gallery(tiles: Sequence[Tile], *, width: int = 1100, height: int = 200) -> I
         raise ValueError(f"the gallery needs 100 x 20 pixels or more, got {width} x {height}")
     line = _LINE if any(tile.caption for tile in tiles) else 0
     rows = _rows([tile.image.width / tile.image.height for tile in tiles], width, height)
-    full = sum(row_height + line + _GAP for _, row_height in rows) + _GAP
+    full = sum(round(row_height) + line + _GAP for _, row_height in rows) + _GAP
     sheet = Image.new("RGB", (width, full), PAPER)
     top, left_over = _GAP, list(tiles)
     for count, row_height in rows:
         row, left_over = left_over[:count], left_over[count:]
         _draw_row(sheet, row, top, row_height)
-        top += row_height + line + _GAP
+        top += round(row_height) + line + _GAP
     return sheet
 
 
-def _rows(shapes: Sequence[float], width: int, height: int) -> list[tuple[int, int]]:
+def _rows(shapes: Sequence[float], width: int, height: int) -> list[tuple[int, float]]:
     """Return how many pictures, of these widths over heights, go into each row, and its height."""
-    rows, row = [], list[float]()
+    total = sum(shapes)
+    count = max(1, round(total * height / width))
+    rows: list[list[float]] = [[] for _ in range(count)]
+    done = 0.0
     for shape in shapes:
-        row.append(shape)
-        fitting = (width - _GAP * (len(row) + 1)) / sum(row)
-        if fitting <= height:
-            rows.append((len(row), round(fitting)))
-            row = []
-    if row:
-        fitting = (width - _GAP * (len(row) + 1)) / sum(row)
-        rows.append((len(row), round(min(height, fitting))))
-    return rows
+        rows[int((done + shape / 2) / total * count)].append(shape)
+        done += shape
+    return [(len(row), _row_height(row, width, height)) for row in rows if row]
 
 
-def _draw_row(sheet: Image.Image, row: Sequence[Tile], top: int, height: int) -> None:
+def _row_height(row: Sequence[float], width: int, height: int) -> float:
+    """Fill the width, unless that would make a few pictures much larger than asked for."""
+    return min((width - _GAP * (len(row) + 1)) / sum(row), 1.6 * height)
+
+
+def _draw_row(sheet: Image.Image, row: Sequence[Tile], top: int, height: float) -> None:
     pen = ImageDraw.Draw(sheet)
     widths = [height * tile.image.width / tile.image.height for tile in row]
     left = float(_GAP)
     for tile, width in zip(row, widths, strict=True):
         x = round(left)
-        picture = framed(tile.image, tile.frames, (round(left + width) - x, height))
+        picture = framed(tile.image, tile.frames, (round(left + width) - x, round(height)))
         sheet.paste(picture, (x, top))
         place = (left + width / 2, top + height + _LINE / 2)
         pen.text(place, tile.caption, INK, _font(12), anchor="mm")
