@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import httpx
 import pandas as pd
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.environment import ROOT, build_dir
 from services.workbench import servers
@@ -87,7 +88,8 @@ class Prometheus:
         Returns
         -------
         pandas.DataFrame
-            A row for each series: its labels, without ``__name__``, and the column ``value``.
+            A row for each series, none where there is none: its labels, without ``__name__``, and
+            the column ``value``.
 
         Raises
         ------
@@ -97,9 +99,8 @@ class Prometheus:
         result = self._get("/api/v1/query", query=expression)["result"]
         if result and not isinstance(result[0], dict):  # a scalar, not a vector
             return pd.DataFrame([{"value": float(result[1])}])
-        return pd.DataFrame(
-            [{**_labels(series), "value": float(series["value"][1])} for series in result]
-        )
+        rows = [{**_labels(series), "value": float(series["value"][1])} for series in result]
+        return pd.DataFrame(rows) if rows else pd.DataFrame({"value": pd.Series(dtype=float)})
 
     def history(self, expression: str, seconds: float, step: float = 1.0) -> pd.DataFrame:
         """Return an expression's values over the last *seconds*, one every *step* seconds.
@@ -246,6 +247,34 @@ def render(
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return path
+
+
+def scrape(url: str) -> pd.DataFrame:
+    """Read a server's ``/metrics`` as Prometheus would.
+
+    Parameters
+    ----------
+    url : str
+        Of the server, without the path.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each sample: ``name``, ``value``, and a column for each label, empty where a
+        metric has it not.
+
+    Raises
+    ------
+    httpx.HTTPError
+        If the server does not answer, or not with 200.
+    """
+    answer = httpx.get(f"{url}/metrics", timeout=30.0).raise_for_status()
+    rows = [
+        {"name": sample.name, "value": sample.value, **sample.labels}
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    ]
+    return pd.DataFrame(rows).fillna("")
 
 
 def panels(dashboard: Path) -> dict[str, list[str]]:

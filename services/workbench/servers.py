@@ -149,6 +149,7 @@ def bentoml(
     api_workers: int | None = None,
     arguments: Sequence[str] = (),
     working_dir: str | Path = ROOT,
+    ready: Ready = "/readyz",
     name: str | None = None,
     port: int | None = None,
     timeout: float = 120.0,
@@ -174,8 +175,9 @@ def bentoml(
         More arguments for ``bentoml serve``.
     working_dir : str or path, optional
         The folder from which *target* is imported; the repository if not given.
-    name, port, timeout, env
-        As for :func:`start`.
+    ready, name, port, timeout, env
+        As for :func:`start`. With another *ready* than ``"/readyz"`` a model that cannot be loaded
+        is yours to notice.
 
     Raises
     ------
@@ -192,12 +194,13 @@ def bentoml(
     try:
         server = start(
             [*command, *arguments],
+            ready=ready,
             name=name or "bentoml-" + re.sub(r"\W+", "-", target).strip("-"),
             port=port,
             timeout=timeout,
             env={**(env or {}), "BENTOML_HOME": str(home)},
             cwd=working_dir,
-            gives_up="Application startup failed. Exiting.",
+            gives_up="Application startup failed. Exiting." if ready == "/readyz" else None,
         )
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)

@@ -227,11 +227,12 @@ def test_the_probes_follow_the_model(tmp_path: Path) -> None:
     (tmp_path / "breakable.py").write_text(BREAKABLE)
     loading, broken = tmp_path / "loading", tmp_path / "broken"
     loading.touch()
-    command = ["bentoml", "serve", "breakable:IdCardDetector", "--host", "127.0.0.1"]
-    command += ["--port", "{port}", "--working-dir", str(tmp_path)]
-    env = {"ID_CARD_LOG": str(tmp_path / "log"), "BENTOML_HOME": str(tmp_path / "home")}
-
-    with servers.start(command, ready="/livez", cwd=tmp_path, env=env) as server:
+    with servers.bentoml(
+        "breakable:IdCardDetector",
+        working_dir=tmp_path,
+        ready="/livez",
+        env={"ID_CARD_LOG": str(tmp_path / "log")},
+    ) as server:
         assert statuses(server) == [200, 200, 503], "it warms up: alive, not ready"
         loading.unlink()
         assert infer(server).status_code == 200, "who asks too early waits"
@@ -255,9 +256,8 @@ def test_a_failing_start_is_seen_by_the_probes(tmp_path: Path) -> None:
         except httpx.HTTPError:
             return False
 
-    command = ["bentoml", "serve", TARGET, "--host", "127.0.0.1", "--port", "{port}"]
-    env = {"ID_CARD_WEIGHTS": str(tmp_path / "none.pt"), "BENTOML_HOME": str(tmp_path / "home")}
-    with servers.start(command, ready=given_up, name="failing-start", env=env) as server:
+    env = {"ID_CARD_WEIGHTS": str(tmp_path / "none.pt")}
+    with servers.bentoml(TARGET, ready=given_up, name="failing-start", env=env) as server:
         assert statuses(server) == [503] * 3
         assert infer(server).status_code == 503
         assert "no weights at" in server.log.read_text()
