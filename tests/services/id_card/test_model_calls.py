@@ -18,7 +18,7 @@ from services.id_card.model_calls import MAX_CONNECTION_USE, ask, asking_models,
 from services.workbench import servers
 from services.workbench.servers import Server
 
-REQUESTS = 250
+REQUESTS = 150
 
 _TWO_SERVICES = f"""
 import asyncio
@@ -28,14 +28,14 @@ import bentoml
 class AsItComes:
     @bentoml.api
     async def ask(self, number: int) -> int:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         return number
 
 @bentoml.service(name="as_ours", runner_connection={MAX_CONNECTION_USE})
 class AsOurs:
     @bentoml.api
     async def ask(self, number: int) -> int:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         return number
 
 @bentoml.service(name="asking")
