@@ -10,6 +10,8 @@ processes share the work, ``ID_CARD_LOG`` (``build/monitoring``) where the log g
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,7 +77,15 @@ def _load() -> ObservedDetector:
 
 
 def _log(inference: Inference) -> None:
-    """Write one line into this worker's log of answers."""
+    """Write one line into this worker's log of answers; an answer is worth more than its line."""
+    try:
+        # In a context of its own: bentoml.monitor leaves what an attempt that failed recorded.
+        contextvars.copy_context().run(_write, inference)
+    except (OSError, ValueError) as error:
+        _warn_once(str(error))
+
+
+def _write(inference: Inference) -> None:
     options = {"log_path": os.environ.get("ID_CARD_LOG", str(build_dir() / "monitoring"))}
     with bentoml.monitor("id_card_detector", monitor_options=options) as row:
         width, height = inference.size
@@ -86,6 +96,11 @@ def _log(inference: Inference) -> None:
         row.log(round(inference.seconds, 4), "seconds", "prediction", "numerical")
         row.log(inference.model, "model", "prediction", "categorical")
         row.log(inference.version, "version", "prediction", "categorical")
+
+
+@functools.cache
+def _warn_once(reason: str) -> None:
+    logger.warning("Answers are not logged: %s", reason)
 
 
 def _count(refusal: InputError) -> None:
