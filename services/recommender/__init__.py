@@ -1,0 +1,1 @@
+"""The movie recommender: one core, its ratings and models, and an adapter for each server."""
