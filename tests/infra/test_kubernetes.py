@@ -311,9 +311,9 @@ RULES: list[tuple[str, str, Any, str, str, str]] = [
     (
         "Deployment",
         f"{BOX}.resources.requests.memory",
-        "4Gi",
+        "8Gi",
         f"{BOX}.resources.requests.memory",
-        "4Gi is above the limit, 2Gi",
+        "8Gi is above the limit, 4Gi",
         "valid-resources",
     ),
     (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container import generate
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from services import environment
@@ -132,10 +135,34 @@ def test_threads_follow_the_cpu_limit(server: Server) -> None:
     assert count == variables(BOX)["OMP_NUM_THREADS"] == BOX["resources"]["limits"]["cpu"] == "2"
 
 
+def memory(server: Server) -> int:
+    return sum(psutil.Process(process.pid).memory_info().rss for process in server.processes())
+
+
 def test_it_needs_less_memory_than_it_requests(server: Server) -> None:
-    used = sum(psutil.Process(p.pid).memory_info().rss for p in server.processes())
     requested = quantities.parse(BOX["resources"]["requests"]["memory"])
-    assert requested / 4 < used < requested
+    assert requested / 4 < memory(server) < requested
+
+
+@pytest.mark.nightly
+def test_four_of_the_largest_pictures_fit_into_the_limit(server: Server) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((800, 600), 60).convert("RGB").resize((8000, 6000)).save(buffer, "JPEG")
+    idle = peak = memory(server)
+
+    def send(_: int) -> int:
+        files = {"image": buffer.getvalue()}
+        url = f"{server.url}/inference"
+        return httpx.post(url, files=files, timeout=120.0, trust_env=False).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(send, i) for i in range(8)]
+        while not all(each.done() for each in sent):
+            peak = max(peak, memory(server))
+            time.sleep(0.02)
+    print(f"idle {idle / 2**20:.0f} MiB, peak {peak / 2**20:.0f} MiB", [s.result() for s in sent])
+    assert idle + 4 * 3 * 8000 * 6000 < peak
+    assert peak < quantities.parse(BOX["resources"]["limits"]["memory"])
 
 
 def test_it_writes_nothing_but_into_its_volume(
