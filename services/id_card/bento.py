@@ -114,7 +114,11 @@ def image_name() -> str:
     """
     digest = hashlib.sha256()
     bentofile = BENTOFILES["service"]
-    files = [bentofile, REQUIREMENTS, *(ROOT / name for name in _options("service")["include"])]
+    files = [
+        bentofile,
+        REQUIREMENTS,
+        *(ROOT / name.lstrip("/") for name in _options("service")["include"]),
+    ]
     for path in (*files, WEIGHTS):
         digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
     return f"id_card_detector:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
