@@ -41,14 +41,12 @@ share_b = 0.3
 
 # %% tags=["setup"]
 import asyncio
+import inspect
 import re
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-warnings.filterwarnings(
-    "ignore", "`bentoml|`Runner"
-)  # the old API is deprecated, as in notebook 01
 import bentoml
 import httpx
 import numpy as np
@@ -222,7 +220,7 @@ for answer in answers:
 # wait a little: `leaky` is as BentoML makes it, `tight` has one setting more. Section 5 needs them.
 
 # %%
-(folder / "leaky.py").write_text("""
+_ = (folder / "leaky.py").write_text("""
 import asyncio, bentoml, numpy as np
 from PIL.Image import Image
 from services.id_card.model_calls import MAX_CONNECTION_USE
@@ -231,7 +229,7 @@ from services.id_card.model_calls import MAX_CONNECTION_USE
 class Leaky:
     @bentoml.api
     async def number(self, n: int) -> int:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         return n
 
     @bentoml.api
@@ -246,7 +244,7 @@ class Tight(Leaky.inner): ...
 # And a service that asks the two detectors in both ways:
 
 # %%
-(folder / "asking.py").write_text("""
+_ = (folder / "asking.py").write_text("""
 import asyncio, bentoml
 from services.id_card import samples, versions
 from services.id_card.ensemble import ModelA, ModelB
@@ -274,7 +272,7 @@ class Asking:
 
 # %%
 with (folder / "asking.py").open("a") as file:
-    file.write("""
+    _ = file.write("""
     @bentoml.api
     async def without_await(self, n: int) -> int:
         return self.tight.to_async.number(n)
@@ -309,7 +307,7 @@ for path, ratio in timing.ratios(seconds, reference="one_by_one").items():
 # not make cores. This is why each version's process here computes with **one** thread:
 
 # %%
-show.source("services/id_card/ensemble.py", start="# For every service", end="}")
+show.source("services/id_card/ensemble.py", start="# For every service", end="OMP_NUM")
 
 # %% [markdown]
 # ## 5. What gets lost between processes
@@ -345,11 +343,17 @@ for kind, data in {"PNG": upload["image"], "JPEG": sample_path(image_name).read_
 # ### An exception that never arrives
 #
 # The older API has it worse. This Runnable raises in one method, and in the other returns a picture as
-# `convert` gives it, which no longer has a format to be saved in. The Runner's timeout is set to three
-# seconds here. As it comes, it is **900**.
+# `convert` gives it, which no longer has a format to be saved in. So that you need not wait, the
+# Runner's timeout is set to three seconds. As BentoML comes, the two processes have:
 
 # %%
-(folder / "raising.py").write_text("""
+from bentoml._internal.configuration.containers import BentoMLContainer
+
+print("the web server:", BentoMLContainer.api_server_config.traffic.timeout.get(), "s")
+print("a Runner:      ", BentoMLContainer.runners_config.traffic.timeout.get(), "s")
+
+# %%
+_ = (folder / "raising.py").write_text("""
 import bentoml
 from bentoml.io import JSON, Image
 
@@ -379,9 +383,8 @@ for path in ("fails", "greys"):
 
 # %% [markdown]
 # The exception was raised at once, but the Runner's process kept it to itself until its timeout.
-# Left alone, the client gets a *504* from the web server after 60 seconds, and the Runner does not even
-# end when it is asked to: it has a request to finish, for 900 seconds. So in our Runnables nothing
-# is raised. `attempt` catches everything and returns it as a value; the web server turns that into
+# With the timeouts above, the web server gives up first and answers *504*. The Runner does not, and
+# until its own timeout it does not even end when it is asked to. So in our Runnables nothing is raised. `attempt` catches everything and returns it as a value; the web server turns that into
 # an answer. And a short timeout is set from code, where nobody can forget it:
 
 # %%
@@ -395,13 +398,13 @@ show.source(runner_timeout.set_runner_timeout)
 #
 # ### Requests that are cut off
 #
-# Now many clients at once: eight of them send numbers through `leaky` and through `tight`, and wait
+# Now many clients at once: sixteen of them send numbers through `leaky` and through `tight`, and wait
 # for the same number to come back:
 
 
 # %%
 def unanswered(path):
-    with ThreadPoolExecutor(8) as clients:
+    with ThreadPoolExecutor(16) as clients:
         sent = range(requests)
         received = list(clients.map(lambda n: client.post(f"/{path}", json={"n": n}), sent))
     right = [answer.status_code == 200 and answer.json() == n for n, answer in enumerate(received)]
@@ -415,9 +418,19 @@ print({path: count > 0 for path, count in lost.items()})
 print(f"of {requests} requests were lost:", lost)
 
 # %% [markdown]
-# `bentoml.depends` keeps its connections for 100 requests or 300 seconds. Then it closes them, *with
-# everything that is under way on them*, and opens new ones. On a quiet development machine nothing
-# is under way, so nobody notices. The setting belongs on the service that is **asked**:
+# Some were not answered, though each service did what it was told. What was between them? BentoML keeps
+# its connections in a session, made like this:
+
+# %%
+from _bentoml_impl.client.proxy2 import SessionManager
+
+signature = inspect.signature(SessionManager)
+print({name: signature.parameters[name].default for name in ("max_requests", "max_age")})
+
+# %% [markdown]
+# After so many requests, or seconds, it closes the session *with everything that is under way in it*,
+# and opens a new one. On a quiet development machine nothing is under way, so nobody notices. The
+# setting belongs on the service that is **asked**:
 
 # %%
 show.source("services/id_card/model_calls.py", start="MAX_CONNECTION_USE", end="300.")
@@ -455,7 +468,8 @@ show.source(routing.choose, start="return")
 # %%
 users = [f"user-{number}" for number in range(60)]
 places = [routing.place(user) for user in users]
-figure = graphs.places_on_a_line(places, (0.0, 0.1, share_b, 1.0), ("model_a", "model_b"))
+shares = (0.0, 0.1, share_b, 1.0)
+figure = graphs.places_on_a_line(places, shares, ("model_a", "model_b"), title="Who gets which")
 show.figure(
     figure, alt="Users as ticks on a line; model_b has those left of a cut that moves right"
 )
@@ -544,7 +558,8 @@ sure = {name: [] for name in versions.SHIPPED}
 for answer in answers:
     sure[answer["version"]] += [box["confidence"] for box in answer["detections"]]
 bins = np.arange(0.5, 1.01, 0.05)
-figure = graphs.two_distributions(sure, bins=bins, xlabel="confidence", ylabel="share of its boxes")
+words = {"xlabel": "confidence", "ylabel": "share of its boxes", "title": "How sure of its boxes"}
+figure = graphs.two_distributions(sure, bins=bins, **words)
 show.figure(figure, alt="Two histograms of confidence, model_a's and model_b's, of different shape")
 
 # %% [markdown]

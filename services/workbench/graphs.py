@@ -49,13 +49,16 @@ def dependency_graph(
         axes.set_title(title)
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(-max(map(len, columns)) / 2, max(map(len, columns)) / 2)
-        arrow = {"arrowstyle": "-|>", "color": COLORS["ink"], "shrinkA": 48, "shrinkB": 48}
+        style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS["blue"]}
+        boxes = {
+            name: axes.text(x, y, name, ha="center", va="center", bbox=style).get_bbox_patch()
+            for name, (x, y) in places.items()
+        }
         for name, others in depends_on.items():
             for other in others:
-                axes.annotate("", places[other], places[name], arrowprops=arrow)
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS["blue"]}
-        for name, (x, y) in places.items():
-            axes.text(x, y, name, ha="center", va="center", bbox=box)
+                arrow = {"arrowstyle": "-|>", "color": COLORS["ink"], "shrinkA": 0, "shrinkB": 2}
+                ends = {"patchA": boxes[name], "patchB": boxes[other]}
+                axes.annotate("", places[other], places[name], arrowprops={**arrow, **ends})
     return fig
 
 
@@ -75,7 +78,12 @@ def _columns(depends_on: Mapping[str, Sequence[str]]) -> list[list[str]]:
 
 
 def places_on_a_line(
-    places: Sequence[float], shares: Sequence[float], labels: tuple[str, str], *, width: float = 8.0
+    places: Sequence[float],
+    shares: Sequence[float],
+    labels: tuple[str, str],
+    *,
+    title: str = "",
+    width: float = 8.0,
 ) -> Figure:
     """Draw the same points once for each share: the second label has those below the share.
 
@@ -87,6 +95,8 @@ def places_on_a_line(
         One row each, 0 to 1.
     labels : tuple of two str
         Whose the points from the share on are, and whose those below it.
+    title : str, optional
+        Heading.
     width : float, default 8.0
         Width of the figure in inches, above 0.
     """
@@ -111,6 +121,7 @@ def places_on_a_line(
         axes.set_ylim(len(shares) - 0.4, -0.6)
         axes.set_xlim(-0.01, 1.01)
         axes.set_xlabel("place of the id")
+        axes.set_title(title)
         axes.set_ylabel(f"share of {labels[1]}")
         fig.legend(loc="outside upper right", ncols=2, frameon=False)
     return fig
@@ -122,6 +133,7 @@ def two_distributions(
     bins: Sequence[float],
     xlabel: str,
     ylabel: str = "share of the values",
+    title: str = "",
     width: float = 7.0,
 ) -> Figure:
     """Draw the histograms of two groups into one frame, each as shares of its own group.
@@ -132,8 +144,8 @@ def two_distributions(
         One or two groups by name; a group may be empty.
     bins : sequence of float
         The edges, ascending. Values outside are left out.
-    xlabel, ylabel : str
-        What the axes show.
+    xlabel, ylabel, title : str
+        What the axes show, and the heading.
     width : float, default 7.0
         Width of the figure in inches, above 0.
     """
@@ -147,5 +159,6 @@ def two_distributions(
             axes.hist(group, bins, weights=weights, histtype="step", color=color, label=label)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
+        axes.set_title(title)
         axes.legend(frameon=False, loc="upper left")
     return fig

@@ -28,14 +28,14 @@ import bentoml
 class AsItComes:
     @bentoml.api
     async def ask(self, number: int) -> int:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         return number
 
 @bentoml.service(name="as_ours", runner_connection={MAX_CONNECTION_USE})
 class AsOurs:
     @bentoml.api
     async def ask(self, number: int) -> int:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         return number
 
 @bentoml.service(name="asking")
@@ -62,10 +62,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def lost(server: Server, path: str) -> int:
-    """Send requests, eight at a time, and return how many are not answered with their number."""
+    """Send requests, sixteen at a time, and return how many are not answered with their number."""
     with (
         httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
-        ThreadPoolExecutor(8) as pool,
+        ThreadPoolExecutor(16) as pool,
     ):
         answers = list(pool.map(lambda i: client.post(path, json={"number": i}), range(REQUESTS)))
     return sum(answer.status_code != 200 or answer.json() != i for i, answer in enumerate(answers))
