@@ -24,10 +24,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services import environment
 from services.environment import ROOT
+from services.id_card import bento
 from services.id_card.checkpoint import WEIGHTS
 from services.id_card.export import exported
 from services.id_card.observed_service import IdCardDetector
-from services.workbench import preflight, servers
+from services.workbench import containers, preflight, servers
 from services.workbench.manifests import quantities
 from services.workbench.manifests.pod_rules import PROBES
 from services.workbench.servers import Server
@@ -211,6 +212,23 @@ def test_the_alerts_know_the_job_by_the_name_that_the_monitor_gives_it() -> None
     job = base("service")["metadata"]["labels"][MONITOR["spec"]["jobLabel"]]
     alerts = (ROOT / "infra" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
     assert set(re.findall(r'job="([^"]+)"', alerts)) == {job}
+
+
+@pytest.mark.system
+@pytest.mark.timeout(1200)  # the image is built first, unless it is there
+def test_the_image_runs_as_the_manifest_says(needs: Callable[[str], None]) -> None:
+    needs("engine")
+    bento.container()
+    # run() allows as little as the manifest's security context does.
+    with containers.run(BOX["image"], env=variables(BOX)) as container:
+        for probe in PROBES:
+            answer = httpx.get(container.url + BOX[probe]["httpGet"]["path"], trust_env=False)
+            assert answer.status_code == HTTPStatus.OK
+        assert container.execute("id", "-u") == str(POD["securityContext"]["runAsUser"])
+        with pytest.raises(containers.ContainerError, match="Read-only file system"):
+            container.execute("touch", "/home/bentoml/written")
+        grace = POD["terminationGracePeriodSeconds"]
+        assert container.stop(grace) == 0
 
 
 def test_when_its_process_dies_the_container_ends(server: Server) -> None:
