@@ -170,7 +170,7 @@ class Detector:
         """
         value = os.environ.get
         return cls(
-            weights or value("ID_CARD_WEIGHTS", WEIGHTS),
+            weights or value("ID_CARD_WEIGHTS", str(WEIGHTS)),
             backend=cast(BackendName, value("ID_CARD_BACKEND", "onnx")),
             conf=float(value("ID_CARD_CONF", "0.5")),
             device=value("ID_CARD_DEVICE", "auto"),

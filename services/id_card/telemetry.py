@@ -35,6 +35,7 @@ REASONS = (
     "body_too_large",
     "body_too_slow",
     "content_type",
+    "id_invalid",
     "image_damaged",
     "image_empty",
     "image_format",
@@ -45,7 +46,7 @@ REASONS = (
     "multipart_malformed",
     "request_incomplete",
 )
-"""The codes of every :class:`~services.errors.InputError` that the gate answers with."""
+"""The codes of every :class:`~services.errors.InputError` that the services here answer with."""
 
 OTHER = "other"
 """The reason that a code outside :data:`REASONS` is counted under."""
