@@ -229,7 +229,7 @@ def run(
             "run",
             "--detach",
             f"--name={name}",
-            f"--label={_label()}",
+            f"--label={label()}",
             f"--publish={HOST}:{port}:{SERVED_PORT}",
             *(f"--env={key}={value}" for key, value in variables.items()),
             *HARDENED,
@@ -251,7 +251,7 @@ def remove(engine: str, name: str) -> None:
 def left_behind(engine: str, still: Callable[[int], bool] = psutil.pid_exists) -> list[str]:
     """Return the names of this checkout's containers whose owner no longer runs."""
     names = command(
-        engine, "ps", "--all", f"--filter=label={_label()}", "--format={{.Names}}"
+        engine, "ps", "--all", f"--filter=label={label()}", "--format={{.Names}}"
     ).splitlines()
     return [name for name in names if not still(int(name.split("-")[2]))]
 
@@ -264,7 +264,7 @@ def sweep(engine: str) -> list[str]:
     return names
 
 
-def _label() -> str:
+def label() -> str:
     """Return the label by which this checkout knows its containers."""
     return f"serving-labs.build={build_dir()}"
 

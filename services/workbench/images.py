@@ -94,7 +94,7 @@ def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
             *arguments,
             *("--opt", f"from={BASE}"),
             timeout=_BUILD_SECONDS,
-            env={"CONTAINERS_CONF": str(_lend()), "BUILDAH_ISOLATION": "chroot"},
+            env={"CONTAINERS_CONF": str(lend()), "BUILDAH_ISOLATION": "chroot"},
         )
         base = BASE
     return base
@@ -143,7 +143,7 @@ def _pulled(builder: str, base: str) -> bool:
     return True
 
 
-def _lend() -> Path:
+def lend() -> Path:
     """Write what the build borrows from this machine, and return the file that says so.
 
     ``CONTAINERS_CONF`` makes podman and buildah mount it while ``RUN`` runs; see
