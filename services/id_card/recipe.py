@@ -57,11 +57,11 @@ PLAN = (
     Stage(     160,  4000,   15,   3,  0.0020, 0.0014),
     Stage(     224,  4000,   12,   2,  0.0014, 0.0010),
     Stage(     288,  2000,   12,   2,  0.0010, 0.0006, 4),
-    Stage(     320,  2000,   14,   2,  0.0006, 0.00002, 4),
+    Stage(     320,  2000,   10,   2,  0.0006, 0.00002, 4),
 )  # fmt: skip
 SMALL_PLAN = (
-    Stage(     160,  4000,    6,   2,  0.0020, 0.0012, 6),
-    Stage(     224,  2000,    5,   1,  0.0012, 0.00002, 5),
+    Stage(     160,  4000,    4,   2,  0.0020, 0.0012, 4),
+    Stage(     192,  2000,    4,   2,  0.0012, 0.00002, 4),
 )  # fmt: skip
 PLANS = {"nano": PLAN, "small": SMALL_PLAN}
 """The stages of each network. The small one is there to be compared with, and trains shorter."""
