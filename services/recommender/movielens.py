@@ -158,9 +158,8 @@ def _item_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
             continue
         fields = text.split("|")
         if len(fields) != wanted:
-            raise DataError.at(
-                file, line, f"{len(fields)} fields", f"Expected {wanted} between '|'."
-            )
+            change = f"Expected {wanted} between '|'."
+            raise DataError.at(file, line, f"{len(fields)} fields", change)
         marks = zip(GENRES_100K, fields[5:], strict=True)
         genres = tuple(name for name, mark in marks if mark == "1")
         yield line, fields[0], (fields[1].strip(), genres)
@@ -175,12 +174,8 @@ def _csv_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
             if not row:
                 continue
             if len(row) != 3:
-                raise DataError.at(
-                    file,
-                    rows.line_num,
-                    f"{len(row)} fields",
-                    "Expected 3 between commas; a title with a comma stands in double quotes.",
-                )
+                change = "Expected 3 between commas; a title with a comma stands in double quotes."
+                raise DataError.at(file, rows.line_num, f"{len(row)} fields", change)
             genres = () if row[2].startswith("(no") else tuple(row[2].split("|"))
             yield rows.line_num, row[0], (row[1].strip(), genres)
 
@@ -257,22 +252,15 @@ def _check(file: Path, table: pd.DataFrame, titles: dict[int, Movie], first_line
         raise _off_the_scale(file, found[0], f"{found[1]['rating']:g}")
     if found := first(~table["movieId"].isin(list(titles))):
         line, row = found
-        raise DataError.at(
-            file,
-            line,
-            f"movie {row['movieId']:.0f} is not in the file of movies",
-            "Take both files from the same archive, or remove the line.",
-        )
+        what = f"movie {row['movieId']:.0f} is not in the file of movies"
+        change = "Take both files from the same archive, or remove the line."
+        raise DataError.at(file, line, what, change)
     if found := first(table.duplicated(["userId", "movieId"])):
         line, row = found
         same = (table["userId"] == row["userId"]) & (table["movieId"] == row["movieId"])
-        raise DataError.at(
-            file,
-            line,
-            f"user {row['userId']:.0f} rated movie {row['movieId']:.0f} already in line "
-            f"{int(np.flatnonzero(same)[0]) + first_line}",
-            "Keep one of the two lines.",
-        )
+        before = int(np.flatnonzero(same)[0]) + first_line
+        what = f"user {row['userId']:.0f} rated movie {row['movieId']:.0f} already in line {before}"
+        raise DataError.at(file, line, what, "Keep one of the two lines.")
 
 
 # ---------------------------------------------------------------- what can be wrong

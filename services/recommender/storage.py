@@ -24,7 +24,7 @@ FORMAT = 1
 def write(path: Path, model: SavedModel, ratings: Ratings) -> Path:
     """Write the file, whole or not at all.
 
-    The stars and times of the ratings are left out: serving needs to know only who rated what.
+    Of the stars only the mean is kept, and no times: serving needs to know who rated what.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def write(path: Path, model: SavedModel, ratings: Ratings) -> Path:
         "genres": np.array(["|".join(each) for each in ratings.movies.genres], dtype=np.str_),
         "rated_users": ratings.users.astype(np.int32),
         "rated_items": ratings.items.astype(np.int32),
-        "mean_rating": ratings.values.mean(dtype=np.float64, keepdims=True),
+        "mean_rating": np.asarray(ratings.values.mean(dtype=np.float64), np.float32),
         **{f"model_{name}": array for name, array in model.arrays().items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
