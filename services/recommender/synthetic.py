@@ -32,9 +32,9 @@ OWN_TASTE = 3
 """Dimensions of taste that genres do not explain."""
 # The numbers below were chosen so that the table resembles ML-100k: how unequal the movies' shares
 # are, how the stars are spread, and how much better than popularity a model can rank.
-FAME, TASTE = 1.3, 1.8
+FAME, TASTE = 1.5, 1.62
 """How far each moves the exposure, a logarithm."""
-MEAN, LENIENCY, QUALITY, LIKING = 2.88, 0.48, 0.5, 0.34
+MEAN, LENIENCY, QUALITY, LIKING = 2.98, 0.48, 0.52, 0.34
 """What a rating is made of, in stars: a level, and what a standard deviation of each adds."""
 NOISE = 0.51
 """Scale of the logistic noise on a rating, in stars."""
@@ -104,10 +104,13 @@ def make_ratings(
             f"movies give {MIN_RATINGS * n_users} to {n_users * n_movies // 2} ratings; "
             f"got {n_ratings}"
         )
-    for_movies, for_users, for_rows, for_times = np.random.default_rng(seed).spawn(4)
-    titles, genres = invent(n_movies, for_movies)
+    streams = np.random.default_rng(seed).spawn(5)
+    for_titles, for_movies, for_users, for_rows, for_times = streams
+    titles, genres = invent(n_movies, for_titles)
     quality = for_movies.normal(size=n_movies)
-    fame = 0.45 * quality + 0.9 * for_movies.normal(size=n_movies)
+    # Gumbel noise skews it: a few movies are known to nearly everybody.
+    luck = 0.55 * for_movies.normal(size=n_movies) + 0.5 * for_movies.gumbel(size=n_movies)
+    fame = 0.45 * quality + luck
     taste = _taste(genres, n_users, for_movies, for_users)
     leniency = for_users.normal(size=n_users)
     exposure = FAME * fame + TASTE * taste
@@ -146,7 +149,8 @@ def _taste(
         size=(OWN_TASTE, len(genres))
     )
     taste = shared / shared.std() + 0.6 * own / own.std()
-    return (taste - taste.mean()) / taste.std()
+    taste -= taste.mean(axis=0)  # what all like better is the matter of fame and quality
+    return taste / taste.std()
 
 
 def _activity(n_users: int, n_movies: int, n_ratings: int, rng: np.random.Generator) -> Ints:

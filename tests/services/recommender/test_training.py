@@ -26,7 +26,7 @@ def measured(small, models):
 
 def test_what_learns_to_rank_beats_popularity(measured):
     assert measured["mf-bce"].ndcg > measured["popularity"].ndcg + 0.05
-    assert measured["neumf"].ndcg > measured["popularity"].ndcg
+    assert measured["neumf"].ndcg > measured["popularity"].ndcg + 0.01
     assert measured["mf-bce"].coverage > 2 * measured["popularity"].coverage
 
 
@@ -128,7 +128,7 @@ def test_the_test_part_plays_no_part_in_choosing(small):
 
 def test_the_command_trains_reports_and_saves(small, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "make_ratings", lambda seed: (small.ratings, small.truth))
-    monkeypatch.setitem(RECIPES, "mf-bce", replace(RECIPES["mf-bce"], epochs=8))
+    monkeypatch.setitem(RECIPES, "mf-bce", replace(RECIPES["mf-bce"], epochs=15, batch=2048))
     monkeypatch.delenv("RATINGS_DIR", raising=False)
     out = tmp_path / "new" / "model.npz"
     assert train.main(["--model", "mf-bce", "--split", "leave-one-out", "--out", str(out)]) == 0
