@@ -14,7 +14,7 @@
 # # 01 · A model behind a Runner
 #
 # **Where you are:** chapter sections 10.3.1 and 10.4.1 · about 25 minutes · before this:
-# the models themselves (notebook 00) · next: [02 · The service](02_service.ipynb)
+# [00 · The models](00_models.ipynb) · next: [02 · The service](02_service.ipynb)
 #
 # A trained network is a file. Here it becomes something that programs can call: first a function
 # that gives JSON, then a *Runnable*, then a server of several processes.
@@ -28,7 +28,7 @@
 
 # %% [markdown]
 # Everything you may change is in the next cell. The text is written for `two_cards`; `one_card`,
-# `close_up` and `on_coins` work as well.
+# `close_up` and `small_card` work as well.
 
 # %% tags=["parameters"]
 image_name = "two_cards"

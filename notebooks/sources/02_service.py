@@ -28,7 +28,7 @@
 # - read a refusal and know what to change.
 
 # %% [markdown]
-# Any sample with a card in it will do: `one_card`, `two_cards`, `close_up` or `on_coins`.
+# Any sample with a card in it will do: `one_card`, `two_cards`, `close_up` or `small_card`.
 
 # %% tags=["parameters"]
 image_name = "two_cards"

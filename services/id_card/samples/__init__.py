@@ -1,4 +1,4 @@
-"""Five drawn scenes that ship with the repository; see the README beside them."""
+"""Five drawn scenes that ship with the repository; :mod:`.draw` draws them anew."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from PIL import Image
 from services.id_card.images import decode
 
 SAMPLES = {
-    "one_card": "a driving licence under a finger, on wood",
-    "two_cards": "two identity cards on wood",
-    "close_up": "an identity card that fills most of the picture",
-    "on_coins": "a small identity card among coins",
-    "no_card": "a pen on wood, and no card",
+    "one_card": "an identity card beside a boarding pass, on dark cloth",
+    "two_cards": "two identity cards between a magazine and a medicine box",
+    "close_up": "a driving licence that fills most of the picture",
+    "small_card": "a small identity card on speckled stone",
+    "no_card": "a club card in a hand, gift cards, and no identity card",
 }
 """What is to be seen in each sample, by name."""
 

@@ -752,7 +752,7 @@ class HttpContract:
     @pytest.mark.timeout(900)
     def test_two_thousand_damaged_uploads(self, server: Server, core: Detector) -> None:
         rng = random.Random(8128)
-        wholes = [encoded(sample("on_coins").resize((160, 120)), kind) for kind in FORMATS]
+        wholes = [encoded(sample("small_card").resize((160, 120)), kind) for kind in FORMATS]
         uploads = []
         for i in range(2000):
             upload = form(part(wholes[i % 7])) if i % 2 else raw(wholes[i % 7])

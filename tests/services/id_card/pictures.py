@@ -12,7 +12,7 @@ from PIL import Image
 
 SAMPLES = Path(__file__).parents[3] / "services" / "id_card" / "samples"
 
-CARDS = {"one_card": 1, "two_cards": 2, "close_up": 1, "on_coins": 1, "no_card": 0}
+CARDS = {"one_card": 1, "two_cards": 2, "close_up": 1, "small_card": 1, "no_card": 0}
 """The shipped samples and how many cards each shows."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")

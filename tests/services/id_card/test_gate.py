@@ -14,7 +14,7 @@ from services.id_card import gate
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.samples import sample_path
 
-PICTURE = sample_path("on_coins").read_bytes()
+PICTURE = sample_path("small_card").read_bytes()
 
 
 async def report(request: Request) -> JSONResponse:
@@ -118,5 +118,5 @@ def test_a_picture_is_decoded_once(client: TestClient, monkeypatch: pytest.Monke
 
 
 def test_without_a_request_the_upload_itself_is_read() -> None:
-    assert picture_of(sample_path("on_coins")).size == (640, 480)
+    assert picture_of(sample_path("small_card")).size == (640, 480)
     assert picture_of(Image.new("L", (3, 2))).mode == "RGB"

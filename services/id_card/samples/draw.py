@@ -1,0 +1,52 @@
+"""Draw the samples: ``python -m services.id_card.samples.draw [FOLDER]``.
+
+They are scenes of the generator's test split (:mod:`services.id_card.synth`), so no training saw
+their designs, surfaces or things. They were picked to be looked at, not to measure anything:
+:mod:`services.id_card.evaluate` does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from services.id_card.samples import SAMPLES, sample_path
+from services.id_card.synth import make_scene
+
+SEED = 2026
+SIZE = 640  # pixels of the long side
+QUALITY = 92
+
+#          number of the scene, cards in it
+SCENES = {
+    "one_card": (6053, 1),
+    "two_cards": (6022, 2),
+    "close_up": (6091, 1),
+    "small_card": (6218, 1),
+    "no_card": (6015, 0),
+}
+
+
+def draw(name: str) -> Image.Image:
+    """Draw a sample anew: RGB, 640 pixels on the long side, before JPEG compresses it."""
+    index, cards = SCENES[name]
+    return make_scene("test", index, seed=SEED, difficulty="typical", cards=cards, imgsz=SIZE).image
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw all samples into a folder, by default over those that ship."""
+    parser = argparse.ArgumentParser(prog="python -m services.id_card.samples.draw")
+    parser.add_argument("folder", nargs="?", type=Path, default=sample_path("one_card").parent)
+    folder = parser.parse_args(arguments).folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SAMPLES:
+        draw(name).save(folder / f"{name}.jpg", quality=QUALITY, subsampling=0)
+    print(f"{len(SAMPLES)} samples in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
