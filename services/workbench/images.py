@@ -157,7 +157,7 @@ def lend() -> Path:
     volumes = [
         f"{Path(sys.executable).parent / 'uv'}:/usr/local/bin/uv:ro",
         f"{settings}:/etc/uv/uv.toml:ro",
-        f"{cache}:/root/.cache/uv:rw",
+        f"{cache}:/var/cache/uv:rw",
     ]
     certificates = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     if certificates.is_file():
@@ -171,7 +171,7 @@ def lend() -> Path:
 
 def _uv_settings() -> str:
     """Return uv's settings for the build: this machine's certificates and its package index."""
-    lines = ["system-certs = true", 'link-mode = "copy"']
+    lines = ['cache-dir = "/var/cache/uv"', "system-certs = true", 'link-mode = "copy"']
     if (
         index := os.environ.get("UV_DEFAULT_INDEX")
         or os.environ.get("UV_INDEX_URL")

@@ -105,7 +105,7 @@ class TestWhatTheBuildBorrows:
 
         assert f"{bundle}:/etc/ssl/certs/ca-certificates.crt:ro" in conf
         assert ":/usr/local/bin/uv:ro" in conf
-        assert f"{tmp_path}/build/container/uv-cache:/root/.cache/uv:rw" in conf
+        assert f"{tmp_path}/build/container/uv-cache:/var/cache/uv:rw" in conf
 
     @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"])
     def test_the_package_index(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
