@@ -14,7 +14,8 @@
 # # 03 · /render: a picture as the answer
 #
 # **Where you are:** chapter section 10.4, "Implementing the /render endpoint" · about 20 minutes ·
-# before this: [02 · The service](02_service.ipynb) · next: 04, several runners in one service
+# before this: [02 · The service](02_service.ipynb) · next:
+# [04 · Several runners](04_several_runners.ipynb)
 #
 # Boxes as numbers are for programs. People want to see the frame on the card, so the service has a
 # second endpoint that answers with a picture. The chapter lets its library save that picture to a
@@ -355,7 +356,7 @@ for name, drawn in (("forgotten", forgotten), ("fixed", fixed), ("our core", our
 # - In memory there is nothing to mix up and nothing to clean up.
 # - RGB or BGR is a convention, and nobody checks it for you.
 #
-# **Next:** notebook 04 lets two models answer one request.
+# **Next:** [04 · Several runners](04_several_runners.ipynb) lets two models answer one request.
 
 # %% tags=["teardown"]
 _ = server.stop()

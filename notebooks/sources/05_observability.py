@@ -105,7 +105,7 @@ print({path: ask(failing, path)[:3] for path in PROBES})
 _ = failing.stop()
 
 # %% [markdown]
-# **Erratum 14.** `/healthz` says 200 of a service that has no model and never will. In this API
+# **Erratum 13.** `/healthz` says 200 of a service that has no model and never will. In this API
 # the model lives in the Runner's process, and `/livez` asks the web server only whether it runs. Just
 # `/readyz` asks the Runners too: no request reaches the service, and nothing ever restarts it.
 #

@@ -97,7 +97,7 @@ inside = Path(chapters.path)
 print(sorted(str(path.relative_to(inside)) for path in inside.glob("src/**/*.p*")))
 
 # %% [markdown]
-# Built without complaint. **Erratum 18.** The old copy is in it: the names under `include` are
+# Built without complaint. **Erratum 14.** The old copy is in it: the names under `include` are
 # *patterns*, as in `.gitignore`, and one without a slash fits in every folder. Write
 # `/yolov8_custom.pt`. And what will the image have to run with?
 
@@ -107,7 +107,7 @@ lines = (inside / "env/docker/Dockerfile").read_text().splitlines()
 print(*[line for line in lines if line.startswith("FROM") or "venv" in line], sep="\n")
 
 # %% [markdown]
-# **Erratum 19.** The base image brings ultralytics, but nobody will see it there. The Dockerfile makes
+# **Erratum 15.** The base image brings ultralytics, but nobody will see it there. The Dockerfile makes
 # a fresh environment in `/app/.venv` and installs the listed packages into it: BentoML alone. This
 # service would end at its first `import ultralytics`. A Bento has to list what it imports. (The build
 # log in the chapter installs with `pip3`, into the image's own Python; there it could work.)
@@ -330,7 +330,7 @@ with servers.bentoml(f"id_card_detector:{first}") as server:
 print(said[0].partition('"')[0].split("] ")[-1])
 
 # %% [markdown]
-# **Erratum 20.** No gunicorn: that is the log of another server. (The chapter's build log differs as
+# **Erratum 16.** No gunicorn: that is the log of another server. (The chapter's build log differs as
 # well. It runs `bentoml build` inside of the image; here the Bento is built before, and copied.)
 #
 # ## 8. The container
@@ -403,7 +403,7 @@ for arguments in (["yatai", "login"], ["push", f"id_card_detector:{first}"]):
     print(done.returncode, done.stderr.strip().splitlines()[-1])
 
 # %% [markdown]
-# **Erratum 21.** The command is gone, and `push` knows one place only: BentoCloud, which is sold by
+# **Erratum 17.** The command is gone, and `push` knows one place only: BentoCloud, which is sold by
 # BentoML's makers. Yatai's last version was tagged in October 2023, and its
 # [issue 505](https://github.com/bentoml/Yatai/issues/505), which asks for services like ours (BentoML
 # 1.2 and later), is open. Two ways are left.
