@@ -53,5 +53,5 @@ def test_a_package_may_go_by_another_name(lock: Path) -> None:
 
 
 def test_what_is_not_in_the_lock_is_told(lock: Path) -> None:
-    with pytest.raises(KeyError, match="pandas is not in requirements.txt; .* make lock"):
+    with pytest.raises(KeyError, match=r"pandas is not in requirements.txt; .* make lock"):
         needed(["pandas"], lock=lock)
