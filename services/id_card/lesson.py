@@ -50,7 +50,7 @@ class Size:
     few : int
         Pictures of the smaller training, and scenes of each question.
     looks : int
-        How often the smaller training sees each; a multiple of 8.
+        How often the smaller training sees each; a multiple of 32.
     imgsz : int
         Side of the square that the networks see, in pixels, a multiple of 32.
     asked : int
@@ -199,10 +199,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder to work in (build/lesson)")
     parser.add_argument("--csv", type=Path, help="file for the result (lesson.csv in it)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
+    parser.add_argument("--looks", type=int, default=Size().looks,
+                        help="at each of the few pictures, a multiple of 32 (64)")  # fmt: skip
     args = parser.parse_args(arguments)
+    if args.looks < 32 or args.looks % 32:
+        parser.error(f"--looks is a multiple of 32; got {args.looks}")
     out = args.out or build_dir() / "lesson"
     out.mkdir(parents=True, exist_ok=True)
-    write(compare(out, seed=args.seed), args.csv or out / "lesson.csv")
+    write(compare(out, Size(looks=args.looks), args.seed), args.csv or out / "lesson.csv")
     return 0
 
 

@@ -75,6 +75,14 @@ def test_command_explains_itself(capsys):
     assert "python -m services.id_card.lesson" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("looks", ["0", "-32", "40"])
+def test_command_refuses_looks_that_do_not_divide(looks, capsys):
+    with pytest.raises(SystemExit) as stop:
+        lesson.main(["--looks", looks])
+    assert stop.value.code == 2
+    assert "multiple of 32" in capsys.readouterr().err
+
+
 def test_an_answer_says_what_it_is_about():
     line = str(Answer("few pictures, often", "held-out designs", 2000, 0.5, 0.4, 0.6))
     assert "held-out designs" in line
