@@ -62,12 +62,18 @@ OBSERVED = "services.id_card.observed_service:IdCardDetector"
 # ## 1. What comes with BentoML
 #
 # Start the chapter's service, and today's in the version of this notebook: the same endpoints, and
-# what you are about to see around them. Each gets two processes that answer HTTP.
+# what you are about to see around them. Each gets two processes that answer HTTP. A probe reaches
+# just one of them, so wait until both have said in the log that their model is there.
+
 
 # %%
+def both_loaded(server):
+    return server.log.read_text().count("loaded and warm") == 2
+
+
 old = servers.bentoml(OLD, api_workers=2)
 settings = {"ID_CARD_WORKERS": "2", "ID_CARD_LOG": str(folder / "log")}
-new = servers.bentoml(OBSERVED, env=settings)
+new = servers.bentoml(OBSERVED, env=settings, ready=both_loaded)
 
 # %% [markdown]
 # Figure 10.6 promises probes, Figure 10.7 metrics. Here they are, asked of both services:

@@ -73,6 +73,8 @@ def _load() -> ObservedDetector:
         logger.exception("The model could not be loaded; /livez and /readyz say 503 from now on")
         raise
     detector.record = _log
+    # BentoML shows its own loggers' news only. Each worker says it once.
+    logging.getLogger("bentoml").info("the model is loaded and warm")
     return detector
 
 

@@ -16,10 +16,12 @@ from bentoml.io import Image as ImageIO
 from numpy.typing import NDArray
 from PIL import Image
 
+from services.bentoml_shutdown import end_web_servers_first
 from services.id_card.detector import Detector, Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import MEDIA_TYPES
 from services.id_card.model_store import pinned_weights
+from services.id_card.runner_timeout import set_runner_timeout
 
 Pixels = NDArray[np.uint8]
 
@@ -51,6 +53,10 @@ class YOLOv8Runnable(bentoml.legacy.Runnable):
 
 
 Upload = ImageIO(allowed_mime_types=MEDIA_TYPES)
+
+# BentoML would wait 900 seconds for a Runner that has failed, and end it before its callers.
+set_runner_timeout("yolov8_runnable", 20)
+end_web_servers_first()
 
 yolo_v8_runner = bentoml.legacy.Runner(YOLOv8Runnable, name="yolov8_runnable")
 svc = bentoml.legacy.Service("yolo_v8", runners=[yolo_v8_runner])

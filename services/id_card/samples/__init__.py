@@ -9,7 +9,7 @@ from PIL import Image
 from services.id_card.images import decode
 
 SAMPLES = {
-    "one_card": "an identity card beside a boarding pass, on dark cloth",
+    "one_card": "a residence permit among a boarding pass and a gift card, on a mat",
     "two_cards": "two identity cards between a magazine and a medicine box",
     "close_up": "a driving licence that fills most of the picture",
     "small_card": "a small identity card on speckled stone",

@@ -22,7 +22,7 @@ QUALITY = 92
 
 #          number of the scene, cards in it
 SCENES = {
-    "one_card": (6053, 1),
+    "one_card": (6206, 1),
     "two_cards": (6022, 2),
     "close_up": (6091, 1),
     "small_card": (6218, 1),

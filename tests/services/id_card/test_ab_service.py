@@ -97,7 +97,10 @@ def test_what_is_refused(http: httpx.Client, name: str) -> None:
 
 
 def test_a_form_is_read_as_well(http: httpx.Client) -> None:
-    assert form(part(GOOD)).send(http, "/predict").json()["detections"]
+    body = form(part(GOOD)).send(http, "/predict").json()
+
+    [found] = versions()[body["version"]].detect([decode(GOOD)])
+    assert is_close(numbers(body["detections"]), [(box.confidence, *box.box) for box in found])
 
 
 def test_a_bad_share_ends_the_start_with_a_clear_message() -> None:
