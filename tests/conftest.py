@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 # The settings count when a library is imported, and BentoML's metrics hang in-process unless this
 # folder is there before prometheus_client is; so both come before any other import.
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="serving-labs-metrics-")
+os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="serving-labs-")  # BentoML leaves folders behind
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
 import services  # noqa: F401, I001
 
 import psutil
@@ -17,6 +18,8 @@ import pytest
 
 from services.workbench import processes
 from tests.missing_tools import require
+
+tempfile.tempdir = os.environ["TMPDIR"]  # it had looked before the variable was there
 
 
 def _listening(process: psutil.Process) -> list[str]:
@@ -35,7 +38,7 @@ def _nothing_left_running() -> Iterator[None]:
     me = psutil.Process()
     ports = {p.pid: _listening(p) for p in (me, *me.children(recursive=True))}
     left = [*processes.sweep(me.pid), *processes.sweep()]
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     assert not left, f"server processes were left behind: {left}"
     open_ports = {pid: addresses for pid, addresses in ports.items() if addresses}
     assert not open_ports, f"still listening at the end of the session: {open_ports}"

@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 _PORT_ATTEMPTS = 3
+_SHORT = "/tmp" if Path("/tmp").is_dir() else None  # macOS's own temporary folder is long
 _REQUEST_TIMEOUT = 5.0
 _GRACE_AT_EXIT = 2.0  # a notebook server kills a kernel that takes more than five seconds to end
 _ADDRESS_IN_USE = re.compile(r"address already in use|EADDRINUSE", re.IGNORECASE)
@@ -191,6 +192,8 @@ def bentoml(
     if api_workers is not None:
         command += ["--api-workers", str(api_workers)]
     home = _own_bentoml_home((env or {}).get("BENTOML_HOME"))
+    # For folders that it would leave behind, and for its sockets, whose paths must be short.
+    temporary = tempfile.mkdtemp(prefix="serving-labs-", dir=_SHORT)
     try:
         server = start(
             [*command, *arguments],
@@ -198,15 +201,20 @@ def bentoml(
             name=name or "bentoml-" + re.sub(r"\W+", "-", target).strip("-"),
             port=port,
             timeout=timeout,
-            env={**(env or {}), "BENTOML_HOME": str(home)},
+            env={"TMPDIR": temporary, **(env or {}), "BENTOML_HOME": str(home)},
             cwd=working_dir,
             gives_up="Application startup failed. Exiting." if ready == "/readyz" else None,
         )
     except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
+        _remove(home, temporary)
         raise
-    server.on_stop(partial(shutil.rmtree, home, ignore_errors=True))
+    server.on_stop(partial(_remove, home, temporary))
     return server
+
+
+def _remove(*folders: str | Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_until_ready(server: Server, ready: Ready, timeout: float, gives_up: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -173,8 +174,13 @@ class TestLive:
         def count() -> float:
             return float(watcher.query("sum(id_card_detections_count)").value.sum())
 
-        before = count()
+        def served() -> float:
+            text = httpx.get(f"{service.url}/metrics", timeout=30).text
+            return sum(map(float, re.findall(r"^id_card_detections_count\{.*\} (.+)$", text, re.M)))
+
+        before = served()  # Prometheus may not have read the last test's requests yet
         load.send(f"{service.url}/render", sample_path("one_card"), requests=6, concurrency=2)
+        assert served() == before + 6
         watcher.wait_for(lambda: count() == before + 6, 30, "6 more")
         history = watcher.history("sum(id_card_detections_count)", seconds=30)
         assert history.index.is_monotonic_increasing

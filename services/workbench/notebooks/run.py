@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ def execute(
     output.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, output)
     try:
-        with _quiet():
+        with _quiet(), _own_temporary_folder():
             papermill.execute_notebook(
                 str(output),
                 str(output),
@@ -111,6 +112,21 @@ def execute(
             "teardown cell should have done so"
         )
     return nbformat.read(output, as_version=4)
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Give the kernels that are started meanwhile a folder that is removed afterwards."""
+    before = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before
 
 
 def _explain(error: PapermillExecutionError, source: Path, output: Path) -> str:
