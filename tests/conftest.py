@@ -25,7 +25,7 @@ tempfile.tempdir = os.environ["TMPDIR"]  # it had looked before the variable was
 def _listening(process: psutil.Process) -> list[str]:
     """Return the addresses a process listens on."""
     try:
-        found = process.net_connections(kind="inet")
+        found = process.connections(kind="inet")
     except psutil.Error:
         return []
     return [f"{c.laddr.ip}:{c.laddr.port}" for c in found if c.status == psutil.CONN_LISTEN]

@@ -148,7 +148,7 @@ print("default:", BentoMLContainer.http.host.get(), BentoMLContainer.http.port.g
 connections = [
     connection
     for process in new.processes()
-    for connection in psutil.Process(process.pid).net_connections(kind="inet")
+    for connection in psutil.Process(process.pid).connections(kind="inet")
 ]
 print("ours:   ", *{c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN})
 

@@ -40,7 +40,7 @@ def listens(pids: Iterable[int], port: int) -> bool:
     told = True
     for pid in pids:
         try:
-            for connection in psutil.Process(pid).net_connections(kind="tcp"):
+            for connection in psutil.Process(pid).connections(kind="tcp"):
                 if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
                     return True
         except psutil.AccessDenied:
