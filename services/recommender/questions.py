@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,27 @@ from services.errors import InputError
 
 MAX_RATED = 100_000
 """No user has rated more movies; a longer list is a mistake."""
+
+ALIASES = {"ranked_movies": "rated"}
+"""Other names of fields, and what they mean; this one is the chapter's (Listing 10.1)."""
+
+FIELDS = ("user_id", "top_k", "rated")
+
+CODES = (
+    "field_repeated",
+    "field_unknown",
+    "json_invalid",
+    "question_invalid",
+    "rated_invalid",
+    "rated_too_long",
+    "top_k_invalid",
+    "top_k_too_large",
+    "user_id_invalid",
+    "user_id_missing",
+)
+"""The codes of every :class:`~services.errors.InputError` that a question can lead to."""
+
+_EXAMPLE = 'Send a JSON object such as {"user_id": 7, "top_k": 10, "rated": [1, 50]}.'
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,68 @@ class Question:
     top_k: int = 10
     rated: Sequence[int] | None = None
 
+    @classmethod
+    def from_json(cls, body: bytes) -> Question:
+        """Read the body of a request.
+
+        Raises
+        ------
+        InputError
+            400 if it is no JSON, code ``json_invalid``; otherwise as :meth:`from_dict`.
+        """
+        return cls.from_dict(_parsed(body))
+
+    @classmethod
+    def from_dict(cls, body: object) -> Question:
+        """Read a request's JSON, checked: every adapter takes questions by this way.
+
+        Parameters
+        ----------
+        body : object
+            A mapping with ``user_id``, and ``top_k`` and ``rated`` if wanted. ``ranked_movies`` is
+            another name for ``rated``; null there is the same as nothing.
+
+        Raises
+        ------
+        InputError
+            422, with the code ``question_invalid`` if *body* is no mapping, ``field_unknown``,
+            ``field_repeated`` (both names of one field), ``user_id_missing``, or as
+            :meth:`checked`.
+
+        Examples
+        --------
+        >>> Question.from_dict({"user_id": 7, "ranked_movies": [1, 50]})
+        Question(user_id=7, top_k=10, rated=(1, 50))
+        """
+        if not isinstance(body, Mapping):
+            raise InputError(
+                f"A question is a JSON object; this is of the type {type(body).__name__}.",
+                code="question_invalid",
+                status=422,
+                hint=_EXAMPLE,
+            )
+        fields: dict[str, object] = {}
+        for key, value in body.items():
+            name = ALIASES.get(key, key)
+            if name not in FIELDS:
+                raise _unknown(key)
+            if name in fields:
+                raise InputError(
+                    f"{key!r} is another name for {name!r}, and both are there.",
+                    code="field_repeated",
+                    status=422,
+                    hint=f"Send {name!r} only.",
+                )
+            fields[name] = value
+        if "user_id" not in fields:
+            raise InputError(
+                "The field 'user_id' is missing.",
+                code="user_id_missing",
+                status=422,
+                hint=_EXAMPLE,
+            )
+        return cls(**fields).checked()  # type: ignore[arg-type]  # checked() looks at the types
+
     def checked(self) -> Question:
         """Return the question in plain Python integers.
 
@@ -46,6 +131,29 @@ class Question:
         if top_k is None or top_k < 1:
             raise _invalid("top_k", self.top_k, "Send a whole number from 1 up, or leave it out.")
         return Question(user_id, top_k, _rated(self.rated))
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    # Also: bytes that are no text, digits without end, brackets without end.
+    except (ValueError, RecursionError) as error:
+        where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        what = f"The body of {len(body)} bytes is no JSON{where}." if body else "The body is empty."
+        raise InputError(what, code="json_invalid", status=400, hint=_EXAMPLE) from error
+
+
+def _unknown(key: object) -> InputError:
+    names = (*FIELDS, *ALIASES)
+    meant = difflib.get_close_matches(str(key)[:64], names, n=1)
+    shown = repr(key) if len(repr(key)) <= 40 else f"{repr(key)[:37]}…"
+    return InputError(
+        f"There is no field {shown}.",
+        code="field_unknown",
+        status=422,
+        hint=(f"Did you mean {meant[0]!r}? " if meant else "")
+        + f"The fields are {', '.join(map(repr, FIELDS))}.",
+    )
 
 
 def _rated(rated: object) -> tuple[int, ...]:
