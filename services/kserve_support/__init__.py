@@ -1,0 +1,47 @@
+"""What the KServe adapters share, and the one place that imports :mod:`kserve`.
+
+``import kserve`` reads the program's arguments, by prefix matching: a test run's ``--w`` would be
+its ``--workers``. So it is imported here with none, and adapters take its names from here. Nothing
+of a model is known in this package:
+
+- :mod:`~services.kserve_support.wire` reads a request of the V2 protocol and says what is wrong;
+- :mod:`~services.kserve_support.payloads` takes instances, columns and answers in and out of both;
+- :mod:`~services.kserve_support.metrics` counts requests and refusals;
+- :mod:`~services.kserve_support.rest` and :mod:`~services.kserve_support.grpc_door` turn errors
+  into answers;
+- :mod:`~services.kserve_support.server` starts all of it, and ends it without losing a request.
+
+Chapter section 10.7; the V2 protocol: https://github.com/kserve/open-inference-protocol
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_arguments, sys.argv = sys.argv, sys.argv[:1]
+try:
+    from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model, ModelServer
+    from kserve.predictor_config import PredictorConfig
+finally:
+    sys.argv = _arguments
+
+__all__ = [
+    "InferInput",
+    "InferOutput",
+    "InferRequest",
+    "InferResponse",
+    "Model",
+    "ModelServer",
+    "Payload",
+    "PredictorConfig",
+    "setting",
+]
+
+Payload = dict[str, object] | InferRequest
+"""What KServe hands to a model: the JSON object of a V1 request, or a V2 request."""
+
+
+def setting(name: str, default: str) -> str:
+    """Return the environment variable ``SERVING_LABS_<name>``."""
+    return os.environ.get(f"SERVING_LABS_{name}", default)

@@ -1,0 +1,116 @@
+"""Every error on the way through KServe, in the one shape that all adapters here answer with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from fastapi.exceptions import RequestValidationError
+from kserve.errors import (
+    InvalidInput,
+    ModelNotFound,
+    ModelNotReady,
+    NoModelReady,
+    ServerNotLive,
+    ServerNotReady,
+    UnsupportedProtocol,
+)
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from services.asgi import ClientGoneError
+from services.errors import InputError, ModelError
+
+logger = logging.getLogger(__name__)
+
+Refusal = InputError | ModelError
+
+KSERVES: tuple[type[Exception], ...] = (
+    InputError,
+    ModelError,
+    InvalidInput,
+    ModelNotFound,
+    ModelNotReady,
+    NoModelReady,
+    ServerNotLive,
+    ServerNotReady,
+    UnsupportedProtocol,
+    NotImplementedError,
+    RequestValidationError,
+    ClientDisconnect,
+    HTTPException,
+)
+"""What is expected on the way; anything else is a fault of ours, a 500."""
+
+
+def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
+    """Return *error* as one of ours.
+
+    Parameters
+    ----------
+    error : Exception
+        Anything. What is unexpected goes to the log, and the client learns no more than that.
+    models : iterable of str
+        The names that may be asked for.
+    """
+    match error:
+        case InputError() | ModelError():
+            return error
+        case ModelNotFound():
+            return InputError(
+                error.reason[:120],
+                code="model_unknown",
+                status=404,
+                hint=f"The models here: {', '.join(sorted(models)) or 'none'}.",
+            )
+        case ModelNotReady() | NoModelReady() | ServerNotReady() | ServerNotLive():
+            return ModelError(
+                "The model is not ready.",
+                code="model_not_ready",
+                status=503,
+                hint="Try again when GET /v2/models/NAME/ready answers 200.",
+            )
+        case NotImplementedError() | UnsupportedProtocol():
+            return InputError(
+                f"This server does not offer that: {error}",
+                code="not_offered",
+                status=404,
+                hint="Ask for a prediction (:predict, /infer), and of no certain version.",
+            )
+        case RequestValidationError():
+            return InputError(
+                "The request has no body.",
+                code="body_missing",
+                status=400,
+                hint="Send a JSON object; with curl: -d @request.json.",
+            )
+        case ClientDisconnect():
+            return ClientGoneError()
+        case InvalidInput():
+            return InputError(
+                f"The request cannot be read: {error}.",
+                code="request_malformed",
+                status=400,
+                hint="See the V1 and V2 inference protocols of KServe.",
+            )
+        case HTTPException() if 400 <= error.status_code <= 499:
+            return _no_such_path(error)
+    logger.error("a request failed", exc_info=error)
+    return ModelError(
+        "The server failed on this request.",
+        code="internal",
+        status=500,
+        hint="Nothing is wrong with the request as far as is known. Tell whoever runs the server; "
+        "the reason is in its log.",
+    )
+
+
+def _no_such_path(error: HTTPException) -> InputError:
+    code = {404: "path_unknown", 405: "method_unknown"}.get(error.status_code, "http")
+    return InputError(
+        f"{error.detail}.",
+        code=code,
+        status=error.status_code,
+        hint="POST to /v1/models/NAME:predict or /v2/models/NAME/infer; GET "
+        "/v2/models/NAME/ready, /v2/health/live and /metrics.",
+    )

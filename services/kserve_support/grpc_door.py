@@ -1,0 +1,123 @@
+"""KServe's gRPC server on one address, with errors that say what to change, and counted.
+
+A refusal has the status INVALID_ARGUMENT (or NOT_FOUND, PERMISSION_DENIED) and, as its details, the
+message and the hint of the REST answer. That answer's body is the trailing metadata ``error-bin``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
+from kserve.protocol.grpc.server import GRPCServer
+from kserve.protocol.grpc.servicer import InferenceServicer
+
+from services.errors import InputError
+from services.kserve_support import metrics
+from services.kserve_support.failures import Refusal, refusal_for
+
+METADATA = "error-bin"
+
+_STATUSES = {
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+
+def status_of(refusal: Refusal) -> grpc.StatusCode:
+    """Return gRPC's status for an error of ours."""
+    otherwise = (
+        grpc.StatusCode.INVALID_ARGUMENT if refusal.status < 500 else grpc.StatusCode.INTERNAL
+    )
+    return _STATUSES.get(refusal.status, otherwise)
+
+
+class Door(grpc.aio.ServerInterceptor):
+    """Turn every error into an answer, and count requests for a prediction."""
+
+    def __init__(self, models: Callable[[], list[str]]) -> None:
+        self.models = models
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Wrap the method that is called; all of this protocol's are one request, one answer."""
+        handler = await continuation(details)
+        if handler is None:
+            return handler
+        counted = details.method.endswith("/ModelInfer")
+
+        def read(message: bytes) -> Any:
+            try:
+                return handler.request_deserializer(message)
+            except Exception as error:  # gRPC would answer INTERNAL
+                return error
+
+        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            model = getattr(request, "model_name", "")
+            try:
+                if isinstance(request, Exception):
+                    raise _unreadable()
+                response = await handler.unary_unary(request, context)
+            except Exception as error:
+                refusal = refusal_for(error, self.models())
+                if counted:
+                    metrics.not_answered(model, "grpc", refusal.status, refusal.code)
+                body = json.dumps(refusal.as_dict()).encode()
+                text = f"{refusal.message} {refusal.hint}"
+                await context.abort(status_of(refusal), text, ((METADATA, body),))
+            if counted:
+                metrics.answered(model, "grpc")
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(answer, read, handler.response_serializer)
+
+
+class GrpcServer(GRPCServer):
+    """KServe's gRPC server on one address, with the :class:`Door`."""
+
+    def __init__(self, *args: Any, host: str, max_bytes: int, **kwargs: Any) -> None:
+        super().__init__(*args, kwargs={}, **kwargs)
+        self._host = host
+        self._max_bytes = max_bytes
+
+    async def start(self, max_workers: int) -> None:
+        """Serve until :meth:`stop` is called.
+
+        Raises
+        ------
+        RuntimeError
+            If the port is taken.
+        """
+        models = self._data_plane.model_registry.get_models
+        self._server = grpc.aio.server(
+            futures.ThreadPoolExecutor(max_workers=max_workers),
+            interceptors=(Door(lambda: list(models())),),
+            options=[
+                ("grpc.max_send_message_length", self._max_bytes),
+                ("grpc.max_receive_message_length", self._max_bytes),
+                ("grpc.so_reuseport", 0),  # or a second server would share the port unnoticed
+            ],
+        )
+        servicer = InferenceServicer(self._data_plane, self._model_repository_extension)
+        grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, self._server)
+        self._server.add_insecure_port(f"{self._host}:{self._port}")
+        await self._server.start()
+        await self._server.wait_for_termination()
+
+
+def _unreadable() -> InputError:
+    return InputError(
+        "The message is none of the V2 protocol.",
+        code="message_invalid",
+        status=400,
+        hint="Make the client from KServe's grpc_predict_v2.proto.",
+    )

@@ -1,0 +1,90 @@
+"""Requests and refusals as Prometheus counts them: KServe's ``/metrics`` has neither.
+
+KServe 0.21 measures the seconds of ``preprocess``, ``predict`` and ``postprocess``, by model. How
+many requests there were, and how many of them failed, is counted here. Every label value comes from
+a closed set: the models that are registered, three protocols, and the codes of our own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter
+
+PROTOCOLS = ("v1", "v2", "grpc")
+
+UNKNOWN = "unknown"
+"""The model's name where a request asks for one that is not there."""
+
+OTHER = "other"
+"""The code of an error that is neither in :data:`CODES` nor in a model's."""
+
+CODES = (
+    "binary_size",
+    "body_missing",
+    "body_too_large",
+    "body_too_slow",
+    "cloud_event",
+    "content_type",
+    "data_missing",
+    "encoding_unsupported",
+    "instances_empty",
+    "instances_invalid",
+    "instances_missing",
+    "instances_too_many",
+    "internal",
+    "json_invalid",
+    "message_invalid",
+    "model_not_ready",
+    "model_unknown",
+    "not_offered",
+    "output_unknown",
+    "overloaded",
+    "request_incomplete",
+    "request_malformed",
+    "tensor_lengths",
+    "tensor_malformed",
+    "tensor_missing",
+    "tensor_repeated",
+    "tensor_unknown",
+)
+"""The codes that this package refuses requests with; a model's attribute ``codes`` has its own."""
+
+OUTCOMES = ("answered", "refused", "failed")
+"""The client's request was answered; or has to change (4xx); or the server failed (5xx)."""
+
+REQUESTS = Counter(
+    "inference_requests", "Requests for a prediction", ["model_name", "protocol", "outcome"]
+)
+ERRORS = Counter(
+    "inference_errors", "Requests not answered, by code", ["model_name", "protocol", "code"]
+)
+
+_models: set[str] = set()
+_codes: set[str] = set(CODES)
+
+
+def register(models: Iterable[str], codes: Iterable[str]) -> None:
+    """Make these label values: the models' names, whose counts begin at 0, and their codes."""
+    _codes.update(codes)
+    for model in (*models, UNKNOWN):
+        _models.add(model)
+        for protocol in PROTOCOLS:
+            for outcome in OUTCOMES:
+                REQUESTS.labels(model, protocol, outcome)
+
+
+def answered(model: str, protocol: str) -> None:
+    """Count one request that was answered."""
+    REQUESTS.labels(_known(model), protocol, "answered").inc()
+
+
+def not_answered(model: str, protocol: str, status: int, code: str) -> None:
+    """Count one request that was not, by its HTTP status and under the code of its error."""
+    outcome = "refused" if status < 500 else "failed"
+    REQUESTS.labels(_known(model), protocol, outcome).inc()
+    ERRORS.labels(_known(model), protocol, code if code in _codes else OTHER).inc()
+
+
+def _known(model: str) -> str:
+    return model if model in _models else UNKNOWN
