@@ -12,7 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from services.errors import InputError
+from starlette.responses import JSONResponse
+
+from services.errors import InputError, ModelError
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -65,6 +67,8 @@ class BodyLimit:
         How long a body may take to arrive.
     on_refusal : callable
         Called once with each refusal that this limit answers with, to count it.
+    smaller : str
+        The hint for a body that is too large: how to make it smaller.
     """
 
     def __init__(
@@ -74,11 +78,13 @@ class BodyLimit:
         max_bytes: int,
         seconds: float = 30.0,
         on_refusal: OnRefusal = ignore_refusal,
+        smaller: str = "Send a smaller body.",
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.seconds = seconds
         self.on_refusal = on_refusal
+        self.smaller = smaller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; see the ASGI specification."""
@@ -124,7 +130,7 @@ class BodyLimit:
             f"The request body is too large: {size}, where {self.max_bytes:,} are allowed.",
             code="body_too_large",
             status=413,
-            hint="Send a smaller file: scale the picture down or save it with more compression.",
+            hint=self.smaller,
         )
 
     def _too_slow(self) -> BodyLimitError:
@@ -204,6 +210,14 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def refused(error: InputError | ModelError) -> Any:
+    """Return an error as a response, for an endpoint to return; BentoML sends that as it is.
+
+    Whatever such an endpoint's annotation promises: frameworks take a response in its place.
+    """
+    return JSONResponse(error.as_dict(), status_code=error.status)
 
 
 async def send_refusal(refusal: InputError, send: Send) -> None:

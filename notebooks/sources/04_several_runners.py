@@ -55,7 +55,8 @@ from PIL import ImageEnhance
 warnings.filterwarnings("ignore", "`(bentoml|Runner)")  # the old API is deprecated: notebook 01
 
 from services.environment import build_dir
-from services.id_card import ab_service, model_calls, routing, runner_timeout, versions
+from services import model_calls
+from services.id_card import ab_service, routing, runner_timeout, versions
 from services.id_card.detector import Detection, Detector
 from services.id_card.drawing import draw
 from services.id_card.ensemble import Ensemble
@@ -223,7 +224,7 @@ for answer in answers:
 _ = (folder / "leaky.py").write_text("""
 import asyncio, bentoml, numpy as np
 from PIL.Image import Image
-from services.id_card.model_calls import MAX_CONNECTION_USE
+from services.model_calls import MAX_CONNECTION_USE
 
 @bentoml.service(name="leaky")
 class Leaky:
@@ -433,7 +434,7 @@ print({name: signature.parameters[name].default for name in ("max_requests", "ma
 # setting belongs on the service that is **asked**:
 
 # %%
-show.source("services/id_card/model_calls.py", start="MAX_CONNECTION_USE", end="300.")
+show.source("services/model_calls.py", start="MAX_CONNECTION_USE", end="300.")
 
 # %% [markdown]
 # One gap is left. The asked service closes a connection that was idle for five seconds, and a request may
@@ -467,7 +468,7 @@ show.source(routing.choose, start="return")
 
 # %%
 users = [f"user-{number}" for number in range(60)]
-places = [routing.place(user) for user in users]
+places = [routing.place(user, routing.EXPERIMENT) for user in users]
 shares = (0.0, 0.1, share_b, 1.0)
 figure = graphs.places_on_a_line(places, shares, ("model_a", "model_b"), title="Who gets which")
 show.figure(

@@ -20,15 +20,17 @@ from prometheus_client import Counter
 from starlette.datastructures import Headers
 from typing_extensions import TypedDict
 
+from services.asgi import refused
 from services.bentoml_labels import count_by_route
 from services.errors import InputError, ModelError
 from services.id_card import telemetry
 from services.id_card.detector import Found
-from services.id_card.ensemble import ImageFile, ModelA, ModelB, refused
+from services.id_card.ensemble import ImageFile, ModelA, ModelB
 from services.id_card.gate import ImageGate, picture_of
-from services.id_card.model_calls import MAX_CONNECTION_USE, ask, asking_models
-from services.id_card.routing import check_id, choose, read_share
+from services.id_card.routing import choose, read_share
 from services.id_card.versions import SHIPPED, VersionName
+from services.model_calls import MAX_CONNECTION_USE, ask, asking_models
+from services.routing import check_id
 
 count_by_route()
 

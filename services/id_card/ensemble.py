@@ -16,16 +16,16 @@ from typing import Annotated, Any
 import bentoml
 import numpy as np
 from bentoml.validators import ContentType
-from starlette.responses import JSONResponse
 
+from services.asgi import refused
 from services.bentoml_labels import count_by_route
 from services.bentoml_shutdown import end_web_servers_first
-from services.errors import InputError, ModelError
+from services.errors import ModelError
 from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.gate import ImageGate, picture_of
-from services.id_card.model_calls import MAX_CONNECTION_USE, SECONDS, ask, asking_models
 from services.id_card.versions import DetectorVersion, Results, grey
+from services.model_calls import MAX_CONNECTION_USE, SECONDS, ask, asking_models
 
 count_by_route()
 end_web_servers_first()
@@ -38,11 +38,6 @@ MODEL: dict[str, Any] = {
     "runner_connection": MAX_CONNECTION_USE,
     "envs": [{"name": "OMP_NUM_THREADS", "value": "1"}],
 }
-
-
-def refused(error: InputError | ModelError) -> Any:
-    """Return an error as a response; BentoML sends that as it is."""
-    return JSONResponse(error.as_dict(), status_code=error.status)
 
 
 @bentoml.service(name="grayscale", **MODEL)

@@ -1,17 +1,16 @@
 """The gate before every image endpoint: what passes it is one whole, readable picture.
 
-Serving frameworks differ in how they read an upload, and in how badly they fail on a bad one. So
-the upload is read and checked here, once, before any of them sees it. What is not a picture is
-refused with a 4xx that says what to change; what is goes on in one canonical form, so an adapter
-behind the gate has no error of the client's to handle.
+An upload is read and checked here, once, before the serving framework sees it. What is not a
+picture is refused with a 4xx that says what to change; what is goes on in one canonical form, so an
+adapter behind the gate has no error of the client's to handle.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -21,21 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from services.asgi import (
-    App,
-    BodyLimit,
-    BodyLimitError,
-    OnRefusal,
-    Receive,
-    Scope,
-    Send,
-    header,
-    ignore_refusal,
-    read_body,
-    replay,
-    send_refusal,
-)
+from services.asgi import App, Receive, Scope, Send, header, read_body
 from services.errors import InputError
+from services.gate import Gate
 from services.id_card.images import MAX_BYTES, MAX_PIXELS, decode, upright_rgb
 
 FIELD = "image"
@@ -67,23 +54,19 @@ def picture_of(upload: Path | Image.Image) -> Image.Image:
     return decode(upload.read_bytes()) if isinstance(upload, Path) else upright_rgb(upload)
 
 
-class ImageGate:
+class ImageGate(Gate):
     """ASGI middleware: let one readable picture through, refuse everything else.
 
     Parameters
     ----------
     app : ASGI application
         It receives a ``multipart/form-data`` body with the one file field ``image``.
-    paths : collection of str
-        The endpoints that are guarded, also behind a prefix; requests to others pass untouched.
     max_bytes : int
         The largest request body, in bytes.
     max_pixels : int
         The largest picture, in pixels.
-    seconds : float
-        How long a body may take to arrive.
-    on_refusal : callable
-        Called once with each refusal that a client is answered with, to count it.
+    **options
+        ``paths``, ``seconds`` and ``on_refusal``, as for :class:`~services.gate.Gate`.
 
     Notes
     -----
@@ -93,35 +76,20 @@ class ImageGate:
     field.
     """
 
+    smaller = "Send a smaller file: scale the picture down or save it with more compression."
+
     def __init__(
         self,
         app: App,
         *,
-        paths: Collection[str],
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
-        seconds: float = 30.0,
-        on_refusal: OnRefusal = ignore_refusal,
+        **options: Any,
     ) -> None:
-        self.app = app
-        self.paths = tuple(paths)
+        super().__init__(app, max_bytes=max_bytes, **options)
         self.max_pixels = max_pixels
-        self.on_refusal = on_refusal
-        self._guarded = BodyLimit(
-            self._check, max_bytes=max_bytes, seconds=seconds, on_refusal=on_refusal
-        )
         # A decoded picture takes three bytes a pixel: two at a time bound the memory.
         self._decoders = anyio.Semaphore(2)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; see the ASGI specification."""
-        # Starlette's router takes "/inference\n" for "/inference": its pattern ends in "$".
-        guarded = (
-            scope["type"] == "http"
-            and scope["method"] == "POST"
-            and scope["path"].removesuffix("\n").endswith(self.paths)
-        )
-        await (self._guarded if guarded else self.app)(scope, receive, send)
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -134,23 +102,11 @@ class ImageGate:
             return
         kind = "jpeg" if picture.format == "MPO" else str(picture.format).lower()
         content_type, canonical = _multipart(data, f"image/{kind}")
-        headers = [
-            (key, value)
-            for key, value in scope["headers"]
-            if key not in (b"content-type", b"content-length", b"transfer-encoding")
-        ]
-        headers.append((b"content-type", content_type.encode()))
-        headers.append((b"content-length", str(len(canonical)).encode()))
         token = _picture.set(picture)
         try:
-            await self.app({**scope, "headers": headers}, replay(canonical, receive), send)
+            await self._pass_on(canonical, content_type, scope, receive, send)
         finally:
             _picture.reset(token)
-
-    async def _refuse(self, refusal: InputError, send: Send) -> None:
-        if not isinstance(refusal, BodyLimitError):  # that one the limit counts and answers
-            self.on_refusal(refusal)
-        await send_refusal(refusal, send)
 
     def _decode(self, data: bytes) -> Image.Image:
         return decode(data, max_pixels=self.max_pixels)

@@ -10,8 +10,6 @@ processes share the work, ``ID_CARD_LOG`` (``build/monitoring``) where the log g
 
 from __future__ import annotations
 
-import contextvars
-import functools
 import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +18,7 @@ import bentoml
 from bentoml.exceptions import ServiceUnavailable
 
 from services import bentoml_labels
+from services.bentoml_log import write_if_possible
 from services.environment import build_dir
 from services.errors import InputError
 from services.id_card import service, telemetry
@@ -79,12 +78,8 @@ def _load() -> ObservedDetector:
 
 
 def _log(inference: Inference) -> None:
-    """Write one line into this worker's log of answers; an answer is worth more than its line."""
-    try:
-        # In a context of its own: bentoml.monitor leaves what an attempt that failed recorded.
-        contextvars.copy_context().run(_write, inference)
-    except (OSError, ValueError) as error:
-        _warn_once(str(error))
+    """Write one line into this worker's log of answers."""
+    write_if_possible(_write, inference)
 
 
 def _write(inference: Inference) -> None:
@@ -98,11 +93,6 @@ def _write(inference: Inference) -> None:
         row.log(round(inference.seconds, 4), "seconds", "prediction", "numerical")
         row.log(inference.model, "model", "prediction", "categorical")
         row.log(inference.version, "version", "prediction", "categorical")
-
-
-@functools.cache
-def _warn_once(reason: str) -> None:
-    logger.warning("Answers are not logged: %s", reason)
 
 
 def _count(refusal: InputError) -> None:

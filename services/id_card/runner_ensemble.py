@@ -25,9 +25,9 @@ from services.id_card import telemetry
 from services.id_card.detector import Found
 from services.id_card.gate import ImageGate, picture_of
 from services.id_card.images import MEDIA_TYPES
-from services.id_card.model_calls import SECONDS, Failure, ask, asking_models, attempt, value_of
 from services.id_card.runner_timeout import set_runner_timeout
 from services.id_card.versions import DetectorVersion, Pixels, Results, VersionName, grey
+from services.model_calls import SECONDS, Failure, ask, asking_models, attempt, value_of
 
 
 class GrayscaleRunnable(bentoml.legacy.Runnable):

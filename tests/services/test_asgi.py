@@ -194,7 +194,7 @@ class TestTooLarge:
         assert exchange.error["message"] == (
             "The request body is too large: 101 bytes, where 100 are allowed."
         )
-        assert "smaller file" in exchange.error["hint"]
+        assert "smaller body" in exchange.error["hint"]
 
     @APPS
     @pytest.mark.parametrize(

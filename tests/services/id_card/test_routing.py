@@ -8,7 +8,8 @@ import math
 import pytest
 
 from services.errors import InputError
-from services.id_card.routing import EXPERIMENT, check_id, choose, place, read_share
+from services.id_card.routing import EXPERIMENT, choose, read_share
+from services.routing import check_id, place
 
 IDS = [f"user-{i}" for i in range(20_000)]
 
@@ -23,12 +24,16 @@ def test_the_share_is_kept(share: float) -> None:
 def test_the_ends() -> None:
     assert {choose(name, 0) for name in IDS} == {"model_a"}
     assert {choose(name, 1) for name in IDS} == {"model_b"}
-    assert all(0 <= place(name) < 1 for name in IDS)
+    assert all(0 <= place(name, EXPERIMENT) < 1 for name in IDS)
 
 
 def test_everyone_stays_where_they_are() -> None:
     """Across processes and versions of Python, too: these are the places as first computed."""
-    assert [round(place(f"user-{i}"), 6) for i in range(3)] == [0.125188, 0.849337, 0.913302]
+    assert [round(place(f"user-{i}", EXPERIMENT), 6) for i in range(3)] == [
+        0.125188,
+        0.849337,
+        0.913302,
+    ]
     assert all(choose(name, 0.3) == choose(name, 0.3) for name in IDS[:100])
 
 
@@ -44,7 +49,7 @@ def test_similar_ids_are_spread_evenly() -> None:
     """A chi-squared of 19 degrees of freedom exceeds 43.8 once in a thousand times."""
     counts = [0] * 20
     for name in IDS:
-        counts[int(place(name) * 20)] += 1
+        counts[int(place(name, EXPERIMENT) * 20)] += 1
     expected = len(IDS) / 20
     assert sum((count - expected) ** 2 / expected for count in counts) < 43.8
 

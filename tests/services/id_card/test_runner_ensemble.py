@@ -36,8 +36,8 @@ class TestRunners(EnsembleContract):
 def test_each_runner_has_a_short_timeout() -> None:
     from bentoml._internal.configuration.containers import BentoMLContainer
 
-    from services.id_card.model_calls import SECONDS
     from services.id_card.runner_ensemble import svc
+    from services.model_calls import SECONDS
 
     runners = BentoMLContainer.runners_config.get()
     assert [runner.name for runner in svc.runners] == ["grayscale", "model_a", "model_b"]

@@ -78,7 +78,7 @@ async def ask(
     """Await a call of another process, and call again if the connection to it was lost.
 
     A service closes connections that were idle for five seconds, perhaps just when the next request
-    is on its way. Finding boxes changes nothing, so to ask again is safe.
+    is on its way. A model that answers changes nothing, so to ask again is safe.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -124,7 +124,7 @@ async def asking_models(seconds: float = SECONDS) -> AsyncIterator[None]:
 
 def _failed() -> ModelError:
     return ModelError(
-        "A model failed on this picture.",
+        "A model failed on this request.",
         code="model_failed",
         status=500,
         hint="Nothing is wrong with the request. Tell whoever runs the server; the reason is in "

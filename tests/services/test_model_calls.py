@@ -12,9 +12,9 @@ import httpx
 import pytest
 from bentoml.exceptions import BentoMLException, RemoteException
 
+from services import model_calls
 from services.errors import ModelError
-from services.id_card import model_calls
-from services.id_card.model_calls import MAX_CONNECTION_USE, ask, asking_models, attempt, value_of
+from services.model_calls import MAX_CONNECTION_USE, ask, asking_models, attempt, value_of
 from services.workbench import servers
 from services.workbench.servers import Server
 
