@@ -132,6 +132,11 @@ class Question:
             raise _invalid("top_k", self.top_k, "Send a whole number from 1 up, or leave it out.")
         return Question(user_id, top_k, _rated(self.rated))
 
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON that :meth:`from_dict` reads."""
+        rated = None if self.rated is None else list(self.rated)
+        return {"user_id": self.user_id, "top_k": self.top_k, "rated": rated}
+
 
 def _parsed(body: bytes) -> object:
     try:

@@ -1,0 +1,70 @@
+"""What whoever deploys the recommender can set, read from the environment and checked at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.environment import build_dir
+
+MODEL = "recommender_production"
+"""The registered model's name, the chapter's."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The variables, all of them optional.
+
+    Attributes
+    ----------
+    model : str
+        ``RECOMMENDER_MODEL``: the registered model's name (``recommender_production``).
+    cache : Path
+        ``RECOMMENDER_CACHE``: where versions are kept (``build/recommender/served``).
+    poll_seconds : float
+        ``RECOMMENDER_POLL_SECONDS``: between two questions to the registry (10); 0 for none.
+    workers : int
+        ``RECOMMENDER_WORKERS``: processes that share the work (1).
+    log : Path
+        ``RECOMMENDER_LOG``: where the log of answers goes (``build/monitoring``).
+    """
+
+    model: str
+    cache: Path
+    poll_seconds: float
+    workers: int
+    log: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the variables.
+
+        Raises
+        ------
+        ValueError
+            If one has no sense. A server should not start with it.
+        """
+        build = build_dir()
+        return cls(
+            model=environment.get("RECOMMENDER_MODEL", MODEL),
+            cache=Path(environment.get("RECOMMENDER_CACHE", build / "recommender" / "served")),
+            poll_seconds=_number(environment, "RECOMMENDER_POLL_SECONDS", "10", least=0.0),
+            workers=int(_number(environment, "RECOMMENDER_WORKERS", "1", least=1, whole=True)),
+            log=Path(environment.get("RECOMMENDER_LOG", build / "monitoring")),
+        )
+
+
+def _number(
+    environment: Mapping[str, str], name: str, default: str, *, least: float, whole: bool = False
+) -> float:
+    text = environment.get(name, default)
+    try:
+        number = float(int(text)) if whole else float(text)
+    except ValueError:
+        number = -1.0
+    if not least <= number < float("inf"):  # nan is not, either
+        kind = "whole number" if whole else "number"
+        raise ValueError(f"{name} is a {kind} from {least:g} up; got {text!r}")
+    return number
