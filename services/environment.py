@@ -53,6 +53,10 @@ def settings() -> dict[str, str]:
         # MLflow, Matplotlib, torch.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_TRACKING_URI": f"sqlite:///{build / 'mlflow' / 'mlflow.db'}",
+        # MLflow says less: no bar for each file, no address of each run, no "Validating ...".
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MPLCONFIGDIR": str(home / "matplotlib"),
         "TORCH_HOME": str(home / "torch"),
         # Jupyter and IPython.

@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 # The settings count when a library is imported, and BentoML's metrics hang in-process unless this
 # folder is there before prometheus_client is; so both come before any other import.
@@ -16,8 +18,12 @@ import services  # noqa: F401, I001
 import psutil
 import pytest
 
-from services.workbench import processes
+from services.workbench import processes, tracking
+from services.workbench.servers import Server
 from tests.missing_tools import require
+
+if TYPE_CHECKING:
+    from services.recommender.registry import Version
 
 tempfile.tempdir = os.environ["TMPDIR"]  # it had looked before the variable was there
 
@@ -48,3 +54,35 @@ def _nothing_left_running() -> Iterator[None]:
 def needs() -> Callable[[str], None]:
     """Skip a test whose tool is missing, with the remedy: ``needs("chromium")``."""
     return require
+
+
+@pytest.fixture(scope="session")
+def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The one MLflow server of all tests."""
+    with tracking.server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+class Registered(NamedTuple):
+    """A version in the registry and its model folder, as a server would have fetched it."""
+
+    version: Version
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def registry_versions(
+    tracking_server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> list[Registered]:
+    """Versions 1 (popularity), 2 (mf-bce, prod) and 3 (mf-bce, staging) of the recommender.
+
+    Read only: whoever changes aliases registers under a name of their own.
+    """
+    from services.recommender import registry
+
+    uri = tracking_server.url
+    root = tmp_path_factory.mktemp("versions")
+    return [
+        Registered(v, registry.fetch(v.number, root / str(v.number), tracking_uri=uri))
+        for v in registry.ensure(uri)
+    ]

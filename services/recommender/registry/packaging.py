@@ -1,0 +1,131 @@
+"""What goes into the registry with a recommender: a model folder that runs anywhere.
+
+It holds the data (``artifacts/recommender.npz``), one file of code for MLflow, the core's modules,
+and the versions of the packages they need. Saying all that explicitly takes a second; MLflow's
+inference of it imports the model in a fresh process and takes twenty or more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.types.schema import (
+    Array,
+    ColSpec,
+    DataType,
+    Object,
+    ParamSchema,
+    ParamSpec,
+    Property,
+    Schema,
+)
+
+from services.environment import ROOT
+from services.recommender.recommender import Recommender
+from services.workbench.requirements import needed
+
+CODE = Path(__file__).parents[1] / "mlflow_model.py"
+"""The file that MLflow runs to get the model."""
+
+CORE = (
+    "services/errors.py",
+    *(
+        f"services/recommender/{name}.py"
+        for name in ("__init__", "ids", "metrics", "models", "questions", "ratings")
+    ),
+    *(f"services/recommender/{name}.py" for name in ("recommender", "storage")),
+)
+"""What that file imports of this repository. None of it needs more than NumPy."""
+
+PACKAGES = ("mlflow", "numpy", "pandas", "pyyaml", "typing-extensions")
+"""What all of it imports besides; the lock says in which versions, and what these need."""
+
+_long, _text = DataType.long, DataType.string
+
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(_long, "user_id"), ColSpec(Array(_long), "rated", required=False)]),
+    outputs=Schema(
+        [
+            ColSpec(_long, "user_id"),
+            ColSpec(
+                Array(
+                    Object(
+                        [
+                            Property("movie_id", _long),
+                            Property("title", _text),
+                            Property("score", DataType.double),
+                        ]
+                    )
+                ),
+                "items",
+            ),
+            ColSpec(_text, "fallback", required=False),
+            ColSpec(Array(_long), "ignored"),
+            ColSpec(_text, "model"),
+            ColSpec(_text, "version"),
+        ]
+    ),
+    params=ParamSchema([ParamSpec("top_k", _long, 10)]),
+)
+"""What may be asked and what is answered. MLflow holds every request to it."""
+
+
+def requirements() -> list[str]:
+    """Return the pinned packages that a served recommender needs, all the way down; no torch."""
+    return needed(PACKAGES)
+
+
+def example(recommender: Recommender) -> pd.DataFrame:
+    """Return a question that can be answered: a known user, and one movie to leave out."""
+    user = int(recommender.user_ids.ids[0])
+    movie = int(recommender.movies.ids.ids[0])
+    return pd.DataFrame({"user_id": [user], "rated": [[movie]]})
+
+
+def log(recommender: Recommender, name: str = "recommender", **about: Any) -> ModelInfo:
+    """Log a recommender as a model of the current run (one is begun if there is none).
+
+    Parameters
+    ----------
+    recommender : Recommender
+        What to serve.
+    name : str
+        Of the logged model.
+    **about
+        More for :func:`mlflow.pyfunc.log_model`: ``params``, ``tags``, ``model_type``.
+
+    Returns
+    -------
+    ModelInfo
+        ``model_id`` is what to register, ``model_uri`` what to load.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        data = recommender.save(folder / "recommender.npz")
+        return mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(CODE),
+            artifacts={"recommender": str(data)},
+            code_paths=[str(_core_in(folder))],
+            signature=SIGNATURE,
+            input_example=example(recommender),
+            pip_requirements=requirements(),
+            **about,
+        )
+
+
+def _core_in(folder: Path) -> Path:
+    """Copy the core's modules into a package of its own, one that sets nothing up on import."""
+    package = folder / "services"
+    for file in CORE:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, folder / file)
+    (package / "__init__.py").write_text('"""The part of Serving Labs that a model needs."""\n')
+    return package
