@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ POD_TEMPLATES: dict[str, tuple[str, ...]] = {
 }
 """Kind to the place of the pod in it. A new kind that makes pods gets its line here."""
 
+INLINE_PODS: dict[tuple[str, str], Callable[[Document], Iterator[Pod]]] = {}
+"""API version and kind to the pods of a custom kind, for those who describe pods of their own."""
+
 Finding = tuple[Document, Fault]
 """A fault and the document that it is in."""
 
@@ -29,6 +32,8 @@ class Container:
 
     path: tuple[str | int, ...]
     body: Mapping[str, Any]
+    partial: bool = False
+    """Whether it only overrides a container that is described elsewhere (KServe's runtimes)."""
 
     @property
     def name(self) -> str:
@@ -55,12 +60,28 @@ class Container:
 
 @dataclass(frozen=True, eq=False)
 class Pod:
-    """The pods that one document makes: their labels and their specification."""
+    """The pods that one document makes: their labels and their specification.
+
+    Attributes
+    ----------
+    owner : Document
+    path : tuple of str and int
+        Where the pod stands in it.
+    labels : mapping of str to str
+    spec : mapping
+    inline : bool
+        Whether the fields of ``spec`` and ``metadata`` lie at *path* themselves, as in KServe's
+        kinds.
+    extra : tuple of Container
+        Containers that stand elsewhere in the document than among the pod's.
+    """
 
     owner: Document
-    path: tuple[str, ...]
+    path: tuple[str | int, ...]
     labels: Mapping[str, str]
     spec: Mapping[str, Any]
+    inline: bool = False
+    extra: tuple[Container, ...] = ()
 
     @property
     def containers(self) -> list[Container]:
@@ -75,10 +96,14 @@ class Pod:
     @property
     def all_containers(self) -> list[Container]:
         """All containers, those that run before the others included."""
+        place = self.path if self.inline else (*self.path, "spec")
         return [
-            Container((*self.path, "spec", group, index), body)
-            for group in ("containers", "initContainers")
-            for index, body in enumerate(sequence(self.spec, group))
+            *self.extra,
+            *(
+                Container((*place, group, index), body)
+                for group in ("containers", "initContainers")
+                for index, body in enumerate(sequence(self.spec, group))
+            ),
         ]
 
     @property
@@ -87,8 +112,8 @@ class Pod:
         return {name: port for c in self.containers for name, port in c.ports.items()}
 
     def at(self, *parts: str | int) -> str:
-        """Write the path of a field of the pod."""
-        return field(*self.path, *parts)
+        """Write the path of a field of the pod, as ``at("spec", "volumes", 0)``."""
+        return field(*self.path, *(parts[1:] if self.inline else parts))
 
     def number(self, port: str | int) -> int | None:
         """Return the number of a port that is asked for by name or number; None if undeclared."""
@@ -146,6 +171,8 @@ class Bundle:
 
 
 def _pods(document: Document) -> Iterator[Pod]:
+    makes = INLINE_PODS.get((document.api_version, document.kind))
+    yield from makes(document) if makes else ()
     path = POD_TEMPLATES.get(document.kind)
     if path is not None:
         template = mapping(document.body, *path)

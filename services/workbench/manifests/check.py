@@ -40,8 +40,13 @@ class Verdict:
 
     @property
     def faults(self) -> int:
-        """How many faults there are."""
-        return len(self.findings) + len(self.unread)
+        """How many faults there are; warnings are none."""
+        return len(self.findings) - self.warnings + len(self.unread)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings there are."""
+        return sum(fault.warning for _, fault in self.findings)
 
 
 def verdicts(paths: Sequence[str], version: str = core_kinds.VERSION) -> Iterator[Verdict]:
@@ -122,6 +127,6 @@ def check(
         Whether the rules were applied. They rely on right types, and on nothing being missing.
     """
     findings = [(document, f) for document in documents for f in kinds.check(document, version)]
-    if findings or not with_rules:
+    if any(fault.blocks and not fault.warning for _, fault in findings) or not with_rules:
         return findings, False
-    return list(rules.check(Bundle(documents))), True
+    return [*findings, *rules.check(Bundle(documents))], True

@@ -25,11 +25,17 @@ class Fault:
         What is wrong with it, and where it is not plain, what would come of it.
     rule : str
         Who says so: the name of a rule, or the source of a type.
+    warning : bool, default=False
+        Whether a cluster takes it, and runs it, all the same.
+    blocks : bool, default=True
+        Whether rules that rely on right types have to wait until it is mended.
     """
 
     path: str
     reason: str
     rule: str
+    warning: bool = False
+    blocks: bool = True
 
     def __str__(self) -> str:
         """Return the fault as one line."""

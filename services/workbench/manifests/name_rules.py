@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from services.workbench.manifests.bundle import Bundle, Finding
-from services.workbench.manifests.documents import Fault, field, mapping
+from services.workbench.manifests.documents import Fault, mapping
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -37,19 +37,15 @@ def unique_name(bundle: Bundle) -> Iterator[Finding]:
 def valid_label(bundle: Bundle) -> Iterator[Finding]:
     """Find labels that are not up to 63 letters, digits and ``-_.``. Refused when applied."""
     for document in bundle.documents:
-        places: list[tuple[tuple[str, ...], Mapping[str, str]]] = [
-            (("metadata", "labels"), document.labels)
-        ]
+        places: list[tuple[str, Mapping[str, str]]] = [("metadata.labels", document.labels)]
         for pod in bundle.pods:
             if pod.owner is document and pod.path:
-                places.append(((*pod.path, "metadata", "labels"), pod.labels))
+                places.append((pod.at("metadata", "labels"), pod.labels))
         for path, labels in places:
             for key, value in labels.items():
-                if not _LABEL.fullmatch(value) or len(value) > 63:
-                    yield (
-                        document,
-                        Fault(field(*path, key), f"{value!r} is no label's value", "valid-label"),
-                    )
+                if value is not None and (not _LABEL.fullmatch(value) or len(value) > 63):
+                    reason = f"{value!r} is no label's value"
+                    yield document, Fault(f"{path}.{key}", reason, "valid-label")
 
 
 def selector_matches_template(bundle: Bundle) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ from services.workbench.manifests.documents import Fault, field, lookup, mapping
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9]|-(?!-))*(?<!-)")
 _DEFAULT_GRACE = 30
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+KSERVE_PORT = 8080
+"""Where KServe's kinds expect a container that declares no port."""
 
 
 def pinned_image(bundle: Bundle) -> Iterator[Finding]:
@@ -23,7 +25,7 @@ def pinned_image(bundle: Bundle) -> Iterator[Finding]:
             image = str(container.body.get("image") or "")
             name, _, digest = image.partition("@")
             tag = name.rpartition("/")[2].partition(":")[2]
-            if not digest and tag in ("", "latest"):
+            if not digest and tag in ("", "latest") and not (container.partial and not image):
                 reason = (
                     f"{image!r} names no version; two nodes may run different builds, and a "
                     "roll-back gets the same one. Give it a tag or a digest"
@@ -35,6 +37,8 @@ def runs_as_non_root(bundle: Bundle) -> Iterator[Finding]:
     """Find processes that may be root: one fault of the kernel away from root on the node."""
     for pod in bundle.pods:
         for container in pod.all_containers:
+            if container.partial:
+                continue  # what it leaves out, the runtime that it overrides may say
             if container.security("runAsNonRoot", pod) is not True:
                 yield (
                     pod.owner,
@@ -75,6 +79,8 @@ def _not_restricted(pod: Pod) -> Iterator[tuple[str, str]]:
         if "hostPath" in volume:
             yield pod.at("spec", "volumes", index, "hostPath"), "is a folder of the node"
     for container in pod.all_containers:
+        if container.partial:
+            continue
         own = mapping(container.body, "securityContext")
         if own.get("privileged"):
             yield container.at("securityContext", "privileged"), "is true"
@@ -95,7 +101,8 @@ def declared_probe_port(bundle: Bundle) -> Iterator[Finding]:
             for probe in PROBES:
                 for action in ("httpGet", "tcpSocket"):
                     port = lookup(container.body, probe, action, "port")
-                    if port is None or port in (*container.ports, *container.ports.values()):
+                    ports = container.ports or ({"": KSERVE_PORT} if pod.inline else {})
+                    if port is None or port in (*ports, *ports.values()) or container.partial:
                         continue
                     yield (
                         pod.owner,
@@ -161,7 +168,7 @@ def known_volume(bundle: Bundle) -> Iterator[Finding]:
         volumes += [claim["metadata"]["name"] for claim in claims]
         for container in pod.all_containers:
             for index, mount in enumerate(sequence(container.body, "volumeMounts")):
-                if mount["name"] not in volumes:
+                if mount["name"] not in volumes and not container.partial:
                     path = container.at("volumeMounts", index, "name")
                     reason = f"there is no volume {mount['name']!r}; there is {listed(volumes)}"
                     yield pod.owner, Fault(path, reason, "known-volume")

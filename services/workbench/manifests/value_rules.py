@@ -2,7 +2,7 @@
 
 The published schemas name the type of such a field, ``string``, and not its values. Those here are
 from the Kubernetes API reference. The place is told by the names that end the path, so that a pod
-is looked at wherever it is embedded.
+is looked at wherever it is embedded. A template, ``{{…}}``, is filled in later, and passed over.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def known_value(bundle: Bundle) -> Iterator[Finding]:
             names = tuple(part for part in path if isinstance(part, str))
             for length in range(1, len(names) + 1):
                 values = known.get(names[-length:])
-                if values is not None and value not in values:
+                if values is not None and value not in values and "{{" not in value:
                     reason = f"{value!r} is not one of {', '.join(filter(None, values))}"
                     yield document, Fault(field(*path), reason, "known-value")
 
