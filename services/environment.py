@@ -59,6 +59,11 @@ def settings() -> dict[str, str]:
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MPLCONFIGDIR": str(home / "matplotlib"),
         "TORCH_HOME": str(home / "torch"),
+        # Ray: no usage statistics. A Ray of this machine alone listens on the loopback as it does
+        # on macOS, where this setting's name comes from; one that joins a cluster cannot.
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": str(int("RAY_ADDRESS" in os.environ)),
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # as Ray advises, in a warning, without it
         # Jupyter and IPython.
         "JUPYTER_CONFIG_DIR": str(home / "jupyter" / "config"),
         "JUPYTER_DATA_DIR": str(home / "jupyter" / "data"),

@@ -1,0 +1,124 @@
+"""Who computes the parts: this process, or Ray Data on the machines of a cluster.
+
+Both call the same :class:`~services.batch.parts.PartWriter` in the same form. An engine decides
+where and in which order; what is in a part, and what is joined from the parts, is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from services.environment import ROOT, build_dir
+
+if TYPE_CHECKING:
+    from services.batch.parts import PartWriter
+
+EngineName = Literal["local", "ray"]
+
+_SHORT = "/tmp" if Path("/tmp").is_dir() else None  # macOS's own temporary folder is long
+
+_ATTEMPTS = 4
+
+
+def local(writer: PartWriter, parts: Sequence[int], workers: int) -> Iterator[int]:
+    """Compute the parts one after the other, and yield the number of each when it is written."""
+    for number in parts:
+        writer({"part": [number]})
+        yield number
+
+
+def with_ray(writer: PartWriter, parts: Sequence[int], workers: int) -> Iterator[int]:
+    """Compute the parts with Ray Data: *workers* processes, each with one core and one model.
+
+    With ``RAY_ADDRESS`` set, as in a RayJob, that cluster is joined. Otherwise a Ray of this
+    machine alone is started, on the loopback, and ended.
+    """
+    if not parts:
+        return
+    import ray.data
+
+    class Worker:
+        """Ray Data makes it once in each of its processes, and there the model is loaded."""
+
+        def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+            return writer(batch)
+
+    with _ray(min(workers, len(parts))) as size:
+        numbers = ray.data.from_items(
+            [{"part": number} for number in parts], override_num_blocks=len(parts)
+        )
+        pool = ray.data.ActorPoolStrategy(size=size)
+        done = numbers.map_batches(Worker, batch_size=1, num_cpus=1, compute=pool)
+        for row in done.iter_rows():
+            yield int(row["part"])
+
+
+@contextmanager
+def _ray(workers: int) -> Iterator[int]:
+    """Join the cluster that the environment names, or have one of this machine for a while."""
+    import ray
+    import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False  # the command has its own
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False)
+        try:
+            yield workers
+        finally:
+            ray.shutdown()
+        return
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it would write across the bar
+    sessions = build_dir() / "ray" / str(os.getpid())
+    sessions.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="serving-labs-", dir=_SHORT) as short:
+        # Ray puts its sockets there, and a socket's path has about 100 characters at most.
+        link = Path(short) / "ray"
+        link.symlink_to(sessions, target_is_directory=True)
+        _start_ray(workers, link)
+        try:
+            yield workers
+        finally:
+            ray.shutdown()
+    shutil.rmtree(sessions)  # after a failure its logs stay
+
+
+def _start_ray(workers: int, folder: Path) -> None:
+    """Start a Ray of this machine alone. It gives itself 30 seconds; on a busy machine, again."""
+    import ray
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=workers,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(folder),
+                # Ray's processes start somewhere else; so that they find this project:
+                runtime_env={"env_vars": {"PYTHONPATH": _module_path()}},
+            )
+            return
+        except Exception as error:  # Ray has no class of its own for it
+            if attempt == _ATTEMPTS or "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+
+
+def _module_path() -> str:
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+
+ENGINES: dict[EngineName, Callable[[PartWriter, Sequence[int], int], Iterator[int]]] = {
+    "local": local,
+    "ray": with_ray,
+}
+"""By the name that the command line gives them."""
