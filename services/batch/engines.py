@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from unittest import mock
 
 from services.environment import ROOT, build_dir
 
@@ -75,7 +76,6 @@ def _ray(workers: int) -> Iterator[int]:
         finally:
             ray.shutdown()
         return
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it would write across the bar
     sessions = build_dir() / "ray" / str(os.getpid())
     sessions.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="serving-labs-", dir=_SHORT) as short:
@@ -94,27 +94,28 @@ def _start_ray(workers: int, folder: Path) -> None:
     """Start a Ray of this machine alone. It gives itself 30 seconds; on a busy machine, again."""
     import ray
 
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    inherited = {
+        "PYTHONPATH": path,  # Ray's processes start somewhere else
+        "OMP_NUM_THREADS": "1",  # each has one core
+        "RAY_BACKEND_LOG_LEVEL": "fatal",  # what it warns of runs through the progress bar
+    }
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            ray.init(
-                address="local",
-                num_cpus=workers,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=str(folder),
-                # Ray's processes start somewhere else; so that they find this project:
-                runtime_env={"env_vars": {"PYTHONPATH": _module_path()}},
-            )
+            with mock.patch.dict(os.environ, inherited):
+                ray.init(
+                    address="local",
+                    num_cpus=workers,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _temp_dir=str(folder),
+                )
             return
         except Exception as error:  # Ray has no class of its own for it
             if attempt == _ATTEMPTS or "timed out during startup" not in str(error):
                 raise
             ray.shutdown()
-
-
-def _module_path() -> str:
-    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 ENGINES: dict[EngineName, Callable[[PartWriter, Sequence[int], int], Iterator[int]]] = {

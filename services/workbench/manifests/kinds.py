@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from services.workbench.manifests import core_kinds, kserve, prometheus_operator
+from services.workbench.manifests import core_kinds, kserve, kuberay, prometheus_operator
 from services.workbench.manifests.documents import Document, Fault
 
 CUSTOM: dict[tuple[str, str], Callable[[Document], Iterator[Fault]]] = {
     **prometheus_operator.KINDS,
     **kserve.KINDS,
+    **kuberay.KINDS,
 }
 """API version and kind to a function that yields the faults of one document."""
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -121,7 +122,7 @@ def test_killed_and_begun_again_the_file_is_the_same(
     command = [*COMMAND, str(folder), "--out", str(out), "--part-size", "6", "--quiet"]
     process = subprocess.Popen(command, cwd=ROOT)
     while process.poll() is None and not list(tmp_path.glob("*.parts/part-*.parquet")):
-        pass
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
     assert not out.exists(), "the kill came too late to test anything"
@@ -145,6 +146,7 @@ def test_ray_gives_the_same_file_and_listens_on_the_loopback(
         )
         addresses, names, family = set(), set(), set()
         while process.poll() is None:
+            time.sleep(0.5)
             for child in process.children(recursive=True):
                 try:
                     names.add(child.name())

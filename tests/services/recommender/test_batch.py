@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cloudpickle
@@ -87,7 +88,7 @@ def test_killed_and_begun_again_the_file_is_the_same(file: Path, tmp_path: Path)
     command += ["--out", str(out), *options]
     process = subprocess.Popen(command, cwd=ROOT)
     while process.poll() is None and not list(out.parent.glob("*.parts/part-*.parquet")):
-        pass
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=60)
     assert not out.exists(), "the kill came too late to test anything"
