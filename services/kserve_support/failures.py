@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 
@@ -102,6 +103,52 @@ def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
         status=500,
         hint="Nothing is wrong with the request as far as is known. Tell whoever runs the server; "
         "the reason is in its log.",
+    )
+
+
+UPSTREAM_CODES = ("predictor_failed", "predictor_timeout", "predictor_unavailable")
+"""The codes of a transformer whose predictor does not answer."""
+
+
+def passed_on(status: int, body: bytes) -> Refusal:
+    """Return the error that a predictor answered with, to be answered again.
+
+    Parameters
+    ----------
+    status : int
+        Its HTTP status, 400 or more.
+    body : bytes
+        Its body, of our shape if the predictor is one of ours.
+    """
+    try:
+        error = json.loads(body)["error"]
+        message, code, hint = (str(error[part]) for part in ("message", "code", "hint"))
+    except (ValueError, KeyError, TypeError):
+        return upstream_failed()
+    if status == 404:  # the client chose neither the predictor nor the model's name there
+        return upstream_failed()
+    kind = InputError if status < 500 else ModelError
+    return kind(message, code=code, status=status, hint=hint)
+
+
+def upstream_failed() -> ModelError:
+    """Return the error of a predictor that gave no answer we understand."""
+    return ModelError(
+        "The predictor behind this transformer failed.",
+        code="predictor_failed",
+        status=502,
+        hint="Nothing is wrong with the request as far as is known. Tell whoever runs the server.",
+    )
+
+
+def unreachable(too_slow: bool) -> ModelError:
+    """Return the error of a predictor that did not answer, or not in time."""
+    return ModelError(
+        "The predictor behind this transformer "
+        + ("did not answer in time." if too_slow else "cannot be reached."),
+        code="predictor_timeout" if too_slow else "predictor_unavailable",
+        status=504 if too_slow else 503,
+        hint="Try again in a few seconds.",
     )
 
 

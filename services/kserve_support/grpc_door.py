@@ -1,7 +1,8 @@
 """KServe's gRPC server on one address, with errors that say what to change, and counted.
 
 A refusal has the status INVALID_ARGUMENT (or NOT_FOUND, PERMISSION_DENIED) and, as its details, the
-message and the hint of the REST answer. That answer's body is the trailing metadata ``error-bin``.
+message and the hint of the REST answer. That answer's body and status are trailing metadata,
+``error-bin`` and ``error-status``.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 
 from services.errors import InputError
-from services.kserve_support import metrics
+from services.kserve_support import failures, metrics
 from services.kserve_support.failures import Refusal, refusal_for
 
-METADATA = "error-bin"
+METADATA, METADATA_STATUS = "error-bin", "error-status"
 
 _STATUSES = {
     403: grpc.StatusCode.PERMISSION_DENIED,
@@ -36,6 +37,17 @@ def status_of(refusal: Refusal) -> grpc.StatusCode:
         grpc.StatusCode.INVALID_ARGUMENT if refusal.status < 500 else grpc.StatusCode.INTERNAL
     )
     return _STATUSES.get(refusal.status, otherwise)
+
+
+def refusal_of(error: grpc.RpcError) -> Refusal:
+    """Return the error of ours that a server of ours answered by gRPC."""
+    metadata = dict(error.trailing_metadata() or ())
+    if METADATA in metadata:
+        return failures.passed_on(int(metadata[METADATA_STATUS]), metadata[METADATA])
+    too_slow = error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    if too_slow or error.code() == grpc.StatusCode.UNAVAILABLE:
+        return failures.unreachable(too_slow)
+    return failures.upstream_failed()
 
 
 class Door(grpc.aio.ServerInterceptor):
@@ -73,7 +85,8 @@ class Door(grpc.aio.ServerInterceptor):
                     metrics.not_answered(model, "grpc", refusal.status, refusal.code)
                 body = json.dumps(refusal.as_dict()).encode()
                 text = f"{refusal.message} {refusal.hint}"
-                await context.abort(status_of(refusal), text, ((METADATA, body),))
+                metadata = ((METADATA, body), (METADATA_STATUS, str(refusal.status)))
+                await context.abort(status_of(refusal), text, metadata)
             if counted:
                 metrics.answered(model, "grpc")
             return response

@@ -26,6 +26,7 @@ from kserve import logging as kserve_logging
 from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.utils.inference_client_factory import InferenceClientFactory
 
 from services.errors import InputError, ModelError
 from services.kserve_support import (
@@ -192,6 +193,8 @@ class Server(ModelServer):
             ssl_keyfile=options.ssl_keyfile,
         )
         logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+        # Its client writes a traceback for each refusal of a predictor; the answer says it already.
+        logging.getLogger("kserve.trace").setLevel(logging.CRITICAL)
         self.dataplane = OurDataPlane(self.registered_models)
         self.model_repository_extension = ClosedRepository(self.registered_models)
 
@@ -204,7 +207,7 @@ class Server(ModelServer):
             If none is loaded.
         """
         self._register_and_check_atleast_one_model_is_ready(list(models))
-        codes = [code for model in models for code in getattr(model, "codes", ())]
+        codes = [code for model in models for code in model.codes]
         metrics.register([model.name for model in models], codes)
         return RestServer(
             self.dataplane,
@@ -248,6 +251,7 @@ class Server(ModelServer):
         await self._grpc_server.stop()
         stopping.cancel()
         await asyncio.gather(*serving)  # a server that failed to start says so here
+        await InferenceClientFactory().close()
 
 
 def serve(model: Model, options: argparse.Namespace) -> None:
