@@ -160,7 +160,7 @@ def _movies(name: str, text: object, place: int, count: int) -> Any:
 
 
 def model_in(folder: Path) -> Path:
-    """Return the file that the core loads, wherever below *folder* it lies.
+    """Return the file that the core loads, from an MLflow model's folder or the file's own.
 
     Raises
     ------
@@ -169,7 +169,9 @@ def model_in(folder: Path) -> Path:
     ValueError
         If there are several.
     """
-    found = sorted(folder.rglob(FILE))
+    # No "**": until Python 3.13 that does not follow links, and a mounted folder is full of them.
+    places = ("", "artifacts/", "*/", "*/artifacts/")
+    found = sorted({path for place in places for path in folder.glob(f"{place}{FILE}")})
     if not found:
         raise FileNotFoundError(f"{folder} has no {FILE} in it; is it the model's folder?")
     if len(found) > 1:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -270,6 +272,27 @@ def test_unload_is_possible_where_it_is_allowed_and_ready_tells(
         assert own.get("/v2/health/ready").status_code == 503  # KServe's own says 200
         assert own.get("/v2/health/live").status_code == 200
         assert own.get("/v2/models/id_card/ready").status_code == 404
+
+
+def test_liveness_is_answered_while_a_picture_is_in_the_model(
+    client: TestClient, core: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, detect = threading.Event(), threading.Event(), core.detect
+
+    def slow(images: Any) -> Any:
+        begun.set()
+        assert may_end.wait(30)
+        return detect(images)
+
+    monkeypatch.setattr(core, "detect", slow)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(WAYS["V1"].send, client, NAME) for _ in range(2)]
+        assert begun.wait(30)
+        probes = [client.get(path).status_code for path in ("/v2/health/live", "/metrics")]
+        assert not any(one.done() for one in asked)
+        may_end.set()
+        assert [one.result().status_code for one in asked] == [200, 200]
+    assert probes == [200, 200]
 
 
 def test_more_than_can_wait_are_told_to_come_back(
