@@ -84,7 +84,7 @@ def test_kustomize_builds_it() -> None:
             "workerGroupSpecs[0].template.spec",
             "may start as root",
         ),
-        (("apiVersion",), "ray.io/v1alpha1", "kind", "no kind of Kubernetes"),
+        (("apiVersion",), "ray.io/v1alpha1", "apiVersion", "it is in ray.io/v1"),
     ],
 )
 def test_a_change_is_refused(
