@@ -146,6 +146,11 @@ class Recommender:
         self._has_rated = ratings.per_user() > 0
         self._check_model()
 
+    @property
+    def ratings(self) -> Ratings:
+        """Who rated what in training. A model that was loaded knows no stars: all are the mean."""
+        return self._ratings
+
     # ------------------------------------------------------------ answering
 
     def recommend(

@@ -1,0 +1,56 @@
+"""Read what services wrote about their answers: one JSON object a line, by ``bentoml.monitor``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+Entry = Mapping[str, Any]
+"""One line of a log: what was asked and answered in one request."""
+
+
+def read_log(folder: str | Path, name: str) -> list[Entry]:
+    """Read the log of a service, of all its workers, in the order of time.
+
+    A line that a killed worker left unfinished is passed over.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the service logs to: ``build/monitoring``, if nothing else was said.
+    name : str
+        Of the service, ``"recommender"`` or ``"id_card_detector"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no log.
+    """
+    data = Path(folder) / name / "data"
+    files = sorted(data.glob("data.*.log*"))
+    if not files:
+        raise FileNotFoundError(
+            f"{data} holds no log; serve {name} with its log set to {folder}, and ask it something"
+        )
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    entries = [entry for line in lines if (entry := _parsed(line)) is not None]
+    return sorted(entries, key=lambda entry: str(entry.get("timestamp", "")))
+
+
+def entries_of(log: pd.DataFrame | Iterable[Entry]) -> list[Entry]:
+    """Return a log as a list of entries, whether it came as a table or as entries."""
+    if isinstance(log, pd.DataFrame):
+        return [{str(name): value for name, value in row.items()} for row in log.to_dict("records")]
+    return list(log)
+
+
+def _parsed(line: str) -> Entry | None:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) else None

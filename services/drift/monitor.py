@@ -1,0 +1,299 @@
+"""Requests held against a reference while they come, with limits that keep a promise.
+
+A monitor looks at a window of the last requests, again and again, at several features. Each look
+at each feature is a chance to be wrong, so the limit for one look is far too low. Here the promise
+comes first: *of a hundred services in which nothing changes, at most five raise an alarm within
+10,000 requests*. :func:`calibrate` plays such services, with requests drawn from the reference, and
+takes the lowest limits that keep it. The reference is a sample, too, and differs from what comes by
+chance alone: each game draws one anew.
+
+The games take requests to be independent of each other. Real ones come in sessions and differ by
+the hour; a reference of some days and a window of some hours even that out, or the limits do not
+hold.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from services.drift.distance import Bins, Floats, Ints, psi
+
+BATCH = 50
+"""Games played at a time; it bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How a monitor looks, and how seldom it may be wrong.
+
+    Attributes
+    ----------
+    window : int
+        Requests that are held against the reference, the last ones.
+    every : int
+        Requests from one look to the next; a divisor of *window*.
+    horizon : int
+        Requests for which the rate is promised, at least *window*.
+    alarm_rate : float
+        Share of undrifted services that may raise an alarm within the horizon, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    window: int = 500
+    every: int = 50
+    horizon: int = 10_000
+    alarm_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.window < 1 or self.window % self.every:
+            raise ValueError(
+                f"every is a divisor of window; got every={self.every}, window={self.window}"
+            )
+        if self.horizon < self.window:
+            raise ValueError(f"the horizon is a window or more; got {self.horizon}")
+        if not 0 < self.alarm_rate < 1:
+            raise ValueError(f"alarm_rate is a share between 0 and 1; got {self.alarm_rate}")
+
+    def __str__(self) -> str:
+        return (
+            f"at most {self.alarm_rate:.0%} of undrifted services alarm within "
+            f"{self.horizon:,} requests (window {self.window}, a look every {self.every})"
+        )
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a monitor saw.
+
+    Attributes
+    ----------
+    requests : int
+        How many had come by then.
+    psi : dict of str to float
+        Of the window against the reference, by feature.
+    over : tuple of str
+        The features above their limits; not empty: an alarm.
+    """
+
+    requests: int
+    psi: dict[str, float]
+    over: tuple[str, ...]
+
+
+class DriftMonitor:
+    """A rolling window of requests beside a reference. Threads may share it.
+
+    Parameters
+    ----------
+    reference : pandas.DataFrame
+        Requests of a good time, one a row, some hundreds or more; the columns are the features.
+    promise : Promise
+        How it looks and how seldom it may be wrong.
+    games, seed : int
+        For the limits; see :func:`calibrate`.
+
+    Attributes
+    ----------
+    limits : dict of str to float
+        The PSI above which a feature is an alarm.
+    latest : Look or None
+        None until the window is full for the first time.
+
+    Raises
+    ------
+    ValueError
+        If the reference is smaller than the window, or has no column.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> def requests(mean, n):
+    ...     return pd.DataFrame({"score": rng.normal(mean, size=n)})
+    >>> monitor = DriftMonitor(requests(0, 2000), Promise(200, 20, 2000), games=100)
+    >>> monitor.feed_all(requests(0, 1000)) is None
+    True
+    >>> monitor.feed_all(requests(0.7, 1000)).over
+    ('score',)
+    """
+
+    def __init__(
+        self,
+        reference: pd.DataFrame,
+        promise: Promise = Promise(),
+        *,
+        games: int = 400,
+        seed: int = 0,
+    ) -> None:
+        if len(reference) < promise.window or not len(reference.columns):
+            raise ValueError(
+                f"the reference needs a feature and at least {promise.window} requests, as many "
+                f"as the window; it has {len(reference.columns)} and {len(reference)}"
+            )
+        self.promise = promise
+        self.bins = {str(name): Bins.of(reference[name]) for name in reference.columns}
+        codes = self._codes(reference)
+        self._expected = _counts(codes, self._sizes)
+        limits = calibrate(codes, self._sizes, promise, games=games, seed=seed)
+        self.limits = dict(zip(self.bins, limits.tolist(), strict=True))
+        self.latest: Look | None = None
+        self.requests = 0
+        self._window: deque[Ints] = deque(maxlen=promise.window)
+        self._lock = threading.Lock()
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [len(bins) for bins in self.bins.values()]
+
+    def feed(self, row: Mapping[str, Any]) -> Look | None:
+        """Take one request; return a look if one is due and it is an alarm, else None.
+
+        Parameters
+        ----------
+        row : mapping of str to (float, str or None)
+            The features. One that is not there counts as missing; others are passed over.
+        """
+        codes = [bins.code(row.get(name)) for name, bins in self.bins.items()]
+        return self._take(np.array(codes))
+
+    def feed_all(self, rows: pd.DataFrame) -> Look | None:
+        """Take requests in their order, up to and with the first alarm; return it, or None."""
+        for code in self._codes(rows):
+            if look := self._take(code):
+                return look
+        return None
+
+    def _take(self, code: Ints) -> Look | None:
+        with self._lock:
+            self._window.append(code)
+            self.requests += 1
+            full = len(self._window) == self.promise.window
+            if not full or self.requests % self.promise.every:
+                return None
+            actual = _counts(np.stack(self._window), self._sizes)
+            found = {
+                name: psi(expected, counts)
+                for name, expected, counts in zip(self.bins, self._expected, actual, strict=True)
+            }
+            over = tuple(name for name, value in found.items() if value > self.limits[name])
+            self.latest = Look(self.requests, found, over)
+            return self.latest if over else None
+
+    def scan(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what :meth:`feed` would see in a stream of its own, at once. It feeds nothing.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The PSI of each feature (columns) at each look, indexed by the requests so far.
+        """
+        codes = self._codes(rows)
+        looks = [
+            psi(expected, _windows(codes[:, column], size, self.promise))
+            for column, (size, expected) in enumerate(zip(self._sizes, self._expected, strict=True))
+        ]
+        first, every = self.promise.window, self.promise.every
+        index = pd.Index(first + every * np.arange(len(looks[0])), name="requests")
+        return pd.DataFrame(dict(zip(self.bins, looks, strict=True)), index=index)
+
+    def first_alarm(self, rows: pd.DataFrame, *, after: int = 0) -> int | None:
+        """Return after how many of these requests the first alarm comes, None if none does.
+
+        Looks at the first *after* requests do not count.
+        """
+        looks = self.scan(rows).loc[after + 1 :]
+        over = (looks > pd.Series(self.limits)).any(axis=1)
+        return int(looks.index[over][0]) if over.any() else None
+
+    def _codes(self, rows: pd.DataFrame) -> Ints:
+        missing = [None] * len(rows)
+        columns = [
+            bins.codes(rows[name] if name in rows.columns else missing)
+            for name, bins in self.bins.items()
+        ]
+        return np.column_stack(columns)
+
+
+def calibrate(
+    codes: Ints, sizes: list[int], promise: Promise, *, games: int = 400, seed: int = 0
+) -> Floats:
+    """Return the limit of each feature that keeps a promise.
+
+    Every PSI is turned into the probability that chance exceeds it at one look
+    (:func:`services.drift.distance.psi_limit`), so that features with many bins and with few can
+    be compared. The most surprising one of a whole game is noted; the limit is what only
+    ``alarm_rate`` of the games exceed.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, features)
+        Numbers of the bins of the reference's requests.
+    sizes : list of int
+        How many bins each feature has.
+    promise : Promise
+        What to keep.
+    games : int
+        How many; the rate is then right to about ``sqrt(alarm_rate / games)``.
+    seed : int
+        Of the games.
+
+    Returns
+    -------
+    ndarray of shape (features,)
+        Limits for the PSI.
+    """
+    rng = np.random.default_rng(seed)
+    n, length = len(codes), promise.horizon - promise.horizon % promise.every
+    counts = _counts(codes, sizes)
+    freedom = np.array([max(int((each > 0).sum()) - 1, 1) for each in counts])
+    scale = 1 / n + 1 / promise.window
+    surprise = []
+    for start in range(0, games, BATCH):
+        batch = min(BATCH, games - start)
+        reference = rng.integers(n, size=(batch, n))
+        stream = rng.integers(n, size=(batch, length))
+        most = np.zeros(batch)
+        for column, size in enumerate(sizes):
+            values = codes[:, column]
+            expected = _count_rows(values[reference], size)
+            looks = psi(expected[:, None], _windows(values[stream], size, promise))
+            unlikely = -stats.chi2.logsf(looks.max(axis=1) / scale, freedom[column])
+            most = np.maximum(most, unlikely)
+        surprise.append(most)
+    bar = np.quantile(np.concatenate(surprise), 1 - promise.alarm_rate, method="higher")
+    return np.array([stats.chi2.isf(np.exp(-bar), df) * scale for df in freedom])
+
+
+def _counts(codes: Ints, sizes: list[int]) -> list[Ints]:
+    """Count each feature's bins, an array a feature."""
+    return [np.bincount(codes[:, i], minlength=size) for i, size in enumerate(sizes)]
+
+
+def _count_rows(codes: Ints, size: int) -> Ints:
+    """Count the bins of each row, shape (rows, size)."""
+    rows = np.arange(len(codes))[:, None] * size
+    return np.bincount((codes + rows).ravel(), minlength=len(codes) * size).reshape(-1, size)
+
+
+def _windows(codes: Ints, size: int, promise: Promise) -> NDArray[Any]:
+    """Count the bins of each window that is looked at, shape (..., looks, size)."""
+    blocks = codes.shape[-1] // promise.every
+    whole = codes[..., : blocks * promise.every].reshape(-1, promise.every)
+    counts = _count_rows(whole, size).reshape(*codes.shape[:-1], blocks, size)
+    sums = counts.cumsum(axis=-2)
+    per_window = promise.window // promise.every
+    before = np.zeros_like(sums[..., :1, :])
+    sums = np.concatenate([before, sums], axis=-2)
+    return sums[..., per_window:, :] - sums[..., :-per_window, :]
