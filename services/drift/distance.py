@@ -15,10 +15,12 @@ it is 0.0002, and a real shift of 0.05 is overlooked. :func:`psi_limit` turns th
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,15 +44,16 @@ class Bins:
     Attributes
     ----------
     edges : tuple of float or None
-        Of a feature of numbers: the inner edges, rising. A value on an edge is in the upper bin.
+        Of a feature of many different numbers: the inner edges, rising. A value on an edge is in
+        the upper bin.
     names : tuple of str or None
-        Of a feature of categories: those with a bin of their own.
+        Of a feature of categories, or of a few different numbers: those with a bin of their own.
 
     Examples
     --------
     >>> bins = Bins.of([1, 2, 3, 4], n=2)
     >>> bins.labels
-    ('< 2.5', '>= 2.5', '(none)')
+    ('< 3', '>= 3', '(none)')
     >>> bins.counts([0, 9, 9, None]).tolist()
     [1, 2, 1]
     >>> Bins.of(["drama", "war", "drama"]).counts(["war", "comedy"]).tolist()
@@ -69,8 +72,8 @@ class Bins:
         reference : sequence of (float or None) or of (str or None)
             Numbers or categories; what is no number is a category.
         n : int
-            Bins for numbers, each with about the same share of the reference; where many values
-            are equal there are fewer.
+            Bins for numbers, each with about the same share of the reference. Where many values
+            are equal there are fewer, and n different numbers or fewer are categories.
         least : float
             The smallest share with which a category gets a bin of its own.
 
@@ -85,13 +88,14 @@ class Bins:
         if not len(values):
             raise ValueError("there is no value to choose bins by")
         there = values.dropna().infer_objects()
-        if pd.api.types.is_numeric_dtype(there) and not pd.api.types.is_bool_dtype(there):
-            inner = np.quantile(there, np.arange(1, n) / n) if len(there) else []
+        numbers = pd.api.types.is_numeric_dtype(there) and not pd.api.types.is_bool_dtype(there)
+        if numbers and there.nunique() > n:
+            inner = np.quantile(there, np.arange(1, n) / n, method="higher")
             # An edge at the least value would leave the first bin empty.
-            edges = np.unique([edge for edge in inner if edge > there.min()])
-            return cls(tuple(edges.tolist()), None)
-        shares = there.astype(str).value_counts() / len(values)
-        return cls(None, tuple(sorted(shares.index[shares >= least])))
+            return cls(tuple(np.unique(inner[inner > there.min()]).tolist()), None)
+        shares = there.value_counts() / len(values)
+        own = shares.index[shares >= least]
+        return cls(None, tuple(_name(value) for value in sorted(own)))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,8 +103,6 @@ class Bins:
         if self.names is not None:
             return (*self.names, OTHER, NOTHING)
         edges = [f"{edge:.3g}" for edge in self.edges or ()]
-        if not edges:
-            return ("any", NOTHING)
         between = [f"{low} to {high}" for low, high in pairwise(edges)]
         return (f"< {edges[0]}", *between, f">= {edges[-1]}", NOTHING)
 
@@ -113,26 +115,33 @@ class Bins:
             return len(self) - 1
         if self.names is None:
             return bisect_right(self.edges or (), float(value))
-        place = bisect_left(self.names, str(value))
-        known = place < len(self.names) and self.names[place] == str(value)
-        return place if known else len(self.names)
+        return self._places.get(_name(value), len(self.names))
 
     def codes(self, values: Sequence[Any] | pd.Series) -> Ints:
         """Return the number of each value's bin, from 0."""
         column = pd.Series(values)
         if self.names is not None:
-            places = {name: place for place, name in enumerate(self.names)}
-            found = column.astype(str).map(places).fillna(len(self.names))
-            codes = found.to_numpy(np.int64)
+            # Each different value is looked up once.
+            kinds, unique = pd.factorize(column)
+            codes: Ints = np.array([self.code(value) for value in unique] + [0])[kinds]
         else:
             numbers = column.to_numpy(np.float64, na_value=np.nan)
             codes = np.searchsorted(np.array(self.edges), numbers, side="right").astype(np.int64)
         codes[column.isna().to_numpy()] = len(self) - 1
         return codes
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names or ())}
+
     def counts(self, values: Sequence[Any] | pd.Series) -> Ints:
         """Count values, shape (number of bins,)."""
         return np.bincount(self.codes(values), minlength=len(self)).astype(np.int64, copy=False)
+
+
+def _name(value: object) -> str:
+    """Return a category's name; 10 and 10.0 are the same."""
+    return f"{value:g}" if isinstance(value, Real) else str(value)
 
 
 def psi(expected: ArrayLike, actual: ArrayLike) -> Any:
@@ -199,7 +208,7 @@ class Comparison:
         What chance exceeds in 5 of 100 comparisons of one feature; see :func:`psi_limit`.
     test : {"ks", "chi2"}
         Which test gave the p: Kolmogorov and Smirnov's of two samples for numbers, Pearson's
-        chi-squared for categories.
+        chi-squared for categories and for a few different numbers.
     statistic : float
         Of the test. Of "ks" the largest distance of the two distribution functions, 0 to 1.
     p : float

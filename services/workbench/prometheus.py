@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,7 +36,8 @@ from services.workbench.servers import Server
 FOLDER = ROOT / "infra" / "prometheus"
 """The scrape configuration, the recording rules and the alerts."""
 
-JOB = "id_card_detector"
+Job = Literal["id_card_detector", "recommender"]
+JOB: Job = "id_card_detector"
 
 POLL = 0.1
 
@@ -188,7 +189,11 @@ class Prometheus:
 
 
 def start(
-    targets: Sequence[str], *, scrape_every: float = 1.0, hold: float | None = 3.0
+    targets: Sequence[str],
+    *,
+    scrape_every: float = 1.0,
+    hold: float | None = 3.0,
+    job: Job = JOB,
 ) -> Prometheus:
     """Start Prometheus and return once it is ready.
 
@@ -201,6 +206,8 @@ def start(
     hold : float or None, default 3.0
         Seconds that a condition must hold before its alert fires, in place of the minutes in
         ``alerts.yml``; None leaves those.
+    job : str, default "id_card_detector"
+        What the servers are, a job of ``prometheus.yml``; the others are left out.
 
     Raises
     ------
@@ -215,7 +222,7 @@ def start(
     folders = build_dir() / "prometheus"
     folders.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=folders))
-    config = render(folder, targets, scrape_every=scrape_every, hold=hold)
+    config = render(folder, targets, scrape_every=scrape_every, hold=hold, job=job)
     command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
     command += [f"--web.listen-address={HOST}:{{port}}", "--log.level=warn"]
     try:
@@ -228,7 +235,12 @@ def start(
 
 
 def render(
-    folder: Path, targets: Sequence[str], *, scrape_every: float, hold: float | None
+    folder: Path,
+    targets: Sequence[str],
+    *,
+    scrape_every: float,
+    hold: float | None,
+    job: Job = JOB,
 ) -> Path:
     """Write the configuration and the rules, made faster, into *folder*; return the former."""
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
@@ -236,7 +248,8 @@ def render(
         "scrape_interval": _duration(scrape_every),
         "evaluation_interval": _duration(scrape_every),
     }
-    [scrape] = config["scrape_configs"]
+    [scrape] = [one for one in config["scrape_configs"] if one["job_name"] == job]
+    config["scrape_configs"] = [scrape]
     scrape["static_configs"] = [{"targets": [urlsplit(url).netloc for url in targets]}]
     for name in config["rule_files"]:
         rules = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))

@@ -24,10 +24,14 @@ GRAFANA = ROOT / "infra" / "grafana"
 DASHBOARD = GRAFANA / "dashboards" / "id_card_detector.json"
 UNIT_TESTS = Path(__file__).with_name("prometheus_rules.yml")
 DRIFT_TESTS = Path(__file__).with_name("prometheus_drift.yml")
+RECOMMENDER_TESTS = Path(__file__).with_name("prometheus_recommender.yml")
 
 
-def rules() -> list[dict]:
-    files = [yaml.safe_load((FOLDER / name).read_text()) for name in ("rules.yml", "alerts.yml")]
+DETECTOR_RULES = ("rules.yml", "alerts.yml")
+
+
+def rules(*names: str) -> list[dict]:
+    files = [yaml.safe_load((FOLDER / name).read_text()) for name in names or DETECTOR_RULES]
     return [rule for file in files for group in file["groups"] for rule in group["rules"]]
 
 
@@ -43,6 +47,7 @@ def test_only_what_waits_is_changed(tmp_path: Path) -> None:
     assert rendered["global"] == {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
     assert rendered["scrape_configs"][0]["static_configs"] == [{"targets": ["127.0.0.1:4711"]}]
     assert rendered["scrape_configs"][0]["job_name"] == prometheus.JOB
+    assert len(rendered["scrape_configs"]) == 1
     assert rendered["rule_files"] == original["rule_files"]
     assert (tmp_path / "rules.yml").exists()
     alerts = yaml.safe_load((tmp_path / "alerts.yml").read_text())["groups"][0]["rules"]
@@ -51,15 +56,29 @@ def test_only_what_waits_is_changed(tmp_path: Path) -> None:
         assert alert == {key: value for key, value in rule.items() if key != "for"}
 
 
+def test_the_other_service_can_be_read_instead(tmp_path: Path) -> None:
+    config = prometheus.render(
+        tmp_path, ["http://127.0.0.1:4711"], scrape_every=1, hold=0, job="recommender"
+    )
+    [scrape] = yaml.safe_load(config.read_text())["scrape_configs"]
+    assert scrape["job_name"] == "recommender"
+    assert scrape["static_configs"] == [{"targets": ["127.0.0.1:4711"]}]
+    [_, alert] = yaml.safe_load((tmp_path / "recommender.yml").read_text())["groups"][0]["rules"]
+    assert (alert["alert"], alert["for"]) == ("RecommenderDrift", "0ms")
+
+
 def test_every_alert_says_what_to_do_and_is_tested() -> None:
-    alerts = [rule for rule in rules() if "alert" in rule]
-    tested = UNIT_TESTS.read_text(encoding="utf-8") + DRIFT_TESTS.read_text(encoding="utf-8")
+    alerts = [rule for rule in rules(*DETECTOR_RULES, "recommender.yml") if "alert" in rule]
+    files = (UNIT_TESTS, DRIFT_TESTS, RECOMMENDER_TESTS)
+    tested = "".join(file.read_text(encoding="utf-8") for file in files)
     for alert in alerts:
         assert alert["annotations"].keys() == {"summary", "description"}
         assert alert["labels"]["severity"] in ("page", "ticket")
         assert f"alertname: {alert['alert']}" in tested
     names = {alert["alert"] for alert in alerts}
-    assert names == {"ServiceDown", "HighErrorRate", "HighLatency", "ConfidenceDrift"}
+    assert names == {
+        "ServiceDown", "HighErrorRate", "HighLatency", "ConfidenceDrift", "RecommenderDrift",
+    }  # fmt: skip
 
 
 def test_grafana_finds_its_data_and_its_dashboard() -> None:
@@ -93,8 +112,10 @@ class TestPromtool:
             ("check", "config", FOLDER / "prometheus.yml"),
             ("check", "rules", FOLDER / "rules.yml"),
             ("check", "rules", FOLDER / "alerts.yml"),
+            ("check", "rules", FOLDER / "recommender.yml"),
             ("test", "rules", UNIT_TESTS),
             ("test", "rules", DRIFT_TESTS),
+            ("test", "rules", RECOMMENDER_TESTS),
         ],
         ids=lambda arguments: " ".join([*arguments[:2], arguments[2].name]),
     )

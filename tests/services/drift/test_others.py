@@ -1,0 +1,119 @@
+"""Logs, river, Evidently, and the lessons."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.drift import lessons
+from services.drift.logs import entries_of, read_log
+from services.drift.streaming import DETECTORS, first_alarm
+from services.environment import ROOT
+
+REPORT = """
+import socket, sys
+def refuse(*args, **kwargs): raise AssertionError(f"somebody is called: {args}")
+socket.socket.connect = socket.getaddrinfo = refuse
+import services
+import numpy as np, pandas as pd
+from services.drift.report import evidently_report, false_alarms, save_page, verdicts
+rng = np.random.default_rng(0)
+def sample(mean):
+    genres = pd.Series(rng.choice(list("abc"), 400)).where(rng.random(400) > mean / 2)
+    return pd.DataFrame({"score": rng.normal(mean, size=400), "genre": genres, "k": 10})
+report = evidently_report(sample(0), sample(1))
+table = verdicts(report).set_index("feature").drifted
+assert table.to_dict() == {"score": True, "k": False, "genre": True}, table
+assert not verdicts(evidently_report(sample(0), sample(0))).set_index("feature").drifted["score"]
+page = save_page(report, sys.argv[1])
+assert page.stat().st_size > 1_000_000
+alarms = false_alarms(runs=20)
+assert alarms.low["evidently"] > 0.05, alarms
+assert alarms.share["two samples"] <= 0.2, alarms
+for bad, message in ((sample(0)[["k"]], "columns differ"), (sample(0)[:0], "a row or more")):
+    try: evidently_report(sample(0), bad)
+    except ValueError as error: assert message in str(error)
+    else: raise AssertionError(message)
+print("good")
+"""
+
+
+def test_the_log_of_all_workers_is_read_in_order(tmp_path: Path) -> None:
+    data = tmp_path / "recommender" / "data"
+    data.mkdir(parents=True)
+
+    def lines(*times: str) -> str:
+        return "".join(json.dumps({"user_id": 1, "timestamp": time}) + "\n" for time in times)
+
+    (data / "data.1.log").write_text(lines("2026-01-02", "2026-01-05"))
+    (data / "data.2.log").write_text(lines("2026-01-04") + '{"user_id": 7, "times')
+    (data / "data.2.log.2026-01-03").write_text(lines("2026-01-03") + "[1]\n")
+    log = read_log(tmp_path, "recommender")
+    assert [entry["timestamp"][-1] for entry in log] == ["2", "3", "4", "5"]
+    assert entries_of(pd.DataFrame(log)) == log
+    with pytest.raises(FileNotFoundError, match="holds no log; serve id_card_detector"):
+        read_log(tmp_path, "id_card_detector")
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_river_finds_a_step(name: str) -> None:
+    rng = np.random.default_rng(0)
+    before, after = rng.random(1000) < 0.2, rng.random(1000) < 0.9
+    stream = np.concatenate([before, after]).astype(float)
+    found = first_alarm(stream, DETECTORS[name](0), after=1000)
+    assert found is not None
+    assert 1000 < found < 1400
+    assert found == first_alarm(stream, DETECTORS[name](0), after=1000), "not by chance"
+    assert first_alarm([1.0] * 500, DETECTORS[name](0)) is None
+
+
+def test_a_rate_for_one_look_is_none_for_a_stream() -> None:
+    """KSWIN's alpha is 0.005, and it looks at each request."""
+    streams = [np.random.default_rng(seed).normal(size=2000) for seed in range(8)]
+    alarms = [first_alarm(stream, DETECTORS["KSWIN"](0)) for stream in streams]
+    assert sum(alarm is not None for alarm in alarms) >= 6
+    alarms = [first_alarm(stream, DETECTORS["ADWIN"](0)) for stream in streams]
+    assert sum(alarm is not None for alarm in alarms) <= 1
+
+
+def test_evidently_reports_calls_nobody_and_leaves_the_home_alone(tmp_path: Path) -> None:
+    """And its chi-squared test, which takes the reference for exact, alarms too often."""
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "services", sys.executable, "-c", REPORT, tmp_path / "drift.html"],
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "SERVING_LABS_BUILD": str(tmp_path / "b")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.stdout == "good\n", done.stderr
+    assert list(home.rglob("*")) == []
+
+
+def test_the_psi_of_nothing_falls_with_the_size() -> None:
+    table = lessons.psi_of_nothing((50, 500, 5000), repeats=200)
+    assert table["median"][50] > 0.25 > 0.1 > table["median"][500] > table["median"][5000]
+    np.testing.assert_allclose(table["median"], table.expected, rtol=0.2)
+    assert (table.low < table["median"]).all()
+    np.testing.assert_allclose(table.high, table.limit, rtol=0.25)
+
+
+def test_a_test_gets_sure_of_anything() -> None:
+    table = lessons.ks_of_next_to_nothing((100, 30_000), repeats=20)
+    assert table.significant[100] < 0.3
+    assert table.significant[30_000] == 1
+    assert table.statistic[30_000] < 0.05
+
+
+def test_many_features_alarm_unless_they_are_counted() -> None:
+    table = lessons.alarms_by_features((1, 20), repeats=200)
+    assert table.unadjusted[20] == pytest.approx(table.expected[20], abs=0.1)
+    assert table.unadjusted[20] > 0.5 > 0.12 > table.adjusted[20]
