@@ -51,9 +51,20 @@ class Settings:
             model=environment.get("RECOMMENDER_MODEL", MODEL),
             cache=Path(environment.get("RECOMMENDER_CACHE", build / "recommender" / "served")),
             poll_seconds=_number(environment, "RECOMMENDER_POLL_SECONDS", "10", least=0.0),
-            workers=int(_number(environment, "RECOMMENDER_WORKERS", "1", least=1, whole=True)),
+            workers=whole_number(environment, "RECOMMENDER_WORKERS", 1, least=1),
             log=Path(environment.get("RECOMMENDER_LOG", build / "monitoring")),
         )
+
+
+def whole_number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    """Read one variable that is a whole number.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or below *least*.
+    """
+    return int(_number(environment, name, str(default), least=least, whole=True))
 
 
 def _number(
