@@ -59,19 +59,24 @@ class RecommenderModel(PythonModel):
         Raises
         ------
         MlflowException
-            If any question cannot be answered; MLflow's server makes a 400 of it. It names the row.
+            If any question cannot be answered; it names the row. MLflow's server makes a 400 of it,
+            and puts the house's ``error`` (code, message, hint) into the body beside its own.
         """
         top_k = (params or {}).get("top_k", 10)
         rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
-        pairs = zip(model_input["user_id"], rated, strict=True)
+        pairs = zip(model_input["user_id"], map(_given, rated), strict=True)
         answers = self.recommender.recommend_many([Question(u, top_k, r) for u, r in pairs])
         for row, answer in enumerate(answers):
             if isinstance(answer, InputError):
-                raise MlflowException(
-                    f"row {row}: {answer.message} {answer.hint}", INVALID_PARAMETER_VALUE
-                )
+                text = f"row {row}: {answer.message} {answer.hint}"
+                raise MlflowException(text, INVALID_PARAMETER_VALUE, **answer.as_dict())
         rows = [answer.as_dict() for answer in answers if not isinstance(answer, InputError)]
         return pd.DataFrame(rows, dtype=object)
+
+
+def _given(rated: Any) -> Any:
+    """Return what a cell holds; None where pandas fills a row that has no such field with NaN."""
+    return None if isinstance(rated, float) and rated != rated else rated
 
 
 def version_in(folder: Path) -> str:

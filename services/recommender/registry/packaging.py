@@ -17,6 +17,7 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.types.schema import (
+    AnyType,
     Array,
     ColSpec,
     DataType,
@@ -50,7 +51,8 @@ PACKAGES = ("mlflow", "numpy", "pandas", "pyyaml", "typing-extensions")
 _long, _text = DataType.long, DataType.string
 
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(_long, "user_id"), ColSpec(Array(_long), "rated", required=False)]),
+    # "any": the core checks it. Where this says "long", MLflow takes 5.5 for 5, and true for 1.
+    inputs=Schema([ColSpec(AnyType(), "user_id"), ColSpec(AnyType(), "rated", required=False)]),
     outputs=Schema(
         [
             ColSpec(_long, "user_id"),
@@ -74,7 +76,7 @@ SIGNATURE = ModelSignature(
     ),
     params=ParamSchema([ParamSpec("top_k", _long, 10)]),
 )
-"""What may be asked and what is answered. MLflow holds every request to it."""
+"""What may be asked, a whole number and a list of them, and what is answered."""
 
 
 def requirements() -> list[str]:
