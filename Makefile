@@ -17,7 +17,7 @@ NOTEBOOKS := $(RUN) python -m services.workbench.notebooks
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks detector container lock clean
+.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks detector container mlserver-env lock clean
 
 # $(call stage,NAME,COMMAND) runs a command, says how long it took, and fails if the command did.
 define stage
@@ -26,7 +26,7 @@ define stage
 endef
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables (ONLY=02, TORCH_INDEX=URL, ...) are explained at the top of the Makefile.'
 
 environment: $(READY) ## create .venv (Python 3.11, the locked packages), or bring it up to date
@@ -83,10 +83,16 @@ detector: $(READY) ## train the detector on drawn scenes; hours, goes on where i
 container: $(READY) ## the detector's Bento as a container image (docker, podman or buildah)
 	$(call stage,container,$(RUN) python -m services.id_card.bento container)
 
+mlserver-env: $(READY) ## MLServer in an environment of its own, build/mlserver (700 MB)
+	$(call stage,mlserver-env,$(RUN) python -m services.workbench.mlserver)
+
 lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS and Windows
 	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \
 		--all-extras --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	@$(RUN) python -m services.id_card.bento requirements
+	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \
+		--custom-compile-command "make lock" infra/mlserver/requirements.in \
+		-o infra/mlserver/requirements.txt
 
 clean: ## remove build/, everything generated
 	@rm -rf build

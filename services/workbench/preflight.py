@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from services.environment import ROOT
+from services.environment import ROOT, build_dir
 
 OK, MISSING, NOT_RUN = "ok", "MISSING", "NOT RUN HERE"
 
@@ -23,6 +23,10 @@ GIGABYTE = 10**9
 NEW_ENVIRONMENT = 10 * GIGABYTE
 """Bytes that a first installation needs: 8 GB installed, the rest for what is unpacked."""
 FURTHER_WORK = 1 * GIGABYTE
+
+
+MLSERVER = build_dir() / "mlserver" / "bin" / "mlserver"
+"""MLServer, in the environment of its own that ``make mlserver-env`` makes."""
 
 
 class Row(NamedTuple):
@@ -85,6 +89,7 @@ TOOLS = {
         # It has no --version. One request that nobody answers shows that it runs.
         Tool("hey", [["hey", "-n", "1", "-c", "1", "http://127.0.0.1:1"]], "apt-get install hey"),
         Tool("chromium", [["chromium", "--version"]], "apt-get install chromium"),
+        Tool("mlserver", [[str(MLSERVER), "--version"]], "make mlserver-env"),
     )
 }
 """Optional tools by name. A test asks for one with the ``needs`` fixture."""

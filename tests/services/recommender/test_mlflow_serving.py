@@ -1,0 +1,291 @@
+"""MLflow's scoring server answers as the core does; what it does with bad input is on record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import mlflow
+import pytest
+from click.testing import CliRunner, Result
+from mlflow.cli import server as tracking_command
+from mlflow.models import validate_serving_input
+from mlflow.models.cli import commands
+from starlette.testclient import TestClient
+
+from services.recommender import mlflow_door
+from services.recommender.mlflow_requests import Sent, bad_questions, same_question
+from services.recommender.recommender import Recommender
+from services.workbench import scoring, servers
+from services.workbench.servers import Server
+
+PROD = "models:/recommender_production@prod"
+
+
+@pytest.fixture(scope="module")
+def folder(registry_versions: list[Any]) -> Path:
+    """The model folder of the version that has the alias prod."""
+    [found] = [each for each in registry_versions if each.version.number == 2]
+    return Path(found.folder)
+
+
+@pytest.fixture(scope="module")
+def core(folder: Path) -> Recommender:
+    return Recommender.load(folder / "artifacts" / "recommender.npz", version="2")
+
+
+@pytest.fixture(scope="module")
+def user(core: Recommender) -> int:
+    return int(core.user_ids.ids[0])
+
+
+@pytest.fixture(scope="module")
+def server(tracking_server: Server, registry_versions: list[Any]) -> Iterator[Server]:
+    with scoring.server(PROD, tracking_server.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def door(folder: Path) -> Iterator[TestClient]:
+    """The same application behind our door, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL", str(folder))
+        with TestClient(mlflow_door.create_app(), raise_server_exceptions=False) as client:
+            yield client
+
+
+def through(door: TestClient, sent: Sent) -> scoring.Outcome:
+    raw = sent.body if isinstance(sent.body, str) else json.dumps(sent.body)
+    headers = {"content-type": sent.content_type} if sent.content_type else {}
+    return scoring.outcome(door.post("/invocations", content=raw, headers=headers))
+
+
+def assert_same(answer: dict[str, Any], core: Recommender, **asked: Any) -> None:
+    """Compare an answer with the core's: the same but for the last digits of the scores."""
+    expected = core.recommend(**asked).as_dict()
+    scores = [[item["score"] for item in each["items"]] for each in (answer, expected)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    for each in (answer, expected):
+        each["items"] = [{**item, "score": 0} for item in each["items"]]
+    assert answer == expected
+
+
+# ------------------------------------------------------------ what works
+
+
+@pytest.mark.parametrize("path", ["/ping", "/health"])
+def test_the_probes_answer(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).status_code == 200
+
+
+def test_the_version_is_mlflows_own(server: Server) -> None:
+    assert httpx.get(f"{server.url}/version").text == mlflow.__version__
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/v2/health/ready"])
+def test_what_others_have_is_not_there(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).status_code == 404
+
+
+def test_the_answers_are_the_cores(server: Server, core: Recommender) -> None:
+    users = [int(one) for one in core.user_ids.ids[:20]] + [10**9]
+    answers = scoring.ask(server.url, [{"user_id": one} for one in users], top_k=7)
+    for one, answer in zip(users, answers, strict=True):
+        assert_same(answer, core, user_id=one, top_k=7)
+
+
+def test_what_was_rated_is_left_out(server: Server, core: Recommender, user: int) -> None:
+    best = [item.movie_id for item in core.recommend(user, top_k=2).items]
+    [answer] = scoring.ask(server.url, [{"user_id": user, "rated": best}], top_k=3)
+    assert_same(answer, core, user_id=user, top_k=3, rated=best)
+
+
+def test_rows_with_and_without_rated_go_together_as_null(
+    server: Server, core: Recommender, user: int
+) -> None:
+    rows = [{"user_id": user, "rated": [1]}, {"user_id": user, "rated": None}]
+    answers = scoring.ask(server.url, rows, top_k=2)
+    assert_same(answers[0], core, user_id=user, top_k=2, rated=[1])
+    assert_same(answers[1], core, user_id=user, top_k=2)
+
+
+def test_an_error_of_ask_is_raised(server: Server) -> None:
+    with pytest.raises(scoring.ScoringError, match=r"^400: .*user_id"):
+        scoring.ask(server.url, [{"user_id": -1}])
+
+
+def test_a_version_stays_until_the_server_is_started_anew(server: Server) -> None:
+    # The model was fetched once: nothing in the running command knows the alias any more.
+    command = " ".join(server.processes()[-1].command)
+    assert "prod" not in command
+    assert "uvicorn" in command
+
+
+def test_mlflow_predict_reads_a_file(folder: Path, core: Recommender, tmp_path: Path) -> None:
+    user = int(core.user_ids.ids[0])
+    asked, answered = tmp_path / "asked.json", tmp_path / "answered.json"
+    asked.write_text(json.dumps({"dataframe_records": [{"user_id": user}], "params": {"top_k": 4}}))
+    mlflow_models("predict", "-m", folder, "--env-manager", "local", "-i", asked, "-o", answered)
+    [answer] = json.loads(answered.read_text())["predictions"]
+    assert_same(answer, core, user_id=user, top_k=4)
+
+
+def test_a_payload_can_be_tried_without_a_server(
+    folder: Path, core: Recommender, user: int
+) -> None:
+    payload = json.dumps({"dataframe_records": [{"user_id": user}], "params": {"top_k": 4}})
+    with pytest.warns(FutureWarning, match="Use ``mlflow.models.predict`` instead"):
+        table = validate_serving_input(str(folder), payload)
+    [answer] = table.to_dict("records")
+    assert_same(answer, core, user_id=user, top_k=4)
+
+
+# ------------------------------------------------------------ payloads
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_every_form_of_a_question_is_answered_alike_or_refused(
+    server: Server, core: Recommender, user: int, number: int
+) -> None:
+    sent = same_question(user, [1])[number]
+    found = scoring.send(server.url, sent.body, content_type=sent.content_type)
+    if sent.name in {"the question alone", "CSV"}:
+        assert (found.status, found.predictions) == (400, [])
+    else:
+        assert found.status == 200, found
+        assert_same(found.predictions[0], core, user_id=user, top_k=3, rated=[1])
+
+
+SILENT = {"topk, misspelt", "top_k in the row"}
+"""Bad questions that MLflow answers all the same: it drops what the signature does not name."""
+
+BAD = [sent.name for sent in bad_questions(1)]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_at_mlflows_own_door(server: Server, user: int, name: str) -> None:
+    [sent] = [each for each in bad_questions(user) if each.name == name]
+    found = scoring.send(server.url, sent.body, content_type=sent.content_type)
+    if name in SILENT:
+        assert (found.status, len(found.predictions[0]["items"])) == (200, 10)
+    elif name == "no content type":
+        assert found.status == 500  # ours is 415: see below
+    else:
+        assert 400 <= found.status <= 499, found
+        assert not found.trace
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_at_our_door(door: TestClient, user: int, name: str) -> None:
+    [sent] = [each for each in bad_questions(user) if each.name == name]
+    found = through(door, sent)
+    if name in SILENT:
+        assert found.status == 200
+        return
+    assert 400 <= found.status <= 499, found
+    assert not found.trace
+    assert found.code
+    assert found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("user_id is 5.5", "user_id_invalid", "'user_id' is 5.5, of the type float."),
+        ("top_k is 0", "top_k_invalid", "'top_k' is 0, of the type int."),
+        ("rated is 3", "rated_invalid", "'rated' is 3, of the type int."),
+        ("no content type", "content_type_unknown", "There is no header content-type."),
+        ("user_id is missing", "request_invalid", "Model is missing inputs ['user_id']."),
+    ],
+)
+def test_our_door_says_what_is_wrong(
+    door: TestClient, user: int, name: str, code: str, told: str
+) -> None:
+    [sent] = [each for each in bad_questions(user) if each.name == name]
+    found = through(door, sent)
+    assert (found.code, found.message) == (code, told)
+
+
+def test_our_door_answers_as_mlflow_does(door: TestClient, core: Recommender, user: int) -> None:
+    [sent, *_] = same_question(user, [1])
+    found = through(door, sent)
+    assert_same(found.predictions[0], core, user_id=user, top_k=3, rated=[1])
+
+
+def test_a_fault_of_the_model_is_no_fault_of_the_client() -> None:
+    said = {"message": f"{mlflow_door.MODEL_FAULT}. Verify …", "stack_trace": "File secret.py"}
+    status, body = mlflow_door.mend(400, json.dumps(said).encode())
+    assert (status, body["error"]["code"]) == (500, "model_failed")
+    assert "secret" not in json.dumps(body)
+
+
+# ------------------------------------------------------------ the command
+
+
+def test_its_default_port_is_the_tracking_servers() -> None:
+    ports = [
+        option.default
+        for command in (tracking_command, commands.commands["serve"])
+        for option in command.params
+        if option.name == "port"
+    ]
+    assert ports == [5000, 5000]
+
+
+def test_a_port_that_is_taken_is_said(server: Server, tracking_server: Server) -> None:
+    with pytest.raises(servers.PortTakenError, match="is in use"):
+        scoring.server(PROD, tracking_server.url, port=server.port)
+
+
+def mlflow_models(*arguments: object) -> Result:
+    """Run ``mlflow models`` with these arguments, in this process."""
+    return CliRunner().invoke(commands, [str(argument) for argument in arguments])
+
+
+def test_the_chapters_option_is_gone() -> None:
+    done = mlflow_models("build-docker", "--model-uri", PROD, "--enable-mlserver")
+    assert done.exit_code == 2
+    assert "No such option '--enable-mlserver'" in done.output
+
+
+# ------------------------------------------------------------ the Dockerfile
+
+
+def dockerfile(folder: Path, out: Path, *options: str) -> str:
+    done = mlflow_models("generate-dockerfile", "--model-uri", folder, "-d", out, *options)
+    assert done.exit_code == 0, done.output
+    return (out / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_the_dockerfile_for_local_is_slim_and_runs_nginx(folder: Path, tmp_path: Path) -> None:
+    text = dockerfile(folder, tmp_path / "out", "--env-manager", "local")
+    assert "FROM python:3.11" in text
+    assert "-slim" in text
+    assert "nginx" in text
+    assert "USER" not in text  # root
+    assert "github" not in text
+    assert text == dockerfile(folder, tmp_path / "again")  # which is the default
+
+
+def test_the_dockerfile_for_virtualenv_needs_github_and_java(folder: Path, tmp_path: Path) -> None:
+    # build-docker's default. Its help says that Java is not installed for such a model.
+    text = dockerfile(folder, tmp_path / "out", "--env-manager", "virtualenv")
+    assert "FROM ubuntu:24.04" in text
+    assert "github.com/pyenv/pyenv" in text
+    assert "openjdk" in text
+    [default] = [
+        option.default
+        for option in commands.commands["build-docker"].params
+        if option.name == "env_manager"
+    ]
+    assert default == "virtualenv"
+    assert "does **not install Java**" in (commands.commands["build-docker"].help or "")
+
+
+def test_local_wants_a_model(tmp_path: Path) -> None:
+    done = mlflow_models("generate-dockerfile", "-d", tmp_path / "out", "--env-manager", "local")
+    assert done.exit_code == 1
+    assert "We cannot use 'LOCAL' environment manager" in str(done.exception)
