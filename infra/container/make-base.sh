@@ -1,13 +1,17 @@
 #!/bin/sh
 # Make a small base image with Python 3.11, where no registry can be asked for one:
 #
-#     infra/container/make-base.sh podman localhost/python:3.11
+#     infra/container/make-base.sh podman localhost/python:3.11 [PACKAGE...]
 #
-# The engine is podman or buildah. Needs root and debootstrap. The mirror is the machine's own.
+# The engine is podman or buildah; the packages are Debian's, more than Python's own. Needs root and
+# debootstrap. The mirror is the machine's own.
 set -eu
 
 engine=$1
 image=$2
+shift 2
+packages=python3,python3-venv,ca-certificates$(printf ',%s' "$@")
+packages=${packages%,} # with none to add, printf leaves a comma
 suite=bookworm # the Debian release whose Python is 3.11
 
 mirror=$(sed -n 's/^ *\(URIs: *\|deb \(\[[^]]*\] \)\?\)\([a-z]*:[^ ]*\/debian\)\/\? *\( .*\)\?$/\3/p' \
@@ -19,7 +23,7 @@ fi
 
 rootfs=$(mktemp -d)
 trap 'rm -rf "$rootfs"' EXIT
-debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
+debootstrap --variant=minbase --include="$packages" \
     "$suite" "$rootfs" "$mirror"
 # What a container never reads: downloaded packages, manuals, translations.
 rm -rf "$rootfs"/var/cache/apt/* "$rootfs"/var/lib/apt/lists/* "$rootfs"/usr/share/doc/* \

@@ -190,6 +190,8 @@ def run(
     ready: str = "/readyz",
     timeout: float = 120.0,
     engine: str | None = None,
+    served: int = SERVED_PORT,
+    hardened: bool = True,
 ) -> Container:
     """Run an image and return once it is ready.
 
@@ -205,6 +207,10 @@ def run(
         Seconds within which it must.
     engine : str, optional
         As :func:`find_engine` returns it.
+    served : int, default 3000
+        The port inside, 1 to 65535.
+    hardened : bool, default True
+        Whether :data:`HARDENED` holds; an image that writes where it likes needs False.
 
     Raises
     ------
@@ -230,9 +236,9 @@ def run(
             "--detach",
             f"--name={name}",
             f"--label={label()}",
-            f"--publish={HOST}:{port}:{SERVED_PORT}",
+            f"--publish={HOST}:{port}:{served}",
             *(f"--env={key}={value}" for key, value in variables.items()),
-            *HARDENED,
+            *(HARDENED if hardened else ()),
             *_LIMITS.get(engine, ()),
             image,
         )

@@ -100,6 +100,41 @@ def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
     return base
 
 
+def build(context: Path, image: str, base: str, *, builder: str | None = None) -> str:
+    """Build *image* from a folder with a Dockerfile that takes its base from ``ARG BASE``.
+
+    Parameters
+    ----------
+    context : Path
+        The folder.
+    image : str
+        The name of the image, with a tag.
+    base : str
+        The base image to take where a registry has it.
+    builder : str, optional
+        One of :data:`BUILDERS`; the first that answers if not given.
+
+    Returns
+    -------
+    str
+        The base image: *base*, or :data:`BASE`.
+
+    Raises
+    ------
+    NotRunError, ContainerError
+        As for :func:`containerize`.
+    """
+    builder = builder or find_builder()
+    env = {}
+    if not (has_image(builder, base) or _pulled(builder, base)):
+        make_base(builder)
+        base = BASE
+        env = {"CONTAINERS_CONF": str(lend()), "BUILDAH_ISOLATION": "chroot"}
+    arguments = [builder, "build", "--tag", image, "--build-arg", f"BASE={base}", str(context)]
+    command(*arguments, timeout=_BUILD_SECONDS, env=env)
+    return base
+
+
 def base_of(tag: str) -> str:
     """Return the image that a Bento's Dockerfile starts from."""
     dockerfile = Path(bentoml.get(tag).path_of("env/docker/Dockerfile")).read_text("utf-8")
@@ -154,10 +189,13 @@ def lend() -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     settings = folder / "uv.toml"
     settings.write_text(_uv_settings(), encoding="utf-8")
+    for_pip = folder / "pip.conf"
+    for_pip.write_text(_pip_settings(), encoding="utf-8")
     volumes = [
         f"{Path(sys.executable).parent / 'uv'}:/usr/local/bin/uv:ro",
         f"{settings}:/etc/uv/uv.toml:ro",
         f"{cache}:/var/cache/uv:rw",
+        f"{for_pip}:/etc/pip.conf:ro",
     ]
     certificates = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     if certificates.is_file():
@@ -172,13 +210,23 @@ def lend() -> Path:
 def _uv_settings() -> str:
     """Return uv's settings for the build: this machine's certificates and its package index."""
     lines = ['cache-dir = "/var/cache/uv"', "system-certs = true", 'link-mode = "copy"']
-    if (
-        index := os.environ.get("UV_DEFAULT_INDEX")
-        or os.environ.get("UV_INDEX_URL")
-        or _pip_index()
-    ):
+    if index := _index():
         lines.append(f"index-url = {json.dumps(index)}")
     return "\n".join(lines) + "\n"
+
+
+def _pip_settings() -> str:
+    """Return pip's: the same, and that it may install beside Debian's packages in an image."""
+    lines = ["[global]", "break-system-packages = true", "disable-pip-version-check = true"]
+    lines.append("cert = /etc/ssl/certs/ca-certificates.crt")
+    if index := _index():
+        lines.append(f"index-url = {index}")
+    return "\n".join(lines) + "\n"
+
+
+def _index() -> str:
+    """Return the package index that this machine is told to use; empty for the default one."""
+    return os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL") or _pip_index()
 
 
 def _pip_index() -> str:
