@@ -69,7 +69,9 @@ class RecommenderModel(PythonModel):
         for row, answer in enumerate(answers):
             if isinstance(answer, InputError):
                 text = f"row {row}: {answer.message} {answer.hint}"
-                raise MlflowException(text, INVALID_PARAMETER_VALUE, **answer.as_dict())
+                raise MlflowException(
+                    text, INVALID_PARAMETER_VALUE, error=answer.as_dict()["error"]
+                )
         rows = [answer.as_dict() for answer in answers if not isinstance(answer, InputError)]
         return pd.DataFrame(rows, dtype=object)
 

@@ -70,7 +70,7 @@ def bad_questions(user_id: int) -> list[Sent]:
     user_id : int
         A user whom the model knows.
     """
-    user = {"user_id": user_id}
+    user: dict[str, object] = {"user_id": user_id}
     return [
         Sent("no JSON", "{user_id: 7"),
         Sent("an empty body", ""),
