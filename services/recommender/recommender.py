@@ -204,6 +204,20 @@ class Recommender:
                 results[place] = error
         return [result for result in results if result is not None]
 
+    def scores(self, user_ids: Sequence[int]) -> Scores:
+        """Score the whole catalogue for some users, as an answer does before anything is left out.
+
+        Parameters
+        ----------
+        user_ids : sequence of int
+            Raw ids; of those that the model does not know the scores are those of popularity.
+
+        Returns
+        -------
+        ndarray of shape (len(user_ids), len(movies)), float64
+        """
+        return self._scores([self._known(user_id) for user_id in user_ids])
+
     def _known(self, user_id: int) -> int | None:
         """Return the index of a user with training ratings; None for all others."""
         user = self.user_ids.get(user_id)

@@ -19,7 +19,7 @@ from services.recommender.registry.candidates import (
     tracking_at,
     validation_set,
 )
-from services.recommender.registry.learning import SMALL, ensure, train
+from services.recommender.registry.learning import SMALL, ensure, learn, measure, train
 from services.recommender.registry.production import Decision, promote, rollback
 from services.recommender.registry.promotion import RULE, Threshold
 from services.recommender.registry.turns import LostTurnError
@@ -49,7 +49,9 @@ __all__ = [
     "best",
     "ensure",
     "fetch",
+    "learn",
     "log_candidate",
+    "measure",
     "promote",
     "register",
     "rollback",

@@ -21,7 +21,9 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 
+from services.environment import build_dir
 from services.recommender.metrics import Metrics
 from services.recommender.ratings import Ratings
 from services.recommender.recommender import Recommender
@@ -33,6 +35,8 @@ if TYPE_CHECKING:  # it imports torch, and who only reads the registry needs non
     from services.recommender.training import Recipe
 
 EXPERIMENT = "recommender"
+VALIDATION = "validation"
+"""The name of the data set that promotion looks at."""
 RANKED_BY = "ndcg_at_10"
 """Candidates are put in order by this measure, on validation ratings."""
 
@@ -88,9 +92,14 @@ def digest(known: Ratings, held_out: Ratings) -> str:
     return content.hexdigest()[:16]
 
 
+def test_set(split: Split) -> PandasDataset:
+    """Return the test ratings, to be found by who knows all others."""
+    return _dataset(split.test, "test", digest(split.development, split.test))
+
+
 def validation_set(split: Split) -> PandasDataset:
     """Return the validation ratings as MLflow notes them down, under their :func:`digest`."""
-    return _dataset(split.validation, "validation", digest(split.train, split.validation))
+    return _dataset(split.validation, VALIDATION, digest(split.train, split.validation))
 
 
 def log_candidate(
@@ -132,21 +141,50 @@ def log_candidate(
     """
     kind = recommender.model.kind
     params = {**(asdict(recipe) if recipe else {"kind": kind}), "seed": seed}
-    with tracking_at(tracking_uri):
-        mlflow.set_experiment(EXPERIMENT)
-        with warnings.catch_warnings(), mlflow.start_run(run_name=kind) as run:
-            warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer")
-            mlflow.log_params(params)
-            train = _dataset(split.train, "train", digest(split.train, split.train))
-            held_out = validation_set(split)
-            mlflow.log_input(train, context="training")
-            mlflow.log_input(held_out, context="validation")
-            _log_curve(run.info.run_id, losses, seconds)
-            if losses:
-                mlflow.log_figure(rankings.losses({kind: losses}), "loss.png")
-            info = packaging.log(recommender, params={name: str(v) for name, v in params.items()})
-            mlflow.log_metrics(metrics.as_dict(), model_id=info.model_id, dataset=held_out)
-    return Logged(str(info.model_id), run.info.run_id, kind, metrics.as_dict())
+    with tracking_at(tracking_uri), run_named(kind) as run_id:
+        mlflow.log_params(params)
+        train = _dataset(split.train, "train", digest(split.train, split.train))
+        held_out = validation_set(split)
+        log_input(train, "training")
+        log_input(held_out, "validation")
+        _log_curve(run_id, losses, seconds)
+        if losses:
+            mlflow.log_figure(rankings.losses({kind: losses}), "loss.png")
+        info = packaging.log(recommender, params={name: str(v) for name, v in params.items()})
+        mlflow.log_metrics(metrics.as_dict(), model_id=info.model_id, dataset=held_out)
+    return Logged(str(info.model_id), run_id, kind, metrics.as_dict())
+
+
+def log_measures(
+    model_id: str, metrics: Metrics, data: PandasDataset, *, tracking_uri: str | None = None
+) -> None:
+    """Log how a model that is there already did on other data, in a run of its own."""
+    with tracking_at(tracking_uri), run_named(f"measure {model_id}"):
+        log_input(data, data.name)
+        mlflow.log_metrics(metrics.as_dict(), model_id=model_id, dataset=data)
+
+
+@contextlib.contextmanager
+def run_named(name: str) -> Iterator[str]:
+    """Begin a run in the recommender's experiment, which is made if need be; yield its id."""
+    client = MlflowClient()
+    if client.get_experiment_by_name(EXPERIMENT) is None:
+        # A server says where artifacts go. Without one MLflow would take the current folder.
+        served = mlflow.get_tracking_uri().startswith("http")
+        place = None if served else (build_dir() / "mlflow" / "artifacts").as_uri()
+        with contextlib.suppress(MlflowException):  # somebody else made it just now
+            client.create_experiment(EXPERIMENT, place)
+    mlflow.set_experiment(EXPERIMENT)
+    with mlflow.start_run(run_name=name) as run:
+        yield run.info.run_id
+
+
+def log_input(data: PandasDataset, context: str) -> None:
+    """Note down that the current run used a data set."""
+    with warnings.catch_warnings():
+        # Ids are whole numbers and never missing.
+        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer")
+        mlflow.log_input(data, context=context)
 
 
 def best(

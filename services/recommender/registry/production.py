@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import RegisteredModel
 
 from services.recommender.registry.promotion import RULE, Rule, complaints
 from services.recommender.registry.turns import one_at_a_time
@@ -21,7 +22,7 @@ from services.recommender.registry.versions import (
     WITHDRAWN,
     Version,
     lookup,
-    version_of,
+    version_in,
 )
 
 HISTORY = "prod_history"
@@ -86,20 +87,20 @@ def promote(
     LookupError
         If there is no such version.
     """
-    version_of(number, name=name, tracking_uri=tracking_uri)
     client = MlflowClient(tracking_uri)
+    with lookup(f"{name} has no version {number}"):
+        client.get_model_version(name, str(number))
     with one_at_a_time(client, name) as turn:
-        candidate = version_of(number, name=name, tracking_uri=tracking_uri)
-        current = _current(client, name)
+        model = client.get_registered_model(name)
+        current, history = _state(model)
         if current == number:
             return Decision(name, number, current, "unchanged", ("it is in production",))
-        reasons = _against(candidate, current, rule, again, tracking_uri)
+        reasons = _against(client, model, number, rule, again)
         if reasons:
             return Decision(name, number, current, "refused", reasons)
         turn.check()
-        _serve(client, name, number, [*_history(client, name), number])
-        if candidate.withdrawn is not None:
-            client.delete_model_version_tag(name, str(number), WITHDRAWN)
+        _serve(client, name, number, [*history, number])
+        client.delete_model_version_tag(name, str(number), WITHDRAWN)
     why = "it is the first" if current is None else f"better than version {current} by the rule"
     return Decision(name, number, current, "promoted", (why,))
 
@@ -130,13 +131,13 @@ def rollback(
     with lookup(f"no registered model {name!r}"):
         client.get_registered_model(name)
     with one_at_a_time(client, name) as turn:
-        current = _current(client, name)
+        current, history = _state(client.get_registered_model(name))
         if current is None:
             raise LookupError(f"no version of {name} is in production")
         if leaving not in (None, current):
             why = (f"version {leaving} is not in production",)
             return Decision(name, current, current, "unchanged", why)
-        before = _history(client, name)[:-1]
+        before = history[:-1]
         if not before:
             raise LookupError(f"version {current} of {name} is the first in production")
         turn.check()
@@ -146,44 +147,44 @@ def rollback(
 
 
 def _against(
-    candidate: Version, current: int | None, rule: Rule, again: bool, tracking_uri: str | None
+    client: MlflowClient, model: RegisteredModel, number: int, rule: Rule, again: bool
 ) -> tuple[str, ...]:
-    """Return what speaks against a candidate."""
+    """Return what speaks against a version."""
+    candidate = _fresh(client, model, number)
     if candidate.withdrawn is not None and not again:
         return (f"it was withdrawn ({candidate.withdrawn})",)
+    current, _ = _state(model)
     if current is None:
         return ()
-    served = version_of(current, name=candidate.name, tracking_uri=tracking_uri)
+    served = _fresh(client, model, current)
     shared = [data for data in candidate.measured if data in served.measured]
     if not shared:
         return (f"version {current} was not measured on the same data; measure it there first",)
-    data = shared[-1]
-    return complaints(candidate.measured[data], served.measured[data], rule)
+    return complaints(candidate.measured[shared[-1]], served.measured[shared[-1]], rule)
+
+
+def _fresh(client: MlflowClient, model: RegisteredModel, number: int) -> Version:
+    return version_in(client, model, client.get_model_version(model.name, str(number)))
 
 
 def _serve(client: MlflowClient, name: str, number: int, history: list[int]) -> None:
-    """Write the history, then the alias: if only the first is written, :func:`_history` sees it."""
+    """Write the history, then the alias: if only the first is written, :func:`_state` sees it."""
     client.set_registered_model_tag(name, HISTORY, json.dumps(history[-500:]))
     client.set_registered_model_alias(name, PROD, str(number))
 
 
-def _current(client: MlflowClient, name: str) -> int | None:
-    number = client.get_registered_model(name).aliases.get(PROD)
-    return None if number is None else int(number)
-
-
-def _history(client: MlflowClient, name: str) -> list[int]:
-    """Return the versions that were in production, the current one last.
+def _state(model: RegisteredModel) -> tuple[int | None, list[int]]:
+    """Return the version in production, and those that ever were, the current one last.
 
     The alias is what counts. What stands behind its version was written by somebody who did not
     come to set the alias; if its version is not there, somebody set the alias by hand.
     """
-    noted: list[int] = json.loads(client.get_registered_model(name).tags.get(HISTORY, "[]"))
-    current = _current(client, name)
-    if current is None:
-        return noted
-    if current in noted:
-        while noted[-1] != current:
-            noted.pop()
-        return noted
-    return [*noted, current]
+    history: list[int] = json.loads(model.tags.get(HISTORY, "[]"))
+    if PROD not in model.aliases:
+        return None, history
+    current = int(model.aliases[PROD])
+    if current not in history:
+        return current, [*history, current]
+    while history[-1] != current:
+        history.pop()
+    return current, history

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from services.recommender.registry.candidates import measures_of, tracking_at
+from services.recommender.registry.candidates import VALIDATION, measures_of, tracking_at
 
 MODEL = "recommender_production"
 PROD = "prod"
@@ -42,7 +42,8 @@ class Version:
     aliases : tuple of str
         Such as ``"prod"``.
     measured : dict of str to dict
-        Its measures, by the digest of the data they were taken on.
+        Its measures on validation ratings, by the digest of these; what they were measured on
+        last stands last.
     withdrawn : str or None
         Why it was taken out of production, if it was.
     """
@@ -54,6 +55,11 @@ class Version:
     aliases: tuple[str, ...] = ()
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
     withdrawn: str | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """The data it was measured on last."""
+        return next(reversed(self.measured), None)
 
     @property
     def uri(self) -> str:
@@ -79,12 +85,12 @@ def register(model_id: str, *, name: str = MODEL, tracking_uri: str | None = Non
         logged = client.get_logged_model(model_id)
     with contextlib.suppress(MlflowException):  # it is there already
         client.create_registered_model(name)
-    for version in versions(name=name, tracking_uri=tracking_uri):
-        if version.model_id == model_id:
-            return version
+    source = f"models:/{model_id}"
+    for known in client.search_model_versions(f"name = '{name}' and source_path = '{source}'"):
+        return version_of(int(known.version), name=name, tracking_uri=tracking_uri)
     made = client.create_model_version(
         name,
-        f"models:/{model_id}",
+        source,
         run_id=logged.source_run_id,
         model_id=model_id,
         await_creation_for=0,
@@ -101,9 +107,13 @@ def versions(*, name: str = MODEL, tracking_uri: str | None = None) -> list[Vers
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return []
-    found = client.search_model_versions(f"name = '{name}'", max_results=1000)
-    known = [_version(client, model, one) for one in found]
-    return sorted(known, key=lambda one: one.number)
+    known, token = [], None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+        known += [version_in(client, model, one) for one in page]
+        token = page.token
+        if not token:
+            return sorted(known, key=lambda one: one.number)
 
 
 def version_of(
@@ -122,7 +132,7 @@ def version_of(
         number = which if isinstance(which, int) else model.aliases.get(which)
         if number is None:
             raise LookupError(f"{name} has no version with the alias {which!r}")
-        return _version(client, model, client.get_model_version(name, str(number)))
+        return version_in(client, model, client.get_model_version(name, str(number)))
 
 
 def fetch(
@@ -149,14 +159,15 @@ def fetch(
         return Path(mlflow.artifacts.download_artifacts(version.uri, dst_path=str(folder)))
 
 
-def _version(client: MlflowClient, model: RegisteredModel, found: ModelVersion) -> Version:
+def version_in(client: MlflowClient, model: RegisteredModel, found: ModelVersion) -> Version:
+    """Put together what MLflow keeps in three places about one version."""
     # ModelVersion.model_id is None when it comes from a server; the source has it.
     model_id = (found.source or "").removeprefix("models:/")
     metrics = client.get_logged_model(model_id).metrics or []
     digests = dict.fromkeys(
         one.dataset_digest
         for one in sorted(metrics, key=lambda one: one.timestamp)
-        if one.dataset_digest
+        if one.dataset_digest and one.dataset_name == VALIDATION
     )
     # What a search returns has no aliases; the registered model has.
     aliases = sorted(a for a, number in model.aliases.items() if int(number) == int(found.version))

@@ -6,17 +6,25 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import count
 
 import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from services.recommender import registry
+from services.recommender.elsewhere import Elsewhere
+from services.recommender.ids import IdMap
+from services.recommender.metrics import evaluate
+from services.recommender.ratings import Movies
 from services.recommender.recommender import Recommender
 from services.recommender.registry import Threshold
+from services.recommender.registry.__main__ import main
 from services.recommender.registry.promotion import complaints
-from services.workbench.servers import Server
+from services.recommender.splits import at_random
+from services.workbench.servers import Server, free_port
 from tests.conftest import Registered
 
 NAMES = (f"recommender_test_{number}" for number in count())
@@ -174,12 +182,27 @@ def test_nothing_to_go_back_to(at: dict[str, str]) -> None:
         registry.rollback(**at)
 
 
+def test_an_alias_set_by_hand_is_what_counts(at: dict[str, str]) -> None:
+    registry.promote(1, **at)
+    MlflowClient(at["tracking_uri"]).set_registered_model_alias(at["name"], "prod", "3")
+    refused = registry.promote(1, **at)
+    assert (refused.previous, refused.outcome) == (3, "refused")
+    assert registry.rollback(**at).version == 1
+
+
+def test_a_promotion_that_was_cut_off_is_no_promotion(at: dict[str, str]) -> None:
+    """The history was written, the alias was not."""
+    registry.promote(1, **at)
+    registry.promote(2, **at)
+    client = MlflowClient(at["tracking_uri"])
+    client.set_registered_model_tag(at["name"], "prod_history", "[1, 2, 3]")
+    assert registry.version_of("prod", **at).number == 2
+    assert registry.rollback(**at).version == 1
+
+
 def test_models_measured_on_different_data_are_not_compared(
     at: dict[str, str], small, models
 ) -> None:
-    from services.recommender.metrics import evaluate
-    from services.recommender.splits import at_random
-
     other = at_random(small.ratings, seed=7)
     model = models["mf-bce"]
     logged = registry.log_candidate(
@@ -192,6 +215,58 @@ def test_models_measured_on_different_data_are_not_compared(
     registry.promote(1, **at)
     [reason] = registry.promote(version.number, **at).reasons
     assert reason == "version 1 was not measured on the same data; measure it there first"
+
+
+# ---------------------------------------------------------------- continuous learning
+
+
+def test_new_ratings_lead_to_a_new_version(tracking_server: Server, small) -> None:
+    """The first half of the year, then all of it; then nothing new."""
+    at = {"name": next(NAMES), "tracking_uri": tracking_server.url, "progress": False}
+    half = len(small.ratings) // 2
+    old = small.ratings.take(np.arange(len(small.ratings)) < half)
+    assert registry.learn(old, **at).outcome == "promoted"
+    decision = registry.learn(small.ratings, **at)
+    assert (decision.version, decision.previous, decision.outcome) == (2, 1, "promoted")
+    again = registry.learn(small.ratings, **at)
+    assert (again.version, again.outcome) == (3, "refused")
+    del at["progress"]
+    served = registry.version_of("prod", **at)
+    metrics = MlflowClient(tracking_server.url).get_logged_model(served.model_id).metrics
+    assert {metric.dataset_name for metric in metrics if metric.key == "ndcg_at_10"} == {
+        "validation",
+        "test",
+    }
+
+
+def test_ratings_that_production_was_trained_on_decide_nothing(
+    tracking_server: Server, registry_versions: list[Registered], at: dict[str, str], small
+) -> None:
+    registry.promote(2, **at)
+    version = registry.version_of(2, **at)
+    leaky = small.split._replace(train=small.split.validation, validation=small.split.train)
+    with pytest.raises(ValueError, match=r"was trained on \d+ of these \d+ ratings; measure it on"):
+        registry.measure(version, leaky, tracking_uri=at["tracking_uri"])
+    with pytest.raises(ValueError, match="nothing to learn before new ratings come in"):
+        registry.learn(small.ratings, how=lambda ratings: leaky, progress=False, **at)
+
+
+def test_a_model_is_asked_about_another_table_by_raw_ids(small, models) -> None:
+    """Half of the users and movies are new; the indexes of the others have changed."""
+    known = small.split.train
+    here = Recommender(models["mf-bce"], small.split.development)
+    movies = Movies(IdMap(known.movies.ids.ids + 150), known.movies.titles, known.movies.genres)
+    there = replace(known, user_ids=IdMap(known.user_ids.ids + 100), movies=movies)
+    model = Elsewhere(here, there)
+    scores = model.scores(np.array([0, 199]))
+    own = here.scores([101, 300])
+    assert here.user_ids.get(300) is None
+    np.testing.assert_array_equal(scores[:, :150], own[:, 150:])
+    assert (scores[:, 150:] == -np.inf).all()
+    assert 0 < evaluate(model, there, there).coverage <= 0.5
+
+
+# ---------------------------------------------------------------- the rule
 
 
 @pytest.mark.parametrize(
@@ -226,3 +301,36 @@ def test_what_is_not_there_is_named(tracking_server: Server, registry_versions, 
 
 def test_no_registered_model_has_no_versions(tracking_server: Server) -> None:
     assert registry.versions(name="none", tracking_uri=tracking_server.url) == []
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_shows_versions_and_refuses_with_a_reason(
+    tracking_server: Server, registry_versions: list[Registered], capsys: pytest.CaptureFixture
+) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        status = main(["--tracking-uri", tracking_server.url, *arguments])
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    status, shown = run("show")
+    assert status == 0
+    assert shown.splitlines()[1].startswith("recommender_production   2  hr_at_10 0.")
+    assert shown.splitlines()[1].endswith(", @prod")
+    status, said = run("promote", "1")
+    assert status == 1
+    assert "version 1 refused: ndcg_at_10 is" in said
+    assert run("promote", "2") == (
+        0,
+        "recommender_production version 2 unchanged: it is in production\n",
+    )
+    assert run("promote", "77") == (1, "recommender_production has no version 77\n")
+    status, said = run("train", "--ratings-dir", "no/such/folder")
+    assert (status, said.startswith("no/such/folder: no such folder")) == (1, True)
+
+
+def test_the_command_says_which_server_does_not_answer(capsys: pytest.CaptureFixture) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    assert main(["--tracking-uri", uri, "show"]) == 1
+    assert capsys.readouterr().err.startswith(f"the tracking server at {uri} did not do it")
