@@ -1,6 +1,6 @@
 # Serving Labs. "make" or "make help" lists the commands. GNU Make 3.81 (macOS) or newer.
 #
-# ONLY=02            one notebook:    make chapter ONLY=02, make notebooks ONLY=02
+# ONLY=02            one notebook:    make chapter ONLY=02, make notebooks ONLY=02, make labs ONLY=02
 # ARGS="-k words"    more for pytest: make test ARGS="-x -k detector"
 #                    and for the training: make detector ARGS="--budget-minutes 30"
 # TORCH_INDEX=URL    take torch and torchvision (the locked versions) from this package index, one
@@ -17,7 +17,7 @@ NOTEBOOKS := $(RUN) python -m services.workbench.notebooks
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks detector container mlserver-env lock clean
+.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks labs detector container mlserver-env lock clean
 
 # $(call stage,NAME,COMMAND) runs a command, says how long it took, and fails if the command did.
 define stage
@@ -76,6 +76,9 @@ jupyter: $(READY) ## open the notebooks in JupyterLab
 
 notebooks: $(READY) ## text sources to executed, normalised notebooks, the ones people read
 	$(call stage,notebooks,$(NOTEBOOKS) build $(ONLY_OPTION))
+
+labs: $(READY) ## solutions/ to solved notebooks and to the labs that learners get
+	$(call stage,labs,$(RUN) python -m labs.making $(ONLY_OPTION))
 
 detector: $(READY) ## train the detector on drawn scenes; hours, goes on where it was stopped
 	$(call stage,detector,$(RUN) python -m services.id_card.train $(ARGS))

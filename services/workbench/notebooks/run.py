@@ -80,7 +80,17 @@ def execute(
     NotebookError
         If a cell fails, or a parameter is unknown. The message says which cell, why, what next.
     """
-    notebook = read_source(source)
+    return execute_notebook(read_source(source), source, output, parameters, cwd)
+
+
+def execute_notebook(
+    notebook: NotebookNode,
+    source: Path,
+    output: Path,
+    parameters: Mapping[str, Any] | None = None,
+    cwd: Path = ROOT,
+) -> NotebookNode:
+    """Do what :func:`execute` does with a notebook that was made from *source*."""
     if unknown := _unknown_parameters(notebook, parameters or {}):
         raise NotebookError(f"{source.stem} has no parameter {', '.join(unknown)}")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -138,9 +148,16 @@ def _explain(error: PapermillExecutionError, source: Path, output: Path) -> str:
             *lines,
             f"  {error.ename}: {error.evalue}",
             f"  as far as it came: {short(output)}; its source: {short(source)}",
-            f"  run it alone: make chapter ONLY={source.stem[:2]}",
+            f"  run it alone: {_command(source)}",
         ]
     )
+
+
+def _command(source: Path) -> str:
+    """Return the command that executes one notebook or lab."""
+    if source.stem.startswith("lab"):
+        return f"make labs ONLY={source.stem[3:5]}"
+    return f"make chapter ONLY={source.stem[:2]}"
 
 
 def run(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:

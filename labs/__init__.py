@@ -1,0 +1,16 @@
+"""Labs: you build, a check looks at what you built and says what differs.
+
+In a lab's notebook::
+
+    from labs import check, hint, preflight, solution
+
+    check("lab01.ex1", boxes_of)    # a card: PASS, FAIL, NOT_ATTEMPTED, ERROR or NOT_RUN
+    hint("lab01.ex1")               # the first of three hints; call it again for the next
+    solution("lab01.ex1")           # one right answer, with what makes it one
+
+In a terminal, ``python -m labs start lab01`` makes your own copy of a lab under ``work/``.
+"""
+
+from labs.engine.api import check, hint, preflight, solution
+
+__all__ = ["check", "hint", "preflight", "solution"]

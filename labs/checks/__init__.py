@@ -1,0 +1,1 @@
+"""The checks, one module a lab; see ``labs/AUTHORING.md``."""

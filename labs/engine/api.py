@@ -1,0 +1,227 @@
+"""The four calls of a lab: ``check``, ``hint``, ``solution``, ``preflight``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from labs.engine import frames, progress, texts
+from labs.engine.attempted import require_attempt
+from labs.engine.context import Context
+from labs.engine.exercise import Exercise, UnknownExerciseError, find
+from labs.engine.limit import TimeIsUpError, nothing_left_behind, within
+from labs.engine.outcome import FailedError, NotAttemptedError, NotRunError, OutOfTimeError, Status
+from labs.engine.result import CheckFailedError, Result
+from services.workbench import preflight as machine
+from services.workbench.show import Display
+
+STRICT = "LAB_STRICT"
+SEED = "LAB_SEED"
+_PRINTED = 400
+"""How many characters of what an answer printed are shown."""
+
+_NO_CAUSE = {
+    True: "None of the usual mistakes. Compare the value with the task's text.",
+    False: "None of the usual mistakes. Read the error's text and the lines that it names.",
+}
+
+_hints_given: dict[str, int] = {}
+
+
+def check(exercise: str, *answers: Any, seed: int | None = None) -> Result:
+    """Look at an answer and say what differs from what it should be.
+
+    Parameters
+    ----------
+    exercise : str
+        For instance ``"lab01.ex2"``.
+    *answers : object
+        What the exercise asks for: a function, a class, a service, a value.
+    seed : int, optional
+        Repeat a check with the inputs of an earlier one; fresh inputs if not given.
+
+    Returns
+    -------
+    Result
+        A notebook shows it as a card.
+
+    Raises
+    ------
+    CheckFailedError
+        Only where the environment says ``LAB_STRICT=1``, as graders do: if the status is any
+        other than ``PASS``.
+    """
+    result = examine(exercise, *answers, seed=seed)
+    progress.append(result)
+    if os.environ.get(STRICT) == "1" and not result.passed:
+        raise CheckFailedError(str(result))
+    return result
+
+
+def examine(exercise: str, *answers: Any, seed: int | None = None) -> Result:
+    """Do what :func:`check` does, but neither note the result nor ever raise."""
+    try:
+        declared = find(exercise)
+    except UnknownExerciseError as error:
+        return Result(str(exercise), "no such exercise", Status.ERROR, differs=str(error))
+    if seed is None:
+        seed = int(os.environ.get(SEED) or secrets.randbelow(10**6))
+    start = time.perf_counter()
+    printed = _Tail()
+    context = Context(declared, seed)
+    with nothing_left_behind():
+        result = _outcome(declared, context, answers, printed)
+    return replace(
+        result,
+        facts=dict(context.facts),
+        printed=printed.text(),
+        seed=seed,
+        seconds=time.perf_counter() - start,
+        history=progress.history(exercise),
+    )
+
+
+def _outcome(
+    declared: Exercise, context: Context, answers: tuple[Any, ...], printed: _Tail
+) -> Result:
+    """Run the check and turn however it ends into a result."""
+    base = Result(declared.id, declared.title, Status.PASS, out_of=declared.points)
+    another = f'hint("{declared.id}")'
+
+    def run() -> None:
+        require_attempt(declared.id, answers)
+        declared.run(context, *answers)
+
+    try:
+        with _captured(printed):
+            within(declared.seconds, run)
+    except NotAttemptedError as nothing:
+        text = f"Write your answer in the cell above: {nothing}."
+        return replace(base, status=Status.NOT_ATTEMPTED, next=f"{text} Stuck? {another}")
+    except NotRunError as missing:
+        return replace(base, status=Status.NOT_RUN, differs=f"NOT RUN HERE: {missing}")
+    except FailedError as failure:
+        cause = declared.mistakes.get(failure.mistake or "", failure.cause)
+        return replace(
+            base,
+            status=Status.FAIL,
+            differs=failure.differs,
+            where=failure.where,
+            layer=failure.layer,
+            mistake=failure.mistake,
+            cause=cause or _NO_CAUSE[failure.layer == "value" or failure.layer == "schema"],
+            frames=failure.frames,
+            next=f"{another} · check(…, seed={context.seed}) repeats this check",
+        )
+    except TimeIsUpError as late:
+        return replace(
+            base,
+            status=Status.FAIL,
+            differs=f"Your code did not come to an end within {late.seconds:g} seconds.",
+            layer="request",
+            cause="A loop that never ends, or waiting for something that never comes.",
+            frames=frames.own_lines(late.stack),
+            next=another,
+        )
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return _unexpected(base, error, another)
+    return replace(base, points=declared.points)
+
+
+def _unexpected(base: Result, error: BaseException, another: str) -> Result:
+    """Return the result for an exception that no part of the check foresaw."""
+    own = frames.own_lines_of(error)
+    message = next(iter(str(error).splitlines()), "")
+    said = f"{type(error).__name__}: {message}".rstrip(": ")
+    if isinstance(error, SystemExit | OutOfTimeError) or own:
+        return replace(
+            base,
+            status=Status.FAIL,
+            differs=f"Your code raised {said}",
+            layer="request",
+            frames=own,
+            cause="The line above raised it. Try that line alone in a new cell.",
+            next=another,
+        )
+    where = traceback.extract_tb(error.__traceback__)
+    last = f"{Path(where[-1].filename).name}, line {where[-1].lineno}" if where else ""
+    return replace(
+        base,
+        status=Status.ERROR,
+        differs=said,
+        where=last,
+        next="Restart the kernel and run all cells. If it comes again, tell your instructor.",
+    )
+
+
+class _Tail(io.TextIOBase):
+    """A text file that keeps the end of what is written, however much that is."""
+
+    def __init__(self) -> None:
+        self._kept = ""
+
+    def write(self, text: str) -> int:
+        self._kept = (self._kept + text[-_PRINTED:])[-2 * _PRINTED :]
+        return len(text)
+
+    def text(self) -> str:
+        kept = self._kept.strip()
+        return kept if len(kept) <= _PRINTED else "… " + kept[-_PRINTED:]
+
+
+@contextlib.contextmanager
+def _captured(printed: _Tail) -> Iterator[None]:
+    """Keep the answer's prints for the card, and its warnings out of the notebook."""
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def hint(exercise: str, number: int | None = None) -> Display:
+    """Return a hint: the idea, then where to look, then nearly the answer.
+
+    Parameters
+    ----------
+    exercise : str
+        For instance ``"lab01.ex2"``.
+    number : int, optional
+        1, 2 or 3; the next one if not given.
+    """
+    try:
+        declared = find(exercise)
+    except UnknownExerciseError as error:
+        return Display(str(error))
+    if number is None:
+        number = _hints_given.get(exercise, 0) + 1
+    number = min(max(int(number), 1), 3)
+    _hints_given[exercise] = number
+    return texts.hint_text(exercise, declared.hints, number)
+
+
+def solution(exercise: str) -> Display:
+    """Return one right answer, read from ``solutions/``, to be shown."""
+    try:
+        find(exercise)
+    except UnknownExerciseError as error:
+        return Display(str(error))
+    return texts.solution_text(exercise)
+
+
+def preflight() -> Display:
+    """Return what this machine has, what it lacks, and the command that mends it."""
+    return Display("\n".join(str(row) for row in machine.report()))

@@ -1,0 +1,83 @@
+"""Is an answer still the starter's? Nobody who has not begun should be told that they are wrong."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from labs.engine.frames import cells_of, functions_of, is_blank
+from labs.engine.outcome import NotAttemptedError
+from services.environment import ROOT
+
+LABS = ROOT / "labs"
+
+
+def require_attempt(exercise: str, answers: Iterable[Any]) -> None:
+    """Raise :class:`NotAttemptedError` if one of *answers* is still the starter's.
+
+    That is: it is ``...`` or None, or holds a ``...``; it is a function without a body; or the cell
+    in which it is written has the starter's code, comments and blanks aside.
+    """
+    for answer in answers:
+        if answer is None or _holds_ellipsis(answer):
+            raise NotAttemptedError("the answer still holds the `...` of the starter code")
+        written = list(functions_of(answer))
+        if written and all(is_blank(function.__code__) for function in written):
+            raise NotAttemptedError("the body is still empty")
+        if inspect.isclass(answer) and all(name.startswith("__") for name in _own(answer)):
+            raise NotAttemptedError("the class is still empty")
+        starter = starter_code(exercise)
+        if starter and starter in {_code(cell) for cell in cells_of(answer)}:
+            raise NotAttemptedError("the cell still has the starter code")
+
+
+def _own(cls: type) -> list[str]:
+    """Return the names of what a class defines itself; a constructor counts."""
+    return [name for name in vars(cls) if name != "__init__"] + ["init"] * ("__init__" in vars(cls))
+
+
+def _holds_ellipsis(value: Any, depth: int = 0) -> bool:
+    if value is ...:
+        return True
+    if depth > 4:
+        return False
+    if type(value) is dict:
+        return any(_holds_ellipsis(item, depth + 1) for item in value.values())
+    if type(value) in (list, tuple):
+        return any(_holds_ellipsis(item, depth + 1) for item in value)
+    return False
+
+
+def notebook_of(lab: str) -> Path | None:
+    """Return the learner's notebook of a lab as it ships, if it is there."""
+    return next(iter(sorted(LABS.glob(f"{lab}_*/{lab}_*.ipynb"))), None)
+
+
+def starter_code(exercise: str) -> str:
+    """Return the normalised code of an exercise's starter cell; empty where it is not known."""
+    path = notebook_of(exercise.partition(".")[0])
+    return _starters(path, path.stat().st_mtime_ns).get(exercise, "") if path else ""
+
+
+@functools.cache
+def _starters(path: Path, _: int) -> dict[str, str]:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    found = {}
+    for cell in cells:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+        if "exercise" in cell["metadata"].get("tags", []) and grade_id:
+            found[grade_id.replace("-", ".", 1)] = _code("".join(cell["source"]))
+    return found
+
+
+def _code(source: str) -> str:
+    """Return what the code of a cell means to Python, so that comments and blanks do not count."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:
+        return ""

@@ -1,0 +1,65 @@
+"""Serve one service of one file in one process; run by :mod:`labs.engine.serving`.
+
+``bentoml serve`` starts a process for each worker and takes seconds. This is the same application
+in one process, ready in about two, so that a check can start it for every try.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from typing import Any
+
+IMPORT_FAILED = "LABS: the module could not be imported"
+"""In the log it means that the learner's module raised while it was imported."""
+
+
+def application(service: Any) -> Any:
+    """Return the ASGI application of a service of either of BentoML's APIs, or what was given."""
+    if hasattr(service, "to_asgi"):
+        return service.to_asgi()
+    if hasattr(service, "asgi_app"):
+        return service.asgi_app  # its Runners run in this process, too
+    return service
+
+
+def main() -> int:
+    """Serve until told to end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("name")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--fake-core", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory(prefix="serving-labs-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        if options.fake_core:
+            from labs.engine import fake_core
+
+            fake_core.install()
+        try:
+            spec = importlib.util.spec_from_file_location("service", options.file)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules["service"] = module
+            spec.loader.exec_module(module)
+            app = application(getattr(module, options.name))
+        except BaseException:
+            traceback.print_exc()
+            print(IMPORT_FAILED, file=sys.stderr)
+            return 1
+        import uvicorn
+
+        uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

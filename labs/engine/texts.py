@@ -1,0 +1,69 @@
+"""Hints, and the text of a solution. No solution is ever imported."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from services.environment import ROOT
+from services.workbench.show import Display
+
+SOLUTIONS = ROOT / "solutions"
+
+_MARK = re.compile(r"^\s*### (BEGIN|END) SOLUTION\s*$")
+_CELL = re.compile(r"^# %%(?P<rest>.*)$", re.M)
+
+
+def source_of(lab: str) -> Path | None:
+    """Return the text source of a lab, with its solutions, if it is there."""
+    return next(iter(sorted(SOLUTIONS.glob(f"{lab}_*/{lab}_*.py"))), None)
+
+
+def _cells(text: str) -> list[tuple[str, str]]:
+    """Split a ``py:percent`` text into pairs of a header and a body."""
+    parts = _CELL.split(text)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def solution_cell(exercise: str) -> str | None:
+    """Return the cell that solves an exercise, markers included; None if it is not there."""
+    path = source_of(exercise.partition(".")[0])
+    if path is None:
+        return None
+    latest = ""
+    for header, body in _cells(path.read_text(encoding="utf-8")):
+        if '"exercise"' in header:
+            latest = body
+        if '"check"' in header and f'check("{exercise}"' in body:
+            return latest.strip("\n")
+    return None
+
+
+def without_marks(cell: str) -> str:
+    """Return a solution cell without the lines that mark the solution."""
+    return "\n".join(line for line in cell.splitlines() if not _MARK.match(line))
+
+
+def solution_text(exercise: str) -> Display:
+    """Return a solution to be shown, or say that it was taken away."""
+    cell = solution_cell(exercise)
+    if cell is None:
+        return Display(f"NOT_RUN: there is no solution of {exercise} here; ask your instructor.")
+    code = without_marks(cell)
+    return Display(
+        text=code, markdown=f"One right answer to `{exercise}`:\n\n```python\n{code}\n```"
+    )
+
+
+def hint_text(exercise: str, hints: tuple[str, str, str], number: int) -> Display:
+    """Return one hint to be shown; *number* from 1 to 3."""
+    text = hints[number - 1]
+    more = (
+        f'`hint("{exercise}")` again gives the next.'
+        if number < 3
+        else f'That was the last; `solution("{exercise}")` shows one right answer.'
+    )
+    return Display(
+        text=f"Hint {number} of 3: {text}\n{more.replace('`', '')}",
+        markdown=f"**Hint {number} of 3.** {text}\n\n{more}",
+    )

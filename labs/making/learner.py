@@ -1,0 +1,63 @@
+"""The learner's notebook: nbgrader's own preprocessors strip the solutions."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+
+from nbformat import NotebookNode
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+from traitlets.config import Config
+
+STUB = "...  # your code"
+"""What stands in a starter cell for the solution. It runs, and does nothing."""
+
+STAMP = "serving_labs"
+
+
+def nbgrader_settings() -> Config:
+    """Return the settings that ``nbgrader_config.py`` has, too."""
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": STUB}
+    return config
+
+
+def strip(solved: NotebookNode) -> NotebookNode:
+    """Return the learner's notebook of a solved one, as ``nbgrader generate_assignment`` does."""
+    notebook = copy.deepcopy(solved)
+    for name in ("nbgrader", "traitlets"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    resources: dict[str, object] = {}
+    for kind in (
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ComputeChecksums,
+    ):
+        notebook, resources = kind(config=nbgrader_settings()).preprocess(notebook, resources)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            cell.outputs = []
+    notebook.metadata[STAMP] = {"lab": solved.cells[0].id[:5], "sha256": fingerprint(notebook)}
+    return notebook
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """Return a hash of a notebook's cells, by which an older copy of a lab is known."""
+    sources = [cell.source for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()

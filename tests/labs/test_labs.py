@@ -1,0 +1,75 @@
+"""Every lab: made from its source, solved, unsolved, and nothing given away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from labs.engine.exercise import lab_names
+from labs.making import source as text
+from labs.making.__main__ import learner_path, solved_path, starter_problems
+from labs.making.learner import strip
+from labs.making.solved import run
+from services.workbench.notebooks import checks
+from services.workbench.notebooks.provenance import STAMP, source_hash
+from tests.notebooks.comparison import differences
+
+SOURCES = [pytest.param(source, id=source.stem) for source in text.sources()]
+
+# In a lab the check says what to do; there is no need for a plot, and a class may be long.
+COMMITTED = (checks.ids, checks.executed, checks.machine_traces)
+
+
+def _committed(path: Path, source: Path) -> nbformat.NotebookNode:
+    assert path.exists(), f"make labs ONLY={source.stem[3:5]}"
+    return nbformat.read(path, as_version=4)
+
+
+def test_every_lab_with_checks_has_a_source() -> None:
+    assert [source.stem[:5] for source in text.sources()] == lab_names()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_learners_notebook_is_made_from_the_source(source: Path) -> None:
+    again = f"make labs ONLY={source.stem[3:5]}"
+    assert _committed(learner_path(source), source) == strip(text.read(source)), again
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_unsolved_it_runs_and_every_exercise_is_not_attempted(source: Path) -> None:
+    notebook = _committed(learner_path(source), source)
+    assert starter_problems(notebook, source.stem[:5]) == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_no_solution_is_given_away(source: Path) -> None:
+    solutions = re.findall(
+        r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", source.read_text(encoding="utf-8"), re.S
+    )
+    learner = "\n".join(cell.source for cell in _committed(learner_path(source), source).cells)
+    lines = {line.strip() for solution in solutions for line in solution.splitlines()}
+    given = [line for line in lines if len(line) > 24 and line in learner]
+    assert given == []
+    assert "SOLUTION" not in learner
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("source", SOURCES)
+def test_solved_it_passes_and_says_what_is_committed(
+    source: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The servers of a lab must not share the metrics folder of in-process tests.
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    committed = _committed(solved_path(source), source)
+    assert committed.metadata[STAMP]["sha256"] == source_hash(source), "make labs"
+    if account := differences(request.node, run(source), committed):
+        pytest.fail(f"{account}\nif this is meant: make labs ONLY={source.stem[3:5]}")
+
+
+@pytest.mark.parametrize("check", COMMITTED, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_solved_notebook(source: Path, check: checks.Check) -> None:
+    assert check(_committed(solved_path(source), source)) == []
