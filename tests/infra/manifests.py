@@ -59,7 +59,13 @@ def faults(bodies: Sequence[dict[str, Any]], version: str = "1.35") -> list[tupl
 def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
     """Return all objects with one field of the object of a kind set to *value*, or REMOVED."""
     bodies = everything()
-    node: Any = next(body for body in bodies if body["kind"] == kind)
+    set_field(next(body for body in bodies if body["kind"] == kind), path, value)
+    return bodies
+
+
+def set_field(body: dict[str, Any], path: str, value: Any) -> None:
+    """Set one field of an object, as ``spec.ports[0].name``; REMOVED takes it away."""
+    node: Any = body
     *parents, last = (
         int(part) if part.isdigit() else part
         for part in re.findall(r"\"([^\"]+)\"|([^.\[\]\"]+)", path)
@@ -74,7 +80,6 @@ def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
         node.append(value)
     else:
         node[last] = value
-    return bodies
 
 
 def base(name: str) -> dict[str, Any]:

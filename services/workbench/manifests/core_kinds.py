@@ -66,5 +66,7 @@ def _explain(error: kubernetes_validate.ValidationError) -> Iterator[tuple[str, 
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """Say that a field is unknown, and which known one may have been meant."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    names = list(known)
+    close = [other for other in names if other.lower() == name.lower()]
+    close = close or difflib.get_close_matches(name, names, n=1)
     return f"unknown field{f'; is {close[0]} meant?' if close else ''}"

@@ -45,7 +45,7 @@ _SERVICE = (
 
 RULES: dict[str, Rules] = {
     "InferenceService": tuple(rule for module in _SERVICE for rule in module.RULES),
-    "InferenceGraph": graph_rules.RULES,
+    "InferenceGraph": (*graph_rules.RULES, rollout_rules.known_mode),
     "ServingRuntime": (*runtime_rules.RUNTIME, *probe_rules.RULES),
     "ClusterServingRuntime": (*runtime_rules.RUNTIME, *probe_rules.RULES),
     "TrainedModel": runtime_rules.TRAINED_MODEL,
@@ -68,7 +68,7 @@ ADVICE: dict[str, Rules] = {
     ),
     "ServingRuntime": probe_rules.ADVICE,
     "ClusterServingRuntime": probe_rules.ADVICE,
-    "InferenceGraph": graph_rules.ADVICE,
+    "InferenceGraph": (*graph_rules.ADVICE, rollout_rules.mode_is_set),
 }
 """Kind to the rules that warn."""
 

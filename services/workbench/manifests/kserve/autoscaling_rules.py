@@ -117,7 +117,10 @@ def _hpa_metric(metric: Mapping[str, Any], path: tuple[str | int, ...]) -> Found
 
 
 def _keda_metric(metric: Mapping[str, Any], path: tuple[str | int, ...]) -> Found:
-    key = {"Resource": "resource", "External": "external", "PodMetric": "podmetric"}[metric["type"]]
+    keys = {"Resource": "resource", "External": "external", "PodMetric": "podmetric"}
+    key = keys.get(metric["type"])
+    if key is None:
+        return  # the types tell of that
     body = metric.get(key)
     if body is None:
         yield field(*path, key), f"is missing, and type is {metric['type']}"

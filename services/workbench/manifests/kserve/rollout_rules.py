@@ -121,7 +121,7 @@ def canary_replicas(document: Document) -> Found:
     for part in canaries(document):
         for key in ("scaleTarget", "scaleMetric", "autoScaling", "workerSpec"):
             if part.body.get(key) is not None:
-                what = "several nodes" if key == "workerSpec" else "an autoscaler"
+                what = "pods on several nodes" if key == "workerSpec" else "autoscaler"
                 yield part.at(key), f"is not for a canary: it has no {what}"
         if (part.body.get("maxReplicas") or 0) > 0:
             yield part.at("maxReplicas"), "is not for a canary: its number of pods is fixed"

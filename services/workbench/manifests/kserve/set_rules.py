@@ -68,7 +68,10 @@ def storage_scheme(bundle: Bundle) -> Iterator[Finding]:
 def _fits(entry: Mapping[str, Any], uri: str) -> bool:
     if entry.get("prefix"):
         return uri.startswith(entry["prefix"])
-    return bool(entry.get("regex")) and bool(re.search(entry["regex"], uri))
+    try:
+        return bool(entry.get("regex")) and bool(re.search(entry["regex"], uri))
+    except re.error:
+        return False  # the rule fetcher-format tells of that
 
 
 def runtime_fits(bundle: Bundle) -> Iterator[Finding]:
