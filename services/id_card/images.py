@@ -6,6 +6,7 @@ it takes bytes and gives a PIL image or raises :class:`~services.errors.InputErr
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 from typing import Any
@@ -39,6 +40,28 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF's orientations and what makes each of them upright; 1 is upright already."""
+
+
+def from_base64(text: object) -> bytes:
+    """Return the bytes of a file that came as base64 text, as JSON has to carry it.
+
+    Raises
+    ------
+    InputError
+        400 if it is no such text, code ``base64_invalid``.
+    """
+    try:
+        if not isinstance(text, str):
+            raise ValueError(f"it is of the type {type(text).__name__}")
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise InputError(
+            f"What begins with {str(text)[:20]!r} is no base64 text: {error}.",
+            code="base64_invalid",
+            status=400,
+            hint="Encode the file's bytes (in Python: base64.b64encode(data).decode()), without "
+            "line breaks and without a 'data:' before them.",
+        ) from None
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from services.errors import InputError
 from services.id_card.detector import Detector, Found
-from services.id_card.images import decode
+from services.id_card.images import decode, from_base64
 from services.kserve_support import InferRequest, InferResponse, Model, Payload, server
 from services.kserve_support.payloads import (
     check_count,
@@ -124,7 +124,7 @@ def picture_of(file: str | bytes) -> Image.Image:
         :func:`services.id_card.images.decode`.
     """
     if isinstance(file, str):
-        return decode(_from_base64(file))
+        return decode(from_base64(file))
     try:
         # Who sends JSON's text by gRPC sends the text's bytes. No picture's file is base64.
         return decode(base64.b64decode(file, validate=True) or file)
@@ -154,19 +154,6 @@ def _field(one: object) -> str:
             f"The field {FIELD!r} is {met}.", code="field_missing", status=422, hint=hint
         )
     return text
-
-
-def _from_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise InputError(
-            f"The text that begins with {text[:20]!r} is no base64: {error}.",
-            code="base64_invalid",
-            status=400,
-            hint="Encode the file's bytes (in Python: base64.b64encode(data).decode()), without "
-            "line breaks and without a 'data:' before them.",
-        ) from None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from services.recommender.registry.candidates import (
     Logged,
     best,
     log_candidate,
+    run_named,
     tracking_at,
     validation_set,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "promote",
     "register",
     "rollback",
+    "run_named",
     "tracking_at",
     "train",
     "validation_set",

@@ -165,16 +165,16 @@ def log_measures(
 
 
 @contextlib.contextmanager
-def run_named(name: str) -> Iterator[str]:
-    """Begin a run in the recommender's experiment, which is made if need be; yield its id."""
+def run_named(name: str, experiment: str = EXPERIMENT) -> Iterator[str]:
+    """Begin a run in an experiment, which is made if need be; yield the run's id."""
     client = MlflowClient()
-    if client.get_experiment_by_name(EXPERIMENT) is None:
+    if client.get_experiment_by_name(experiment) is None:
         # A server says where artifacts go. Without one MLflow would take the current folder.
         served = mlflow.get_tracking_uri().startswith("http")
         place = None if served else (build_dir() / "mlflow" / "artifacts").as_uri()
         with contextlib.suppress(MlflowException):  # somebody else made it just now
-            client.create_experiment(EXPERIMENT, place)
-    mlflow.set_experiment(EXPERIMENT)
+            client.create_experiment(experiment, place)
+    mlflow.set_experiment(experiment)
     with mlflow.start_run(run_name=name) as run:
         yield run.info.run_id
 

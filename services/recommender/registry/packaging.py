@@ -7,7 +7,6 @@ inference of it imports the model in a fresh process and takes twenty or more.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ from mlflow.types.schema import (
     Schema,
 )
 
-from services.environment import ROOT
 from services.recommender.recommender import Recommender
+from services.workbench.model_code import copied
 from services.workbench.requirements import needed
 
 CODE = Path(__file__).parents[1] / "mlflow_model.py"
@@ -115,19 +114,9 @@ def log(recommender: Recommender, name: str = "recommender", **about: Any) -> Mo
             name=name,
             python_model=str(CODE),
             artifacts={"recommender": str(data)},
-            code_paths=[str(_core_in(folder))],
+            code_paths=[str(copied(CORE, folder))],
             signature=SIGNATURE,
             input_example=example(recommender),
             pip_requirements=requirements(),
             **about,
         )
-
-
-def _core_in(folder: Path) -> Path:
-    """Copy the core's modules into a package of its own, one that sets nothing up on import."""
-    package = folder / "services"
-    for file in CORE:
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / file, folder / file)
-    (package / "__init__.py").write_text('"""The part of Serving Labs that a model needs."""\n')
-    return package
