@@ -96,6 +96,7 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS 
 	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \
 		--custom-compile-command "make lock" infra/mlserver/requirements.in \
 		-o infra/mlserver/requirements.txt
+	@$(RUN) python -m services.workbench.kserve_image requirements
 
 clean: ## remove build/, everything generated
 	@rm -rf build

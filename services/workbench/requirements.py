@@ -21,7 +21,11 @@ _VIA = re.compile(r"^ +#(?: via)? +(?P<name>[\w.-]+)")
 
 
 def needed(
-    roots: Iterable[str], *, instead: Mapping[str, str] | None = None, lock: Path = LOCK
+    roots: Iterable[str],
+    *,
+    instead: Mapping[str, str] | None = None,
+    without: Iterable[str] = (),
+    lock: Path = LOCK,
 ) -> list[str]:
     """Return the lock's lines for *roots* and for everything that they need.
 
@@ -32,6 +36,8 @@ def needed(
     instead : mapping of str to str, optional
         Packages that are published under a second name, by the name in the lock:
         ``{"opencv-python": "opencv-python-headless"}``. The version stays.
+    without : iterable of str
+        Packages that are asked for and not used here; what only they need is left out with them.
     lock : Path
         A file that ``uv pip compile`` wrote with its annotations.
 
@@ -47,12 +53,12 @@ def needed(
     """
     lines, wants = _read(lock)
     instead = instead or {}
-    waiting, found = list(roots), set()
+    waiting, found, left_out = list(roots), set(), set(without)
     while waiting:
         name = waiting.pop()
         if name not in lines:
             raise KeyError(f"{name} is not in {lock.name}; add it to pyproject.toml and: make lock")
-        if name not in found:
+        if name not in found and name not in left_out:
             found.add(name)
             waiting += wants.get(name, ())
     return [_renamed(line, name, instead) for name, line in lines.items() if name in found]
