@@ -19,7 +19,8 @@
 # With BentoML you wrote a service and built a container of it. With KServe you write a *manifest*: a
 # few lines of YAML say which model is to be served, and a Kubernetes cluster does the rest. Two things
 # are left to you: the manifest must be right, and so must the server in the container that it names.
-# Both can be checked without a cluster, and in this notebook you do.
+# Both can be checked without a cluster, and in this notebook you do. (KServe began as a part of Kubeflow,
+# under the name KFServing. Today it is a project of its own and needs no Kubeflow.)
 #
 # ## After this notebook you can
 #
@@ -38,11 +39,9 @@ image_name = "two_cards"
 pictures, rounds = 6, 15
 
 # %% tags=["setup"]
-import asyncio
 import base64
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -65,6 +64,7 @@ from services.id_card.images import grayscale
 from services.id_card.kserve_predictor import IdCardPredictor
 from services.id_card.samples import load_sample, sample_path
 from services.workbench import plots, preflight, prometheus, servers, show, timing
+from services.workbench.manifests.__main__ import main as manifests
 
 folder = build_dir() / "notebooks" / "09"
 shutil.rmtree(folder, ignore_errors=True)
@@ -95,18 +95,16 @@ spec:
 """)
 
 # %% [markdown]
-# A cluster would take it. It answers *created*, and then nothing happens for a long while. So ask first.
-# This repository has a checker that knows the types of KServe's own SDK and the rules of its webhook:
+# A cluster has not much to say against it, and then nothing happens for a long while. So ask first. This
+# repository has a checker that knows the types of KServe's own SDK and the rules of its webhook. On the
+# command line it is `python -m services.workbench.manifests FILE`:
 
 
 # %%
 def check(manifest):
     path = folder / "id-card.yaml"
     path.write_text(yaml.safe_dump(manifest, sort_keys=False))
-    command = [sys.executable, "-m", "services.workbench.manifests", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    lines = done.stdout.splitlines()
-    print(*[line.strip() for line in lines if line.startswith("   ")] or lines[-1:], sep="\n")
+    _ = manifests([str(path)])
 
 
 check(manifest)
@@ -122,6 +120,9 @@ check(manifest)
 #   one of them.
 # - **The name.** It becomes a host name, and those know no underscore.
 #
+# - **The place** is a bucket, and whether the pod may read it is told by a `serviceAccountName`. There is
+#   none; a checker cannot know whether the bucket is public.
+#
 # **Erratum 901.** The chapter serves a YOLO network with `modelFormat: sklearn`. The pod would be created,
 # would load nothing, and would be restarted for ever. Nothing in `kubectl get inferenceservice` says why;
 # the reason is in the log of the pod. The name is quickly mended, and so is the mode:
@@ -132,33 +133,31 @@ manifest["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": "Stan
 check(manifest)
 
 # %% [markdown]
-# And the format? `pytorch` is a format that KServe knows, and it would pass the checker. It stands for
+# And the format? `pytorch` is one that KServe knows, and the checker would let it pass. It stands for
 # TorchServe, which wants an archive with a handler class in it, and whose maintainers have stopped working
 # on it. `onnx` would run our exported network with Triton. That answers with raw tensors, though, of some
 # thousand candidates: the client would have to letterbox its pictures and suppress double boxes itself.
 #
-# What we want to serve is the *core*: picture in, boxes out. So the model becomes a container of our own.
+# What we want to serve is the *core*: picture in, boxes out. So it becomes a container of our own:
 
 # %%
 predictor = manifest["spec"]["predictor"]
-predictor["containers"] = [{"name": "detector", "image": "serving_labs_kserve:latest"}]
+predictor["containers"] = [{"name": "kserve-container", "image": "serving_labs_kserve:latest"}]
 check(manifest)
 
 # %% [markdown]
-# The checker does not know what to make of it: a predictor is *either* a model or containers. And two
-# habits of KServe's do not fit: it finds its container by the name `kserve-container`, and `latest` is
-# no version. Mend the three:
+# By the name `kserve-container` KServe knows which container answers; one of another name is only a
+# companion. Now there are two that would answer, ours and that of the model. And `latest` is no version.
 
 # %%
 del predictor["model"]
-container = predictor["containers"][0]
-container["name"], container["image"] = "kserve-container", "serving_labs_kserve:0.1.0"
+predictor["containers"][0]["image"] = "serving_labs_kserve:0.1.0"
 check(manifest)
 
 # %% [markdown]
-# No fault is left, but what is left are things that hurt later: a container without limits, which may
-# start as root, and nobody asks whether it is ready. Ours in `infra/kserve/base` has all of them. Here is
-# what it starts:
+# No fault is left. What is missing hurts later: the container may start as root, it has no limits, and
+# nobody asks whether it is ready. The manifests in `infra/kserve/base` have all of that. Here is what
+# theirs starts:
 
 # %%
 show.source("infra/kserve/base/id-card.yaml", start="containers:", end="containerPort")
@@ -524,12 +523,12 @@ for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m
 # Take a folder for the bucket, and a small model in it, with the files that our predictor reads:
 
 # %%
+from services.recommender.models import Popularity
 from services.recommender.recommender import Recommender
 from services.recommender.synthetic import make_ratings
-from services.recommender.training import fit
 
 ratings, _ = make_ratings(50, 100, 2000)
-Recommender(fit("popularity", ratings), ratings).save(folder / "bucket/artifacts/recommender.npz")
+Recommender(Popularity.fit(ratings), ratings).save(folder / "bucket/artifacts/recommender.npz")
 _ = (folder / "bucket/MLmodel").write_text("model_id: m-1\n")
 mounted = Storage.download(f"file://{folder / 'bucket'}", str(folder / "model"))
 
@@ -626,8 +625,8 @@ print(cluster if cluster.status != preflight.OK else f"KServe is there: {has_kse
 # %% tags=["needs-cluster"]
 commands = """
 kubectl apply -k infra/kserve/overlays/local
-kubectl -n serving-labs wait --for=condition=Ready inferenceservice/id-card --timeout=300s
-kubectl -n serving-labs port-forward service/id-card-predictor 8080:80
+kubectl -n serving-labs-kserve wait --for=condition=Ready inferenceservice/id-card --timeout=300s
+kubectl -n serving-labs-kserve port-forward service/id-card-predictor 8080:80
 curl -d @request.json http://127.0.0.1:8080/v1/models/id_card:predict
 """
 for line in commands.strip().splitlines()[: 2 if has_kserve else 0]:
