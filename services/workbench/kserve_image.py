@@ -48,7 +48,7 @@ IMPORTED = (
 """What that code imports."""
 
 WITHOUT = ("kserve-storage", "grpcio-tools")
-"""KServe asks for them; the download is the storage initialiser's work, and nothing is generated."""
+"""KServe asks for them. Downloads are the storage initialiser's work, and no code is generated."""
 
 
 def requirements() -> str:

@@ -55,3 +55,9 @@ def test_a_package_may_go_by_another_name(lock: Path) -> None:
 def test_what_is_not_in_the_lock_is_told(lock: Path) -> None:
     with pytest.raises(KeyError, match=r"pandas is not in requirements.txt; .* make lock"):
         needed(["pandas"], lock=lock)
+
+
+def test_what_is_not_used_can_be_left_out_with_what_only_it_needs(lock: Path) -> None:
+    found = needed(["server"], without=["engine"], lock=lock)
+
+    assert [line.partition("==")[0] for line in found] == ["server", "twice"]
