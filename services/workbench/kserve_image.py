@@ -35,6 +35,7 @@ REQUIREMENTS = FOLDER / "requirements.txt"
 
 STARTED = (
     "services.id_card.kserve_predictor",
+    "services.id_card.kserve_grayscale",
     "services.id_card.kserve_transformer",
     "services.recommender.kserve_predictor",
 )
