@@ -7,6 +7,7 @@ installed. ``python -m services.workbench.preflight [--hard]`` prints one line a
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
@@ -89,19 +90,27 @@ TOOLS = {
         # It has no --version. One request that nobody answers shows that it runs.
         Tool("hey", [["hey", "-n", "1", "-c", "1", "http://127.0.0.1:1"]], "apt-get install hey"),
         Tool("chromium", [["chromium", "--version"]], "apt-get install chromium"),
+        Tool("postgres", [["initdb", "--version"]], "apt-get install postgresql"),
         Tool("mlserver", [[str(MLSERVER), "--version"]], "make mlserver-env"),
     )
 }
 """Optional tools by name. A test asks for one with the ``needs`` fixture."""
 
 
+def program(name: str) -> str | None:
+    """Return where a program is, on the PATH or where Debian keeps PostgreSQL's; None if not."""
+    folders = [str(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin")]
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
+
+
 def answers(command: list[str], seconds: float = 15) -> bool:
     """Say whether a command is there and succeeds."""
-    if shutil.which(command[0]) is None:
+    found = program(command[0])
+    if found is None:
         return False
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds
+            [found, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

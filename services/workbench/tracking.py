@@ -8,17 +8,24 @@
 By default everything lies in a folder: a SQLite database, and beside it the artifacts, which
 clients send and fetch through the server. A team puts PostgreSQL and S3-compatible storage in their
 places, here or as in ``infra/mlflow/``; what the clients do stays the same.
+
+From a terminal, until Ctrl-C; open the address in a browser to look around::
+
+    python -m services.workbench.tracking
 """
 
 from __future__ import annotations
 
+import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from services.environment import build_dir
+from services.environment import ROOT, build_dir
 from services.workbench import servers
 from services.workbench._ports import HOST
+from services.workbench.requirements import needed
 from services.workbench.servers import Server
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -26,6 +33,15 @@ DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 LOOPBACK = ("localhost", "localhost:*", "127.0.0.1", "127.0.0.1:*")
 """Names by which a client on this machine may call the server."""
+
+REQUIREMENTS = ROOT / "infra" / "mlflow" / "requirements.txt"
+"""What a team's server installs: the committed result of :func:`requirements`."""
+
+
+def requirements() -> str:
+    """Return MLflow with its clients of PostgreSQL and S3, at the lock's versions."""
+    head = "# Taken from the repository's lock by: python -m services.workbench.tracking --lock"
+    return "\n".join([head, *needed(["boto3", "mlflow", "psycopg2-binary"])]) + "\n"
 
 
 def server(
@@ -49,8 +65,8 @@ def server(
         Where the database and the artifacts go; ``build/mlflow`` if not given. What is there
         already is served again.
     backend_uri : str, optional
-        The database, as SQLAlchemy writes it: ``postgresql://user:password@host/name``; a SQLite
-        file in *folder* if not given. MLflow no longer serves from a folder of files.
+        The database, as SQLAlchemy writes it: ``postgresql+psycopg2://user:password@host/name``; a
+        SQLite file in *folder* if not given. MLflow no longer serves from a folder of files.
     artifacts : str or path, optional
         Where the server keeps what clients send: a folder or e.g. ``s3://bucket/path``; a folder
         in *folder* if not given.
@@ -80,6 +96,9 @@ def server(
             f"backend_uri must name a database ({', '.join(DATABASES)}), got {backend_uri!r}; "
             "for a folder on this machine, leave it out and give folder="
         )
+    if backend_uri and backend_uri.startswith("postgresql://"):
+        # Since 2.1 SQLAlchemy takes that for psycopg 3; ours is the driver that MLflow names.
+        backend_uri = backend_uri.replace("postgresql", "postgresql+psycopg2", 1)
     if backend_uri is None or artifacts is None:
         folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", "{port}"]
@@ -94,3 +113,29 @@ def server(
         timeout=timeout,
         env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **(env or {})},
     )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.workbench.tracking", description="MLflow's tracking server."
+    )
+    parser.add_argument("--folder", type=Path, help="of the database and artifacts (build/mlflow)")
+    parser.add_argument("--port", type=int, default=5000, help="on 127.0.0.1 (5000)")
+    parser.add_argument("--lock", action="store_true", help="only write infra/mlflow's packages")
+    given = parser.parse_args(arguments)
+    if given.lock:
+        REQUIREMENTS.write_text(requirements(), encoding="utf-8")
+        return 0
+    try:
+        with server(given.folder, port=given.port) as running:
+            print(f"export MLFLOW_TRACKING_URI={running.url}", flush=True)
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except servers.ServerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 import time
-from itertools import pairwise
 
-import mlflow
-import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from services.recommender import registry
 from services.recommender.registry import turns
 from services.workbench.servers import Server
-
-PROMOTER = """
-import json, sys
-from services.recommender import registry
-uri, name = sys.argv[1:]
-for number in range(1, 51):
-    decision = registry.promote(number, name=name, tracking_uri=uri)
-    print(json.dumps([decision.version, decision.previous, decision.outcome]), flush=True)
-"""
-
-
-def quality(number: int) -> float:
-    return number / 100
-
-
-def many_versions(uri: str, name: str, count: int) -> None:
-    """Register versions of which each is better than the one before; nothing is in them."""
-    client = MlflowClient(uri)
-    client.create_registered_model(name)
-    with registry.tracking_at(uri), mlflow.start_run(experiment_id="0"):
-        data = mlflow.data.from_numpy(np.zeros(3), name="validation", digest=name)
-        for number in range(1, count + 1):
-            model = client.create_logged_model("0", name="nothing")
-            value = quality(number)
-            measures = {"ndcg_at_10": value, "hr_at_10": value, "coverage_at_10": value}
-            mlflow.log_metrics(measures, model_id=model.model_id, dataset=data)
-            client.finalize_logged_model(model.model_id, "READY")
-            assert registry.register(model.model_id, name=name).number == number
+from tests.services.recommender.races import race
 
 
 def test_a_hundred_promotions_from_two_processes(tracking_server: Server) -> None:
-    uri, name = tracking_server.url, "races"
-    many_versions(uri, name, 50)
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROMOTER, uri, name], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    lines = [line for process in both for line in process.communicate(timeout=240)[0].splitlines()]
-    decisions = [registry.Decision(name, *json.loads(line), ()) for line in lines]
-    assert len(decisions) == 100
-    promoted = sorted((d.version, d.previous) for d in decisions if d.outcome == "promoted")
-    # Each promotion was decided against the version that the one before it had put there.
-    assert [version for version, _ in promoted[:-1]] == [before for _, before in promoted[1:]]
-    assert promoted[0] == (1, None)
-    assert len(promoted) > 25
-    history = json.loads(MlflowClient(uri).get_registered_model(name).tags["prod_history"])
-    assert history == [version for version, _ in promoted]
-    assert all(quality(old) < quality(new) for old, new in pairwise(history))
-    assert registry.version_of("prod", name=name, tracking_uri=uri).number == 50
-    tags = MlflowClient(uri).get_registered_model(name).tags
-    assert not [tag for tag in tags if tag.startswith(turns.TAG)]
+    race(tracking_server.url, "races", versions=50)
 
 
 @pytest.fixture

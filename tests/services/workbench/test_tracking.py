@@ -39,6 +39,7 @@ def test_more_names_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     tracking.server(backend_uri="postgresql://x", artifacts="s3://x", hosts=["mlflow:5000"])
     [command] = commands
     assert command[command.index("--allowed-hosts") + 1].endswith("127.0.0.1:*,mlflow:5000")
+    assert command[command.index("--backend-store-uri") + 1] == "postgresql+psycopg2://x"
 
 
 @pytest.mark.parametrize("uri", ["file:///somewhere", "somewhere", "./mlruns"])
