@@ -107,7 +107,7 @@ class GrpcServer(GRPCServer):
 
         Raises
         ------
-        RuntimeError
+        OSError
             If the port is taken.
         """
         models = self._data_plane.model_registry.get_models
@@ -122,7 +122,10 @@ class GrpcServer(GRPCServer):
         )
         servicer = InferenceServicer(self._data_plane, self._model_repository_extension)
         grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, self._server)
-        self._server.add_insecure_port(f"{self._host}:{self._port}")
+        try:
+            self._server.add_insecure_port(f"{self._host}:{self._port}")
+        except RuntimeError as error:
+            raise OSError(f"gRPC cannot listen on {self._host}:{self._port}") from error
         await self._server.start()
         await self._server.wait_for_termination()
 

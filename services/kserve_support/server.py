@@ -119,8 +119,10 @@ class OurDataPlane(DataPlane):
                 hint='Its data has to be a V1 request in JSON: {"instances": […]}.',
             ) from None
 
-    async def infer(self, *args: Any, **kwargs: Any) -> Any:
+    async def infer(self, model_name: str, request: Any, **kwargs: Any) -> Any:
         """Ask a model, unless too many are asking already."""
+        if getattr(request, "model_version", None):
+            raise NotImplementedError("Model versioning not supported yet.")  # as by REST
         if self._waiting >= MAX_WAITING:
             raise ModelError(
                 f"The server is busy: {MAX_WAITING} requests wait already.",
@@ -130,7 +132,7 @@ class OurDataPlane(DataPlane):
             )
         self._waiting += 1
         try:
-            return await super().infer(*args, **kwargs)
+            return await super().infer(model_name, request, **kwargs)
         finally:
             self._waiting -= 1
 
@@ -138,15 +140,17 @@ class OurDataPlane(DataPlane):
 class ClosedRepository(ModelRepositoryExtension):
     """The repository extension of V2, which lets anybody load and unload models; refused here."""
 
-    async def load(self, model_name: str) -> None:
-        """Refuse."""
+    async def load(self, model_name: str) -> dict[str, object]:
+        """Refuse, or load; KServe's gRPC server reads the answer."""
         self._refuse()
         await super().load(model_name)
+        return {"name": model_name, "load": True}
 
-    async def unload(self, model_name: str) -> None:
-        """Refuse."""
+    async def unload(self, model_name: str) -> dict[str, object]:
+        """Refuse, or unload."""
         self._refuse()
         await super().unload(model_name)
+        return {"name": model_name, "unload": True}
 
     def _refuse(self) -> None:
         if setting("ALLOW_UNLOAD", "0") != "1":
@@ -178,7 +182,6 @@ class Server(ModelServer):
             enable_grpc=options.enable_grpc,
             enable_docs_url=options.enable_docs_url,
             enable_latency_logging=options.enable_latency_logging,
-            access_log_format=options.access_log_format,
             timeout_keep_alive=options.timeout_keep_alive,
             grace_period=GRACE,
             predictor_config=PredictorConfig(
@@ -213,7 +216,6 @@ class Server(ModelServer):
             self.dataplane,
             self.model_repository_extension,
             self.http_port,
-            access_log_format=self.access_log_format,
             grace_period=self.grace_period,
             timeout_keep_alive=self.timeout_keep_alive,
             ssl_certfile=self.ssl_certfile,
@@ -266,8 +268,13 @@ def serve(model: Model, options: argparse.Namespace) -> None:
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     if options.workers > 1:
         raise SystemExit("--workers: one process a server; ask KServe for more replicas instead")
+    if options.access_log_format:
+        raise SystemExit("--access_log_format: requests are counted here, not logged; see /metrics")
     try:
         model.load()
     except (OSError, ValueError) as error:
         raise SystemExit(f"the model {model.name!r} cannot be loaded: {error}") from error
-    Server(options).start([model])
+    try:
+        Server(options).start([model])
+    except OSError as error:
+        raise SystemExit(f"the server ended: {error}") from error

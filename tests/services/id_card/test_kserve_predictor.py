@@ -319,6 +319,7 @@ def test_bytes_that_are_neither(client: httpx.Client) -> None:
     ("arguments", "message"),
     [
         (["--workers", "2"], "replicas"),
+        (["--access_log_format", "x"], "/metrics"),
         (["--http_prot", "80"], "unrecognized"),
         (["--http", "80"], "unrecognized"),  # KServe itself would take it for --http_port
         (["--http_port", "eighty"], "invalid int"),
