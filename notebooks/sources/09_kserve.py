@@ -55,7 +55,7 @@ import pandas as pd
 import yaml
 
 # %% tags=["setup"]
-from kserve import InferenceGRPCClient, InferInput, InferRequest
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve_storage import Storage
 
 from services.environment import ROOT, build_dir
@@ -64,6 +64,9 @@ from services.id_card.detector import Detection, Detector
 from services.id_card.images import grayscale
 from services.id_card.kserve_predictor import IdCardPredictor
 from services.id_card.samples import load_sample, sample_path
+from services.recommender.models import Popularity
+from services.recommender.recommender import Recommender
+from services.recommender.synthetic import make_ratings
 from services.workbench import plots, preflight, prometheus, servers, show, timing
 from services.workbench.manifests.__main__ import main as manifests
 
@@ -493,8 +496,6 @@ async def predictor_that_looks(request):
     return httpx.Response(200, json={"model_name": "id_card", "id": "1", "outputs": []})
 
 
-from kserve.inference_client import InferenceRESTClient, RESTConfig
-
 config = RESTConfig(protocol="v2", transport=httpx.MockTransport(predictor_that_looks))
 client = InferenceRESTClient(config)
 inherited = {"Content-Type": "application/json"}  # what Model.predict passes on
@@ -534,10 +535,6 @@ for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m
 # Take a folder for the bucket, and a small model in it, with the files that our predictor reads:
 
 # %%
-from services.recommender.models import Popularity
-from services.recommender.recommender import Recommender
-from services.recommender.synthetic import make_ratings
-
 ratings, _ = make_ratings(50, 100, 2000)
 Recommender(Popularity.fit(ratings), ratings).save(folder / "bucket/artifacts/recommender.npz")
 _ = (folder / "bucket/MLmodel").write_text("model_id: m-1\n")

@@ -114,7 +114,7 @@ def test_a_bad_request_is_refused_before_the_predictor_is_asked(transformer: Beh
     assert response.json()["error"]["code"] == "image_format"
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["v2", "grpc-v2"])
 def test_a_predictor_that_goes_away_is_a_503_and_not_ready(protocol: str) -> None:
     port = servers.free_port()  # nobody listens there
     behind = start_transformer(f"127.0.0.1:{port}", protocol, "--enable_predictor_health_check")
