@@ -7,7 +7,7 @@ complaints, and a field that it does not know with silence: a misspelt ``top_k``
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from services.asgi import App, Receive, Scope, Send, header, read_body
 from services.errors import InputError
@@ -21,6 +21,17 @@ _HOW = (
     "Send JSON and say so: curl -H 'Content-Type: application/json' -d '{\"user_id\": 7}'. "
     "The fields are 'user_id', 'top_k' and 'rated'."
 )
+
+
+class Readable(Protocol):
+    """A question that can be read from a request's body."""
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Readable:
+        """Read and check it; raise InputError."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return its JSON."""
 
 
 class QuestionGate(Gate):
@@ -43,6 +54,12 @@ class QuestionGate(Gate):
     the model knows how many movies are left for a user, so ``top_k_too_large`` comes from there.
     """
 
+    reads: type[Readable] = Question
+    """What the body is; a subclass may guard endpoints that are asked something else."""
+
+    how = _HOW
+    """How to ask; the hint to who sends something else than JSON."""
+
     smaller = "Shorten the list in 'rated'; the movies of the training are left out anyway."
 
     def __init__(self, app: App, *, max_bytes: int = MAX_BYTES, **options: Any) -> None:
@@ -51,8 +68,8 @@ class QuestionGate(Gate):
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await read_body(receive)
-            _check_type(scope)
-            question = Question.from_json(body)
+            _check_type(scope, self.how)
+            question = self.reads.from_json(body)
         except InputError as refusal:
             await self._refuse(refusal, send)
             return
@@ -60,7 +77,7 @@ class QuestionGate(Gate):
         await self._pass_on(canonical, "application/json", scope, receive, send)
 
 
-def _check_type(scope: Scope) -> None:
+def _check_type(scope: Scope, how: str) -> None:
     declared = header(scope, b"content-type") or ""
     media_type = declared.partition(";")[0].strip().lower()
     # A client that says nothing has nothing against JSON.
@@ -69,5 +86,5 @@ def _check_type(scope: Scope) -> None:
             f"The request is of the type {media_type[:80]!r}; JSON was expected.",
             code="content_type",
             status=415,
-            hint=_HOW,
+            hint=how,
         )

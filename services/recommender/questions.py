@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +63,7 @@ class Question:
         InputError
             400 if it is no JSON, code ``json_invalid``; otherwise as :meth:`from_dict`.
         """
-        return cls.from_dict(_parsed(body))
+        return cls.from_dict(parsed(body, _EXAMPLE))
 
     @classmethod
     def from_dict(cls, body: object) -> Question:
@@ -98,7 +98,7 @@ class Question:
         for key, value in body.items():
             name = ALIASES.get(key, key)
             if name not in FIELDS:
-                raise _unknown(key)
+                raise unknown_field(key, FIELDS, ALIASES)
             if name in fields:
                 raise InputError(
                     f"{key!r} is another name for {name!r}, and both are there.",
@@ -124,12 +124,12 @@ class Question:
         InputError
             If a value is of the wrong kind or out of range.
         """
-        user_id = _whole(self.user_id)
+        user_id = whole(self.user_id)
         if user_id is None or user_id < 0:
-            raise _invalid("user_id", self.user_id, "Send the user's id: a whole number from 0 up.")
-        top_k = _whole(self.top_k)
+            raise invalid("user_id", self.user_id, "Send the user's id: a whole number from 0 up.")
+        top_k = whole(self.top_k)
         if top_k is None or top_k < 1:
-            raise _invalid("top_k", self.top_k, "Send a whole number from 1 up, or leave it out.")
+            raise invalid("top_k", self.top_k, "Send a whole number from 1 up, or leave it out.")
         return Question(user_id, top_k, _rated(self.rated))
 
     def as_dict(self) -> dict[str, object]:
@@ -138,26 +138,27 @@ class Question:
         return {"user_id": self.user_id, "top_k": self.top_k, "rated": rated}
 
 
-def _parsed(body: bytes) -> object:
+def parsed(body: bytes, hint: str) -> object:
+    """Read JSON; *hint* says what to send instead of what is none (``json_invalid``)."""
     try:
         return json.loads(body)
     # Also: bytes that are no text, digits without end, brackets without end.
     except (ValueError, RecursionError) as error:
         where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
         what = f"The body of {len(body)} bytes is no JSON{where}." if body else "The body is empty."
-        raise InputError(what, code="json_invalid", status=400, hint=_EXAMPLE) from error
+        raise InputError(what, code="json_invalid", status=400, hint=hint) from error
 
 
-def _unknown(key: object) -> InputError:
-    names = (*FIELDS, *ALIASES)
-    meant = difflib.get_close_matches(str(key)[:64], names, n=1)
+def unknown_field(key: object, fields: Sequence[str], aliases: Iterable[str] = ()) -> InputError:
+    """Return what to say of a field that is none of those (``field_unknown``)."""
+    meant = difflib.get_close_matches(str(key)[:64], (*fields, *aliases), n=1)
     shown = repr(key) if len(repr(key)) <= 40 else f"{repr(key)[:37]}…"
     return InputError(
         f"There is no field {shown}.",
         code="field_unknown",
         status=422,
         hint=(f"Did you mean {meant[0]!r}? " if meant else "")
-        + f"The fields are {', '.join(map(repr, FIELDS))}.",
+        + f"The fields are {', '.join(map(repr, fields))}.",
     )
 
 
@@ -167,7 +168,7 @@ def _rated(rated: object) -> tuple[int, ...]:
     values = rated.tolist() if isinstance(rated, np.ndarray) else rated
     hint = "Send a list of movie ids, whole numbers such as [1, 50], or leave it out."
     if not isinstance(values, list | tuple):
-        raise _invalid("rated", values, hint)
+        raise invalid("rated", values, hint)
     if len(values) > MAX_RATED:
         raise InputError(
             f"'rated' has {len(values)} entries.",
@@ -177,21 +178,22 @@ def _rated(rated: object) -> tuple[int, ...]:
         )
     numbers = []
     for place, value in enumerate(values):
-        number = _whole(value)
+        number = whole(value)
         if number is None:
-            raise _invalid("rated", value, hint, f", entry {place},")
+            raise invalid("rated", value, hint, f", entry {place},")
         numbers.append(number)
     return tuple(numbers)
 
 
-def _whole(value: object) -> int | None:
+def whole(value: object) -> int | None:
     """Return a whole number as an int; None for all else, 7.5, "7" and true included."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         return None
     return int(value)
 
 
-def _invalid(name: str, value: object, hint: str, where: str = "") -> InputError:
+def invalid(name: str, value: object, hint: str, where: str = "") -> InputError:
+    """Return what to say of a value of the wrong kind or size (``NAME_invalid``)."""
     shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:37]}…"
     return InputError(
         f"'{name}'{where} is {shown}, of the type {type(value).__name__}.",
