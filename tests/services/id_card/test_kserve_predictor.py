@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from services.errors import InputError
+from services.id_card import kserve_predictor
 from services.id_card.detector import Detector
 from services.id_card.images import decode
 from services.id_card.kserve_predictor import MAX_PICTURES, OUTPUT, IdCardPredictor, picture_of
@@ -325,8 +324,10 @@ def test_bytes_that_are_neither(client: httpx.Client) -> None:
         (["--http_port", "eighty"], "invalid int"),
     ],
 )
-def test_wrong_arguments_end_it_with_one_clear_line(arguments: list[str], message: str) -> None:
-    command = [sys.executable, "-m", "services.id_card.kserve_predictor", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert message in done.stderr.strip().splitlines()[-1]
+def test_wrong_arguments_end_it_with_one_clear_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        kserve_predictor.main(arguments)
+    code = caught.value.code
+    assert message in (code if isinstance(code, str) else capsys.readouterr().err.splitlines()[-1])
