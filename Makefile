@@ -3,6 +3,7 @@
 # ONLY=02            one notebook:    make chapter ONLY=02, make notebooks ONLY=02, make labs ONLY=02
 # ARGS="-k words"    more for pytest: make test ARGS="-x -k detector"
 #                    and for the training: make detector ARGS="--budget-minutes 30"
+#                    and the comparison:   make bench ARGS="--quick --peers bentoml,kserve"
 # TORCH_INDEX=URL    take torch and torchvision (the locked versions) from this package index, one
 #                    with CPU builds, and skip the lock's CUDA libraries: about 5 GB less on Linux.
 #                    It counts when .venv is made: rm -rf .venv; make environment TORCH_INDEX=URL
@@ -88,6 +89,9 @@ container: $(READY) ## the detector's Bento as a container image (docker, podman
 
 mlserver-env: $(READY) ## MLServer in an environment of its own, build/mlserver (700 MB)
 	$(call stage,mlserver-env,$(RUN) python -m services.workbench.mlserver)
+
+bench: $(READY) ## measure the servers against each other; eight minutes on an idle machine
+	$(call stage,bench,$(RUN) python -m services.bench $(ARGS))
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS and Windows
 	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \

@@ -9,6 +9,7 @@ first; the upload then travels through a queue, so the model's process decodes t
 """
 
 import argparse
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,8 @@ def main() -> None:
         timeout=60,
         middlewares=[(ImageGate, {"paths": ("/inference",)})],
     )
+    # By itself LitServe ends at SIGINT only: at SIGTERM its first process dies and all others stay.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run(host=args.host, port=args.port, log_level="warning", generate_client_file=False)
 
 

@@ -58,22 +58,30 @@ class Load:
 
 
 def send(
-    url: str, picture: Path, *, requests: int, concurrency: int, client: str | None = None
+    url: str,
+    picture: Path,
+    *,
+    requests: int,
+    concurrency: int,
+    client: str | None = None,
+    content_type: str = "image/jpeg",
 ) -> Load:
-    """POST one picture again and again.
+    """POST one picture, or any other body, again and again.
 
     Parameters
     ----------
     url : str
         Where to.
     picture : path
-        A JPEG file, sent as the body.
+        A file, a JPEG unless *content_type* says otherwise; sent as the body.
     requests : int
         How many, a multiple of *concurrency*.
     concurrency : int
         How many are under way at a time, 1 or more.
     client : {"hey", "python"}, optional
         Who sends them; hey where it is installed, if not given.
+    content_type : str
+        Of the body.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def send(
     client = client or ("hey" if shutil.which("hey") else "python")
     way = _with_hey if client == "hey" else _with_python
     start = time.perf_counter()
-    answers = way(url, picture, requests, concurrency)
+    answers = way(url, picture, content_type, requests, concurrency)
     seconds = time.perf_counter() - start
     return Load(
         sent=requests,
@@ -99,19 +107,21 @@ def send(
     )
 
 
-def _with_hey(url: str, picture: Path, requests: int, concurrency: int) -> list[tuple[int, float]]:
+def _with_hey(
+    url: str, picture: Path, content_type: str, requests: int, concurrency: int
+) -> list[tuple[int, float]]:
     command = ["hey", "-n", str(requests), "-c", str(concurrency), "-t", str(TIMEOUT), "-o", "csv"]
-    command += ["-m", "POST", "-T", "image/jpeg", "-D", str(picture), url]
+    command += ["-m", "POST", "-T", content_type, "-D", str(picture), url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = csv.DictReader(io.StringIO(done.stdout))
     return [(int(row["status-code"]), float(row["response-time"])) for row in rows]
 
 
 def _with_python(
-    url: str, picture: Path, requests: int, concurrency: int
+    url: str, picture: Path, content_type: str, requests: int, concurrency: int
 ) -> list[tuple[int, float]]:
     body = picture.read_bytes()
-    headers = {"Content-Type": "image/jpeg"}
+    headers = {"Content-Type": content_type}
 
     def one(_: int) -> tuple[int, float] | None:
         start = time.perf_counter()

@@ -1,0 +1,66 @@
+"""Measure the servers of this repository against each other and write the result as JSON.
+
+::
+
+    make bench                                   # all of it, eight minutes on two cores
+    make bench ARGS="--quick --peers bentoml,kserve"
+
+Do it on a machine that does nothing else; the result says how busy it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from services.bench import report
+from services.bench.peers import PEERS
+from services.bench.run import QUICK, Plan, compare
+from services.environment import build_dir
+from services.workbench.servers import ServerError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="a minute or two; for a try")
+    parser.add_argument("--peers", help=f"some of them, with commas: {','.join(PEERS)}")
+    parser.add_argument("--rounds", type=int, help="turns of each server")
+    parser.add_argument("--requests", type=int, help="requests in a turn, a multiple of 16")
+    parser.add_argument("--out", type=Path, default=build_dir() / "bench",
+                        help="the folder for bench.json and the plots (build/bench)")  # fmt: skip
+    args = parser.parse_args(arguments)
+    changed = {
+        "peers": tuple(args.peers.split(",")) if args.peers else None,
+        "rounds": args.rounds,
+        "requests": args.requests,
+    }
+    try:
+        plan = replace(QUICK if args.quick else Plan(), **{k: v for k, v in changed.items() if v})
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        result = compare(plan)
+    except (ServerError, AssertionError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / "bench.json"
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(report.text(result))
+    for name, figure in report.figures(result).items():
+        figure.savefig(args.out / f"{name}.png")
+    print(f"\n{path} and the plots beside it are written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

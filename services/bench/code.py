@@ -1,0 +1,46 @@
+"""How much had to be written for a server: lines that are code."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterable
+from pathlib import Path
+
+from services.environment import ROOT
+
+_NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+
+def lines(source: str) -> int:
+    """Count the lines of a Python source that hold code: no blank, comment or docstring."""
+    found: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in _NO_CODE:
+            found.update(range(token.start[0], token.end[0] + 1))
+    return len(found - _docstrings(source))
+
+
+def _docstrings(source: str) -> set[int]:
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            found.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return found
+
+
+def lines_of(files: Iterable[str], root: Path = ROOT) -> int:
+    """Count the lines of code in some files, named from the repository's root."""
+    return sum(lines((root / file).read_text(encoding="utf-8")) for file in files)

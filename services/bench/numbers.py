@@ -1,0 +1,57 @@
+"""The few statistics of the comparison."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+
+class Spread(TypedDict):
+    """A quantity that was measured several times."""
+
+    median: float
+    min: float
+    max: float
+    n: int
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return the median of *values* and how far they lie apart.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if not values:
+        raise ValueError("nothing was measured")
+    return {
+        "median": round(statistics.median(values), 3),
+        "min": round(min(values), 3),
+        "max": round(max(values), 3),
+        "n": len(values),
+    }
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest of *values* that so many percent of them do not exceed.
+
+    No value between two measured ones is made up ("inverted_cdf" of Hyndman and Fan, 1996).
+
+    Raises
+    ------
+    ValueError
+        If there is none, or *percent* is not 0 to 100.
+    """
+    if not values:
+        raise ValueError("nothing was measured")
+    return float(np.percentile(np.asarray(values), percent, method="inverted_cdf"))
+
+
+def rotated(names: Sequence[str], turn: int) -> list[str]:
+    """Return *names* beginning with another one each turn, so that nobody is always the first."""
+    first = turn % max(1, len(names))
+    return [*names[first:], *names[:first]]

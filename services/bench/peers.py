@@ -1,0 +1,277 @@
+"""Who is compared: how each server is started, asked, and told apart from the others.
+
+All of them serve the detector's core with one worker process and the same threads, each in its
+quietest logging. The Runner service is the exception by its design: a process for each core, with
+one thread each (Figure 10.2).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from services.environment import build_dir, usable_cores
+from services.id_card.detector import Found
+from services.workbench import scoring, servers
+from services.workbench.servers import Server
+
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request: where it goes and what is in it."""
+
+    path: str
+    content_type: str
+    body: bytes
+
+    def send(self, client: httpx.Client, url: str) -> httpx.Response:
+        """Send it, as it is."""
+        headers = {"Content-Type": self.content_type}
+        return client.post(url + self.path, content=self.body, headers=headers)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server that takes part.
+
+    Attributes
+    ----------
+    name : str
+        Its key in the results.
+    title : str
+        What it is called in tables and plots.
+    start : callable
+        Starts it with an environment and the exported network, and returns when it is ready.
+    ask : callable
+        Makes a request of a picture's bytes; the second argument names the field.
+    field : str
+        The field in which it looks for a picture.
+    read : callable
+        Takes the boxes out of an answer.
+    adapter : tuple of str
+        The files that were written for it, from the repository's root.
+    support : tuple of str
+        Files of ours that mend the framework, or that a client's mistakes are caught in.
+    batching : str
+        What it offers for computing several requests at once, from its documentation.
+    """
+
+    name: str
+    title: str
+    start: Callable[[Environment, Path], Server]
+    ask: Callable[[bytes, str], Ask]
+    field: str
+    read: Callable[[Any], list[Found]]
+    adapter: tuple[str, ...]
+    support: tuple[str, ...]
+    batching: str
+
+    def request(self, picture: bytes) -> Ask:
+        """Return the request for one picture, well-formed."""
+        return self.ask(picture, self.field)
+
+
+def environment(network: Path) -> dict[str, str]:
+    """Return what every server is started with: the network, and the threads it computes with."""
+    return {
+        "ID_CARD_WEIGHTS": str(network),
+        "ID_CARD_BACKEND": "onnx",
+        "ID_CARD_CONF": "0.5",
+        "ID_CARD_DEVICE": "cpu",
+        "OMP_NUM_THREADS": str(usable_cores()),
+    }
+
+
+# ---------------------------------------------------------------- requests
+
+
+def multipart(path: str, picture: bytes, field: str) -> Ask:
+    """Return an upload as browsers and curl send it."""
+    files = {field: ("card.jpg", picture, "image/jpeg")}
+    request = httpx.Request("POST", "http://localhost", files=files)
+    return Ask(path, request.headers["content-type"], request.read())
+
+
+def instances(picture: bytes, field: str) -> Ask:
+    """Return the request of KServe's V1 protocol."""
+    body = {"instances": [{field: base64.b64encode(picture).decode()}]}
+    return Ask("/v1/models/id_card:predict", "application/json", json.dumps(body).encode())
+
+
+def records(picture: bytes, field: str) -> Ask:
+    """Return the request of MLflow's scoring protocol."""
+    body = {"dataframe_records": [{field: base64.b64encode(picture).decode()}]}
+    return Ask("/invocations", "application/json", json.dumps(body).encode())
+
+
+# ---------------------------------------------------------------- starts
+
+
+def _bentoml(target: str, workers: int | None, environment: Environment, _: Path) -> Server:
+    quiet = {"BENTOML_CONFIG_OPTIONS": "api_server.logging.access.enabled=false"}
+    return servers.bentoml(target, api_workers=workers, env={**environment, **quiet})
+
+
+def _mlflow(environment: Environment, network: Path) -> Server:
+    quiet = {"UVICORN_LOG_LEVEL": "warning", "UVICORN_ACCESS_LOG": "0"}
+    return scoring.server(str(mlflow_folder(network)), "sqlite://", env={**environment, **quiet})
+
+
+def mlflow_folder(network: Path) -> Path:
+    """Return where a network lies as an MLflow model, once :func:`save_for_mlflow` has run."""
+    return build_dir() / "bench" / f"{network.stem}.mlflow"
+
+
+def save_for_mlflow(network: Path) -> None:
+    """Save a network as an MLflow model.
+
+    The same file, signature and code as in the registry; no tracking server is needed for it.
+    """
+    import mlflow.pyfunc
+
+    from services.id_card import registry
+    from services.workbench.model_code import copied
+
+    folder = mlflow_folder(network)
+    shutil.rmtree(folder, ignore_errors=True)
+    # It warns that the headless OpenCV, which a container gets, is not installed here.
+    logging.getLogger("mlflow.utils.requirements_utils").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no input example: the signature is written out
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(Path(registry.__file__).with_name("mlflow_model.py")),
+            artifacts={"detector": str(network)},
+            code_paths=[str(copied(registry.CORE, Path(scratch)))],
+            signature=registry.SIGNATURE,
+            pip_requirements=registry.requirements(),
+        )
+
+
+def _kserve(environment: Environment, _: Path) -> Server:
+    command = [sys.executable, "-m", "services.id_card.kserve_predictor"]
+    command += ["--http_port", "{port}", "--enable_grpc", "false"]
+    ready = "/v2/models/id_card/ready"
+    return servers.start(command, ready=ready, name="kserve", env=environment)
+
+
+def _fastapi(environment: Environment, _: Path) -> Server:
+    command = [sys.executable, "-m", "uvicorn", "services.id_card.fastapi_app:app"]
+    command += ["--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
+    return servers.start(command, name="fastapi", env=environment)
+
+
+def _litserve(environment: Environment, _: Path) -> Server:
+    command = [sys.executable, "-m", "services.id_card.litserve_app", "--port", "{port}"]
+    return servers.start(command, ready="/health", name="litserve", env=environment)
+
+
+# ---------------------------------------------------------------- the list
+
+_ID_CARD = "services/id_card"
+_GATE = ("services/gate.py", "services/asgi.py", f"{_ID_CARD}/gate.py")
+_KSERVE = tuple(
+    f"services/kserve_support/{name}.py"
+    for name in ("__init__", "grpc_door", "metrics", "payloads", "rest", "server", "wire")
+)
+
+
+def _same(answer: Any) -> list[Found]:
+    found: list[Found] = answer
+    return found
+
+
+_upload = partial(multipart, "/inference")
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "bentoml",
+            "BentoML service",
+            partial(_bentoml, "services.id_card.service:IdCardDetector", None),
+            _upload,
+            "image",
+            _same,
+            (f"{_ID_CARD}/service.py",),
+            _GATE,
+            "adaptive, by a switch at the endpoint (off here)",
+        ),
+        Peer(
+            "runner",
+            "BentoML Runner",
+            partial(_bentoml, "services.id_card.runner_service:svc", 1),
+            _upload,
+            "image",
+            _same,
+            (f"{_ID_CARD}/runner_service.py",),
+            (*_GATE, f"{_ID_CARD}/runner_timeout.py", "services/bentoml_shutdown.py"),
+            "adaptive, by a switch at the Runner's method (off here)",
+        ),
+        Peer(
+            "mlflow",
+            "MLflow scoring server",
+            _mlflow,
+            records,
+            "image_b64",
+            lambda answer: _same(answer["predictions"][0]["detections"]),
+            (f"{_ID_CARD}/mlflow_model.py",),
+            (f"{_ID_CARD}/registry.py",),
+            "none across requests; a request may hold many rows",
+        ),
+        Peer(
+            "kserve",
+            "KServe ModelServer",
+            _kserve,
+            instances,
+            "image_b64",
+            lambda answer: _same(answer["predictions"][0]),
+            (f"{_ID_CARD}/kserve_predictor.py",),
+            _KSERVE,
+            "none in the server; an agent container beside it batches V1 requests",
+        ),
+        Peer(
+            "litserve",
+            "LitServe",
+            _litserve,
+            _upload,
+            "image",
+            _same,
+            (f"{_ID_CARD}/litserve_app.py",),
+            _GATE,
+            "by two settings, size and wait (off here)",
+        ),
+        Peer(
+            "fastapi",
+            "FastAPI",
+            _fastapi,
+            _upload,
+            "image",
+            _same,
+            (f"{_ID_CARD}/fastapi_app.py",),
+            _GATE,
+            "none",
+        ),
+    )
+}
+"""By name, in the order of the tables."""
+
+CORE = "core"
+"""The name, in the results, of the bare core: what no server can be faster than."""
+
+TITLES = {CORE: "bare core", **{name: peer.title for name, peer in PEERS.items()}}
+"""What everybody is called."""

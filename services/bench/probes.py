@@ -1,0 +1,198 @@
+"""What a running server is asked besides the time it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psutil
+
+from services.bench.peers import Ask, Peer
+from services.id_card.images import MAX_BYTES
+from services.workbench import waiting
+from services.workbench.servers import Server
+
+TIMEOUT = 60.0
+
+PATHS = (
+    *("/", "/livez", "/readyz", "/healthz", "/health", "/ping", "/version", "/info"),
+    *("/metrics", "/docs", "/docs.json", "/openapi.json", "/v2", "/v2/health/live"),
+    *("/v2/health/ready", "/v2/models", "/v2/models/id_card", "/v2/models/id_card/ready"),
+    *("/v1/models", "/v1/models/id_card"),
+)
+"""Paths that servers of this kind are known to have."""
+
+DESCRIPTIONS = ("/docs.json", "/openapi.json")
+
+PATIENCE = 20.0
+"""Seconds that a server has to end in; Kubernetes gives it 30."""
+
+LONGEST = 600
+"""Characters of an answer that are kept."""
+
+
+def client(connections: int = 32) -> httpx.Client:
+    """Return a client that keeps to the loopback, whatever proxy the machine has."""
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, limits=limits)
+
+
+def endpoints(server: Server) -> dict[str, list[str]]:
+    """Ask for every known path, and for the server's own description of what can be posted.
+
+    Returns
+    -------
+    dict of str to list of str
+        ``answers``: paths that answer a GET with 200; ``posts``: paths that the description names.
+    """
+    with client() as http:
+        answers = [path for path in PATHS if http.get(server.url + path).is_success]
+        posts: set[str] = set()
+        for path in set(DESCRIPTIONS) & set(answers):
+            described = http.get(server.url + path).json().get("paths", {})
+            posts |= {name for name, methods in described.items() if "post" in methods}
+    return {"answers": answers, "posts": sorted(posts)}
+
+
+def metrics(server: Server) -> list[str]:
+    """Return the names of the metrics that the server offers to Prometheus; none without a page."""
+    with client() as http:
+        answer = http.get(server.url + "/metrics")
+    return sorted(set(re.findall(r"^# TYPE (\S+)", answer.text, re.M))) if answer.is_success else []
+
+
+def memory(server: Server) -> dict[str, float | int | None]:
+    """Return what all processes of a server hold, in MiB.
+
+    ``rss`` counts pages that processes share once for each of them; ``pss`` divides them, where the
+    system tells (Linux), and is the fairer one for a server of many processes.
+    """
+    rss, pss, processes = 0, 0, 0
+    shared = True
+    for record in server.processes():
+        with contextlib.suppress(psutil.Error):
+            info = psutil.Process(record.pid).memory_full_info()
+            rss += info.rss
+            shared &= hasattr(info, "pss")
+            pss += getattr(info, "pss", 0)
+            processes += 1
+    return {
+        "rss_mib": round(rss / 2**20),
+        "pss_mib": round(pss / 2**20) if shared else None,
+        "processes": processes,
+    }
+
+
+def bad_requests(peer: Peer, good: bytes) -> dict[str, Ask]:
+    """Return requests that a client gets wrong, each as one would get it wrong with this server."""
+    well = peer.request(good)
+    return {
+        "no picture": peer.request(b"This is no picture."),
+        "half a picture": peer.request(good[: len(good) // 2]),
+        "empty body": Ask(well.path, well.content_type, b""),
+        "wrong field": peer.ask(good, "picture"),
+        "wrong type": Ask(well.path, "text/plain", b"card.jpg"),
+        "too large": peer.request(bytes(2 * MAX_BYTES)),
+    }
+
+
+def bad_input(peer: Peer, server: Server, good: bytes) -> dict[str, dict[str, Any]]:
+    """Send what clients get wrong, and keep what they get for it.
+
+    Returns
+    -------
+    dict of str to dict
+        ``status`` (0 if there was no answer), ``text``, and ``verdict``: ``"helps"`` for a 4xx
+        that says what to change, ``"refuses"`` for one that does not, ``"blames itself"`` for a
+        5xx, ``"accepts"`` for a 200, ``"no answer"``.
+    """
+    found = {}
+    with client() as http:
+        for name, ask in bad_requests(peer, good).items():
+            try:
+                answer = ask.send(http, server.url)
+                status, text = answer.status_code, answer.text
+            except httpx.HTTPError as error:
+                status, text = 0, type(error).__name__
+            found[name] = {
+                "status": status,
+                "verdict": verdict(status, text),
+                "text": _shortened(text),
+            }
+    return found
+
+
+_ADVICE = re.compile(r"\bhint\b|\bsend\b|\bensure\b|\bonly supports\b|missing inputs", re.I)
+
+
+def verdict(status: int, text: str) -> str:
+    """Say what an answer to a bad request is worth; see :func:`bad_input`.
+
+    A refusal helps if one of a few words is in it with which such messages say what to do. That is
+    a rough rule; the texts are in the result, for whoever wants to judge them.
+    """
+    if status == 0:
+        return "no answer"
+    if status < 400:
+        return "accepts"
+    if status >= 500:
+        return "blames itself"
+    trace = "Traceback" in text or "stack_trace" in text
+    return "helps" if _ADVICE.search(text) and not trace else "refuses"
+
+
+def _shortened(text: str) -> str:
+    """Return a text on one line, its middle left out if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+
+
+def end_under_load(peer: Peer, server: Server, picture: bytes, requests: int) -> dict[str, Any]:
+    """Send SIGTERM while requests are under way, and say what became of each.
+
+    All requests are sent at once. When the first is answered the server is asked to end.
+
+    Returns
+    -------
+    dict of str to int, float or None
+        ``sent``, ``before`` (answered when the signal was sent), ``answered`` in all (200),
+        ``refused`` (another status), ``lost`` (no answer at all),
+        and ``seconds`` until no process was left, None if some were after :data:`PATIENCE`.
+    """
+    ask = peer.request(picture)
+    outcomes: list[int] = []
+
+    def one(http: httpx.Client) -> None:
+        try:
+            outcomes.append(ask.send(http, server.url).status_code)
+        except httpx.HTTPError:
+            outcomes.append(0)
+
+    with client(requests) as http, ThreadPoolExecutor(requests) as threads:
+        for _ in range(requests):
+            threads.submit(one, http)
+        waiting.until(lambda: outcomes, poll=0.001)
+        before = len(outcomes)
+        asked = time.monotonic()
+        os.kill(server.pid, signal.SIGTERM)
+    seconds: float | None = None
+    with contextlib.suppress(TimeoutError):
+        waiting.until(lambda: not server.processes(), seconds=PATIENCE, poll=0.1)
+        seconds = round(time.monotonic() - asked, 1)
+    server.stop()
+    answered = sum(status == httpx.codes.OK for status in outcomes)
+    lost = outcomes.count(0)
+    return {
+        "sent": requests,
+        "before": before,
+        "answered": answered,
+        "refused": requests - answered - lost,
+        "lost": lost,
+        "seconds": seconds,
+    }

@@ -1,0 +1,271 @@
+"""Read a result of the comparison: tables, plots, and who comes first in what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from services.bench.peers import CORE, PEERS, TITLES
+from services.bench.run import FORMAT
+from services.workbench.plots import COLORS, STYLE
+
+COMMITTED = Path(__file__).with_name("results") / "bench.json"
+"""The result that ships with the repository; notebook 10 draws it."""
+
+NOT_MEASURED = "not measured here"
+
+Result = Mapping[str, Any]
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+"""The headings, and the rows."""
+
+
+def load(path: Path = COMMITTED) -> Result:
+    """Read a result.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; "make bench" makes one.
+    ValueError
+        If it is of another format than this code reads.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no result; make bench")
+    result: Result = json.loads(path.read_text(encoding="utf-8"))
+    if result["format"] != FORMAT:
+        raise ValueError(f"format {result['format']}; this code reads format {FORMAT}: make bench")
+    return result
+
+
+def servers_of(result: Result) -> list[str]:
+    """Return the names of the servers that took part, in the order of the tables."""
+    return [name for name in PEERS if name in result["peers"]]
+
+
+def conditions(result: Result) -> str:
+    """Say in a few lines on what it ran, and how busy that was."""
+    machine = result["machine"]
+    plan = result["plan"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return (
+        f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gib']} GiB, "
+        f"{machine['system']}, Python {machine['python']}\n"
+        f"{packages}\n"
+        f"requests sent by {machine['client']}; {plan['rounds']} turns of {plan['requests']} "
+        f"requests each, {plan['null_requests']} with the null model\n"
+        f"processes that wanted a core: {machine['load_before']} before, "
+        f"{machine['load_after']} at the end"
+    )
+
+
+def speed(result: Result, kind: str = "real") -> Table:
+    """Return latency and throughput at each concurrency, with their ranges.
+
+    Parameters
+    ----------
+    result : Result
+    kind : {"real", "null"}
+        The detector, or the network that computes nothing.
+    """
+    counts = [str(count) for count in result["plan"]["concurrency"]]
+    head = ["", *(f"{name}, {count} at a time" for count in counts for name in ("p50", "p99"))]
+    head += [f"answers a second, {count} at a time" for count in counts]
+    rows = []
+    for name in (CORE, *servers_of(result)):
+        figures = result["peers"][name][kind]
+        cells = [_ms(figures[count][which]) for count in counts for which in ("p50", "p99")]
+        cells += [_rate(figures[count]["rate"]) for count in counts]
+        rows.append((TITLES[name], *cells))
+    return tuple(head), rows
+
+
+def overhead(result: Result) -> Table:
+    """Return what a server adds to the bare core, one request at a time."""
+    rows = []
+    for name in servers_of(result):
+        real, null = added(result, name), added(result, name, "null")
+        rows.append((TITLES[name], f"{real:.1f} ms", f"{null:.1f} ms", _times(result, name)))
+    head = ("", "added to the detector", "added to the null model", "the bare core's time")
+    return head, rows
+
+
+def added(result: Result, name: str, kind: str = "real") -> float:
+    """Return the milliseconds that a server's p50 lies above the bare core's, one at a time."""
+    return float(_p50(result, name, kind) - _p50(result, CORE, kind))
+
+
+def _p50(result: Result, name: str, kind: str) -> float:
+    return float(result["peers"][name][kind]["1"]["p50"]["median"])
+
+
+def _times(result: Result, name: str) -> str:
+    return f"{_p50(result, name, 'real') / _p50(result, CORE, 'real'):.2f} times"
+
+
+def offers(result: Result) -> Table:
+    """Return everything about a server that is no speed."""
+    head = (
+        "", "start to ready", "memory (PSS)", "processes", "adapter, lines", "support, lines",
+        "POST endpoints", "pages", "metrics of its own", "bad input that is helped", "image",
+        "batching",
+    )  # fmt: skip
+    rows = []
+    for name in servers_of(result):
+        peer = result["peers"][name]
+        start, memory, lines = peer["start_seconds"], peer["memory"], peer["lines"]
+        rows.append(
+            (
+                TITLES[name],
+                f"{start['median']:.0f} s ({start['min']:.0f} to {start['max']:.0f})",
+                f"{memory['pss_mib'] or memory['rss_mib']} MiB",
+                memory["processes"],
+                lines["adapter"],
+                lines["support"],
+                len(peer["endpoints"]["posts"]) or "not described",
+                len(peer["endpoints"]["answers"]),
+                len(own_metrics(peer["metrics"])),
+                f"{helped(result, name)} of {len(peer['bad_input'])}",
+                f"{peer['image_mib']} MiB" if peer["image_mib"] else NOT_MEASURED,
+                peer["batching"],
+            )
+        )
+    return head, rows
+
+
+def own_metrics(names: list[str]) -> list[str]:
+    """Leave out what Prometheus's library counts of every Python process."""
+    return [
+        name
+        for name in names
+        if not name.startswith(("process_", "python_")) and not name.endswith("_created")
+    ]
+
+
+def helped(result: Result, name: str) -> int:
+    """Return how many kinds of bad input get a 4xx that says what to change."""
+    found = result["peers"][name]["bad_input"].values()
+    return sum(case["verdict"] == "helps" for case in found)
+
+
+def bad_input(result: Result) -> Table:
+    """Return status and verdict of each bad request to each server."""
+    names = servers_of(result)
+    kinds = list(result["peers"][names[0]]["bad_input"])
+    rows = []
+    for name in names:
+        cases = result["peers"][name]["bad_input"]
+        cells = [f"{cases[kind]['status'] or '-'} {cases[kind]['verdict']}" for kind in kinds]
+        rows.append((TITLES[name], *cells))
+    return ("", *kinds), rows
+
+
+def sigterm(result: Result) -> Table:
+    """Return what became of the requests that were under way at SIGTERM."""
+    rows = []
+    for name in servers_of(result):
+        if end := result["peers"][name].get("sigterm"):
+            under_way, answered = (end[key] - end["before"] for key in ("sent", "answered"))
+            cells = (under_way, answered, end["refused"], end["lost"])
+            gone = f"{end['seconds']} s" if end["seconds"] is not None else "not gone"
+            rows.append((TITLES[name], *cells, gone))
+    return ("", "under way", "answered", "refused", "lost", "gone after"), rows
+
+
+def text(result: Result) -> str:
+    """Return all tables as plain text."""
+    parts = [conditions(result)]
+    for title, (head, rows) in (
+        ("with the detector", speed(result)),
+        ("with the null model", speed(result, "null")),
+        ("over the bare core", overhead(result)),
+        ("besides speed", offers(result)),
+        ("bad input", bad_input(result)),
+        ("SIGTERM under load", sigterm(result)),
+    ):
+        lines = [" | ".join(str(cell) for cell in row) for row in (head, *rows)]
+        parts.append("\n".join([f"-- {title}", *lines]))
+    return "\n\n".join(parts)
+
+
+def figures(result: Result) -> dict[str, Figure]:
+    """Return all plots by name."""
+    return {
+        "throughput": throughput(result),
+        "latency": latency(result),
+        "null_and_real": null_and_real(result),
+    }
+
+
+def throughput(result: Result, kind: str = "real") -> Figure:
+    """Draw answers a second at each concurrency, with the range over the turns."""
+    return _bars(result, kind, "rate", "answers a second", "Throughput")
+
+
+def latency(result: Result, kind: str = "real") -> Figure:
+    """Draw the median latency at each concurrency, with the range over the turns."""
+    return _bars(result, kind, "p50", "milliseconds, half of the requests are faster", "Latency")
+
+
+def null_and_real(result: Result) -> Figure:
+    """Draw the time of one request, with the null model and with the detector."""
+    names = [CORE, *servers_of(result)]
+    with mpl.rc_context(STYLE):
+        fig = Figure((8, 0.8 + 0.5 * len(names)), layout="constrained")
+        axes = fig.subplots()
+        places = np.arange(len(names))
+        for shift, kind, label in ((-0.2, "null", "null model"), (0.2, "real", "detector")):
+            values = [_p50(result, name, kind) for name in names]
+            color = COLORS["orange"] if kind == "null" else COLORS["blue"]
+            bars = axes.barh(places + shift, values, height=0.38, label=label, color=color)
+            axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
+        axes.set_yticks(places, [TITLES[name] for name in names])
+        axes.invert_yaxis()
+        axes.set_xlabel("milliseconds for one request at a time, median")
+        axes.set_title("What the server takes, and what the network takes")
+        axes.legend(frameon=False, loc="lower right")
+    return fig
+
+
+def _bars(result: Result, kind: str, which: str, xlabel: str, title: str) -> Figure:
+    names = [CORE, *servers_of(result)]
+    counts = [str(count) for count in result["plan"]["concurrency"]]
+    height = 0.8 / len(counts)
+    colors = ["sky", "blue", "ink"]
+    with mpl.rc_context(STYLE):
+        fig = Figure((8, 0.8 + 0.55 * len(names)), layout="constrained")
+        axes = fig.subplots()
+        places = np.arange(len(names))
+        for index, count in enumerate(counts):
+            found = [result["peers"][name][kind][count][which] for name in names]
+            values = [each["median"] for each in found]
+            low = [each["median"] - each["min"] for each in found]
+            high = [each["max"] - each["median"] for each in found]
+            axes.barh(
+                places + (index - (len(counts) - 1) / 2) * height,
+                values,
+                height=0.9 * height,
+                xerr=(low, high),
+                color=COLORS[colors[index % len(colors)]],
+                error_kw={"ecolor": COLORS["grey"], "elinewidth": 1},
+                label=f"{count} at a time",
+            )
+        axes.set_yticks(places, [TITLES[name] for name in names])
+        axes.invert_yaxis()
+        axes.set_xlabel(xlabel)
+        axes.set_title(title)
+        fig.legend(frameon=False, loc="outside lower right", ncols=len(counts))
+    return fig
+
+
+def _ms(value: Mapping[str, float]) -> str:
+    return f"{value['median']:.1f} ms ({value['min']:.1f} to {value['max']:.1f})"
+
+
+def _rate(value: Mapping[str, float]) -> str:
+    return f"{value['median']:.1f} ({value['min']:.1f} to {value['max']:.1f})"

@@ -1,0 +1,305 @@
+"""One run of the comparison, from the first start to the last end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from services.bench import code, null_model, probes
+from services.bench.machine import describe, load_average
+from services.bench.numbers import percentile, rotated, spread
+from services.bench.peers import CORE, PEERS, Peer, environment, save_for_mlflow
+from services.environment import build_dir
+from services.id_card.checkpoint import WEIGHTS
+from services.id_card.detector import Detector
+from services.id_card.export import exported
+from services.id_card.images import decode
+from services.id_card.samples import SAMPLES, sample_path
+from services.workbench import load
+from services.workbench.servers import Server
+
+FORMAT = 1
+"""Raised whenever the meaning of a result changes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    Attributes
+    ----------
+    peers : tuple of str
+        Names in :data:`services.bench.peers.PEERS`.
+    concurrency : tuple of int
+        How many requests are under way at a time.
+    rounds : int
+        How often each server's turn comes, 1 or more.
+    requests : int
+        In a turn with the real network, a multiple of each concurrency.
+    null_requests : int
+        In a turn with the network that computes nothing.
+    starts : int
+        How often each server is started with the real network, 1 or more.
+    ending : int
+        How many requests are under way when a server is asked to end; 0 leaves this out.
+    """
+
+    peers: tuple[str, ...] = tuple(PEERS)
+    concurrency: tuple[int, ...] = (1, 4, 16)
+    rounds: int = 3
+    requests: int = 48
+    null_requests: int = 192
+    starts: int = 2
+    ending: int = 24
+
+    def __post_init__(self) -> None:
+        unknown = set(self.peers) - set(PEERS)
+        if unknown or not self.peers:
+            raise ValueError(f"no such peer: {', '.join(sorted(unknown))}; there are {[*PEERS]}")
+        if min(self.rounds, self.starts) < 1:
+            raise ValueError("at least one round and one start")
+        for count in self.concurrency:
+            if count < 1 or self.requests % count or self.null_requests % count:
+                raise ValueError(f"the requests of a turn are a multiple of {count}")
+
+
+QUICK = Plan(concurrency=(1, 4), rounds=1, requests=16, null_requests=32, starts=1, ending=8)
+"""A minute or two, to see that all of it works."""
+
+Turn = Callable[[int, int], tuple[float, list[float]]]
+"""Takes requests and concurrency; gives answers a second and the seconds of each answer."""
+
+
+def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
+    """Run the comparison.
+
+    Returns
+    -------
+    dict
+        What can be written as JSON: ``machine``, ``plan``, and ``peers`` by name; see
+        :mod:`services.bench.report`, which reads it.
+
+    Raises
+    ------
+    services.workbench.servers.ServerError
+        If a server does not start.
+    AssertionError
+        If a server's boxes are not the core's: then there is nothing to compare.
+    """
+    before = load_average()
+    folder = build_dir() / "bench"
+    real = exported(WEIGHTS, "onnx")
+    null = null_model.write(folder / "null.onnx")
+    if "mlflow" in plan.peers:
+        for network in (real, null):
+            save_for_mlflow(network)
+    picture, grey = sample_path("two_cards").read_bytes(), null_model.picture()
+    result: dict[str, Any] = {"format": FORMAT, "plan": vars(plan) | {"peers": list(plan.peers)}}
+    peers: dict[str, dict[str, Any]] = {name: _paper(PEERS[name]) for name in plan.peers}
+    peers[CORE] = {}
+    with tqdm(total=_steps(plan), unit="step", disable=not progress) as bar:
+        tick = partial(_tick, bar)
+        for name, times in _starts(plan, real, plan.starts - 1, tick):
+            peers[name].setdefault("start_times", []).extend(times)
+        with ExitStack() as stack:
+            running = _start_all(plan, real, stack, peers, tick)
+            peers_asked = {name: PEERS[name] for name in running}
+            for name, server in running.items():
+                peers[name] |= _asked(PEERS[name], server, picture, Detector(real, "onnx"))
+                tick()
+            turns = _turns(peers_asked, running, picture, real, folder)
+            _measure(turns, plan, plan.requests, "real", peers, tick)
+            for name, server in running.items():
+                peers[name]["memory"] = probes.memory(server)
+                if plan.ending:
+                    peers[name]["sigterm"] = probes.end_under_load(
+                        PEERS[name], server, picture, plan.ending
+                    )
+                tick()
+        with ExitStack() as stack:
+            running = _start_all(plan, null, stack, {}, tick)
+            turns = _turns({n: PEERS[n] for n in running}, running, grey, null, folder)
+            _measure(turns, plan, plan.null_requests, "null", peers, tick)
+    for name in plan.peers:
+        peers[name]["start_seconds"] = spread(peers[name].pop("start_times"))
+    result["peers"] = peers
+    result["machine"] = describe() | {"load_before": before, "load_after": load_average()}
+    return result
+
+
+def _tick(bar: Any) -> None:
+    bar.update()
+
+
+def _steps(plan: Plan) -> int:
+    turns = plan.rounds * len(plan.concurrency) * (len(plan.peers) + 1)
+    return 2 * turns + len(plan.peers) * (plan.starts + 3)
+
+
+def _paper(peer: Peer) -> dict[str, Any]:
+    """Return what is known of a peer without starting it."""
+    return {
+        "title": peer.title,
+        "lines": {"adapter": code.lines_of(peer.adapter), "support": code.lines_of(peer.support)},
+        "batching": peer.batching,
+        "image_mib": None,
+    }
+
+
+def _starts(
+    plan: Plan, network: Path, times: int, tick: Callable[[], None]
+) -> Iterator[tuple[str, list[float]]]:
+    """Start and end each server so often, in turns."""
+    for turn in range(times):
+        for name in rotated(plan.peers, turn):
+            begun = time.perf_counter()
+            server = PEERS[name].start(environment(network), network)
+            seconds = time.perf_counter() - begun
+            server.stop()
+            tick()
+            yield name, [seconds]
+
+
+def _start_all(
+    plan: Plan,
+    network: Path,
+    stack: ExitStack,
+    peers: dict[str, dict[str, Any]],
+    tick: Callable[[], None],
+) -> dict[str, Server]:
+    """Start every server, and note how long each took."""
+    running = {}
+    for name in plan.peers:
+        begun = time.perf_counter()
+        running[name] = stack.enter_context(PEERS[name].start(environment(network), network))
+        if name in peers:
+            peers[name].setdefault("start_times", []).append(time.perf_counter() - begun)
+        tick()
+    return running
+
+
+def _asked(peer: Peer, server: Server, picture: bytes, core: Detector) -> dict[str, Any]:
+    """Return what a server answers, after seeing that its boxes are the core's."""
+    return {
+        "checked": check_answers(peer, server, core),
+        "endpoints": probes.endpoints(server),
+        "bad_input": probes.bad_input(peer, server, picture),
+        "checked_after": check_answers(peer, server, core),
+        "metrics": probes.metrics(server),
+    }
+
+
+def check_answers(peer: Peer, server: Server, core: Detector, times: int = 3) -> int:
+    """Ask for the samples, several at once, and hold each answer against the core's.
+
+    Returns
+    -------
+    int
+        How many were asked; all of them were right.
+    """
+    names = [*SAMPLES] * times
+
+    def one(name: str) -> tuple[str, Any]:
+        answer = peer.request(sample_path(name).read_bytes()).send(http, server.url)
+        return name, peer.read(answer.raise_for_status().json())
+
+    with probes.client() as http, ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(one, names))
+    for name, found in answers:
+        [expected] = core.detect([decode(sample_path(name).read_bytes())])
+        assert len(found) == len(expected), f"{peer.title}: {name}"
+        for box, each in zip(found, expected, strict=True):
+            assert abs(box["confidence"] - each.confidence) < 1e-3, f"{peer.title}: {name}"
+    return len(names)
+
+
+def _turns(
+    peers: Mapping[str, Peer],
+    running: Mapping[str, Server],
+    picture: bytes,
+    network: Path,
+    folder: Path,
+) -> dict[str, Turn]:
+    detector = Detector(network, "onnx", device="cpu")
+    turns: dict[str, Turn] = {CORE: partial(_core_turn, detector, picture)}
+    for name, peer in peers.items():
+        ask = peer.request(picture)
+        body = folder / f"{name}.body"
+        body.write_bytes(ask.body)
+        url = running[name].url + ask.path
+        turns[name] = partial(_server_turn, url, body, ask.content_type)
+    return turns
+
+
+def _server_turn(
+    url: str, body: Path, content_type: str, requests: int, concurrency: int
+) -> tuple[float, list[float]]:
+    done = load.send(
+        url, body, requests=requests, concurrency=concurrency, content_type=content_type
+    )
+    if done.statuses != {200: requests}:
+        raise AssertionError(f"{url}: {dict(done.statuses)} of {requests} requests")
+    return done.rate, done.latencies
+
+
+def _core_turn(
+    detector: Detector, picture: bytes, requests: int, concurrency: int
+) -> tuple[float, list[float]]:
+    """Do what a server does with a request, without one: decode, detect, make the answer."""
+
+    def one(_: int) -> float:
+        begun = time.perf_counter()
+        [found] = detector.detect([decode(picture)])
+        json.dumps([each.as_dict() for each in found])
+        return time.perf_counter() - begun
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(concurrency) as threads:
+        latencies = list(threads.map(one, range(requests)))
+    return requests / (time.perf_counter() - begun), latencies
+
+
+def _measure(
+    turns: Mapping[str, Turn],
+    plan: Plan,
+    requests: int,
+    kind: str,
+    peers: dict[str, dict[str, Any]],
+    tick: Callable[[], None],
+) -> None:
+    """Let everybody's turn come, round after round, and put the figures into *peers*."""
+    seen: dict[str, dict[int, list[tuple[float, list[float]]]]] = {
+        name: {count: [] for count in plan.concurrency} for name in turns
+    }
+    for turn in turns.values():
+        turn(max(plan.concurrency), max(plan.concurrency))  # not counted: connections, caches
+    for number in range(plan.rounds):
+        for count in plan.concurrency:
+            for name in rotated([*turns], number):
+                seen[name][count].append(turns[name](requests, count))
+                tick()
+    for name, by_count in seen.items():
+        peers[name][kind] = {str(count): figures(rounds) for count, rounds in by_count.items()}
+
+
+def figures(rounds: Sequence[tuple[float, list[float]]]) -> dict[str, Any]:
+    """Return the figures of one server at one concurrency, from its turns.
+
+    ``rate`` in answers a second, ``p50`` and ``p99`` in milliseconds: each turn's own figure, with
+    the median over the turns.
+    """
+    milliseconds = [[1000 * each for each in latencies] for _, latencies in rounds]
+    return {
+        "rate": spread([rate for rate, _ in rounds]),
+        "p50": spread([percentile(each, 50) for each in milliseconds]),
+        "p99": spread([percentile(each, 99) for each in milliseconds]),
+    }
