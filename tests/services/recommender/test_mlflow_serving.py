@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from mlflow.cli import server as tracking_command
 from mlflow.models import validate_serving_input
 from mlflow.models.cli import commands
+from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
 
 from services.recommender import mlflow_door
@@ -103,13 +104,13 @@ def test_what_was_rated_is_left_out(server: Server, core: Recommender, user: int
     assert_same(answer, core, user_id=user, top_k=3, rated=best)
 
 
-def test_rows_with_and_without_rated_go_together_as_null(
+def test_rows_with_and_without_rated_go_together(
     server: Server, core: Recommender, user: int
 ) -> None:
-    rows = [{"user_id": user, "rated": [1]}, {"user_id": user, "rated": None}]
+    rows = [{"user_id": user, "rated": [1]}, {"user_id": user}, {"user_id": user, "rated": None}]
     answers = scoring.ask(server.url, rows, top_k=2)
-    assert_same(answers[0], core, user_id=user, top_k=2, rated=[1])
-    assert_same(answers[1], core, user_id=user, top_k=2)
+    for answer, rated in zip(answers, ([1], None, None), strict=True):
+        assert_same(answer, core, user_id=user, top_k=2, rated=rated)
 
 
 def test_an_error_of_ask_is_raised(server: Server) -> None:
@@ -215,7 +216,20 @@ def test_our_door_answers_as_mlflow_does(door: TestClient, core: Recommender, us
     assert_same(found.predictions[0], core, user_id=user, top_k=3, rated=[1])
 
 
-def test_a_fault_of_the_model_is_no_fault_of_the_client() -> None:
+def test_a_fault_of_the_model_is_no_fault_of_the_client(folder: Path, user: int) -> None:
+    broken = mlflow.pyfunc.load_model(str(folder))
+    del broken.unwrap_python_model().recommender
+    application = scoring_server.init(broken)
+    body = {"dataframe_records": [{"user_id": user}]}
+    found = scoring.outcome(TestClient(application).post("/invocations", json=body))
+    assert (found.status, found.trace) == (400, True)
+    behind = TestClient(mlflow_door.Door(application)).post("/invocations", json=body)
+    assert behind.status_code == 500
+    assert behind.json()["error"]["code"] == "model_failed"
+    assert "Traceback" not in behind.text
+
+
+def test_a_stack_trace_is_kept_from_the_client() -> None:
     said = {"message": f"{mlflow_door.MODEL_FAULT}. Verify …", "stack_trace": "File secret.py"}
     status, body = mlflow_door.mend(400, json.dumps(said).encode())
     assert (status, body["error"]["code"]) == (500, "model_failed")
