@@ -104,10 +104,10 @@ defaults = {option.name: option.default for option in serve.params}
 print({name: defaults[name] for name in ("host", "port", "env_manager", "workers")})
 
 # %% [markdown]
-# **Erratum 801.** The port: 5000, where the tracking server listens in the very same script. On one
+# **Erratum 27.** The port: 5000, where the tracking server listens in the very same script. On one
 # machine the command finds its address in use. Give it another one.
 #
-# **Erratum 802.** The chapter calls it the easy way to try a model. By default it first makes a new
+# **Erratum 28.** The chapter calls it the easy way to try a model. By default it first makes a new
 # environment: `virtualenv` means pyenv for the Python, and a package index for everything that the model
 # lists. `local` serves with the packages that are here. That is right if they are those that
 # the model was logged with, and MLflow warns in the log if they are not.
@@ -254,7 +254,7 @@ for value in (5.5, True, "5"):
         print(f"{value!r:5} in JSON: user {row} · in a table: {str(error).rpartition('. ')[2]}")
 
 # %% [markdown]
-# **Erratum 803.** To a table MLflow is strict, as its documentation promises: it converts nothing that
+# **Erratum 29.** To a table MLflow is strict, as its documentation promises: it converts nothing that
 # cannot be converted safely. JSON it converts first and checks afterwards. So 5.5 gets somebody else's
 # recommendations, with status 200. With `any` the value comes as it was sent, and the core refuses it,
 # as it does behind every other door.
@@ -272,7 +272,7 @@ print(answer.status_code, re.findall(r"/(\w+/\w+\.py)\\?\", line", trace))
 print("in the server's log:", "parse_csv_input" in server.log.read_text())
 
 # %% [markdown]
-# **Erratum 804.** The stack trace goes to the *client*, with the paths of the server's files, and not
+# **Erratum 30.** The stack trace goes to the *client*, with the paths of the server's files, and not
 # into the log, where you would look for it.
 #
 # And if the model itself breaks? Load it here, take its core away, and put MLflow's application on it:
@@ -323,7 +323,7 @@ written = io.StringIO()
 mlflow_door.log.addHandler(logging.StreamHandler(written))
 behind = TestClient(mlflow_door.Door(application)).post("/invocations", json=body)
 print(behind.status_code, behind.json())
-print("in the log:", written.getvalue().splitlines()[-1])
+print("in the log:", written.getvalue().split("\n")[-3])
 
 # %% [markdown]
 # The two that were answered with ten movies still are:
@@ -356,7 +356,7 @@ build = ["build-docker", "-m", model_uri, "-n", "recommender_service", "--enable
 print(CliRunner().invoke(commands, build).output.splitlines()[-1])
 
 # %% [markdown]
-# **Erratum 805.** The option is gone from MLflow 3. The last release of MLServer, 1.7.1, is of June 2025,
+# **Erratum 31.** The option is gone from MLflow 3. The last release of MLServer, 1.7.1, is of June 2025,
 # and it does not fit beside the other packages. Compare what it pins with what this repository has:
 
 # %%
@@ -435,12 +435,12 @@ told_so = [line for line in lines if re.search(r"^FROM|github|openjdk|build-esse
 print(*(line.strip()[:88] for line in told_so), sep="\n")
 
 # %% [markdown]
-# **Erratum 806.** A compiler, a Python built by pyenv from GitHub, and Java, in an image that
+# **Erratum 32.** A compiler, a Python built by pyenv from GitHub, and Java, in an image that
 # multiplies two small tables. MLflow's own help says that Java is *not* installed for such a model, and
 # that both commands make the same image; neither is so in 3.17.
 #
 # When it runs, nginx passes on `/ping` and `/invocations` and nothing else, so the chapter's `/health`
-# (**erratum 807**) is a 404. The variable `DISABLE_NGINX=true` takes nginx away; what is left listens on
+# (**erratum 33**) is a 404. The variable `DISABLE_NGINX=true` takes nginx away; what is left listens on
 # 127.0.0.1 of the container, where nobody outside can reach it. `make nightly` builds that image and
 # shows all of it. This is what we would run instead:
 
