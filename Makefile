@@ -18,7 +18,7 @@ NOTEBOOKS := $(RUN) python -m services.workbench.notebooks
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks labs detector container mlserver-env lock clean
+.PHONY: help environment preflight chapter test verify nightly system jupyter notebooks labs detector container bench mlserver-env lock clean
 
 # $(call stage,NAME,COMMAND) runs a command, says how long it took, and fails if the command did.
 define stage

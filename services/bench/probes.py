@@ -162,7 +162,7 @@ def end_under_load(peer: Peer, server: Server, picture: bytes, requests: int) ->
     -------
     dict of str to int, float or None
         ``sent``, ``before`` (answered when the signal was sent), ``answered`` in all (200),
-        ``refused`` (another status), ``lost`` (no answer at all),
+        ``refused`` (another status, or no connection), ``lost`` (no answer at all),
         and ``seconds`` until no process was left, None if some were after :data:`PATIENCE`.
     """
     ask = peer.request(picture)
@@ -171,6 +171,8 @@ def end_under_load(peer: Peer, server: Server, picture: bytes, requests: int) ->
     def one(http: httpx.Client) -> None:
         try:
             outcomes.append(ask.send(http, server.url).status_code)
+        except httpx.ConnectError:
+            outcomes.append(httpx.codes.SERVICE_UNAVAILABLE)  # refused before anything was sent
         except httpx.HTTPError:
             outcomes.append(0)
 
