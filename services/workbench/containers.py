@@ -17,8 +17,9 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -192,6 +193,8 @@ def run(
     engine: str | None = None,
     served: int = SERVED_PORT,
     hardened: bool = True,
+    arguments: Sequence[str] = (),
+    mounts: Mapping[str, str | Path] | None = None,
 ) -> Container:
     """Run an image and return once it is ready.
 
@@ -211,6 +214,10 @@ def run(
         The port inside, 1 to 65535.
     hardened : bool, default True
         Whether :data:`HARDENED` holds; an image that writes where it likes needs False.
+    arguments : sequence of str
+        The command to run in place of the image's own.
+    mounts : mapping of str to path, optional
+        Folders inside to folders of this machine, which the container may read.
 
     Raises
     ------
@@ -240,7 +247,9 @@ def run(
             *(f"--env={key}={value}" for key, value in variables.items()),
             *(HARDENED if hardened else ()),
             *_LIMITS.get(engine, ()),
+            *(f"--volume={outer}:{inner}:ro" for inner, outer in (mounts or {}).items()),
             image,
+            *arguments,
         )
         _wait_until_ready(container, ready, timeout)
     except BaseException:

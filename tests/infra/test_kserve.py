@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from services.workbench.manifests.__main__ import main
 from services.workbench.manifests.check import verdicts
 from services.workbench.manifests.kserve import sdk, set_rules
 from services.workbench.manifests.rules import ADVICE_FOR_KSERVE
-from tests.infra.kserve_manifests import FILES, OVERLAYS, changed, everything, findings, named
+from tests.infra.kserve_manifests import (
+    FILES,
+    FOLDER,
+    OVERLAYS,
+    changed,
+    everything,
+    findings,
+    named,
+)
 from tests.infra.manifests import REMOVED, set_field
 
 MODE = 'metadata.annotations."serving.kserve.io/deploymentMode"'
@@ -1467,3 +1476,22 @@ def test_kserve_is_imported_for_its_own_kinds_only() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_script_and_the_workflow_can_be_read() -> None:
+    script = FOLDER / "try-on-kind.sh"
+    subprocess.run(["sh", "-n", str(script)], check=True)
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "kserve.yml").read_text("utf-8"))
+    steps = [step.get("run", "") for step in workflow["jobs"]["kind"]["steps"]]
+    assert "infra/kserve/try-on-kind.sh" in steps
+    default = workflow[True]["workflow_dispatch"]["inputs"]["kserve-version"]["default"]  # "on:"
+    assert f"KSERVE_VERSION:={default}" in script.read_text(encoding="utf-8")
+    # The types that we check by are those of the release that would be installed.
+    assert default == f"v{version('kserve')}"
+
+
+def test_the_readme_names_every_manifest() -> None:
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for file in FILES:
+        named_there = file.name in readme or f"`{file.parent.name}/`" in readme
+        assert named_there, file.name
