@@ -1,4 +1,4 @@
-"""The image that infra/kserve names, built and run for real, with the manifests' commands and variables.
+"""The image that infra/kserve names, run for real, with the manifests' commands and variables.
 
 The container gets what the manifests allow: a read-only file system, a volume at ``/tmp``, no
 capability, the user 1000. Only the model's folder is mounted as KServe's storage initialiser would.
@@ -6,12 +6,14 @@ capability, the user 1000. Only the model's folder is mounted as KServe's storag
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from services.id_card.checkpoint import SMALL_WEIGHTS
 from services.id_card.detector import Detector
 from services.id_card.images import decode
 from services.recommender.recommender import Recommender
@@ -91,12 +93,20 @@ def test_the_recommender_serves_what_lies_in_mnt_models(image: str, tmp_path: Pa
     assert answers(response, "answer") == [core.recommend(user).as_dict()]
 
 
-@pytest.mark.parametrize("service", ["id-card-small", "grayscale"])
-def test_the_graphs_other_services_start_too(image: str, service: str) -> None:
-    pod = kserve_pods.pod(service)
+def test_the_second_detector_has_the_other_weights(image: str) -> None:
+    pod = kserve_pods.pod("id-card-small")
+    core = Detector(SMALL_WEIGHTS, backend="onnx", conf=float(pod.env["ID_CARD_CONF"]))
+    file = sample_bytes("one_card")
+    with run(pod, image) as container:
+        response = send(v1([{"image_b64": text(file)}]), container, pod.model_name)
+    found = [one.as_dict() for one in core.detect([decode(file)])[0]]
+    assert found
+    assert answers(response, "detections") == [found]
+
+
+def test_the_graphs_first_step_starts(image: str) -> None:
+    pod = kserve_pods.pod("grayscale")
     with run(pod, image) as container:
         request = v1([{"image_b64": text(sample_bytes("two_cards"))}])
-        body = send(request, container, pod.model_name)
-    assert body.status_code == 200, body.text
-    [found] = body.json()["predictions"]
-    assert found
+        [grey] = send(request, container, pod.model_name).json()["predictions"]
+    assert decode(base64.b64decode(grey["image_b64"])).size
