@@ -16,21 +16,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import bentoml
-import yaml
-from bentoml.exceptions import NotFound
 
 from services.environment import ROOT
 from services.id_card.checkpoint import WEIGHTS, sha256
 from services.id_card.model_store import ALIAS, save
-from services.workbench import containers, images
-from services.workbench.requirements import needed
+from services.workbench import bentos, containers, images
 
 FOLDER = Path(__file__).parent
 
@@ -61,9 +56,10 @@ def requirements() -> str:
     """Return the content of ``requirements.txt``: what serving needs, at the lock's versions."""
     # opencv-python wants the libraries of a desktop, which slim images lack; the same OpenCV is
     # published without windows.
-    lines = needed(IMPORTED, instead={"opencv-python": "opencv-python-headless"})
-    head = "# Taken from the repository's lock by: python -m services.id_card.bento requirements"
-    return "\n".join([head, *lines]) + "\n"
+    command = "python -m services.id_card.bento requirements"
+    return bentos.requirements(
+        IMPORTED, command, instead={"opencv-python": "opencv-python-headless"}
+    )
 
 
 def build(
@@ -90,20 +86,10 @@ def build(
     ValueError
         If the version exists already: versions are never overwritten.
     """
-    options = _options(api)
-    name = {"service": "id_card_detector", "runner": "yolo_v8"}[api]
-    if version is not None and _exists(f"{name}:{version}"):
-        raise ValueError(
-            f"{name}:{version} is built already; choose another version, or: "
-            f"bentoml delete {name}:{version}"
-        )
+    options = bentos.read(BENTOFILES[api])
     options["models"] = [{"tag": str(save(weights).tag), "alias": ALIAS}]
-    with tempfile.TemporaryDirectory() as folder:
-        pinned = Path(folder, "bentofile.yaml")
-        pinned.write_text(yaml.safe_dump(options), encoding="utf-8")
-        return bentoml.bentos.build_bentofile(
-            str(pinned), name=name, version=version, build_ctx=str(ROOT)
-        )
+    name = {"service": "id_card_detector", "runner": "yolo_v8"}[api]
+    return bentos.build(options, name=name, version=version)
 
 
 def image_name() -> str:
@@ -117,7 +103,7 @@ def image_name() -> str:
     files = [
         bentofile,
         REQUIREMENTS,
-        *(ROOT / name.lstrip("/") for name in _options("service")["include"]),
+        *(ROOT / name.lstrip("/") for name in bentos.read(bentofile)["include"]),
     ]
     for path in (*files, WEIGHTS):
         digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
@@ -142,25 +128,12 @@ def container() -> str:
     builder = images.find_builder()
     how = "it was there"
     if not containers.has_image(builder, image):
-        if not _exists(image):
+        if not bentos.exists(image):
             build(version=image.partition(":")[2])
         base = images.containerize(image, image, builder=builder)
         how = f"from {base}, in {time.monotonic() - start:.0f} s"
     containers.command(builder, "tag", image, image.partition("-")[0])
     return f"{image}: {containers.size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
-
-
-def _options(api: str) -> dict[str, Any]:
-    options: dict[str, Any] = yaml.safe_load(BENTOFILES[api].read_text(encoding="utf-8"))
-    return options
-
-
-def _exists(tag: str) -> bool:
-    try:
-        bentoml.get(tag)
-    except NotFound:
-        return False
-    return True
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -64,6 +64,8 @@ class Registry:
     ----------
     model, alias : str
         Together the address ``models:/recommender_production@prod``.
+    tracking_uri : str, optional
+        The registry; what MLflow itself takes, ``MLFLOW_TRACKING_URI`` for one, if not given.
     answer_seconds, fetch_seconds : float
         How long the registry may take, in all, for the name of a version and for its file. A
         server that sends a byte a second never runs into a timeout of MLflow's.
@@ -74,11 +76,13 @@ class Registry:
         model: str,
         alias: str = "prod",
         *,
+        tracking_uri: str | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         fetch_seconds: float = FETCH_SECONDS,
     ) -> None:
         self.model = model
         self.alias = alias
+        self.tracking_uri = tracking_uri
         self.answer_seconds = answer_seconds
         self.fetch_seconds = fetch_seconds
 
@@ -134,7 +138,8 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            found = MlflowClient().get_model_version_by_alias(self.model, self.alias)
+            client = MlflowClient(self.tracking_uri)
+            found = client.get_model_version_by_alias(self.model, self.alias)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise PullError(
@@ -146,10 +151,16 @@ class Registry:
 
     def _fetch(self, version: Version, folder: Path) -> Path:
         _be_patient()
-        from mlflow import artifacts
+        from mlflow import MlflowClient, artifacts
 
-        uri = f"models:/{version.name}/{version.number}/artifacts/{FILE}"
-        return Path(artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+        client = MlflowClient(self.tracking_uri)
+        uri = client.get_model_version_download_uri(version.name, version.number)
+        file = artifacts.download_artifacts(
+            artifact_uri=f"{uri}/artifacts/{FILE}",
+            dst_path=str(folder),
+            tracking_uri=self.tracking_uri,
+        )
+        return Path(file)
 
 
 def prepare(cache: VersionCache, registry: Registry) -> Version:

@@ -1,0 +1,141 @@
+"""Questions that keep coming while something else is done to the service.
+
+::
+
+    with flow.Flow(f"{server.url}/predict", [{"user_id": 7}, {"user_id": 8}]) as questions:
+        promote(version=2)
+        questions.wait(lambda reply: reply.body["version"] == "2")
+    print(questions.failed)
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+TIMEOUT = 60.0
+"""Seconds that one answer may take."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of one request.
+
+    Attributes
+    ----------
+    at : float
+        When it was sent: seconds since the first.
+    seconds : float
+        Until the answer was there, or the request was lost.
+    status : int or None
+        The HTTP status; None if there was no answer.
+    body : Any
+        The answer's JSON; None without one.
+    """
+
+    at: float
+    seconds: float
+    status: int | None
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was answered with 200."""
+        return self.status == httpx.codes.OK
+
+
+class Flow:
+    """Send JSON bodies, again and again in their order, from the start of a block to its end.
+
+    Parameters
+    ----------
+    url : str
+        Where to POST them.
+    bodies : sequence of dict
+        At least one.
+    concurrency : int
+        How many are under way at a time, 1 or more.
+
+    Attributes
+    ----------
+    replies : list of Reply
+        In the order in which they came back.
+    """
+
+    def __init__(self, url: str, bodies: Sequence[Any], *, concurrency: int = 4) -> None:
+        if not bodies or concurrency < 1:
+            raise ValueError(
+                f"one body and one thread are the least; got {len(bodies)}, {concurrency}"
+            )
+        self.url = url
+        self.replies: list[Reply] = []
+        self._bodies = itertools.cycle(bodies)
+        self._turn = threading.Lock()
+        self._end = threading.Event()
+        self._came = threading.Condition()
+        self._start = time.perf_counter()
+        self._threads = [threading.Thread(target=self._send) for _ in range(concurrency)]
+
+    @property
+    def failed(self) -> list[Reply]:
+        """The replies that are not a 200, and the requests that were lost."""
+        return [reply for reply in self.replies if not reply.ok]
+
+    def wait(
+        self,
+        wanted: Callable[[Reply], bool] = lambda reply: True,
+        *,
+        count: int = 1,
+        seconds: float = 120.0,
+    ) -> None:
+        """Return once so many replies of a kind came, those from before the call left out.
+
+        Raises
+        ------
+        TimeoutError
+            If they did not in so many seconds; the message has the last reply.
+        """
+        begun, deadline = len(self.replies), time.monotonic() + seconds
+        with self._came:
+            while sum(map(wanted, self.replies[begun:])) < count:
+                if not self._came.wait(max(0.0, deadline - time.monotonic())):
+                    last = self.replies[-1:]
+                    raise TimeoutError(f"no {count} such replies in {seconds:g} s; last: {last}")
+
+    def __enter__(self) -> Flow:
+        self._start = time.perf_counter()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
+            while not self._end.is_set():
+                with self._turn:
+                    body = next(self._bodies)
+                reply = self._one(client, body)
+                with self._came:
+                    self.replies.append(reply)
+                    self._came.notify_all()
+
+    def _one(self, client: httpx.Client, body: Any) -> Reply:
+        start = time.perf_counter()
+        status, answer = None, None
+        try:
+            response = client.post(self.url, json=body)
+            status = response.status_code
+            answer = response.json()
+        except (httpx.HTTPError, ValueError):
+            pass
+        return Reply(start - self._start, time.perf_counter() - start, status, answer)
