@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from mlflow import MlflowClient
 
+from services.recommender import registry
 from services.recommender.models import SavedModel
 from services.recommender.ratings import Ratings
 from services.recommender.splits import Split, at_random
 from services.recommender.synthetic import Truth, make_ratings
 from services.recommender.training import RECIPES, fit
+from services.workbench.servers import Server
+from tests.conftest import Registered
+
+from .between import Between
 
 
 class Small(NamedTuple):
@@ -36,3 +44,36 @@ def models(small: Small) -> dict[str, SavedModel]:
     recipes = {**RECIPES, "neumf": replace(RECIPES["neumf"], batch=512)}
     known = small.split.development
     return {kind: fit(recipe, known, progress=False) for kind, recipe in recipes.items()}
+
+
+@pytest.fixture(scope="session")
+def files(registry_versions: list[Registered]) -> dict[str, Path]:
+    """The model files of the registered versions, by number."""
+    return {
+        str(version.number): folder / "artifacts" / "recommender.npz"
+        for version, folder in registry_versions
+    }
+
+
+@pytest.fixture(scope="module")
+def between(tracking_server: Server) -> Iterator[Between]:
+    """A registry that can be told to misbehave."""
+    stand_in = Between(tracking_server.url)
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture(scope="session")
+def own_model(
+    tracking_server: Server, registry_versions: list[Registered]
+) -> Callable[[str], MlflowClient]:
+    """Register the versions under a name of the test's own, whose aliases it may change."""
+
+    def register(name: str) -> MlflowClient:
+        client = MlflowClient(tracking_server.url)
+        for version, _ in registry_versions:
+            registry.register(version.model_id, name=name, tracking_uri=tracking_server.url)
+        client.set_registered_model_alias(name, "prod", "1")
+        return client
+
+    return register

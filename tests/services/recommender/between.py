@@ -1,0 +1,86 @@
+"""A stand-in before MLflow's server that can be told to misbehave while requests flow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+
+import httpx
+
+Mood = Literal["fine", "down", "garbage", "not json", "nonsense", "slow", "half", "wrong file"]
+
+
+class Between:
+    """Pass requests on to *url*, or do with them what :attr:`mood` says.
+
+    ======== ========================================================================
+    down     close every connection without an answer
+    garbage  answer 200 and bytes that are no text
+    not json answer 200 and a web page, as a proxy of somebody's does
+    nonsense answer 200 and JSON of the right shape with a version that is none
+    slow     answer after 60 seconds, or when the mood changes
+    half     send the first half of a file, and close the connection
+    wrong... send another file in place of the one that is asked for
+    ======== ========================================================================
+    """
+
+    def __init__(self, url: str) -> None:
+        self.upstream = url
+        self.mood: Mood = "fine"
+        self.asked: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.mood = "down"
+        self._server.shutdown()
+        self._server.server_close()
+
+    def downloads(self) -> int:
+        """How often the model's file was asked for."""
+        return sum(path.partition("?")[0].endswith(".npz") for path in self.asked)
+
+    def _handler(between) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                mood, is_file = between.mood, ".npz" in self.path
+                between.asked.append(self.path)
+                if mood == "down":
+                    return
+                if mood == "slow":
+                    end = time.monotonic() + 60
+                    while between.mood == "slow" and time.monotonic() < end:
+                        time.sleep(0.1)
+                    return
+                canned = {
+                    "garbage": b"\x00\xff" * 40,
+                    "not json": b"<html><body>Please sign in</body></html>",
+                    "nonsense": b'{"model_version": {"name": "x", "version": "../../etc"}}',
+                }
+                if mood in canned:
+                    self.answer(200, canned[mood])
+                    return
+                got = httpx.get(between.upstream + self.path, timeout=60, trust_env=False)
+                if mood == "half" and is_file:
+                    self.answer(200, got.content[: len(got.content) // 2], len(got.content))
+                elif mood == "wrong file" and is_file:
+                    self.answer(200, b"PK\x03\x04 but not for long")
+                else:
+                    self.answer(got.status_code, got.content)
+
+            def answer(self, status: int, body: bytes, length: int | None = None) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(length or len(body)))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+        return Handler
