@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from services.id_card.detector import Detector
 from services.workbench import servers
 from services.workbench.notebooks.checks import locked
 
+from ..imports import closure
 from .adapter_contract import TIMEOUT, assert_boxes, assert_rendered
 from .pictures import sample_bytes
 
@@ -85,32 +84,6 @@ def bento_yaml(home: Path, tag: str) -> dict[str, Any]:
 def inside(home: Path, tag: str) -> set[str]:
     folder = home / "bentos" / tag.replace(":", "/")
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
-def imports(module: Path) -> Iterator[Path]:
-    """Yield the project's modules that *module* imports when it is imported itself."""
-    for node in ast.parse(module.read_text(encoding="utf-8")).body:
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            path = ROOT / (name.replace(".", "/") + ".py")
-            if name.startswith("services.") and path.is_file():
-                yield path
-
-
-def closure(module: Path) -> set[str]:
-    """Return the files that *module* needs, the packages' own included."""
-    waiting, found = [module], set[Path]()
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting += [*imports(path), path.parent / "__init__.py"]
-    # services/__init__.py puts services/environment.py to work.
-    return {str(path.relative_to(ROOT)) for path in found}
 
 
 class TestBuildFiles:

@@ -1,0 +1,197 @@
+"""The recommender's Bentos: what is in them, and that one of them needs nobody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import yaml
+
+from services.environment import ROOT
+from services.recommender.bento import BENTOFILES, REQUIREMENTS, requirements
+from services.recommender.recommender import Recommender
+from services.workbench import servers
+from services.workbench.notebooks.checks import locked
+
+from ..imports import closure
+
+
+def run(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables, "BENTOML_HOME": str(home)}
+    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    command = [sys.executable, "-W", "ignore", "-m", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+
+
+def said(home: Path, *arguments: str, **variables: str) -> str:
+    done = run(home, *arguments, **variables)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+def bento(home: Path, *arguments: str, **variables: str) -> str:
+    return said(home, "services.recommender.bento", *arguments, **variables)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> Path:
+    """A store with two models, and a Bento that pins the older."""
+    home = tmp_path_factory.mktemp("bentoml")
+    for number in ("1", "2"):
+        tag = bento(home, "model", "--file", str(files[number]), "--version", number)
+        assert tag == f"recommender:{number}"
+    tag = bento(home, "build", "--model", "recommender:1", "--version", "1.0.0")
+    assert tag == "recommender:1.0.0"
+    return home
+
+
+def about(home: Path, tag: str) -> dict[str, Any]:
+    path = home / "bentos" / tag.replace(":", "/") / "bento.yaml"
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def models_of(home: Path, tag: str) -> list[str]:
+    """Return what BentoML exports, and loads before it serves, with a Bento."""
+    [service] = about(home, tag)["services"]
+    return [model["tag"] for model in service["models"]]
+
+
+class TestBuildFiles:
+    @pytest.mark.parametrize("kind", REQUIREMENTS)
+    def test_the_requirements_are_the_locks(self, kind: str) -> None:
+        remedy = "python -m services.recommender.bento requirements"
+        assert REQUIREMENTS[kind].read_text(encoding="utf-8") == requirements(kind), remedy
+        pins = locked(REQUIREMENTS[kind])
+        assert {name: locked()[name] for name in pins} == pins
+        assert not {"torch", "pandas", "scipy", "mlflow"} & set(pins)
+
+    def test_only_what_asks_the_registry_is_needed_of_mlflow(self) -> None:
+        live, pinned = (locked(REQUIREMENTS[kind]) for kind in ("live", "pinned"))
+        assert "mlflow-skinny" in live
+        assert not [name for name in pinned if name.startswith("mlflow")]
+        assert set(pinned) < set(live)
+
+    @pytest.mark.parametrize("kind", BENTOFILES)
+    def test_they_include_what_the_service_imports_and_no_more(self, kind: str) -> None:
+        options = yaml.safe_load(BENTOFILES[kind].read_text(encoding="utf-8"))
+        module = ROOT / (options["service"].partition(":")[0].replace(".", "/") + ".py")
+        assert sorted(options["include"]) == sorted({"/LICENSE", *closure(module)})
+
+
+# What the installed packages of the Bento are, and none beside them: importing another is an error.
+ALONE = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+class TestBento:
+    def test_it_pins_the_model_it_was_built_with(self, home: Path) -> None:
+        assert models_of(home, "recommender:1.0.0") == ["recommender:1"]
+        assert about(home, "recommender:1.0.0")["args"] == {"model_tag": "recommender:1"}
+
+    def test_one_without_an_argument_follows_the_registry(self, home: Path) -> None:
+        tag = bento(home, "build", "--version", "live")
+        assert models_of(home, tag) == []
+        installed = home / "bentos/recommender/live/env/python/requirements.txt"
+        assert "mlflow-skinny" in locked(installed)
+
+    def test_bentomls_own_command_builds_the_same(self, home: Path) -> None:
+        said(home, "bentoml", "build", "-f", str(BENTOFILES["pinned"]), "--version", "2.0.0",
+             "--arg", "model_tag=recommender:2")  # fmt: skip
+        assert models_of(home, "recommender:2.0.0") == ["recommender:2"]
+
+    def test_it_runs_its_own_code_and_none_but_its_packages(self, home: Path) -> None:
+        refused = ("torch", "mlflow", "pandas", "scipy", "sklearn", "matplotlib", "tqdm")
+        code = ALONE.replace("REFUSED", repr(refused)) + (
+            "import bentoml\n"
+            "service = bentoml.load('recommender:1.0.0')\n"
+            "import services\n"
+            "print(services.__file__, service.inner().predict(7, 1)['version'])\n"
+        )
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        environment = {**os.environ, "BENTOML_HOME": str(home), "PYTHONPATH": ""}
+        environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=home, env=environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+        where, version = done.stdout.split()[-2:]
+        assert Path(where) == home / "bentos/recommender/1.0.0/src/services/__init__.py"
+        assert version == "1"
+
+    def test_the_part_of_mlflow_that_it_installs_is_enough_to_pull(
+        self, tracking_server: Any, registry_versions: Any, tmp_path: Path
+    ) -> None:
+        refused = ("torch", "pandas", "scipy", "sklearn", "matplotlib", "sqlalchemy", "flask",
+                   "alembic", "docker", "graphene", "pyarrow")  # fmt: skip
+        assert not set(refused) & set(locked(REQUIREMENTS["live"]))
+        code = ALONE.replace("REFUSED", repr(refused)) + (
+            "from services.recommender.cache import VersionCache\n"
+            "from services.recommender.pull import Registry\n"
+            "registry = Registry('recommender_production', answer_seconds=60)\n"
+            f"print(registry.pull(VersionCache({str(tmp_path)!r})).number)\n"
+        )
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking_server.url}
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+        assert done.stdout.strip() == "2", done.stderr[-3000:]
+
+
+def test_from_an_empty_store_and_without_mlflow_it_answers_as_the_core(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    archive, elsewhere = tmp_path / "recommender.tar", tmp_path / "elsewhere"
+    said(home, "bentoml", "export", "recommender:1.0.0", str(archive))
+    said(elsewhere, "bentoml", "import", str(archive))
+    env = {
+        "BENTOML_HOME": str(elsewhere),
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",  # nobody is there, and nobody is asked
+        "RECOMMENDER_CACHE": str(tmp_path / "cache"),
+        "RECOMMENDER_LOG": str(tmp_path / "log"),
+    }
+    core = Recommender.load(files["1"], version="1")
+    with servers.bentoml("recommender:1.0.0", env=env) as server:
+        for user in (1, 7, 200, 9_999):
+            question = {"user_id": user, "top_k": 5, "rated": [3]}
+            answer = httpx.post(f"{server.url}/predict", json=question, trust_env=False).json()
+            expected = core.recommend(user, 5, [3]).as_dict()
+            scores = [[item.pop("score") for item in one["items"]] for one in (answer, expected)]
+            np.testing.assert_allclose(*scores, atol=1e-5)
+            assert answer == expected
+        assert "MLflow" not in server.log.read_text()
+    assert not (tmp_path / "cache").exists()
+
+
+class TestStore:
+    def test_a_version_is_never_overwritten(self, home: Path, files: dict[str, Path]) -> None:
+        again = ("model", "--file", str(files["1"]), "--version", "1")
+        assert bento(home, *again) == "recommender:1", "the same file may come again"
+        for arguments, told in (
+            (("model", "--file", str(files["2"]), "--version", "1"), "choose another version"),
+            (("build", "--version", "1.0.0"), "recommender:1.0.0 is built already"),
+            (("model", "--file", "nowhere.npz", "--version", "9"), "nowhere.npz: no such model"),
+            (("model", "--file", str(files["2"])), "version must be given"),
+            (("build", "--model", "recommender:77"), "recommender:77 could not be found locally"),
+        ):
+            done = run(home, "services.recommender.bento", *arguments)
+            assert (done.returncode, told in done.stderr) == (2, True), done.stderr[-800:]
+
+    def test_the_registrys_version_goes_into_the_store(
+        self, tracking_server: Any, registry_versions: Any, tmp_path: Path
+    ) -> None:
+        env = {
+            "MLFLOW_TRACKING_URI": tracking_server.url,
+            "RECOMMENDER_CACHE": str(tmp_path / "cache"),
+        }
+        assert bento(tmp_path, "model", **env) == "recommender:2"
+        assert bento(tmp_path, "model", "--alias", "staging", **env) == "recommender:3"

@@ -1,0 +1,105 @@
+"""What the chapter's Listing 10.1 runs into today, as notebook 07 says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from services.environment import ROOT
+from services.recommender.cache import Version, VersionCache
+from services.recommender.live import LiveRecommender
+from services.recommender.pull import PATIENCE
+from services.workbench import servers
+
+CODE_STAYS = """
+import sys
+from pathlib import Path
+import mlflow
+folder = Path(sys.argv[1])
+MODEL = '''
+import mlflow
+class Model(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input: list[int], params=None):
+        import taste
+        return taste.VERSION
+mlflow.models.set_model(Model())
+'''
+for version in (1, 2):
+    source = folder / str(version)
+    source.mkdir()
+    (source / "taste.py").write_text(f"VERSION = {version}")
+    (source / "model.py").write_text(MODEL)
+    mlflow.pyfunc.save_model(folder / f"model{version}", python_model=str(source / "model.py"),
+                             code_paths=[str(source / "taste.py")], pip_requirements=[])
+print([mlflow.pyfunc.load_model(str(folder / f"model{v}")).predict([7]) for v in (1, 2)])
+"""
+
+
+def test_a_helper_module_of_the_first_version_serves_the_second_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", CODE_STAYS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip().splitlines()[-1:] == ["[1, 1]"], done.stderr[-2000:]
+
+
+def test_ours_loads_data_so_no_code_can_stay(files: dict[str, Path], tmp_path: Path) -> None:
+    cache = VersionCache(tmp_path)
+    versions = {number: Version("movies", number, "") for number in ("1", "2")}
+    for number, version in versions.items():
+        cache.add(version, lambda folder, n=number: shutil.copy(files[n], folder / "fetched.npz"))
+    cache.point(versions["1"])
+    live = LiveRecommender(cache, seconds=0)
+    before = set(sys.modules)
+    kinds = [live.current.model.kind]
+    for number in ("2", "1", "2"):
+        cache.point(versions[number])
+        live.follow()
+        kinds.append(live.current.model.kind)
+    assert kinds == ["popularity", "mf-bce", "popularity", "mf-bce"]
+    assert set(sys.modules) == before, "a version brings no module"
+    with np.load(files["2"], allow_pickle=False) as file:
+        assert {file[name].dtype.kind for name in file.files} <= set("ifU")
+
+
+def test_mlflows_own_patience_is_four_minutes_and_a_half() -> None:
+    from mlflow import environment_variables as variables
+
+    retries = variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES.default
+    factor = variables.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR.default
+    assert (retries, factor) == (7, 2)
+    assert sum(min(120, factor * 2**n) for n in range(retries)) == 246
+    assert PATIENCE["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+
+
+@pytest.mark.nightly
+def test_an_exception_in_the_constructor_restarts_the_worker_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(
+        "import bentoml, os\n"
+        "@bentoml.service\n"
+        "class Failing:\n"
+        "    def __init__(self):\n"
+        "        print('begin', os.getpid(), flush=True)\n"
+        "        raise ConnectionError('no MLflow')\n"
+        "    @bentoml.api\n"
+        "    def predict(self, user_id: int) -> int: return user_id\n"
+    )
+
+    def started(server: servers.Server, times: int) -> bool:
+        return server.log.read_text().count("begin ") >= times
+
+    with servers.bentoml(
+        "failing:Failing", working_dir=tmp_path, ready=lambda server: started(server, 1)
+    ) as server:
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"{server.url}/readyz", timeout=3.0, trust_env=False)
+        deadline = time.monotonic() + 200
+        while not started(server, 3):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        assert server.running
