@@ -98,6 +98,7 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS 
 		--all-extras --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	@$(RUN) python -m services.id_card.bento requirements
 	@$(RUN) python -m services.workbench.tracking --lock
+	@$(RUN) python -m services.recommender.bento requirements
 	@$(RUN) uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \
 		--custom-compile-command "make lock" infra/mlserver/requirements.in \
 		-o infra/mlserver/requirements.txt

@@ -64,7 +64,7 @@ class AbTest:
     def fetch() -> None:  # BentoML makes it static
         """Run once, in the process that starts the workers."""
         for variant in VARIANTS:
-            service.fetch_before_start(variant)
+            service.start_following(variant)
 
     def __init__(self) -> None:
         self.live = {variant: service.live_recommender(variant) for variant in VARIANTS}
@@ -83,7 +83,7 @@ class AbTest:
 
     @bentoml.on_shutdown
     def end(self) -> None:
-        """Ask the registry no more."""
+        """Look at the pointers no more."""
         for live in self.live.values():
             live.stop()
 

@@ -1,8 +1,7 @@
 """The recommender in service: it answers, counts, and is another one when the pointer says so.
 
-It knows no serving framework. A worker has one; a thread of it looks at the pointer from time to
-time. One worker, the leader, asks the registry first and moves the pointer; the others only follow.
-So a registry is asked by one process however many serve, and all of them serve the same version.
+It knows no serving framework and no registry. A worker has one; a thread of it looks at the pointer
+from time to time. Who moves the pointer is :mod:`services.recommender.puller`'s business.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from services.errors import InputError
 from services.recommender import telemetry
 from services.recommender.cache import Version, VersionCache
-from services.recommender.pull import PullError, Registry
 from services.recommender.questions import Question
 from services.recommender.recommender import Answer, Recommender
 
@@ -24,9 +22,6 @@ logger = logging.getLogger(__name__)
 
 FAILURES = 3
 """So many failures in a row, and the model counts as broken. One may be the question's fault."""
-
-LONGEST_WAIT = 600.0
-"""Seconds between two attempts to fetch what cannot be used, at most."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,6 @@ class LiveRecommender:
     ----------
     cache : VersionCache
         Where the versions are, and the pointer that is followed.
-    registry : Registry, optional
-        Who moves the pointer. Without one the pointer is followed, whoever moves it.
     seconds : float
         Between two looks; 0 for none but the first.
 
@@ -73,11 +66,8 @@ class LiveRecommender:
         If there is no pointer, or nothing that could be served where it points.
     """
 
-    def __init__(
-        self, cache: VersionCache, registry: Registry | None = None, *, seconds: float = 10.0
-    ) -> None:
+    def __init__(self, cache: VersionCache, *, seconds: float = 1.0) -> None:
         self.cache = cache
-        self.registry = registry
         self.seconds = seconds
         self.record: Callable[[Prediction], None] = _nowhere
         self._version: Version | None = None
@@ -85,7 +75,6 @@ class LiveRecommender:
         self._failures = 0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        self._troubles = 0
         self._told = ""
         self.follow()
         if self._current is None:
@@ -174,38 +163,11 @@ class LiveRecommender:
         return True
 
     def _run(self) -> None:
-        while not self._end.wait(self._wait()):
-            with self.cache.leading() as leader:
-                # The leader leads until it ends, so that MLflow is imported by one process only.
-                while True:
-                    self._step(leader)
-                    if not leader or self._end.wait(self._wait()):
-                        break
-
-    def _step(self, leader: bool) -> None:
-        """Look once. Whatever goes wrong here must not end the thread."""
-        try:
-            if leader and self.registry is not None:
-                self._ask(self.registry)
-            self.follow()
-        except Exception:
-            logger.exception("the pointer could not be followed")
-
-    def _ask(self, registry: Registry) -> None:
-        before = self.cache.pointed()
-        try:
-            version = registry.pull(self.cache)
-        except PullError as error:
-            telemetry.pulled(error.reason)
-            # Only what costs a download is asked for ever more rarely.
-            self._troubles = self._troubles + 1 if error.reason == "damaged" else 0
-            self._tell(f"{error}; version {self.current.version} goes on")
-            return
-        self._troubles, self._told = 0, ""
-        telemetry.pulled("unchanged" if version == before else "moved")
-
-    def _wait(self) -> float:
-        return min(self.seconds * 2.0**self._troubles, max(LONGEST_WAIT, self.seconds))
+        while not self._end.wait(self.seconds):
+            try:
+                self.follow()
+            except Exception:  # whatever goes wrong here must not end the thread
+                logger.exception("the pointer could not be followed")
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble when it begins, not every time it is met."""

@@ -31,7 +31,7 @@ PATIENCE = {
 """What MLflow's client is told, unless the environment says otherwise."""
 
 ANSWER_SECONDS = 12.0
-"""How long the registry may take to say which version is ``prod``; MLflow's import is in it."""
+"""How long the registry may take to say which version is ``prod``."""
 
 FETCH_SECONDS = 300.0
 """How long the model's file may take."""
@@ -94,6 +94,7 @@ class Registry:
         PullError
             If the registry cannot say.
         """
+        _import_mlflow()
         return _within(self.answer_seconds, self._current)
 
     def fetch(self, version: Version, folder: Path) -> Path:
@@ -104,6 +105,7 @@ class Registry:
         PullError
             If it cannot be had.
         """
+        _import_mlflow()
         return _within(self.fetch_seconds, lambda: self._fetch(version, folder))
 
     def pull(self, cache: VersionCache) -> Version:
@@ -133,7 +135,6 @@ class Registry:
         return version
 
     def _current(self) -> Version:
-        _be_patient()
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
@@ -150,7 +151,6 @@ class Registry:
         return Version(self.model, str(found.version), source)
 
     def _fetch(self, version: Version, folder: Path) -> Path:
-        _be_patient()
         from mlflow import MlflowClient, artifacts
 
         client = MlflowClient(self.tracking_uri)
@@ -188,9 +188,14 @@ def prepare(cache: VersionCache, registry: Registry) -> Version:
         return pointed
 
 
-def _be_patient() -> None:
+def _import_mlflow() -> None:
+    """Import what asks, before the clock runs: a busy machine takes long for it."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
+    try:
+        import mlflow  # noqa: F401
+    except ImportError as error:
+        raise PullError(f"MLflow's client is not installed: {error}", "unreachable") from error
 
 
 def _within(seconds: float, ask: Callable[[], Result]) -> Result:

@@ -7,7 +7,7 @@
     bentoml serve services.recommender.service:Recommender --arg model_tag=recommender:3
 
 The first follows the alias ``prod``: the version behind it is brought here once, before the workers
-start, and a worker takes the next one while it serves. The second serves one version out of
+start, and the workers take the next one while they serve. The second serves one version out of
 BentoML's model store, for ever and without MLflow, and so does a Bento that was built with that
 argument. :class:`~services.recommender.settings.Settings` says what else can be set.
 """
@@ -18,6 +18,7 @@ import logging
 from typing import Annotated
 
 import bentoml
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.models import BentoModel
 from pydantic import BaseModel, Field
 
@@ -29,7 +30,8 @@ from services.recommender.cache import VersionCache
 from services.recommender.gate import QuestionGate
 from services.recommender.live import LiveRecommender
 from services.recommender.model_store import stored_recommender
-from services.recommender.pull import PullError, Registry, prepare
+from services.recommender.pull import PullError
+from services.recommender.puller import Puller, Source
 from services.recommender.questions import Question
 from services.recommender.recommender import AnswerDict
 from services.recommender.settings import Settings
@@ -58,22 +60,29 @@ Rated = Annotated[
 ]
 
 
-def fetch_before_start(alias: str = "prod") -> None:
-    """Have a version to serve before a worker starts, or end with one line that says why not."""
+def start_following(alias: str = "prod") -> None:
+    """Have a version to serve before a worker starts, or end with one line that says why not.
+
+    From then on a process of its own asks the registry, as long as this one lives.
+    """
     if ARGUMENTS.model_tag:
         return
     show_news()
+    source = Source(SETTINGS.model, alias, SETTINGS.cache, SETTINGS.poll_seconds)
+    # With the workers' folder of counts, so that /metrics has its counts, too.
+    folder = BentoMLContainer.prometheus_multiproc_dir.get()
     try:
-        prepare(VersionCache(SETTINGS.cache, alias), Registry(SETTINGS.model, alias))
+        Puller(source, env={"PROMETHEUS_MULTIPROC_DIR": folder}).start()
     except PullError as error:
         raise SystemExit(f"There is no version of {SETTINGS.model} to serve: {error}.") from None
 
 
 def live_recommender(alias: str = "prod") -> LiveRecommender:
-    """Return what a worker answers with, already following *alias*."""
+    """Return what a worker answers with, already following the pointer of *alias*."""
     show_news()
-    cache, registry = VersionCache(SETTINGS.cache, alias), Registry(SETTINGS.model, alias)
-    live = LiveRecommender(cache, registry, seconds=SETTINGS.poll_seconds)
+    live = LiveRecommender(
+        VersionCache(SETTINGS.cache, alias), seconds=min(1.0, SETTINGS.poll_seconds)
+    )
     live.start()
     return live
 
@@ -95,7 +104,7 @@ class Recommender:
     @bentoml.on_deployment
     def fetch() -> None:  # BentoML makes it static
         """Run once, in the process that starts the workers."""
-        fetch_before_start()
+        start_following()
 
     def __init__(self) -> None:
         self.live = (
@@ -117,7 +126,7 @@ class Recommender:
 
     @bentoml.on_shutdown
     def end(self) -> None:
-        """Ask the registry no more."""
+        """Look at the pointer no more."""
         self.live.stop()
 
     def __is_ready__(self) -> bool:

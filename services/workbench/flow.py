@@ -87,6 +87,11 @@ class Flow:
         """The replies that are not a 200, and the requests that were lost."""
         return [reply for reply in self.replies if not reply.ok]
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first request, on the replies' clock."""
+        return time.perf_counter() - self._start
+
     def wait(
         self,
         wanted: Callable[[Reply], bool] = lambda reply: True,

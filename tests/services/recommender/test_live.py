@@ -9,10 +9,8 @@ import time
 import pytest
 
 from services.errors import InputError
-from services.recommender import live as live_module
 from services.recommender.cache import Version, VersionCache
-from services.recommender.live import FAILURES, LONGEST_WAIT, LiveRecommender
-from services.recommender.pull import PullError
+from services.recommender.live import FAILURES, LiveRecommender
 from services.recommender.questions import Question
 from services.recommender.recommender import Recommender
 
@@ -21,13 +19,9 @@ class Shelf:
     """A registry that has what is put on it."""
 
     def __init__(self, cache, files):
-        self.cache, self.files, self.number, self.trouble = cache, files, "1", None
-        self.asked = 0
+        self.cache, self.files, self.number = cache, files, "1"
 
     def pull(self, cache):
-        self.asked += 1
-        if self.trouble:
-            raise PullError("no luck", self.trouble)
         version = Version("movies", self.number, "shelf")
         cache.add(version, lambda folder: shutil.copy(self.files[self.number], folder / "x.npz"))
         cache.point(version)
@@ -93,13 +87,14 @@ def test_what_does_not_load_does_not_serve(cache, shelf, caplog):
     assert caplog.text.count("version 2 is not served") == 2, "damaged, then gone; each told once"
 
 
-def test_a_thread_follows_and_one_of_three_asks_the_registry(cache, shelf, monkeypatch):
-    workers = [LiveRecommender(cache, shelf, seconds=0.05) for _ in range(3)]
+def test_threads_follow_the_pointer(cache, shelf):
+    workers = [LiveRecommender(cache, seconds=0.05) for _ in range(3)]
     for worker in workers:
         worker.start()
     try:
         for number in ("2", "1", "3"):
             shelf.number = number
+            shelf.pull(cache)
             deadline = time.monotonic() + 60
             while {ask(worker).version for worker in workers} != {number}:
                 assert time.monotonic() < deadline
@@ -107,7 +102,6 @@ def test_a_thread_follows_and_one_of_three_asks_the_registry(cache, shelf, monke
     finally:
         for worker in workers:
             worker.stop()
-    assert len((cache.folder / "imports.jsonl").read_text().splitlines()) == 3
 
 
 def test_a_batch_is_answered_by_one_version(cache, shelf):
@@ -132,27 +126,9 @@ def test_a_batch_is_answered_by_one_version(cache, shelf):
     assert all(len(versions) == 1 for versions in seen)
 
 
-def test_trouble_is_told_once_and_what_costs_a_download_is_tried_ever_more_rarely(
-    cache, shelf, caplog
-):
-    live = LiveRecommender(cache, shelf, seconds=10)
-    waits = []
-    with caplog.at_level("WARNING"):
-        for reason in ("unreachable",) * 3 + ("damaged",) * 9:
-            shelf.trouble = reason
-            live._step(leader=True)
-            waits.append(live._wait())
-    assert waits[:6] == [10, 10, 10, 20, 40, 80]
-    assert waits[-1] == LONGEST_WAIT
-    assert caplog.text.count("no luck; version 1 goes on") == 1
-    shelf.trouble = None
-    live._step(leader=True)
-    assert live._wait() == 10
-
-
 def test_an_error_nobody_thought_of_does_not_end_the_thread(cache, shelf, monkeypatch, caplog):
-    live = LiveRecommender(cache, shelf, seconds=0.01)
-    monkeypatch.setattr(shelf, "pull", lambda cache: 1 / 0)
+    live = LiveRecommender(cache, seconds=0.01)
+    monkeypatch.setattr(cache, "pointed", lambda: 1 / 0)
     live.start()
     deadline = time.monotonic() + 60
     while caplog.text.count("could not be followed") < 2:
@@ -196,4 +172,3 @@ def test_a_pinned_one_stays(models, small):
     live.start()
     assert live._thread is None
     assert (ask(live).version, live.broken) == ("9", False)
-    assert live_module.FAILURES == 3
