@@ -30,6 +30,7 @@ class Between:
         self.upstream = url
         self.mood: Mood = "fine"
         self.asked: list[str] = []
+        self.met: list[Mood] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -40,6 +41,14 @@ class Between:
         self._server.shutdown()
         self._server.server_close()
 
+    def turn(self, mood: Mood) -> None:
+        """Change the mood, and wait until somebody has met it: what was under way is over."""
+        self.mood, before = mood, len(self.met)
+        deadline = time.monotonic() + 120
+        while mood not in self.met[before:]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
     def downloads(self) -> int:
         """How often the model's file was asked for."""
         return sum(path.partition("?")[0].endswith(".npz") for path in self.asked)
@@ -49,6 +58,7 @@ class Between:
             def do_GET(self) -> None:
                 mood, is_file = between.mood, ".npz" in self.path
                 between.asked.append(self.path)
+                between.met.append(mood)
                 if mood == "down":
                     return
                 if mood == "slow":

@@ -291,7 +291,7 @@ def test_a_registry_that_misbehaves_is_not_noticed_by_anybody_who_asks(
     before, imports = troubles(), len(service.imports())
     with Flow(service.url, [{"user_id": user} for user in USERS], concurrency=4) as flow:
         flow.wait(count=50)
-        service.between.mood = mood
+        service.between.turn(mood)
         # A version that was never fetched: with "half", its file breaks off.
         service.client.set_registered_model_alias(NAME, "prod", FRESH[mood])
         deadline = time.monotonic() + 120
