@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +14,8 @@ import yaml
 from services.environment import ROOT
 from services.workbench.manifests.check import check
 from services.workbench.manifests.documents import Document, Fault
-from tests.infra.manifests import set_field
+from services.workbench.manifests.kserve import sdk
+from tests.infra.manifests import REMOVED, set_field
 
 FOLDER = ROOT / "infra" / "kserve"
 FILES = sorted(
@@ -48,6 +51,29 @@ def changed(name: str, path: str, value: Any) -> list[dict[str, Any]]:
     bodies = everything()
     set_field(named(bodies, name), path, value)
     return bodies
+
+
+_SHORT = {
+    "BOX": "spec.predictor.containers[0]",
+    "METRIC": "spec.predictor.autoScaling.metrics[0]",
+    "CANARY": "spec.canary[0]",
+}
+
+
+def changes() -> dict[str, list[Any]]:
+    """Return the cases of ``kserve_changes.yaml``, in full, by their group."""
+    text = Path(__file__).with_name("kserve_changes.yaml").read_text(encoding="utf-8")
+    groups = yaml.safe_load(text)
+    return {group: [_case(*case) for case in cases] for group, cases in groups.items()}
+
+
+def _case(name: str, path: str, value: Any, where: str | None, words: str, rule: str) -> Any:
+    for short, long in _SHORT.items():
+        path = re.sub(rf"^{short}\b", long, path)
+        where = re.sub(rf"^{short}\b", long, where) if where else None
+    source = sdk.source() if rule == "SDK" else rule
+    value = REMOVED if value == "REMOVED" else value
+    return name, path, value, where or path.replace('"', ""), words, source
 
 
 def findings(bodies: Sequence[dict[str, Any]]) -> list[tuple[str, Fault]]:

@@ -3,7 +3,7 @@
 :mod:`.walk` holds a document against the SDK's types. :mod:`.differences` is the one place that
 says where a cluster's definitions know more than the SDK. The ``*_rules`` modules have the rules
 that no type can express. Each names the file of KServe that it is from (repository kserve/kserve,
-commit aaac4e29 of 21 August 2026, the last one before release 0.21). A rule is in ``RULES`` if the
+commit aaac4e29 of 21 August 2026, shortly before release 0.21). A rule is in ``RULES`` if the
 cluster refuses such a manifest or could never run it as it is meant, and in ``ADVICE`` if it runs.
 """
 

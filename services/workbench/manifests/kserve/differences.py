@@ -1,7 +1,7 @@
 """Where KServe's custom resource definitions say other than its Python SDK. The one place for it.
 
 Compared field by field: ``kserve.models`` of release 0.21.0 with ``config/crd/full`` of the public
-repository ``kserve/kserve`` at commit aaac4e29 (21 August 2026, the last one before that release),
+repository ``kserve/kserve`` at commit aaac4e29 (21 August 2026, shortly before that release),
 and ``kubernetes.client.models`` of release 36 with what those definitions embed. No field of the
 definitions is missing in the SDK. What is different:
 
@@ -12,8 +12,8 @@ definitions is missing in the SDK. What is different:
 - it does not know which lists are keyed, so that no two items may be alike: :data:`KEYS`;
 - it has fields that a component of that kind does not: :data:`DROPPED`.
 
-It is also ahead in two fields, which an older cluster drops: ``spec.tracing`` and
-``schedulingGroup``.
+It is also ahead in a few fields, which an older cluster drops: ``spec.tracing``,
+``schedulingGroup``, ``userAnnotations``.
 """
 
 from __future__ import annotations
