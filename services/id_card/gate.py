@@ -8,6 +8,7 @@ adapter behind the gate has no error of the client's to handle.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -94,30 +95,48 @@ class ImageGate(Gate):
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await read_body(receive)
-            data = await _image_bytes(scope, body)
+            data, texts = await _upload(scope, body)
+            beside = self.beside(scope, texts)
             async with self._decoders:
                 picture = await anyio.to_thread.run_sync(self._decode, data)
         except InputError as refusal:
             await self._refuse(refusal, send)
             return
         kind = "jpeg" if picture.format == "MPO" else str(picture.format).lower()
-        content_type, canonical = _multipart(data, f"image/{kind}")
+        content_type, canonical = _multipart(data, f"image/{kind}", beside)
         token = _picture.set(picture)
         try:
             await self._pass_on(canonical, content_type, scope, receive, send)
         finally:
             _picture.reset(token)
 
+    def beside(self, scope: Scope, texts: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+        """Return the fields to pass on beside the picture: none here, for an endpoint to override.
+
+        Parameters
+        ----------
+        scope : mapping
+            Of the request, with its ``query_string``.
+        texts : sequence of (str, str)
+            The form's other fields.
+
+        Raises
+        ------
+        InputError
+            If one of them is to be refused.
+        """
+        return {}
+
     def _decode(self, data: bytes) -> Image.Image:
         return decode(data, max_pixels=self.max_pixels)
 
 
-async def _image_bytes(scope: Scope, body: bytes) -> bytes:
-    """Take the picture's bytes out of a raw or a multipart body."""
+async def _upload(scope: Scope, body: bytes) -> tuple[bytes, list[tuple[str, str]]]:
+    """Take the picture's bytes, and texts beside it, out of a raw or a multipart body."""
     declared = header(scope, b"content-type") or ""
     media_type = declared.partition(";")[0].strip().lower()
     if media_type.startswith("image/"):
-        return body
+        return body, []
     if media_type != "multipart/form-data":
         said = f"of the type {media_type!r}" if media_type else "without a Content-Type"
         raise InputError(
@@ -128,7 +147,8 @@ async def _image_bytes(scope: Scope, body: bytes) -> bytes:
         )
     form = await _form(scope, body)
     try:
-        return await _field(form).read()
+        texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+        return await _field(form).read(), texts
     finally:
         await form.close()
 
@@ -186,12 +206,17 @@ def _field(form: FormData) -> UploadFile:
     return value
 
 
-def _multipart(data: bytes, media_type: str) -> tuple[str, bytes]:
+def _multipart(data: bytes, media_type: str, beside: Mapping[str, str]) -> tuple[str, bytes]:
     """Return the content type and the body of a form with *data* as its field ``image``."""
     boundary = secrets.token_hex(24)
     name = f"{FIELD}.{media_type.removeprefix('image/')}"
+    fields = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+        for key, value in beside.items()
+    )
     head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{FIELD}"; filename="{name}"\r\n'
+        f"{fields}--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="{FIELD}"; filename="{name}"\r\n'
         f"Content-Type: {media_type}\r\n\r\n"
     )
     body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()

@@ -12,7 +12,7 @@ GREY = 114
 MAX_DETECTIONS = 300
 
 
-def _size_and_margins(size: tuple[int, int], side: int) -> tuple[tuple[int, int], int, int]:
+def size_and_margins(size: tuple[int, int], side: int) -> tuple[tuple[int, int], int, int]:
     """Return how a picture is laid onto the square: its new size, left and top margin."""
     width, height = size
     scale = min(side / height, side / width)
@@ -35,7 +35,7 @@ def letterbox(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     ndarray of uint8, shape (side, side, 3)
     """
     height, width = pixels.shape[:2]
-    new, left, top = _size_and_margins((width, height), side)
+    new, left, top = size_and_margins((width, height), side)
     if new != (width, height):
         pixels = cv2.resize(pixels, new, interpolation=cv2.INTER_LINEAR)
     board = np.full((side, side, 3), GREY, np.uint8)
@@ -68,7 +68,7 @@ def in_picture(
     ndarray of float32, shape (boxes, 4)
         In pixels of the picture, cut at its edge.
     """
-    new, left, top = _size_and_margins(size, side)
+    new, left, top = size_and_margins(size, side)
     width, height = size
     # Each side was rounded to whole pixels, so each has a scale of its own.
     scale = np.array([new[0] / width, new[1] / height] * 2, np.float32)

@@ -1,0 +1,297 @@
+"""Why this box? A map of what in the picture the detector needs for it, by hiding parts at random.
+
+D-RISE (Petsiuk et al., Black-box Explanation of Object Detectors via Saliency Maps, CVPR 2021):
+hide about half of the picture behind soft, random patches, look how much of the detection is left,
+and do that again and again. Where the detection is strong whenever a pixel is to be seen, that
+pixel matters. The network is only asked, never opened, so it works on any backend.
+
+What is left is, as in the paper, the best over all boxes j of
+``IoU(box, box j) * cos(classes, classes j) * objectness j``. Three things differ:
+
+- YOLOv8 has no objectness; the highest class score of a box stands for it. For the classes of the
+  box explained its own class alone is taken. With one class the cosine is 1, so that
+  ``IoU * confidence`` is left.
+- Every box of the network counts, before non-maximum suppression, which drops doubles only.
+- Each pixel's sum is divided by how often it was to be seen. The paper divides by what that is on
+  average; with its 5,000 masks it is the same, with 200 it saves a pattern of chance.
+
+A map says what the network reacts to, not why, and not whether it should. Another seed gives a
+slightly different map; with few masks a noisy one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm.auto import tqdm
+
+from services.errors import InputError
+from services.id_card.detector import Detection, Detector
+from services.id_card.drawing import draw
+from services.id_card.geometry import corners_of, letterbox, size_and_margins
+from services.id_card.images import upright_rgb
+
+Floats = NDArray[np.float32]
+
+MASKS = 200
+MOST_MASKS = 5000
+CELLS = 10
+"""The patches are about this many in each direction; the paper has 16, and more masks."""
+KEEP = 0.5
+BATCH = 16
+"""Masked pictures in the network at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Saliency:
+    """What a detection needs, and how that was found out.
+
+    Attributes
+    ----------
+    map : ndarray of float32, shape (height, width)
+        0 (does not matter) to 1 (matters most) for each pixel of the upright picture. Read-only.
+    detection : Detection
+        What is explained.
+    masks, cells, seed : int
+        How many masks, of how many patches in each direction, from which seed.
+    """
+
+    map: Floats
+    detection: Detection
+    masks: int
+    cells: int
+    seed: int
+
+    def peak(self) -> tuple[int, int]:
+        """Return x and y of the pixel that matters most."""
+        y, x = np.unravel_index(int(self.map.argmax()), self.map.shape)
+        return int(x), int(y)
+
+    def contrast(self) -> float:
+        """Return the mean within the box over the mean outside; 1 or less says nothing was found.
+
+        If nothing is outside it is nan.
+        """
+        inside = np.zeros(self.map.shape, bool)
+        x1, y1, x2, y2 = (round(edge) for edge in self.detection.box)
+        inside[y1:y2, x1:x2] = True
+        if inside.all():
+            return float("nan")
+        return float(self.map[inside].mean() / max(self.map[~inside].mean(), 1e-9))
+
+
+def explain(
+    detector: Detector,
+    image: Image.Image,
+    box: int = 0,
+    *,
+    masks: int = MASKS,
+    cells: int = CELLS,
+    seed: int = 0,
+    progress: bool = False,
+) -> Saliency:
+    """Explain one of the boxes that a detector finds in a picture.
+
+    200 masks take a few seconds on two cores.
+
+    Parameters
+    ----------
+    detector : Detector
+        Whose box it is.
+    image : PIL.Image.Image
+        Any size and mode; it is turned upright and into RGB first. It is not changed.
+    box : int
+        Which box, as ``detector.detect`` orders them: 0 is the most confident.
+    masks : int
+        How many, 1 to :data:`MOST_MASKS`. The noise falls with the square root.
+    cells : int
+        Patches in each direction, 2 to 64. Fewer make a coarser and less noisy map.
+    seed : int
+        The same arguments and seed give the same map, on the same machine.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    InputError
+        422 if there is no such box (``box_unknown``), or if a number is none or out of range
+        (``box_invalid``, ``masks_invalid``, ``cells_invalid``).
+    """
+    _check_number("box", box, 0, None)
+    _check_number("masks", masks, 1, MOST_MASKS)
+    _check_number("cells", cells, 2, 64)
+    picture = upright_rgb(image)
+    detection = _detection(detector.detect([picture])[0], box)
+    target = Target(detector, picture.size, detection)
+    board = target.board(picture)
+    rng = np.random.default_rng(seed)
+    weighted, seen = np.zeros((2, *target.shape), np.float64)
+    for start in tqdm(range(0, masks, BATCH), f"{BATCH} masks each", disable=not progress):
+        count = min(BATCH, masks - start)
+        batch = np.stack([*random_masks(count, target.shape, cells, rng)])
+        weighted += np.tensordot(target.scores(board, batch), batch, 1)
+        seen += batch.sum(axis=0)
+    means = weighted / np.maximum(seen, 1e-9)
+    spread = float(np.ptp(means))
+    scaled = (means - means.min()) / spread if spread else np.zeros_like(means)
+    whole = cv2.resize(scaled.astype(np.float32), picture.size, interpolation=cv2.INTER_LINEAR)
+    whole.flags.writeable = False
+    return Saliency(whole, detection, masks, cells, seed)
+
+
+def random_masks(
+    count: int, shape: tuple[int, int], cells: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """Draw soft masks: a coarse grid of 0 and 1, enlarged smoothly and shifted by chance.
+
+    Yields
+    ------
+    ndarray of float32, shape *shape*
+        0 (hidden) to 1 (to be seen), half of it on average.
+    """
+    height, width = shape
+    high, wide = -(-height // cells), -(-width // cells)
+    for _ in range(count):
+        grid = (rng.random((cells + 1, cells + 1)) < KEEP).astype(np.float32)
+        large = cv2.resize(
+            grid, (wide * (cells + 1), high * (cells + 1)), interpolation=cv2.INTER_LINEAR
+        )
+        y, x = rng.integers(high + 1), rng.integers(wide + 1)
+        yield large[y : y + height, x : x + width]
+
+
+def overlay(image: Image.Image, saliency: Saliency) -> Image.Image:
+    """Return a copy of the picture with the map laid over it as colour, and the box drawn in.
+
+    What matters is yellow, what does not is dark violet.
+
+    Raises
+    ------
+    ValueError
+        If the picture is of another size than the map.
+    """
+    picture = upright_rgb(image)
+    if picture.size != saliency.map.shape[::-1]:
+        raise ValueError(
+            f"the map is of a picture of {saliency.map.shape[::-1]} pixels; this has {picture.size}"
+        )
+    levels = (saliency.map * 255).round().astype(np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    mixed = cv2.addWeighted(np.asarray(picture), 0.5, colours, 0.5, 0)
+    return draw(Image.fromarray(mixed), [saliency.detection])
+
+
+def deletion(
+    detector: Detector,
+    image: Image.Image,
+    detection: Detection,
+    order: NDArray[np.floating],
+    shares: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4),
+) -> list[float]:
+    """Hide ever more of a picture and return what is left of a detection each time.
+
+    If a map is right, hiding what it names first ends the detection sooner than hiding anything
+    else (Petsiuk, Das and Saenko, RISE, BMVC 2018, section 4.3).
+
+    Parameters
+    ----------
+    detector, image, detection
+        What was explained.
+    order : ndarray of shape (height, width)
+        What to hide first: the pixels with the highest values. A map, or noise to compare with.
+    shares : sequence of float
+        Shares of the picture to hide, 0 to 1.
+
+    Returns
+    -------
+    list of float
+        ``IoU * confidence`` of the best box that is left, 0 to 1, for each share.
+    """
+    picture = upright_rgb(image)
+    target = Target(detector, picture.size, detection)
+    height, width = target.shape
+    small = cv2.resize(
+        order.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+    ).ravel()
+    rank = np.empty(small.size, np.int64)
+    rank[np.argsort(-small, kind="stable")] = np.arange(small.size)
+    masks = [(rank >= share * small.size).reshape(height, width) for share in shares]
+    scores = target.scores(target.board(picture), np.stack(masks).astype(np.float32))
+    return [float(score) for score in scores]
+
+
+class Target:
+    """A box on the square that the network sees, and what is left of it under masks.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width of the picture on the square: the shape of a mask.
+    """
+
+    def __init__(self, detector: Detector, size: tuple[int, int], detection: Detection) -> None:
+        self._detector = detector
+        (width, height), left, top = size_and_margins(size, detector.imgsz)
+        self.shape = height, width
+        self._place = slice(top, top + height), slice(left, left + width)
+        scale = np.array([width / size[0], height / size[1]] * 2)
+        self._box = np.array(detection.box) * scale + [left, top, left, top]
+        self._class = detection.class_id
+
+    def board(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """Return the square with the picture on it, shape (side, side, 3)."""
+        return letterbox(np.asarray(picture), self._detector.imgsz)
+
+    def scores(self, board: NDArray[np.uint8], masks: Floats) -> NDArray[np.float64]:
+        """Return what is left under each mask, 0 to 1, shape (masks,)."""
+        batch = np.repeat(board[None].astype(np.float32) / 255, len(masks), axis=0)
+        batch[:, *self._place] *= masks[..., None]
+        raw = self._detector.network(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
+        return np.array([self._left(each) for each in raw])
+
+    def _left(self, raw: Floats) -> float:
+        """Return the best similarity in one picture's raw output, shape (4 + classes, boxes)."""
+        classes = raw[4:].T.astype(np.float64)
+        lengths = np.maximum(np.linalg.norm(classes, axis=1), 1e-12)
+        same_class = classes[:, self._class] / lengths
+        overlaps = _overlaps(self._box, corners_of(raw[:4].T).astype(np.float64))
+        return float((overlaps * same_class * classes.max(axis=1)).max())
+
+
+def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the intersection over union of one box with each of the others."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(np.maximum(others[:, 2:] - others[:, :2], 0), axis=1)
+    return shared / np.maximum(np.prod(box[2:] - box[:2]) + areas - shared, 1e-12)
+
+
+def _detection(found: Sequence[Detection], box: int) -> Detection:
+    if box < len(found):
+        return found[box]
+    known = f"{len(found)} found, 0 to {len(found) - 1}" if found else "none found"
+    raise InputError(
+        f"There is no box {box} in this picture: {known}.",
+        code="box_unknown",
+        status=422,
+        hint="Count from 0, the most confident, as /inference lists them."
+        if found
+        else "Send a picture in which /inference finds a card.",
+    )
+
+
+def _check_number(name: str, value: object, least: int, most: int | None) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if whole and least <= value and (most is None or value <= most):  # type: ignore[operator]
+        return
+    raise InputError(
+        f"{name!r} is {str(value)[:40]!r}.",
+        code=f"{name}_invalid",
+        status=422,
+        hint=f"Send a whole number from {least} " + (f"to {most}." if most else "up."),
+    )
