@@ -163,8 +163,8 @@ def _resources(context: Context, runnable: Any) -> None:
     help=(
         (
             "AttributeError: … has no attribute 'inference'",
-            "A Runner offers only methods with the decorator "
-            "`@bentoml.legacy.Runnable.method(batchable=False)` above them.",
+            "A Runner offers only the methods that are marked for it, with the decorator `method` "
+            "of the Runnable above them.",
         ),
         (
             "AttributeError: … has no attribute 'detector'",
@@ -180,6 +180,8 @@ def _resources(context: Context, runnable: Any) -> None:
         "plans a single one.",
         "not_marked": "Only a method marked with @bentoml.legacy.Runnable.method can be called "
         "from another process.",
+        "batchable": "A batchable method is handed lists of pictures. That is exercise 5; this one "
+        "takes one picture.",
         "loads_each_time": "The model is loaded in the method, so every request waits for it. Load "
         "it in __init__ and keep it in self.",
         "bgr": "The channels are swapped. The array is RGB already; OpenCV's order, BGR, has no "
@@ -200,6 +202,13 @@ def runnable(context: Context, answer: Any) -> None:
                 mistake="not_marked",
                 layer="start",
             )
+        [method] = [method for method in runner.runner_methods if method.name == "inference"]
+        context.expect(
+            method.config.batchable is False,
+            "inference is marked as batchable.",
+            mistake="batchable",
+            layer="start",
+        )
         at_start = calls.loads
         for cards in (3, 0, *context.random.sample([1, 2, 4, 5], 3)):
             picture = context.picture(cards)
@@ -405,6 +414,8 @@ def _ex3_error(error: BaseException) -> str | None:
         "that. Put await before async_run.",
         "first_box": "The Runner returned every box, and the endpoint passed on the first alone.",
         "bgr": "The channels are swapped on the way to the Runner.",
+        "runner_name": "Without name= the Runner is called after its class. Its settings are found "
+        "by its name: runners.NAME.resources.",
         "name": "Whoever deploys the service finds it by its name.",
     },
 )
@@ -426,6 +437,11 @@ def service(context: Context, answer: Any) -> None:
         f"The service has {len(answer.runners)} Runners; one was expected.",
         mistake="no_runner",
         layer="start",
+    )
+    context.expect(
+        answer.runners[0].name == "card_runnable",
+        f"The Runner is called {answer.runners[0].name!r}; 'card_runnable' was asked for.",
+        mistake="runner_name",
     )
     with context.serve(answer, fake_core=True) as running:
         if "/inference" not in running.paths():
@@ -500,6 +516,7 @@ def _ask(context: Context, running: Any, picture: Any, where: str) -> None:
         "not_marked": "Only a method marked with @bentoml.legacy.Runnable.method can be called "
         "from another process.",
         "not_batchable": "BentoML only gathers requests for a method marked batchable=True.",
+        "batch_dim": "The pictures lie along dimension 0 of the list, and so do their answers.",
         "flat": "All boxes are in one list, so nobody knows which belong to which picture.",
         "one_by_one": "You call the core once for each picture. One call with the whole list is "
         "the point of a batch.",
@@ -524,6 +541,12 @@ def batch(context: Context, answer: Any) -> None:
             methods["inference"].config.batchable,
             "The method is marked batchable=False.",
             mistake="not_batchable",
+            layer="start",
+        )
+        context.expect(
+            tuple(methods["inference"].config.batch_dim) == (0, 0),
+            f"The batch dimension is {methods['inference'].config.batch_dim}; 0 was expected.",
+            mistake="batch_dim",
             layer="start",
         )
         for count in (4, 1, context.random.randint(5, 7)):

@@ -4,6 +4,6 @@ A learner needs none of this. Who writes a lab needs ``exercise`` and ``Context`
 """
 
 from labs.engine.context import Context
-from labs.engine.exercise import Exercise, exercise
+from labs.engine.registry import Exercise, exercise
 
 __all__ = ["Context", "Exercise", "exercise"]

@@ -17,12 +17,12 @@ from typing import Any
 from labs.engine import frames, progress, texts
 from labs.engine.attempted import require_attempt
 from labs.engine.context import Context
-from labs.engine.exercise import Exercise, UnknownExerciseError, find
 from labs.engine.limit import TimeIsUpError, nothing_left_behind, within
 from labs.engine.outcome import FailedError, NotAttemptedError, NotRunError, OutOfTimeError, Status
+from labs.engine.registry import Exercise, UnknownExerciseError, find
 from labs.engine.result import CheckFailedError, Result
 from services.workbench import preflight as machine
-from services.workbench.show import Display
+from services.workbench.show import Display, one_line
 
 STRICT = "LAB_STRICT"
 SEED = "LAB_SEED"
@@ -142,8 +142,7 @@ def _outcome(
 def _unexpected(base: Result, error: BaseException, another: str) -> Result:
     """Return the result for an exception that no part of the check foresaw."""
     own = frames.own_lines_of(error)
-    message = next(iter(str(error).splitlines()), "")
-    said = f"{type(error).__name__}: {message}".rstrip(": ")
+    said = one_line(error)
     if isinstance(error, SystemExit | OutOfTimeError) or own:
         return replace(
             base,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from labs.engine.frames import cells_of, functions_of, is_blank
+from labs.engine.frames import attribute, cells_of, functions_of, is_blank
 from labs.engine.outcome import NotAttemptedError
 from services.environment import ROOT
 
@@ -26,10 +26,11 @@ def require_attempt(exercise: str, answers: Iterable[Any]) -> None:
     for answer in answers:
         if answer is None or _holds_ellipsis(answer):
             raise NotAttemptedError("the answer still holds the `...` of the starter code")
-        written = list(functions_of(answer))
-        if written and all(is_blank(function.__code__) for function in written):
+        functions = list(functions_of(answer))
+        if functions and all(is_blank(function.__code__) for function in functions):
             raise NotAttemptedError("the body is still empty")
-        if inspect.isclass(answer) and all(name.startswith("__") for name in _own(answer)):
+        written = next(iter(attribute(answer, "inner")), answer)
+        if inspect.isclass(written) and all(name.startswith("__") for name in _own(written)):
             raise NotAttemptedError("the class is still empty")
         starter = starter_code(exercise)
         if starter and starter in {_code(cell) for cell in cells_of(answer)}:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from labs.engine import fake_core, frames, plain, serving
-from labs.engine.exercise import Exercise
 from labs.engine.outcome import FailedError, Layer, NotAttemptedError, NotRunError
+from labs.engine.registry import Exercise
+from services.workbench.show import one_line
 
 Mistakes = Mapping[str, Any] | Sequence[tuple[str, Any]]
 """What named mistakes would give; pairs where one mistake can show in several ways."""
@@ -166,9 +167,8 @@ class Context:
     ) -> FailedError:
         """Return the failure for an exception of the learner's code."""
         mistake = because(error) if callable(because) else because
-        message = next(iter(str(error).splitlines()), "")
         return FailedError(
-            f"Your code raised {type(error).__name__}: {message}".rstrip(": "),
+            f"Your code raised {one_line(error)}",
             where=where,
             mistake=mistake,
             layer="request",

@@ -17,7 +17,6 @@ from labs.engine.frames import cells_of, functions_of
 from labs.engine.outcome import FailedError
 
 _STATEFUL = ("add_", "mount_")  # svc.add_asgi_middleware(…) belongs to svc; runner.run(…) does not
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def statements_of(cell: str) -> Iterator[Statement]:
     for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         text = "\n".join(lines[first - 1 : node.end_lineno])
-        uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - set()
+        uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         binds = frozenset(_bound(node))
         yield Statement(text, binds, frozenset(uses - binds), frozenset(_extended(node)))
 
@@ -159,7 +158,29 @@ def _needed(statements: list[Statement], name: str, namespace: Mapping[str, Any]
             if n not in chosen:
                 chosen.add(n)
                 waiting += [*statements[n].uses, *statements[n].binds]
-    return [*sorted(imports), *(statements[n].text for n in sorted(chosen))]
+    return [*sorted(imports), *(statements[n].text for n in _ordered(statements, chosen, last))]
+
+
+def _ordered(statements: list[Statement], chosen: set[int], last: Mapping[str, int]) -> list[int]:
+    """Return the chosen statements, each after those that bind what it uses.
+
+    In a notebook a name may have got its last value after the cell that uses it.
+    """
+    ordered: dict[int, None] = {}
+    begun: set[int] = set()
+
+    def visit(n: int) -> None:
+        if n in begun:
+            return
+        begun.add(n)
+        for needed in sorted(last[name] for name in statements[n].uses if name in last):
+            if needed in chosen:
+                visit(needed)
+        ordered[n] = None
+
+    for n in sorted(chosen):
+        visit(n)
+    return list(ordered)
 
 
 def _is_latest(statement: Statement, n: int, last: Mapping[str, int]) -> bool:

@@ -76,12 +76,13 @@ def functions_of(obj: Any) -> Iterator[FunctionType]:
         elif type(item).__module__.split(".")[0] in ("bentoml", "_bentoml_sdk", "_bentoml_impl"):
             parts = vars(item) if hasattr(item, "__dict__") else {}
             for name in ("inner", "func", "runnable_class"):
-                waiting += [parts[name]] if name in parts else _attribute(item, name)
-            waiting += list((_attribute(item, "apis") or [{}])[0].values())
-            waiting += list((_attribute(item, "runners") or [()])[0])
+                waiting += [parts[name]] if name in parts else attribute(item, name)
+            waiting += list((attribute(item, "apis") or [{}])[0].values())
+            waiting += list((attribute(item, "runners") or [()])[0])
 
 
-def _attribute(item: Any, name: str) -> list[Any]:
+def attribute(item: Any, name: str) -> list[Any]:
+    """Return the attribute in a list, without asking a ``__getattr__``; an empty one if absent."""
     try:
         return [object.__getattribute__(item, name)]
     except Exception:

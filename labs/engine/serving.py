@@ -38,11 +38,14 @@ class Service:
         Its address, without a slash at the end.
     server : services.workbench.servers.Server
         The server itself: its processes, its log.
+    source : str
+        The module that was written for it.
     """
 
     def __init__(self, server: servers.Server, file: Path, seconds: float) -> None:
         self.server = server
         self.url = server.url
+        self.source = file.read_text(encoding="utf-8")
         self._file = file
         self._client = httpx.Client(base_url=server.url, timeout=seconds, trust_env=False)
         _running.append(self)

@@ -17,8 +17,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from labs.engine import api
-from labs.engine.exercise import exercises_of
 from labs.engine.outcome import Status
+from labs.engine.registry import exercises_of
 from labs.engine.workspace import Workspace
 from labs.making import source as text
 from labs.making.learner import strip

@@ -13,7 +13,7 @@ import jupytext
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from labs.engine.exercise import Exercise, exercises_of
+from labs.engine.registry import Exercise, exercises_of
 from labs.engine.texts import SOLUTIONS
 from services.workbench.notebooks.files import TAGS
 from services.workbench.notebooks.normalise import KERNELSPEC, LANGUAGE_INFO

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.engine.exercise import Exercise, exercises_of
+from labs.engine.registry import Exercise, exercises_of
 from labs.engine.result import Result
 from labs.engine.workspace import Workspace
 from labs.making import source as text

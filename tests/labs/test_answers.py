@@ -10,8 +10,8 @@ from unittest.mock import MagicMock
 import pytest
 
 from labs.engine import api, progress
-from labs.engine.exercise import Exercise, exercises_of, lab_names
 from labs.engine.outcome import Status
+from labs.engine.registry import Exercise, exercises_of, lab_names
 from tests.labs.lab_answers import SNAPSHOTS, Answer, answers_of, solved
 
 pytestmark = pytest.mark.system

@@ -118,6 +118,19 @@ class CardRunnable(bentoml.legacy.Runnable):
         return boxes_of(self.detector, Image.fromarray(pixels))
 
 
+# %% lab01.ex2 wrong: batchable
+class CardRunnable(bentoml.legacy.Runnable):
+    SUPPORTED_RESOURCES = ("cpu",)
+    SUPPORTS_CPU_MULTI_THREADING = False
+
+    def __init__(self):
+        self.detector = Detector.from_environment()
+
+    @bentoml.legacy.Runnable.method(batchable=True)
+    def inference(self, pixels):
+        return boxes_of(self.detector, Image.fromarray(pixels))
+
+
 # %% lab01.ex2 wrong: loads_each_time
 class CardRunnable(bentoml.legacy.Runnable):
     SUPPORTED_RESOURCES = ("cpu",)
@@ -252,6 +265,16 @@ async def inference(picture):
     return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
 
 
+# %% lab01.ex4 wrong: runner_name
+runner = bentoml.legacy.Runner(CardRunnable)
+svc = bentoml.legacy.Service("yolo_v8", runners=[runner])
+
+
+@svc.api(input=ImageIO(), output=JSON())
+async def inference(picture):
+    return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
+
+
 # %% lab01.ex4 wrong: wrong_path
 runner = bentoml.legacy.Runner(CardRunnable, name="card_runnable")
 svc = bentoml.legacy.Service("yolo_v8", runners=[runner])
@@ -359,6 +382,20 @@ class BatchRunnable(bentoml.legacy.Runnable):
         self.detector = Detector.from_environment()
 
     @bentoml.legacy.Runnable.method(batchable=True, batch_dim=0)
+    def inference(self, batch):
+        found = self.detector.detect([Image.fromarray(pixels) for pixels in batch])
+        return [[detection.as_dict() for detection in each] for each in found]
+
+
+# %% lab01.ex5 wrong: batch_dim
+class BatchRunnable(bentoml.legacy.Runnable):
+    SUPPORTED_RESOURCES = ("cpu",)
+    SUPPORTS_CPU_MULTI_THREADING = False
+
+    def __init__(self):
+        self.detector = Detector.from_environment()
+
+    @bentoml.legacy.Runnable.method(batchable=True, batch_dim=1)
     def inference(self, batch):
         found = self.detector.detect([Image.fromarray(pixels) for pixels in batch])
         return [[detection.as_dict() for detection in each] for each in found]

@@ -1,0 +1,138 @@
+"""Write grades as JSON, CSV and a page to read."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from labs.engine.registry import find
+from labs.grading.run import Grade
+
+_STYLE = """
+body { font-family: sans-serif; max-width: 75em; margin: 2em auto; line-height: 1.4 }
+table { border-collapse: collapse; margin: 1em 0 }
+th, td { border: 1px solid #999; padding: 0.25em 0.6em; text-align: left; vertical-align: top }
+.PASS { background: #d7f0d8; color: #103d12 } .FAIL { background: #fbdcdc; color: #5c0c0c }
+.ERROR, .NOT_RUN { background: #ffe9c7; color: #4d2e00 }
+"""
+_SIGN = {"PASS": "✓", "FAIL": "✗", "NOT_ATTEMPTED": "○", "ERROR": "!", "NOT_RUN": "-"}
+
+
+def write(grades: Sequence[Grade], folder: Path) -> list[Path]:
+    """Write ``grades.json``, ``grades.csv`` and ``report.html``; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in ("grades.json", "grades.csv", "report.html")]
+    paths[0].write_text(json.dumps(_data(grades), indent=1, ensure_ascii=False), encoding="utf-8")
+    with paths[1].open("w", newline="", encoding="utf-8") as target:
+        csv.writer(target).writerows(_rows(grades))
+    paths[2].write_text(_page(grades), encoding="utf-8")
+    return paths
+
+
+def mistakes(grades: Iterable[Grade]) -> list[tuple[str, str, int]]:
+    """Return exercise, named mistake and how many made it, the most frequent first."""
+    counts = Counter(
+        (result["exercise"], result["mistake"])
+        for grade in grades
+        for result in grade.results
+        if result.get("mistake")
+    )
+    return [(exercise, name, n) for (exercise, name), n in counts.most_common()]
+
+
+def _data(grades: Iterable[Grade]) -> dict[str, Any]:
+    grades = list(grades)
+    return {
+        "grades": [{**asdict(g), "points": g.points, "out_of": g.out_of} for g in grades],
+        "mistakes": [
+            {"exercise": exercise, "mistake": name, "count": n}
+            for exercise, name, n in mistakes(grades)
+        ],
+    }
+
+
+def _rows(grades: Iterable[Grade]) -> Iterable[list[Any]]:
+    names = "student lab exercise status points out_of mistake"
+    yield [*names.split(), "verdict", "handed_in", "minutes", "grading_seconds"]
+    for grade in grades:
+        end = [grade.verdict, grade.handed_in, grade.minutes, grade.seconds]
+        for r in grade.results:
+            row = [r["exercise"], r["status"], r["points"], r["out_of"], r.get("mistake") or ""]
+            yield [_safe(grade.student), grade.lab, *row, *end]
+        total = ["total", "", grade.points, grade.out_of, ""]
+        yield [_safe(grade.student), grade.lab, *total, *end]
+
+
+def _safe(text: str) -> str:
+    """Return a name that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _page(grades: Sequence[Grade]) -> str:
+    labs = sorted({grade.lab for grade in grades})
+    parts = [_lab(lab, [grade for grade in grades if grade.lab == lab]) for lab in labs]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Grades</title>'
+        f"<style>{_STYLE}</style></head><body><h1>Grades</h1>\n"
+        f"<p>{len(grades)} submissions. Minutes are what the learner's own notebook says: from the "
+        "first check to the last, pauses over half an hour left out.</p>\n"
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
+
+
+def _lab(lab: str, grades: Sequence[Grade]) -> str:
+    names = list(dict.fromkeys(r["exercise"] for grade in grades for r in grade.results))
+    head = "".join(f'<th scope="col">{_text(n)}</th>' for n in ("student", *names))
+    head += "".join(f'<th scope="col">{n}</th>' for n in ("points", "minutes", "verdict, notes"))
+    rows = "\n".join(_student(grade, names) for grade in grades)
+    return (
+        f"<h2>{_text(lab)}</h2>\n<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody>"
+        f"</table>\n{_common(grades)}"
+    )
+
+
+def _student(grade: Grade, names: Sequence[str]) -> str:
+    found = {result["exercise"]: result for result in grade.results}
+    cells = "".join(_result(found.get(name)) for name in names)
+    minutes = "" if grade.minutes is None else str(grade.minutes)
+    notes = "".join(f"<li>{_text(note)}</li>" for note in grade.notes)
+    about = _text(grade.verdict) + (f"<ul>{notes}</ul>" if notes else "")
+    return (
+        f'<tr><th scope="row">{_text(grade.student)}</th>{cells}'
+        f"<td>{grade.points} of {grade.out_of}</td><td>{minutes}</td><td>{about}</td></tr>"
+    )
+
+
+def _result(result: dict[str, Any] | None) -> str:
+    if result is None:
+        return "<td></td>"
+    message = "\n".join(f"{k}: {v}" for k, v in (result.get("message") or {}).items())
+    status, mistake = str(result["status"]), result.get("mistake")
+    shown = f"{_SIGN.get(status, '')} {status}" + (f"<br>{_text(str(mistake))}" if mistake else "")
+    return f'<td class="{_text(status)}" title="{_text(message)}">{shown}</td>'
+
+
+def _common(grades: Sequence[Grade]) -> str:
+    found = mistakes(grades)
+    if not found:
+        return "<p>No named mistake was recognised.</p>"
+    rows = "".join(
+        f"<tr><td>{_text(exercise)}</td><td>{_text(name)}</td><td>{n}</td>"
+        f"<td>{_text(find(exercise).mistakes.get(name, ''))}</td></tr>"
+        for exercise, name, n in found
+    )
+    head = "".join(
+        f'<th scope="col">{n}</th>' for n in ("exercise", "mistake", "how many", "cause")
+    )
+    return f"<h3>Mistakes</h3><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _text(value: str) -> str:
+    return html.escape(value, quote=True)

@@ -1,0 +1,57 @@
+"""A learner's copies: answers are never overwritten, and progress is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labs import __main__ as command
+from labs import desk
+from labs.engine import progress
+from labs.engine.outcome import Status
+from labs.engine.result import Result
+
+OWN = "lab01_runner/lab01_runner.ipynb"
+
+
+def test_start_never_overwrites(tmp_path: Path) -> None:
+    assert "is yours now" in desk.start("lab01", tmp_path)
+    (tmp_path / OWN).write_text('{"metadata": {}}', encoding="utf-8")
+    said = desk.start("01", tmp_path)
+    assert "untouched" in said
+    assert "reset lab01" in said, "this copy is of another edition"
+    assert (tmp_path / OWN).read_text(encoding="utf-8") == '{"metadata": {}}'
+
+
+def test_reset_keeps_the_old_copy(tmp_path: Path) -> None:
+    desk.start("lab01", tmp_path)
+    for text in ("first", "second"):
+        (tmp_path / OWN).write_text(text, encoding="utf-8")
+        assert "your old one is" in desk.reset("lab01", tmp_path)
+    kept = [p.read_text(encoding="utf-8") for p in (tmp_path / "lab01_runner").iterdir()]
+    assert {"first", "second"} < set(kept)
+    assert len(kept) == 3
+    assert "untouched" in desk.start("lab01", tmp_path)
+
+
+def test_status_shows_points_and_what_is_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(progress.VARIABLE, str(tmp_path / "progress.jsonl"))
+    said = desk.status(tmp_path)
+    assert "not started" in said
+    assert "next: lab01.ex1" in said
+    assert "python -m labs start lab01" in said
+    progress.append(Result("lab01.ex1", "", Status.PASS, points=1, out_of=1))
+    progress.append(Result("lab01.ex2", "", Status.FAIL, out_of=2))
+    desk.start("lab01", tmp_path)
+    said = desk.status(tmp_path)
+    assert "✓✗○○○" in said
+    assert " 1 of 11 points" in said
+    assert "next: lab01.ex2" in said
+
+
+def test_an_unknown_lab_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert command.main(["start", "lab77", "--work", str(tmp_path)]) == 2
+    assert "there is no lab 'lab77'; there are lab01" in capsys.readouterr().err
