@@ -8,6 +8,7 @@ models in another order (Krichene and Rendle, On Sampled Metrics for Item Recomm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,6 +41,8 @@ class Metrics:
         How many users had both known and held-out ratings.
     k : int
         The length of the lists.
+    ndcg_error : float
+        Standard error of the NDCG: the spread of such means, were other users drawn.
     """
 
     rmse: float
@@ -48,6 +51,11 @@ class Metrics:
     coverage: float
     users: int
     k: int
+    ndcg_error: float = float("nan")
+
+    def interval(self) -> tuple[float, float]:
+        """Return the ends of the NDCG's 95 % interval over users, by the normal distribution."""
+        return self.ndcg - 1.96 * self.ndcg_error, self.ndcg + 1.96 * self.ndcg_error
 
     def as_dict(self) -> dict[str, float]:
         """Return what can be logged, by name: ``rmse``, ``hr_at_10`` … without nan."""
@@ -174,8 +182,17 @@ def evaluate(model: Model, known: Ratings, held_out: Ratings, k: int = 10) -> Me
     """Measure everything; see :class:`Metrics`, :func:`rank` and :func:`rmse`."""
     lists = rank(model, known, held_out, k)
     error = rmse(model, held_out, low=float(known.values.min()), high=float(known.values.max()))
-    ndcg = float(lists.ndcg_per_user().mean())
-    return Metrics(error, lists.hit_rate(), ndcg, lists.coverage(), len(lists.users), k)
+    per_user = lists.ndcg_per_user()
+    spread = float(per_user.std(ddof=1) / len(per_user) ** 0.5) if len(per_user) > 1 else math.nan
+    return Metrics(
+        rmse=error,
+        hit_rate=lists.hit_rate(),
+        ndcg=float(per_user.mean()),
+        coverage=lists.coverage(),
+        users=len(lists.users),
+        k=k,
+        ndcg_error=spread,
+    )
 
 
 def _lists(model: Model, known: Ratings, users: Ints, k: int) -> Ints:

@@ -41,8 +41,8 @@ class Decision:
         Which was to be served.
     previous : int or None
         Which was served before.
-    outcome : {"promoted", "refused", "unchanged"}
-        Unchanged: it was in production already.
+    outcome : {"promoted", "refused", "unchanged", "restored"}
+        Unchanged: it was in production already. Restored: a rollback brought it back.
     reasons : tuple of str
         Why.
     """
@@ -50,7 +50,7 @@ class Decision:
     name: str
     version: int
     previous: int | None
-    outcome: Literal["promoted", "refused", "unchanged"]
+    outcome: Literal["promoted", "refused", "unchanged", "restored"]
     reasons: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -143,7 +143,8 @@ def rollback(
         turn.check()
         _serve(client, name, before[-1], before)
         client.set_model_version_tag(name, str(current), WITHDRAWN, reason)
-    return Decision(name, before[-1], current, "promoted", (f"version {current}: {reason}",))
+    why = (f"version {current} was withdrawn ({reason})",)
+    return Decision(name, before[-1], current, "restored", why)
 
 
 def _against(

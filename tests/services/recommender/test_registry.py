@@ -167,7 +167,9 @@ def test_doing_it_again_changes_nothing(at: dict[str, str]) -> None:
 def test_a_rollback_goes_back_once_however_many_ask_for_it(at: dict[str, str]) -> None:
     registry.promote(1, **at)
     registry.promote(2, **at)
-    assert registry.rollback(2, reason="slow", **at).version == 1
+    back = registry.rollback(2, reason="slow", **at)
+    assert (back.version, back.previous, back.outcome) == (1, 2, "restored")
+    assert back.reasons == ("version 2 was withdrawn (slow)",)
     assert registry.rollback(2, **at).outcome == "unchanged"
     assert registry.promote(2, **at).reasons == ("it was withdrawn (slow)",)
     assert registry.promote(2, again=True, **at).outcome == "promoted"
