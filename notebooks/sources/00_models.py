@@ -675,7 +675,7 @@ show.source(
 # No pickle, and no torch: `recommender.npz` holds arrays and titles, the scores are a product of two
 # matrices in NumPy. `requirements.txt` names every package with its version, taken from this
 # repository's lock. Told so, MLflow logs a model in about a second. Left to find out by itself, it loads
-# the model in a process of its own, which takes many times as long.
+# the model in a process of its own, which takes several times as long.
 #
 # ## 12. Promote one, refuse another
 #

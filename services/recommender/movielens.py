@@ -153,7 +153,7 @@ def _movies(file: Path, layout: Layout) -> dict[int, Movie]:
 def _item_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
     """Read ML-100k's ``u.item``."""
     wanted = 5 + len(GENRES_100K)
-    for line, text in enumerate(file.read_text(encoding=encoding).splitlines(), start=1):
+    for line, text in enumerate(file.read_text(encoding=encoding).split("\n"), start=1):
         if not text.strip():
             continue
         fields = text.split("|")
