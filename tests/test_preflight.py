@@ -82,6 +82,22 @@ def test_weights_are_compared_with_their_sums(tmp_path: Path) -> None:
     assert row.remedy == "git checkout -- services/id_card/weights/a.pt"
 
 
+def test_the_packages_are_compared_with_the_lock(tmp_path: Path) -> None:
+    row = preflight.check_packages()
+    assert row is not None
+    assert row.status == preflight.OK, str(row)
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(
+        "bentoml==0.1\nno-such-package==1 ; sys_platform == 'win32'\n", encoding="utf-8"
+    )
+    row = preflight.check_packages(lock)
+    assert row is not None
+    assert row.status == preflight.MISSING
+    assert "locked 0.1" in row.detail
+    assert "others" not in row.detail
+    assert row.remedy == "make environment"
+
+
 def _tool(monkeypatch: pytest.MonkeyPatch, *command: str) -> None:
     tool = preflight.Tool("chromium", [list(command)], "apt-get install chromium")
     monkeypatch.setitem(preflight.TOOLS, "chromium", tool)

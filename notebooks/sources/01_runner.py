@@ -336,6 +336,8 @@ show.table(rows, columns=("pid", "started by", "runs"))
 # - `async_run` returns work not yet begun; `await` runs it while the server serves others.
 # - API servers and Runners are separate processes, and each kind has a number of its own.
 #
+# **Practise:** [Lab 01](../labs/lab01_runner/lab01_runner.ipynb) lets you build all of this yourself.
+#
 # **Next:** [02 · The service](02_service.ipynb) puts today's API beside this one, and attacks both.
 
 # %% tags=["teardown"]

@@ -384,6 +384,9 @@ print("the gate's comes from        ", images._original_open().__module__)
 # - An image endpoint takes bytes, decodes them itself, and follows neither paths nor URLs.
 # - A refusal names what is wrong and what to change. That is part of the interface.
 #
+# **Practise:** in [Lab 02](../labs/lab02_service/lab02_service.ipynb) you write the service, its
+# client and its defence.
+#
 # **Next:** [03 · /render](03_render.ipynb) returns pictures instead of numbers, and finds a race.
 
 # %% tags=["teardown"]

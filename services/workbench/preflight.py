@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,6 +191,36 @@ def check_opencv() -> Row | None:
     )
 
 
+def check_packages(lock: Path = ROOT / "requirements.txt") -> Row | None:
+    """Compare the installed packages with the lock; None where nothing is installed yet.
+
+    A line for another platform counts only if its package is there. What follows a ``+`` in a
+    version, the build of torch, may differ.
+    """
+    lines = re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)( ;)?", lock.read_text("utf-8"), re.M)
+    installed = {
+        re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower(): found.version.split("+")[0]
+        for found in metadata.distributions()
+        if found.metadata["Name"]
+    }
+    if "bentoml" not in installed:
+        return None
+    # A package may be locked twice, each time for other Pythons or platforms.
+    locked: dict[str, list[str]] = {}
+    for name, version, _ in lines:
+        locked.setdefault(name, []).append(version)
+    optional = {name for name, _, elsewhere in lines if elsewhere}
+    wrong = [
+        f"{name} {installed.get(name, 'is absent')}, locked {' or '.join(versions)}"
+        for name, versions in locked.items()
+        if installed.get(name) not in versions and not (name in optional and name not in installed)
+    ]
+    if not wrong:
+        return Row("packages", OK, f"{len(set(locked) & set(installed))} as locked")
+    more = f" and {len(wrong) - 1} others" if len(wrong) > 1 else ""
+    return Row("packages", MISSING, f"{wrong[0]}{more}", "make environment")
+
+
 HARD_CHECKS: list[Callable[[], Row | None]] = [
     check_python,
     check_disk,
@@ -205,6 +237,9 @@ def _rows(hard_only: bool) -> Iterator[Row]:
         if row is not None:
             yield row
     if not hard_only:
+        packages = check_packages()
+        if packages is not None:
+            yield packages
         for name in TOOLS:
             yield find_tool(name)
 

@@ -38,7 +38,7 @@ from labs import check, hint, preflight, solution
 from services.id_card.detector import Detector
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `opencv`:
+# What this machine has. This lab needs the first lines only, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()

@@ -39,7 +39,7 @@ from services.id_card.images import decode
 ImageFile = Annotated[Path, ContentType("image/*")]
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `opencv`:
+# What this machine has. This lab needs the first lines only, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()
