@@ -356,6 +356,9 @@ for name, drawn in (("forgotten", forgotten), ("fixed", fixed), ("our core", our
 # - In memory there is nothing to mix up and nothing to clean up.
 # - RGB or BGR is a convention, and nobody checks it for you.
 #
+# **Practise:** in [Lab 03](../labs/lab03_render/lab03_render.ipynb) you draw, and answer several
+# requests at once.
+#
 # **Next:** [04 · Several runners](04_several_runners.ipynb) lets two models answer one request.
 
 # %% tags=["teardown"]

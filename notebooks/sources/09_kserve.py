@@ -14,7 +14,7 @@
 # # 09 · KServe
 #
 # **Where you are:** chapter section 10.7, "KServe: An Alternative to BentoML" · about 45 minutes ·
-# before this: 08, MLflow alone · next: 10, choosing between them
+# before this: [08 · MLflow alone](08_mlflow_only.ipynb) · next: [10 · Choosing](10_choosing.ipynb)
 #
 # With BentoML you wrote a service and built a container of it. With KServe you write a *manifest*: a
 # few lines of YAML say which model is to be served, and a Kubernetes cluster does the rest. Two things
@@ -127,7 +127,7 @@ check(manifest)
 # - **The place** is a bucket, and whether the pod may read it is told by a `serviceAccountName`. There is
 #   none; a checker cannot know whether the bucket is public.
 #
-# **Erratum 901.** The chapter serves a YOLO network with `modelFormat: sklearn`. The pod would be created,
+# **Erratum 33.** The chapter serves a YOLO network with `modelFormat: sklearn`. The pod would be created,
 # would load nothing, and would be restarted for ever. Nothing in `kubectl get inferenceservice` says why;
 # the reason is in the log of the pod. The name is quickly mended, and so is the mode:
 
@@ -666,7 +666,7 @@ print("" if has_kserve else f"NOT RUN HERE:{commands}")
 # - A transformer is a second server. It costs a hop, and scales by itself.
 # - The cluster runs the same program as you do. Test it here, with the manifest's own arguments.
 #
-# **Next:** notebook 10 puts the three side by side, and measures.
+# **Next:** [10 · Choosing](10_choosing.ipynb) puts the three side by side, and measures.
 
 # %% tags=["teardown"]
 channel.close()
