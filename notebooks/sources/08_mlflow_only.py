@@ -14,7 +14,7 @@
 # # 08 · MLflow alone
 #
 # **Where you are:** chapter section 10.6, "Using only MLFlow to create an inference service" · about
-# 40 minutes · before this: [07 · BentoML and MLflow](07_mlflow_pull.ipynb) · next: 09, KServe
+# 40 minutes · before this: [07 · BentoML and MLflow](07_mlflow_pull.ipynb) · next: [09 · KServe](09_kserve.ipynb)
 #
 # MLflow trained nothing here and drew nothing, but it knows every version and where its files lie. It
 # can serve them, too: one command, no service to write. This notebook runs that command, asks it good
