@@ -127,7 +127,7 @@ check(manifest)
 # - **The place** is a bucket, and whether the pod may read it is told by a `serviceAccountName`. There is
 #   none; a checker cannot know whether the bucket is public.
 #
-# **Erratum 33.** The chapter serves a YOLO network with `modelFormat: sklearn`. The pod would be created,
+# **Erratum 34.** The chapter serves a YOLO network with `modelFormat: sklearn`. The pod would be created,
 # would load nothing, and would be restarted for ever. Nothing in `kubectl get inferenceservice` says why;
 # the reason is in the log of the pod. The name is quickly mended, and so is the mode:
 
