@@ -586,6 +586,9 @@ show.figure(figure, alt="Two histograms of confidence, model_a's and model_b's, 
 # - Test with answers that can be told apart, and count every request.
 # - An A/B test hashes an id to a place: no memory, no lots, and a share that only grows one way.
 #
+# **Practise:** in [Lab 04](../labs/lab04_several_runners/lab04_several_runners.ipynb) you ask two
+# versions at once, divide users between them, and answer a crowd without losing anybody.
+#
 # **Next:** [05 · Observability](05_observability.ipynb) looks into a running server: its health, its
 # metrics, and an alert that fires.
 
