@@ -666,6 +666,9 @@ print("" if has_kserve else f"NOT RUN HERE:{commands}")
 # - A transformer is a second server. It costs a hop, and scales by itself.
 # - The cluster runs the same program as you do. Test it here, with the manifest's own arguments.
 #
+# **Practise:** in [Lab 09](../labs/lab09_kserve/lab09_kserve.ipynb) you speak V2, write a predictor, mend a
+# manifest and design a graph.
+#
 # **Next:** [10 · Choosing](10_choosing.ipynb) puts the three side by side, and measures.
 
 # %% tags=["teardown"]
