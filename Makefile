@@ -90,7 +90,7 @@ container: $(READY) ## the detector's Bento as a container image (docker, podman
 mlserver-env: $(READY) ## MLServer in an environment of its own, build/mlserver (700 MB)
 	$(call stage,mlserver-env,$(RUN) python -m services.workbench.mlserver)
 
-bench: $(READY) ## measure the servers against each other; eight minutes on an idle machine
+bench: $(READY) ## measure the servers against each other; about five minutes
 	$(call stage,bench,$(RUN) python -m services.bench $(ARGS))
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml for Linux, macOS and Windows

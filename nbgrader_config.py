@@ -32,4 +32,3 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedb
 c.ClearSolutions.code_stub = {"python": STUB}
 c.ExecutePreprocessor.timeout = 600
 c.NbGraderAPI.timezone = "UTC"
-

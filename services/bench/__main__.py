@@ -2,7 +2,7 @@
 
 ::
 
-    make bench                                   # all of it, eight minutes on two cores
+    make bench                                   # all of it, about five minutes on two cores
     make bench ARGS="--quick --peers bentoml,kserve"
 
 Do it on a machine that does nothing else; the result says how busy it was.

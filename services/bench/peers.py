@@ -121,8 +121,15 @@ def records(picture: bytes, field: str) -> Ask:
 # ---------------------------------------------------------------- starts
 
 
+# In three places: of the API server, of the Runners, and of a service by its name.
+_NO_ACCESS_LOG = " ".join(
+    f"{place}.logging.access.enabled=false"
+    for place in ("api_server", "runners", "services.id_card_detector")
+)
+
+
 def _bentoml(target: str, workers: int | None, environment: Environment, _: Path) -> Server:
-    quiet = {"BENTOML_CONFIG_OPTIONS": "api_server.logging.access.enabled=false"}
+    quiet = {"BENTOML_CONFIG_OPTIONS": _NO_ACCESS_LOG}
     return servers.bentoml(target, api_workers=workers, env={**environment, **quiet})
 
 

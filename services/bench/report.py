@@ -74,13 +74,16 @@ def speed(result: Result, kind: str = "real") -> Table:
         The detector, or the network that computes nothing.
     """
     counts = [str(count) for count in result["plan"]["concurrency"]]
-    head = ["", *(f"{name}, {count} at a time" for count in counts for name in ("p50", "p99"))]
+    head = [
+        "",
+        *(f"{name} in ms, {count} at a time" for count in counts for name in ("p50", "p99")),
+    ]
     head += [f"answers a second, {count} at a time" for count in counts]
     rows = []
     for name in (CORE, *servers_of(result)):
         figures = result["peers"][name][kind]
-        cells = [_ms(figures[count][which]) for count in counts for which in ("p50", "p99")]
-        cells += [_rate(figures[count]["rate"]) for count in counts]
+        cells = [_range(figures[count][which]) for count in counts for which in ("p50", "p99")]
+        cells += [_range(figures[count]["rate"]) for count in counts]
         rows.append((TITLES[name], *cells))
     return tuple(head), rows
 
@@ -90,8 +93,8 @@ def overhead(result: Result) -> Table:
     rows = []
     for name in servers_of(result):
         real, null = added(result, name), added(result, name, "null")
-        rows.append((TITLES[name], f"{real:.1f} ms", f"{null:.1f} ms", _times(result, name)))
-    head = ("", "added to the detector", "added to the null model", "the bare core's time")
+        rows.append((TITLES[name], f"{real:.1f}", f"{null:.1f}", _times(result, name)))
+    head = ("", "ms added to the detector", "ms added to the null model", "the bare core's time")
     return head, rows
 
 
@@ -111,10 +114,10 @@ def _times(result: Result, name: str) -> str:
 def offers(result: Result) -> Table:
     """Return everything about a server that is no speed."""
     head = (
-        "", "start to ready", "memory (PSS)", "processes", "adapter, lines", "support, lines",
-        "POST endpoints", "pages", "metrics of its own", "bad input that is helped", "image",
-        "batching",
-    )  # fmt: skip
+        *("", "seconds to ready", "memory in MiB (PSS)", "processes", "adapter, lines"),
+        *("support, lines", "POST endpoints", "pages", "metrics of its own"),
+        *("bad input that is helped", "image", "batching"),
+    )
     rows = []
     for name in servers_of(result):
         peer = result["peers"][name]
@@ -122,8 +125,8 @@ def offers(result: Result) -> Table:
         rows.append(
             (
                 TITLES[name],
-                f"{start['median']:.0f} s ({start['min']:.0f} to {start['max']:.0f})",
-                f"{memory['pss_mib'] or memory['rss_mib']} MiB",
+                _range(start),
+                memory["pss_mib"] or memory["rss_mib"],
                 memory["processes"],
                 lines["adapter"],
                 lines["support"],
@@ -136,6 +139,13 @@ def offers(result: Result) -> Table:
             )
         )
     return head, rows
+
+
+def transposed(table: Table) -> Table:
+    """Return a table with its rows as columns: better to read where there are many columns."""
+    head, rows = table
+    turned = [(name, *(row[place] for row in rows)) for place, name in enumerate(head) if place]
+    return ("", *(str(row[0]) for row in rows)), turned
 
 
 def own_metrics(names: list[str]) -> list[str]:
@@ -169,12 +179,20 @@ def sigterm(result: Result) -> Table:
     """Return what became of the requests that were under way at SIGTERM."""
     rows = []
     for name in servers_of(result):
-        if end := result["peers"][name].get("sigterm"):
-            under_way, answered = (end[key] - end["before"] for key in ("sent", "answered"))
-            cells = (under_way, answered, end["refused"], end["lost"])
-            gone = f"{end['seconds']} s" if end["seconds"] is not None else "not gone"
-            rows.append((TITLES[name], *cells, gone))
-    return ("", "under way", "answered", "refused", "lost", "gone after"), rows
+        if ends := result["peers"][name].get("sigterm"):
+            sums = [sum(end[key] for end in ends) for key in ("sent", "before", "answered")]
+            under_way, answered = sums[0] - sums[1], sums[2] - sums[1]
+            refused, lost = (sum(end[key] for end in ends) for key in ("refused", "lost"))
+            times = [end["seconds"] for end in ends]
+            gone = "not gone" if None in times else str(max(times))
+            rows.append((TITLES[name], len(ends), under_way, answered, refused, lost, gone))
+    head = ("", "ends", "under way", "answered", "refused", "lost", "seconds to its end, at most")
+    return head, rows
+
+
+def lost(result: Result) -> dict[str, int]:
+    """Return how many requests each server lost, over all its ends."""
+    return {str(row[0]): int(row[5]) for row in sigterm(result)[1]}
 
 
 def text(result: Result) -> str:
@@ -263,9 +281,5 @@ def _bars(result: Result, kind: str, which: str, xlabel: str, title: str) -> Fig
     return fig
 
 
-def _ms(value: Mapping[str, float]) -> str:
-    return f"{value['median']:.1f} ms ({value['min']:.1f} to {value['max']:.1f})"
-
-
-def _rate(value: Mapping[str, float]) -> str:
+def _range(value: Mapping[str, float]) -> str:
     return f"{value['median']:.1f} ({value['min']:.1f} to {value['max']:.1f})"

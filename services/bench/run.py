@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -55,10 +55,10 @@ class Plan:
 
     peers: tuple[str, ...] = tuple(PEERS)
     concurrency: tuple[int, ...] = (1, 4, 16)
-    rounds: int = 3
-    requests: int = 48
-    null_requests: int = 192
-    starts: int = 2
+    rounds: int = 5
+    requests: int = 96
+    null_requests: int = 384
+    starts: int = 3
     ending: int = 24
 
     def __post_init__(self) -> None:
@@ -108,8 +108,7 @@ def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
     peers[CORE] = {}
     with tqdm(total=_steps(plan), unit="step", disable=not progress) as bar:
         tick = partial(_tick, bar)
-        for name, times in _starts(plan, real, plan.starts - 1, tick):
-            peers[name].setdefault("start_times", []).extend(times)
+        _start_and_end(plan, real, picture, peers, tick)
         with ExitStack() as stack:
             running = _start_all(plan, real, stack, peers, tick)
             peers_asked = {name: PEERS[name] for name in running}
@@ -119,11 +118,9 @@ def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
             turns = _turns(peers_asked, running, picture, real, folder)
             _measure(turns, plan, plan.requests, "real", peers, tick)
             for name, server in running.items():
+                peers[name]["log_lines"] = len(server.log.read_bytes().splitlines())
                 peers[name]["memory"] = probes.memory(server)
-                if plan.ending:
-                    peers[name]["sigterm"] = probes.end_under_load(
-                        PEERS[name], server, picture, plan.ending
-                    )
+                _end(PEERS[name], server, picture, plan, peers)
                 tick()
         with ExitStack() as stack:
             running = _start_all(plan, null, stack, {}, tick)
@@ -155,18 +152,31 @@ def _paper(peer: Peer) -> dict[str, Any]:
     }
 
 
-def _starts(
-    plan: Plan, network: Path, times: int, tick: Callable[[], None]
-) -> Iterator[tuple[str, list[float]]]:
-    """Start and end each server so often, in turns."""
-    for turn in range(times):
+def _start_and_end(
+    plan: Plan,
+    network: Path,
+    picture: bytes,
+    peers: dict[str, dict[str, Any]],
+    tick: Callable[[], None],
+) -> None:
+    """Start and end each server all but one times, in turns; the last start is for the load."""
+    for turn in range(plan.starts - 1):
         for name in rotated(plan.peers, turn):
             begun = time.perf_counter()
             server = PEERS[name].start(environment(network), network)
-            seconds = time.perf_counter() - begun
-            server.stop()
+            peers[name].setdefault("start_times", []).append(time.perf_counter() - begun)
+            _end(PEERS[name], server, picture, plan, peers)
             tick()
-            yield name, [seconds]
+
+
+def _end(
+    peer: Peer, server: Server, picture: bytes, plan: Plan, peers: dict[str, dict[str, Any]]
+) -> None:
+    """End a server, under load if the plan says so."""
+    if plan.ending:
+        found = probes.end_under_load(peer, server, picture, plan.ending)
+        peers[peer.name].setdefault("sigterm", []).append(found)
+    server.stop()
 
 
 def _start_all(

@@ -1,0 +1,129 @@
+"""What follows from a result: who comes first in what, and who cannot be told apart from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.bench.numbers import Spread
+from services.bench.peers import TITLES
+from services.bench.report import Result, Table, added, helped, own_metrics, servers_of
+
+Value = Callable[[Mapping[str, Any]], Spread]
+
+
+def best(result: Result, value: Value, *, most: bool = False) -> list[str]:
+    """Return the server with the best median, then those whose range overlaps its range.
+
+    Two servers whose ranges overlap took turns at being the better one; to call one of them faster
+    would be an opinion.
+
+    Parameters
+    ----------
+    result : Result
+    value : callable
+        Takes a server's part of the result, gives a quantity with its range.
+    most : bool
+        Whether more is better.
+    """
+    found = {name: value(result["peers"][name]) for name in servers_of(result)}
+    ranked = sorted(found, key=lambda name: found[name]["median"], reverse=most)
+    first = found[ranked[0]]
+    return [
+        name
+        for name in ranked
+        if found[name]["min"] <= first["max"] and found[name]["max"] >= first["min"]
+    ]
+
+
+def counted(count: float) -> Spread:
+    """Return what was counted and not measured: it has no range."""
+    return {"median": count, "min": count, "max": count, "n": 1}
+
+
+def guide(result: Result) -> Table:
+    """Return the decision guide: what one needs, what to take for it, and the figures behind it."""
+    busiest = str(max(result["plan"]["concurrency"]))
+
+    def speed(count: str, which: str) -> Value:
+        return lambda peer: peer["real"][count][which]
+
+    rows = []
+    for need, value, most, form, unit in (
+        ("an answer soon, to one question at a time", speed("1", "p50"), False, "{:.1f}", "ms"),
+        (
+            f"many answers a second, {busiest} callers",
+            speed(busiest, "rate"),
+            True,
+            "{:.0f}",
+            "a second",
+        ),
+        ("no slow one among them (p99)", speed(busiest, "p99"), False, "{:.0f}", "ms"),
+        ("little memory", lambda p: counted(_memory(p)), False, "{:.0f}", "MiB"),
+        (
+            "a fast start, to scale from nothing",
+            lambda p: p["start_seconds"],
+            False,
+            "{:.1f}",
+            "seconds",
+        ),
+        ("little to write", lambda p: counted(p["lines"]["adapter"]), False, "{:.0f}", "lines"),
+        (
+            "little of our own to maintain in all",
+            lambda p: counted(p["lines"]["adapter"] + p["lines"]["support"]),
+            False,
+            "{:.0f}",
+            "lines",
+        ),
+        (
+            "metrics without writing any",
+            lambda p: counted(len(own_metrics(p["metrics"]))),
+            True,
+            "{:.0f}",
+            "metrics",
+        ),
+    ):
+        names = best(result, value, most=most)
+        figures = [form.format(value(result["peers"][name])["median"]) for name in names]
+        last = _worst(result, value, most)
+        worst = form.format(value(result["peers"][last])["median"])
+        rows.append((need, _named(names), ", ".join(figures), unit, f"{TITLES[last]}: {worst}"))
+    return ("you need", "take", "measured", "in", "the other end"), rows
+
+
+def _memory(peer: Mapping[str, Any]) -> float:
+    return float(peer["memory"]["pss_mib"] or peer["memory"]["rss_mib"])
+
+
+def _worst(result: Result, value: Value, most: bool) -> str:
+    pick = min if most else max
+    return pick(servers_of(result), key=lambda name: value(result["peers"][name])["median"])
+
+
+def _named(names: list[str]) -> str:
+    return " or ".join(TITLES[name] for name in names)
+
+
+def share_of_server(result: Result, name: str) -> float:
+    """Return which part of one request's time is not the bare core's, 0 to 1."""
+    core = result["peers"]["core"]["real"]["1"]["p50"]["median"]
+    extra = added(result, name)
+    return max(0.0, extra / (core + extra))
+
+
+def never_blame(result: Result) -> bool:
+    """Say whether no server answered a client's mistake with a 5xx, or not at all."""
+    cases = [
+        case["verdict"]
+        for name in servers_of(result)
+        for case in result["peers"][name]["bad_input"].values()
+    ]
+    return not {"blames itself", "no answer", "accepts"} & set(cases)
+
+
+def not_helped(result: Result) -> dict[str, int]:
+    """Return how many bad requests each server refuses without saying what to change."""
+    return {
+        name: len(result["peers"][name]["bad_input"]) - helped(result, name)
+        for name in servers_of(result)
+    }
