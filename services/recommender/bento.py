@@ -14,6 +14,7 @@ Everything goes to the stores in ``BENTOML_HOME``. Chapter section 10.5.1, Listi
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ import bentoml
 
 from services.environment import ROOT
 from services.recommender.cache import VersionCache
-from services.recommender.model_store import store, store_registered
+from services.recommender.model_store import find, store, store_registered
 from services.recommender.pull import PullError, Registry
 from services.recommender.settings import Settings
 from services.workbench import bentos
@@ -76,13 +77,22 @@ def build(model: str | None = None, *, version: str | None = None) -> bentoml.Be
         If the version exists already, or the build fails.
     """
     bentos.refuse_to_overwrite(NAME, version)
+    if model is not None and find(model) is None:
+        raise ValueError(
+            f"there is no model {model} in the store; put it there with: "
+            "python -m services.recommender.bento model"
+        )
     command = [sys.executable, "-W", "ignore", "-m", "bentoml", "build", "--output", "tag"]
     command += ["-f", str(BENTOFILES["pinned" if model else "live"])]
     command += ["--version", version] if version else []
     command += ["--arg", f"model_tag={model}"] if model else []
     # A process of its own: an argument is read when the service's module is imported, and a module
     # is imported once. A second build would pin the model of the first.
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    # Jupyter's kernels ask for colours, and BentoML would paint the tag.
+    plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**plain, "NO_COLOR": "1"}
+    )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
         raise ValueError(f"the Bento was not built: {''.join(last)}")

@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 import bentoml
-from bentoml.exceptions import NotFound
 
 from services.recommender.cache import FILE, VersionCache
 from services.recommender.pull import Registry
@@ -22,14 +21,32 @@ NAME = "recommender"
 """The model's name in the store."""
 
 
-def stored_recommender(model: bentoml.Model) -> Recommender:
+def find(tag: str) -> bentoml.Model | None:
+    """Return the stored model with exactly this tag, ``name:version``; None if there is none.
+
+    ``bentoml.models.get`` takes the beginning of a version for the version: where there is no
+    ``recommender:3``, it returns ``recommender:31``.
+    """
+    return next((one for one in bentoml.models.list() if str(one.tag) == tag), None)
+
+
+def stored_recommender(model: bentoml.Model, tag: str) -> Recommender:
     """Return the recommender in a stored model, smoke-tested.
+
+    Parameters
+    ----------
+    model : bentoml.Model
+        What BentoML found.
+    tag : str
+        What it was asked for; see :func:`find` for why that may be something else.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is none, or it cannot be served.
+        If there is none, or it cannot be served, or it is another one.
     """
+    if str(model.tag) != tag:
+        raise ValueError(f"{tag} was to be served, and BentoML found {model.tag}")
     return smoke_test(Recommender.load(model.path_of(FILE), version=model.tag.version))
 
 
@@ -51,11 +68,8 @@ def store(file: Path, version: str) -> bentoml.Model:
     smoke_test(Recommender.load(file))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     tag = f"{NAME}:{version}"
-    try:
-        stored = bentoml.models.get(tag)
-    except NotFound:
-        pass
-    else:
+    stored = find(tag)
+    if stored is not None:
         if stored.info.metadata["sha256"] != digest:
             raise ValueError(
                 f"{tag} is in the store already and holds another model; choose another version, "

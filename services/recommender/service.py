@@ -20,7 +20,7 @@ from typing import Annotated
 import bentoml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.models import BentoModel
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from services import bentoml_labels
 from services.asgi import refused
@@ -48,6 +48,13 @@ class Arguments(BaseModel):
     """What ``--arg`` can say, to ``bentoml serve`` and to ``bentoml build``."""
 
     model_tag: str | None = None
+
+    @field_validator("model_tag")
+    @classmethod
+    def _is_pinned(cls, tag: str | None) -> str | None:
+        if tag is not None and (not tag.partition(":")[2] or tag.endswith(":latest")):
+            raise ValueError(f"pin a version, such as recommender:3; {tag!r} would move")
+        return tag
 
 
 ARGUMENTS = bentoml.use_arguments(Arguments)
@@ -108,8 +115,8 @@ class Recommender:
 
     def __init__(self) -> None:
         self.live = (
-            LiveRecommender.pinned(stored_recommender(self.model))
-            if self.model
+            LiveRecommender.pinned(stored_recommender(self.model, ARGUMENTS.model_tag))
+            if ARGUMENTS.model_tag and self.model
             else live_recommender()
         )
         self.live.record = answer_log.write

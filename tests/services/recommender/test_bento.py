@@ -106,7 +106,8 @@ class TestBento:
         assert about(home, "recommender:1.0.0")["args"] == {"model_tag": "recommender:1"}
 
     def test_one_without_an_argument_follows_the_registry(self, home: Path) -> None:
-        tag = bento(home, "build", "--version", "live")
+        colours = {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}  # as in a Jupyter kernel
+        tag = bento(home, "build", "--version", "live", **colours)
         assert models_of(home, tag) == []
         installed = home / "bentos/recommender/live/env/python/requirements.txt"
         assert "mlflow-skinny" in locked(installed)
@@ -185,7 +186,11 @@ class TestStore:
             (("build", "--version", "1.0.0"), "recommender:1.0.0 is built already"),
             (("model", "--file", "nowhere.npz", "--version", "9"), "nowhere.npz: no such model"),
             (("model", "--file", str(files["2"])), "version must be given"),
-            (("build", "--model", "recommender:77"), "recommender:77 could not be found locally"),
+            (("build", "--model", "recommender:latest"), "no model recommender:latest"),
+            (
+                ("build", "--model", "recommender:77"),
+                "there is no model recommender:77 in the store",
+            ),
         ):
             done = run(home, "services.recommender.bento", *arguments)
             assert (done.returncode, told in done.stderr) == (2, True), done.stderr[-800:]
@@ -199,3 +204,21 @@ class TestStore:
         }
         assert bento(tmp_path, "model", **env) == "recommender:2"
         assert bento(tmp_path, "model", "--alias", "staging", **env) == "recommender:3"
+
+    def test_the_beginning_of_a_version_is_no_version(
+        self, files: dict[str, Path], tmp_path: Path
+    ) -> None:
+        bento(tmp_path, "model", "--file", str(files["2"]), "--version", "31")
+        done = run(tmp_path, "services.recommender.bento", "build", "--model", "recommender:3")
+        assert "there is no model recommender:3 in the store" in done.stderr
+        found = run(tmp_path, "bentoml", "models", "get", "recommender:3")
+        assert "31" in found.stdout, "BentoML's own command takes it for one"
+        tag = bento(tmp_path, "model", "--file", str(files["1"]), "--version", "3")
+        assert tag == "recommender:3"
+
+    def test_a_tag_that_moves_is_not_pinned(self, home: Path) -> None:
+        for tag in ("recommender:latest", "recommender"):
+            done = run(home, "bentoml", "build", "-f", str(BENTOFILES["pinned"]),
+                       "--arg", f"model_tag={tag}")  # fmt: skip
+            assert done.returncode != 0
+            assert "pin a version, such as recommender:3" in done.stderr + done.stdout
