@@ -45,7 +45,7 @@ class Limits:
     seconds : float
         In all.
     memory : int
-        Bytes of resident memory of its process and all its children.
+        Bytes of resident memory of its process and all its children, shared memory left out.
     processes : int
         Of its process and all its children.
     """
@@ -277,9 +277,9 @@ class _Attempt:
             if time.perf_counter() > self.deadline:
                 return f"it took longer than {self.limits.seconds:g} s"
             memory, count = _usage(process.pid)
-            if count > self.limits.processes:  # first, since children share their parent's memory
+            if count > self.limits.processes:
                 return f"it started more than {self.limits.processes} processes"
-            if memory > self.limits.memory:
+            if memory > self.limits.memory and _own_memory(process.pid) > self.limits.memory:
                 return f"it took more than {self.limits.memory / 1e9:.1f} GB of memory"
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_EVERY)
@@ -347,6 +347,19 @@ def _usage(pid: int) -> tuple[int, int]:
             memory += process.memory_info().rss
             count += 1
     return memory, count
+
+
+def _own_memory(pid: int) -> int:
+    """Return the memory in bytes that a process and its children have to themselves.
+
+    Children that were forked share their parent's, which :func:`_usage` counts for each of them.
+    It takes longer, so it is asked only where that sum is too large.
+    """
+    total = 0
+    for process in _tree(pid):
+        with suppress(psutil.Error):
+            total += process.memory_full_info().uss
+    return total
 
 
 def _tree(pid: int) -> Iterator[psutil.Process]:
