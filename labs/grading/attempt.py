@@ -1,0 +1,232 @@
+"""The processes of one submission, under watch: their time, their memory, their number."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from labs.engine import api, progress
+from labs.engine.outcome import Status
+from labs.engine.registry import exercises_of
+from labs.grading.submissions import Chosen
+from services.environment import ROOT, build_dir
+from services.workbench import processes
+
+_LOOK_EVERY = 0.25
+_KILL_ROUNDS = 20
+_REPORTED = 4_000_000
+"""Bytes of reports of one submission that are read; no honest one has a hundredth of it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use.
+
+    Attributes
+    ----------
+    seconds : float
+        In all.
+    memory : int
+        Bytes of resident memory of its process and all its children, shared memory left out.
+    processes : int
+        Of its process and all its children.
+    """
+
+    seconds: float = 300.0
+    memory: int = 4_000_000_000
+    processes: int = 64
+
+
+class Attempt:
+    """The processes of one submission, and what they reported."""
+
+    def __init__(self, each: Chosen, limits: Limits, seed: int, deadline: float) -> None:
+        self.submission = each.submission
+        self.limits, self.seed, self.deadline = limits, seed, deadline
+        self.results: dict[str, dict[str, Any]] = {}
+        self.lost: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.trouble: list[str] = []
+        self.minutes: int | None = None
+        self.unreadable = ""
+        self.complete = False
+        self.skip: set[int] = set()
+        self._cell: int | None = None
+        self._checking: str | None = None
+
+    def run(self) -> None:
+        """Start a process, watch it to its end, and remember where it ended."""
+        self._cell = self._checking = None
+        reader, writer = os.pipe()
+        with tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as own:
+            mark = processes.new_mark()
+            process = subprocess.Popen(
+                self._command(writer),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[writer],
+                cwd=own,
+                env=_environment(own, mark),
+                start_new_session=True,
+            )
+            os.close(writer)
+            reporting = threading.Thread(target=self._read, args=(reader,), daemon=True)
+            draining = threading.Thread(target=_drain, args=(process,), daemon=True)
+            reporting.start()
+            draining.start()
+            trouble = self._watch(process)
+            _kill(process.pid, mark)
+            process.wait()
+            reporting.join(5)
+            draining.join(5)
+        # Servers of a check that was cut short belong to a process that has ended.
+        processes.sweep(process.pid)
+        if not self.complete and not self.unreadable:
+            code = process.returncode
+            self._remember(trouble or f"its process ended by itself ({_ending(code)})")
+
+    def _command(self, writer: int) -> list[str]:
+        command = [sys.executable, "-m", "labs.grading.worker", str(self.submission.path.resolve())]
+        command += [self.submission.lab, "--report-fd", str(writer), "--seed", str(self.seed)]
+        if self.skip:
+            command += ["--skip", *map(str, sorted(self.skip))]
+        if self.results or self.lost:
+            command += ["--done", *self.results, *self.lost]
+        return command
+
+    def _remember(self, trouble: str) -> None:
+        """Leave out next time what ran when the process ended."""
+        self.trouble.append(trouble)
+        if self._checking is not None:
+            self.lost[self._checking] = f"While this was checked: {trouble}."
+        elif self._cell is not None:
+            self.skip.add(self._cell)
+            self.notes.append(f"cell {self._cell + 1} was left out: {trouble}")
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> str:
+        """Return why a process had to be stopped; nothing if it ended by itself."""
+        while process.poll() is None:
+            if time.perf_counter() > self.deadline:
+                return f"it took longer than {self.limits.seconds:g} s"
+            memory, count = _usage(process.pid)
+            if count > self.limits.processes:
+                return f"it started more than {self.limits.processes} processes"
+            if memory > self.limits.memory and _own_memory(process.pid) > self.limits.memory:
+                return f"it took more than {self.limits.memory / 1e9:.1f} GB of memory"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK_EVERY)
+        return ""
+
+    def _read(self, reader: int) -> None:
+        size = 0
+        with os.fdopen(reader, "rb") as lines:
+            for line in lines:
+                size += len(line)
+                if size < _REPORTED:
+                    with suppress(ValueError, KeyError, TypeError, AttributeError):
+                        self._take(json.loads(line))
+
+    def _take(self, line: dict[str, Any]) -> None:
+        """Take one line of a report."""
+        if "cell" in line:
+            self._cell, self._checking = int(line["cell"]), None
+        elif "checking" in line:
+            self._checking = str(line["checking"])
+        elif "result" in line:
+            result = dict(line["result"])
+            [declared] = [
+                e for e in exercises_of(self.submission.lab) if e.id == result["exercise"]
+            ]
+            passed = result["status"] == Status.PASS
+            result.update(points=declared.points if passed else 0, out_of=declared.points)
+            self.results[declared.id] = result
+            self._checking = None
+        elif "note" in line:
+            self.notes.append(str(line["note"]))
+        elif "history" in line:
+            self.minutes = line["history"]["minutes"]
+        elif "unreadable" in line:
+            self.unreadable = str(line["unreadable"])
+        elif "end" in line:
+            self.complete = True
+
+
+def _environment(own: str, mark: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": own,
+        "SERVING_LABS_BUILD": str(build_dir()),
+        processes.MARK: mark,
+        progress.VARIABLE: "",
+        api.STRICT: "0",
+    }
+
+
+def _drain(process: subprocess.Popen[bytes]) -> None:
+    """Read and forget what a process prints, so that no pipe is full and no disk fills up."""
+    assert process.stdout is not None
+    with suppress(OSError, ValueError):
+        while process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
+            pass
+
+
+def _usage(pid: int) -> tuple[int, int]:
+    """Return the resident memory, in bytes, and the number of a process and its children."""
+    memory = count = 0
+    for process in _tree(pid):
+        with suppress(psutil.Error):
+            memory += process.memory_info().rss
+            count += 1
+    return memory, count
+
+
+def _own_memory(pid: int) -> int:
+    """Return the memory in bytes that a process and its children have to themselves.
+
+    Children that were forked share their parent's, which :func:`_usage` counts for each of them.
+    It takes longer, so it is asked only where that sum is too large.
+    """
+    total = 0
+    for process in _tree(pid):
+        with suppress(psutil.Error):
+            total += process.memory_full_info().uss
+    return total
+
+
+def _tree(pid: int) -> Iterator[psutil.Process]:
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        yield root
+        yield from root.children(recursive=True)
+
+
+def _kill(root: int, mark: str) -> None:
+    """Kill a submission's processes. They may be starting others, so they are stopped first."""
+    for _ in range(_KILL_ROUNDS):
+        family = processes.family(root, mark)
+        if not family:
+            return
+        for process in family:
+            with suppress(psutil.Error):
+                process.suspend()
+        for process in family:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(family, timeout=1.0)
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
