@@ -14,7 +14,8 @@
 # # 06 · A Bento, and a container
 #
 # **Where you are:** chapter section 10.5, "Building Bentos" · about 30 minutes · before this:
-# [05 · Observability](05_observability.ipynb) · next: 07, MLflow's models in a Bento
+# [05 · Observability](05_observability.ipynb) · next:
+# [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb)
 #
 # So far the service ran where its source code lies. To run it elsewhere one needs the code, the model,
 # the right versions of seventy packages, and an interpreter. A **Bento** names the first three; a
@@ -440,7 +441,8 @@ show.source("infra/kubernetes/base/deployment.yaml", start="- name: detector", e
 # - Leave out what only training needs, and the image is small.
 # - Run the container in tests as the cluster will: read-only, without root, ended by SIGTERM.
 #
-# **Next:** notebook 07 takes the model from MLflow's registry instead.
+# **Next:** [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) takes the model from MLflow's
+# registry instead.
 
 # %% tags=["teardown"]
 shutil.rmtree(home, ignore_errors=True)
