@@ -98,6 +98,18 @@ def test_the_packages_are_compared_with_the_lock(tmp_path: Path) -> None:
     assert row.remedy == "make environment"
 
 
+def test_a_copy_later_on_the_path_is_not_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "bentoml-0.1.dist-info"
+    copy.mkdir()
+    (copy / "METADATA").write_text("Metadata-Version: 2.1\nName: bentoml\nVersion: 0.1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "bentoml 0.1, locked" in str(preflight.check_packages())
+    monkeypatch.setattr(sys, "path", [*sys.path[1:], str(tmp_path)])
+    assert str(preflight.check_packages()).startswith("packages     ok")
+
+
 def _tool(monkeypatch: pytest.MonkeyPatch, *command: str) -> None:
     tool = preflight.Tool("chromium", [list(command)], "apt-get install chromium")
     monkeypatch.setitem(preflight.TOOLS, "chromium", tool)

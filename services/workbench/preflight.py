@@ -198,11 +198,13 @@ def check_packages(lock: Path = ROOT / "requirements.txt") -> Row | None:
     version, the build of torch, may differ.
     """
     lines = re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)( ;)?", lock.read_text("utf-8"), re.M)
-    installed = {
-        re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower(): found.version.split("+")[0]
-        for found in metadata.distributions()
-        if found.metadata["Name"]
-    }
+    installed: dict[str, str] = {}
+    for found in metadata.distributions():
+        if name := found.metadata["Name"]:
+            # The first on the path is the one that is imported: setuptools, once it is imported,
+            # adds a folder with copies of its own at the end.
+            key = re.sub(r"[-_.]+", "-", name).lower()
+            installed.setdefault(key, found.version.split("+")[0])
     if "bentoml" not in installed:
         return None
     # A package may be locked twice, each time for other Pythons or platforms.
