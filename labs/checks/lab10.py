@@ -180,7 +180,7 @@ def _other_percentiles(column: list[str], percent: int) -> list[tuple[str, Any]]
         "What the machine does in one round, it does to both. So divide within a round, and only "
         "then look at all rounds together. A round that something disturbed must not move the "
         "result.",
-        "`rotated(['a', 'b'], turn)` of the notebook gives another order each turn. "
+        "`rotated([a, b], number)` is imported above: it begins with another one each round. "
         "`statistics.median` does not care how far away one strange ratio is.",
         "After `a()` and `b()`: in each round, for each of the two in that round's order, "
         "`begin = clock()`, call it, and keep `clock() - begin`. Append the quotient of the two to "
