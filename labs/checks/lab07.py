@@ -48,6 +48,7 @@ from labs.engine import Context, exercise
         "inverse": "raw() is not the way back from row().",
         "unknown_zero": "Row 0 is somebody's row. An unknown user would be answered with that "
         "person's taste: Erratum 24.",
+        "last_row": "For lists and for NumPy, row -1 is the last row: somebody's, too.",
         "neighbour": "You found the place where the id would stand. Somebody else stands there.",
         "raises": "An unknown id is nothing unusual: a new user. The caller wants None.",
     },
@@ -132,10 +133,11 @@ def _unknown(context: Context, ids: Any, known: list[int], where: str) -> None:
         if row is None:
             continue
         near = type(row) is int and row in _places(one, known)
+        named = {0: "unknown_zero", -1: "last_row"} if type(row) is int else {}
         context.fail(
             f"row({one}) is {row!r}; None was expected: the map does not know this id.",
             where=where,
-            mistake="unknown_zero" if row == 0 else "neighbour" if near else None,
+            mistake=named.get(row, "neighbour" if near else None),
         )
 
 
@@ -222,7 +224,7 @@ def answer_question(context: Context, answer: Callable[..., Any]) -> None:
             "the version's number that you were given.",
         ),
         (
-            "OSError: [Errno 39] Directory not empty",
+            "OSError: … Directory not empty",
             "`rename` does not replace a folder. Do not make `cache / version` yourself: the "
             "rename brings it.",
         ),
@@ -237,6 +239,8 @@ def answer_question(context: Context, answer: Callable[..., Any]) -> None:
         "fixed_version": "The version stands in your code. It was right on the day when you wrote "
         "it; ask the registry.",
         "fixed_name": "The model's name stands in your code: use the argument.",
+        "run_uri": "An alias names a version. runs:/ names a run, and guesses what the model in it "
+        "is called: Erratum 21.",
         "fixed_alias": "The alias stands in your code. The A/B test of the notebook follows "
         "another one: use the argument.",
         "never_asks": "What lies in the cache may be any version. Ask at each start which one is "

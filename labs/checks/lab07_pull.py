@@ -118,7 +118,10 @@ def _ex3_error(error: BaseException, registry: PretendedRegistry, alias: str) ->
         return "fixed_version"
     if set(registry.asked) - {alias}:
         return "fixed_alias"
-    return None if f"models:/{registry.name}" in str(error) else "fixed_name"
+    if "runs:/" in str(error):
+        return "run_uri"
+    named = re.search(r"models:/([^/@]+)", str(error))
+    return "fixed_name" if named and named[1] != registry.name else None
 
 
 def _folder(context: Context, got: Any, cache: Path, where: str) -> Path:

@@ -30,6 +30,7 @@ class _Machine:
         self.damaged: set[str] = set()
         self.pulls = 0
         self.early = False
+        self.loaded: set[str] = set()
         self.models: dict[str, dict[str, Any]] = {}
 
     def add(self, number: int) -> str:
@@ -52,12 +53,13 @@ class _Machine:
     def load(self, folder: Any) -> dict[str, Any]:
         """Return the model in a folder."""
         version = Path(folder).name
-        if version == self.prod and self.pointed() == version:
+        if version not in self.loaded and self.pointed() == version:
             self.early = True
         if version not in self.models or Path(folder).parent != self.versions:
             raise FileNotFoundError(f"there is no version in the folder {version!r}")
         if version in self.damaged:
             raise ValueError(self.damage_of(version))
+        self.loaded.add(version)
         return dict(self.models[version])
 
     def damage_of(self, version: str) -> str:
@@ -108,6 +110,7 @@ def _start(
 ) -> tuple[Any, Exception | None]:
     """Return what one start returned and raised; fail if it asked more than once."""
     machine.pulls, machine.early = 0, False
+    machine.loaded.clear()
     got, error = None, None
     try:
         got = answer(machine.pull, machine.load, machine.versions, machine.pointer)
@@ -190,7 +193,7 @@ def _points_to(context: Context, machine: _Machine, version: str, where: str) ->
     others = [path.name for path in machine.pointer.parent.iterdir() if path != machine.pointer]
     context.expect(
         not others,
-        f"Beside the pointer lies {len(others)} more, such as {min(others, default='')!r}.",
+        f"Beside the pointer stays {min(others, default='')!r}.",
         where=where,
         cause="What you write first should take the pointer's place, not stay beside it.",
     )
