@@ -1,0 +1,149 @@
+"""A learner's batch job in a process that is killed; lab 11 gives it a plan, JSON on stdin.
+
+It imports nothing of ours, so that it starts in a moment. What it reports goes to stdout, a line of
+JSON each: ``{"computing": 3}`` before a batch is computed, then ``{"rows": …}`` or
+``{"raised": …}``; what the learner prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import os
+import random
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_FILE = "answer.py"
+
+
+class Killer:
+    """Ends this process, as no program can prevent, when its moment has come.
+
+    Parameters
+    ----------
+    mode : {"compute", "write", "rename", ""}
+        In the middle of computing; when a file grows beyond *most* bytes, which leaves so many of
+        them on the disk; before a file gets another name; never.
+    call : int
+        With which call of ``compute`` its moment comes, counted from 1.
+    most : int
+        See *mode*.
+    """
+
+    def __init__(self, mode: str, call: int, most: int) -> None:
+        self.mode, self.call, self.most = mode, call, most
+        self.calls = 0
+        sys.addaudithook(self._watch)
+
+    def computing(self) -> None:
+        """Take note of one call of ``compute``."""
+        self.calls += 1
+        if self.calls != self.call:
+            return
+        if self.mode == "compute":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.mode == "write":
+            # The kernel writes up to the limit, and then sends a signal that ends the process.
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.most, hard))
+
+    def _watch(self, event: str, _: tuple[Any, ...]) -> None:
+        if event == "os.rename" and self.mode == "rename" and self.calls == self.call:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def shuffle_listings(seed: int) -> None:
+    """Let folders be listed in any order: file systems promise none."""
+    chance = random.Random(seed)
+    listdir, scandir = os.listdir, os.scandir
+
+    def shuffled(path: Any = ".") -> list[Any]:
+        names = sorted(listdir(path))
+        chance.shuffle(names)
+        return names
+
+    class Shuffled:
+        def __init__(self, path: Any = ".") -> None:
+            with scandir(path) as found:
+                self._entries = sorted(found, key=lambda entry: entry.name)
+            chance.shuffle(self._entries)
+
+        def __iter__(self) -> Shuffled:
+            return self
+
+        def __next__(self) -> Any:
+            if not self._entries:
+                raise StopIteration
+            return self._entries.pop()
+
+        def __enter__(self) -> Shuffled:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def close(self) -> None:
+            self._entries = []
+
+    os.listdir = shuffled
+    os.scandir = Shuffled  # type: ignore[assignment]
+
+
+def _compute(plan: dict[str, Any], say: Callable[..., None]) -> Callable[[Any], Any]:
+    """Return the model: it knows the rows of each batch."""
+    places = {json.dumps(batch): number for number, batch in enumerate(plan["batches"])}
+    killer = Killer(plan["mode"], plan["call"], plan["most"])
+
+    def compute(batch: Any) -> Any:
+        number = places.get(json.dumps(batch))
+        if number is None:
+            raise ValueError(f"compute takes one of the batches; got {batch!r}")
+        say(computing=number)
+        killer.computing()
+        return json.loads(json.dumps(plan["rows"][number]))
+
+    return compute
+
+
+def _own_lines(error: BaseException) -> list[str]:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == _FILE]
+    return [f"in {frame.name}: {(frame.line or '').strip()}" for frame in frames[-3:]]
+
+
+def main() -> None:
+    """Read the plan, run the learner's job with it, and report."""
+    plan = json.load(sys.stdin)
+    report = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(**what: Any) -> None:
+        report.write(json.dumps(what) + "\n")
+        report.flush()
+
+    shuffle_listings(plan["seed"])
+    text = plan["text"]
+    linecache.cache[_FILE] = (len(text), None, text.splitlines(keepends=True), _FILE)
+    names: dict[str, Any] = {"__name__": "answer"}
+    layer = "import"
+    try:
+        exec(compile(text, _FILE, "exec"), names)
+        run_job, compute, folder = names[plan["name"]], _compute(plan, say), Path(plan["folder"])
+        layer = "request"
+        rows = run_job(plan["batches"], compute, folder)
+        layer = "schema"
+        say(rows=rows)
+    except BaseException as error:
+        kind, message = type(error).__name__, str(error)
+        say(raised=kind, message=message, lines=_own_lines(error), layer=layer)
+
+
+if __name__ == "__main__":
+    main()
