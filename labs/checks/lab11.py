@@ -42,8 +42,8 @@ from services.errors import InputError
         ),
     ),
     mistakes={
-        "not_lazy": "list(items) takes everything before the first batch is given. A million "
-        "pictures do not fit into memory.",
+        "not_lazy": "Everything is taken before the first batch is given: by list(items), say, or "
+        "by a list of all batches. A million pictures do not fit into memory.",
         "slices": "len() and [a:b] need a list. A generator, a file or a query has neither.",
         "drops_last": "The last batch has fewer items, and yours is lost: those inputs are never "
         "computed.",
@@ -51,6 +51,8 @@ from services.errors import InputError
         "at the end. Most cores refuse it.",
         "never_ends": "islice of an iterator that is used up gives nothing, again and again. Stop "
         "at the first empty batch.",
+        "stop_iteration": "next() raises StopIteration where nothing is left, and inside a "
+        "generator that is an error. `for` and islice end by themselves.",
         "overlaps": "Some items are in two batches, and would be in the result twice.",
         "padded": "The last batch is filled up. Nobody asked for what was filled in.",
         "stops_early": "An item that is None, 0 or empty text is an item, too. Only the iterator's "
@@ -91,7 +93,9 @@ def batches(context: Context, answer: Callable[..., Any]) -> None:
         where = f"{kind} of {length} items, n={size}"
         want = [items[start : start + size] for start in range(0, length, size)]
         most = len(want) + 3
-        got = context.call(rows.take, context, answer, given, size, most, where=where)
+        got = context.call(
+            rows.take, context, answer, given, size, most, where=where, because=_ex1_error
+        )
         rows.same_batches(context, got, want, where)
     context.note(turns=len(lengths) + 1)
 
@@ -99,7 +103,10 @@ def batches(context: Context, answer: Callable[..., Any]) -> None:
 def _ex1_error(error: BaseException) -> str | None:
     if isinstance(error, rows.TooManyError | MemoryError):
         return "not_lazy"
-    return "slices" if isinstance(error, TypeError | AttributeError) else None
+    if isinstance(error, RuntimeError) and "StopIteration" in str(error):
+        return "stop_iteration"
+    needs_a_list = "no len()" in str(error) or "not subscriptable" in str(error)
+    return "slices" if needs_a_list else None
 
 
 @exercise(
@@ -254,6 +261,8 @@ def _broken_model(
         "and belong to the result.",
         "in_place": "The kill came in the middle of writing, and half a part bears the name of a "
         "whole one. Write under another name, then rename.",
+        "copied": "A copy is written bit by bit, and a kill in the middle leaves half of it under "
+        "the part's name. Rename the file; do not copy it.",
         "at_end": "What is only in memory dies with the process. Write each part before you "
         "compute the next.",
         "passed_over": "You hold a part to be done that is not there: it is noted in another file, "
@@ -281,20 +290,13 @@ def resume(context: Context, answer: Any) -> None:
         job.run(
             folder, "killed in the middle of writing, after its third call of compute", "write", 3
         )
-        job.run(
-            folder,
-            "then killed before it renames a file, after its second call of compute",
-            "rename",
-            2,
-        )
         job.run(folder, "then killed in a call of compute", "compute", context.random.randint(2, 3))
-        job.run(
-            folder,
-            "then killed in the middle of writing, after its first call of compute",
-            "write",
-            1,
-        )
+        job.run(folder, "then killed in the middle of writing, after its first call", "write", 1)
+        job.run(folder, "then killed before it renames a file", "rename", 2)
         job.run(folder, "then run to the end")
+        folder = Path(name, "again")
+        folder.mkdir()
+        job.run(folder, "killed in the middle of writing a part under its own name", "part", 2)
     context.note(batches=len(job.batches), kills=job.kills)
 
 
@@ -421,8 +423,10 @@ _FASTER = 4.0
         "order": "You changed the order of the pictures and left the answers in the new one.",
         "padding": "Small pictures share a call with large ones, and most of the work is "
         "padding. Put pictures of like size together.",
-        "small_batches": "A fixed number that fits for the largest pictures leaves the calls with "
-        "small ones nearly empty.",
+        "small_batches": "The calls are not full. A fixed number that fits for the largest "
+        "pictures leaves those with small ones nearly empty.",
+        "tries": "A call that is refused takes 40 ms as well, and halves of a batch are not full. "
+        "Count the pixels before you ask.",
     },
 )
 def detect_all(context: Context, answer: Callable[..., Any]) -> None:
@@ -448,7 +452,7 @@ def detect_all(context: Context, answer: Callable[..., Any]) -> None:
     )
     if plain.seconds / meter.seconds >= _FASTER:
         return
-    slow = "padding" if meter.padding > 0.5 else "small_batches"
+    slow = "tries" if meter.refused else "padding" if meter.padding > 0.5 else "small_batches"
     context.fail(
         f"Your pictures a second are {shown} times those of one call after the other; "
         f"{_FASTER:g} times are asked for.",

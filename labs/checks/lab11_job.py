@@ -168,13 +168,14 @@ class Job:
         broken = [number for number, whole in self._parts(folder).items() if not whole]
         if not broken:
             return
+        kinds = {"write": "in_place", "part": "copied"}
         name = part_name(broken[0])
         size = (folder / name).stat().st_size
         self.context.fail(
             f"Afterwards {name} is there with {size:,} bytes, but does not hold the rows of batch "
             f"{broken[0]} as JSON.",
             where=where,
-            mistake="in_place" if mode == "write" else "appends" if self.kills else None,
+            mistake=kinds.get(mode, "appends" if self.kills else None),
         )
 
     def _look_at_parts(self, folder: Path, computed: list[int], where: str, killed: bool) -> None:

@@ -11,6 +11,7 @@ import json
 import linecache
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -27,17 +28,21 @@ class Killer:
 
     Parameters
     ----------
-    mode : {"compute", "write", "rename", ""}
+    mode : {"compute", "write", "part", "rename", ""}
         In the middle of computing; when a file grows beyond *most* bytes, which leaves so many of
-        them on the disk; before a file gets another name; never.
+        them on the disk; the same, for a file in *folder* that has the name of a part; before a
+        file gets another name; never.
     call : int
         With which call of ``compute`` its moment comes, counted from 1.
     most : int
         See *mode*.
+    folder : str
+        Where the parts lie.
     """
 
-    def __init__(self, mode: str, call: int, most: int) -> None:
+    def __init__(self, mode: str, call: int, most: int, folder: str) -> None:
         self.mode, self.call, self.most = mode, call, most
+        self.folder = Path(folder).absolute()
         self.calls = 0
         sys.addaudithook(self._watch)
 
@@ -49,15 +54,30 @@ class Killer:
         if self.mode == "compute":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.mode == "write":
-            # The kernel writes up to the limit, and then sends a signal that ends the process.
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.most, hard))
+            self._limit()
 
-    def _watch(self, event: str, _: tuple[Any, ...]) -> None:
-        if event == "os.rename" and self.mode == "rename" and self.calls == self.call:
+    def _limit(self) -> None:
+        # The kernel writes up to the limit, and then sends a signal that ends the process.
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.most, hard))
+
+    def _watch(self, event: str, details: tuple[Any, ...]) -> None:
+        if self.calls != self.call:
+            return
+        if event == "os.rename" and self.mode == "rename":
             os.kill(os.getpid(), signal.SIGKILL)
+        if event == "open" and self.mode == "part" and self._is_part(*details):
+            self._limit()
+
+    def _is_part(self, path: Any, _: Any, flags: int) -> bool:
+        """Say whether what is opened is written, and has the name of a part."""
+        if isinstance(path, int) or not flags & (os.O_WRONLY | os.O_RDWR):
+            return False
+        place = Path(os.fsdecode(path)).absolute()
+        named = re.fullmatch(r"part-\d{5}\.json", place.name)
+        return named is not None and place.parent == self.folder
 
 
 def shuffle_listings(seed: int) -> None:
@@ -100,7 +120,7 @@ def shuffle_listings(seed: int) -> None:
 def _compute(plan: dict[str, Any], say: Callable[..., None]) -> Callable[[Any], Any]:
     """Return the model: it knows the rows of each batch."""
     places = {json.dumps(batch): number for number, batch in enumerate(plan["batches"])}
-    killer = Killer(plan["mode"], plan["call"], plan["most"])
+    killer = Killer(plan["mode"], plan["call"], plan["most"], plan["folder"])
 
     def compute(batch: Any) -> Any:
         number = places.get(json.dumps(batch))
