@@ -43,6 +43,9 @@ from labs.engine import Context, exercise
         "up to the largest id.",
         "from_one": "The first row of a table is row 0.",
         "repeats": "An id that came twice was counted twice. Each id has one row.",
+        "shared": "The rows of another map are counted on. What stands in the class, outside of "
+        "__init__, belongs to all maps: keep it in self.",
+        "zero_lost": "Row 0 counts as false, and `or` takes what stands behind it.",
         "order": "Rows in the order in which the ids came are other rows for training than for "
         "serving, and nothing fails.",
         "inverse": "raw() is not the way back from row().",
@@ -57,7 +60,7 @@ def id_map(context: Context, answer: Any) -> None:
     """Hold ``IdMap`` to one row for each id, the same for every order of the ids."""
     if not inspect.isclass(answer):
         context.fail(f"IdMap is a {type(answer).__name__}, not a class.", layer="import")
-    several = context.random.randint(40, 60)
+    several, earlier = context.random.randint(40, 60), 0
     for count in (several, 1):
         ids = context.random.sample(range(1, 200_000), count)
         often = [*ids, *context.random.choices(ids, k=2 * count)]
@@ -65,7 +68,8 @@ def id_map(context: Context, answer: Any) -> None:
         where = f"{len(often)} ids, {count} of them different"
         trained = context.call(answer, list(often), where=where)
         rows = [_row(context, trained, one, where) for one in ids]
-        _rows(context, ids, rows, where)
+        _rows(context, ids, rows, where, len(often), earlier)
+        earlier += count
         for one, row in zip(ids, rows, strict=True):
             back = context.plain(context.call(trained.raw, row, where=where), what=f"raw({row})")
             context.expect(
@@ -93,11 +97,22 @@ def _row(context: Context, ids: Any, one: int, where: str) -> Any:
     return context.plain(got, what=f"row({one})", where=where)
 
 
-def _rows(context: Context, ids: list[int], rows: list[Any], where: str) -> None:
-    """Fail unless the rows of the different ids are 0 to n - 1."""
+def _rows(
+    context: Context, ids: list[int], rows: list[Any], where: str, given: int, earlier: int
+) -> None:
+    """Fail unless the rows of the different ids are 0 to n - 1.
+
+    So many ids were *given*, repeats included, and so many rows are another, *earlier* map's.
+    """
+    numbers = sorted(row for row in rows if type(row) is int)
+    zero_lost = rows.count(None) == 1 and numbers == list(range(1, len(ids)))
     for one, row in zip(ids, rows, strict=True):
         if type(row) is not int:
-            context.fail(f"row({one}) is {row!r}; a whole number was expected.", where=where)
+            context.fail(
+                f"row({one}) is {row!r}; a whole number was expected.",
+                where=where,
+                mistake="zero_lost" if zero_lost else None,
+            )
     count = len(ids)
     if sorted(rows) == list(range(count)):
         return
@@ -105,9 +120,10 @@ def _rows(context: Context, ids: list[int], rows: list[Any], where: str) -> None
         "id_as_row": ids,
         "minus_one": [one - 1 for one in ids],
         "from_one": [row + 1 for row in range(count)],
+        "shared": [row + earlier for row in range(count)],
     }
     mistake = next((name for name, each in wrong.items() if sorted(rows) == sorted(each)), None)
-    if mistake is None and len(set(rows)) == count and max(rows) >= count:
+    if mistake is None and len(set(rows)) == count and count <= max(rows) < given:
         mistake = "repeats"
     context.fail(
         f"The rows go from {min(rows)} to {max(rows)}, {len(set(rows))} of them different; "
@@ -188,6 +204,12 @@ def _places(one: int, known: list[int]) -> tuple[int, ...]:
         "what he or she has rated.",
         "shows_rated": "A movie that the user has rated is recommended: in the training, or in the "
         "question.",
+        "cut_first": "The list was cut first, and what is rated was taken out then, so some are "
+        "missing at the end. Take out first.",
+        "miscounted": "Count the list of what is left. A movie in `rated` may stand there twice, "
+        "be unknown, or be rated in training, too. And all that are left are not too many.",
+        "changes_model": "All requests share one model: what you take out of its list is gone for "
+        "everybody. Make a new list.",
         "short": "Fewer movies than asked for, and no word about it. Say how many are left.",
         "not_refused": "What the client asked too much of becomes a 500, the server's fault. "
         "Compare top_k with the movies that are left, not with all of them.",
@@ -245,6 +267,8 @@ def answer_question(context: Context, answer: Callable[..., Any]) -> None:
         "another one: use the argument.",
         "never_asks": "What lies in the cache may be any version. Ask at each start which one is "
         "meant.",
+        "other_version": "What else lies in the cache does not matter, the newest included. The "
+        "alias says which version it is.",
         "alias_uri": "You asked which version it is, and then downloaded what the alias named a "
         "moment later. Download by the number that you were told.",
         "partial": "Another process that looks now takes an unfinished folder for a version. "
@@ -300,6 +324,8 @@ def pull_once(context: Context, answer: Callable[..., Any]) -> None:
         "client has its own patience. Ask once.",
         "no_fallback": "The registry is down, and a good version lies on the disk with a pointer "
         "to it. Serve that.",
+        "wrong_folder": "`load` wants the version's folder, `versions / number`. A number from a "
+        "file may have a line end behind it: `.strip()`.",
         "damaged_stops": "A damaged new version is no reason to stop. The pointer still names a "
         "good one.",
         "not_atomic": "Another process that reads the pointer at that moment finds an empty file, "
@@ -364,6 +390,10 @@ def when_down(context: Context, answer: Callable[..., Any]) -> None:
         "thread of many.",
         "raises": "Whoever calls swap is a thread that follows the registry. A bad version must "
         "not end it: return False.",
+        "starts_anyway": "What goes wrong in the constructor it lets through. If it calls swap, "
+        "nobody looks at the False.",
+        "loads_twice": "You tested one model, and another one answers. Load once, test this model, "
+        "and keep it.",
         "loads_each_time": "The model is loaded for each request. Load it once, and keep it.",
         "stays": "swap said True, and the old version still answers.",
         "says_nothing": "The caller cannot see whether the version was taken: return True or "

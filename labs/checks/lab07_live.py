@@ -173,15 +173,11 @@ def _starts(context: Context, one: _Examiner, answer: Any) -> None:
         mistake="untested",
         layer="start",
     )
+    _loaded_once(context, one, one.version, "Live(…)", "loads_twice")
     for _ in range(3):
         one.user = context.random.randint(1, 999)
         one.says(one.version, where)
-    context.expect(
-        len(shelf.loads) == 1,
-        f"load was called {len(shelf.loads)} times; once was expected.",
-        where=where,
-        mistake="loads_each_time",
-    )
+    _loaded_once(context, one, one.version, where, "loads_each_time")
     useless = shelf.new()
     shelf.useless.add(useless)
     where = "Live(…) with a useless version"
@@ -191,7 +187,19 @@ def _starts(context: Context, one: _Examiner, answer: Any) -> None:
         return
     except Exception as error:
         raise context.raised(error, where=where) from error
-    context.fail("Live(…) did not raise smoke_test's ValueError.", where=where)
+    context.fail(
+        "Live(…) did not raise smoke_test's ValueError.", where=where, mistake="starts_anyway"
+    )
+
+
+def _loaded_once(context: Context, one: _Examiner, version: str, where: str, mistake: str) -> None:
+    count = one.shelf.loads.count(version)
+    context.expect(
+        count == 1,
+        f"load was called {count} times; once was expected.",
+        where=where,
+        mistake=mistake,
+    )
 
 
 def _swaps(context: Context, one: _Examiner) -> None:
@@ -205,6 +213,7 @@ def _swaps(context: Context, one: _Examiner) -> None:
         where=where,
         mistake="untested",
     )
+    _loaded_once(context, one, new, where, "loads_twice")
     one.says(new, f"after the swap from {old} to {new}", {old: "stays"})
     one.version = new
 

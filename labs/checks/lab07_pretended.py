@@ -1,7 +1,7 @@
 """What lab 07 pretends: a model that was trained, and a registry.
 
-The learner tries answers on them. Their methods have the names of the recommender's and of MLflow's
-client.
+The learner tries answers on them. Their methods and arguments have the names that they have in the
+recommender and in MLflow.
 """
 
 from __future__ import annotations

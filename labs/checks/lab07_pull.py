@@ -13,6 +13,10 @@ from labs.checks.lab07_pretended import FILES, PretendedRegistry
 from labs.engine import Context
 
 
+class _DownloadError(Exception):
+    """A download broke off. Like MLflow's own exception, it is no OSError."""
+
+
 def check(context: Context, answer: Callable[..., Any]) -> None:
     """Call ``pull(client, name, alias, cache)`` start after start, while the alias moves."""
     numbers = sorted(context.random.sample(range(20, 90), 5))
@@ -78,6 +82,7 @@ def _pulled(
         folder == cache / version,
         f"pull returned {_shown(folder, cache)}; {_shown(cache / version, cache)} was expected.",
         where=where,
+        mistake="other_version" if folder.name in registry.versions else None,
     )
     count = len(registry.downloads)
     if count != int(fresh):
@@ -194,12 +199,12 @@ def _broken_off(
     def on_file(version: str) -> None:
         files.append(version)
         if len(files) > 1:
-            raise ConnectionResetError(f"the connection broke off during version {version}")
+            raise _DownloadError(f"the connection broke off during version {version}")
 
     registry.on_file = on_file
     try:
         got = answer(registry, registry.name, "prod", cache)
-    except ConnectionResetError:
+    except _DownloadError:
         pass
     except Exception as error:
         raise context.raised(error, where=where) from error

@@ -16,8 +16,15 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     good = 0
     for _ in range(2):
         model = PretendedModel(context.random)
+        popular = list(model.most_rated)
         for where, question, because in _good_questions(context, model):
             got = _asked(context, answer, model, question, where, because)
+            if model.most_rated != popular:
+                context.fail(
+                    "After the answer, model.most_rated is not the list that it was before.",
+                    where=where,
+                    mistake="changes_model",
+                )
             _holds(context, got, model, question, where)
             good += 1
         for where, question in _greedy_questions(context, model):
@@ -82,7 +89,8 @@ def _good_questions(
     )
     yield "all movies that are left", {"user_id": known, "top_k": len(best)}, None
     yield "one movie is left", {"user_id": known, "top_k": 1, "rated": best[1:]}, None
-    yield "a part is left", {"user_id": known, "top_k": len(best) - len(few), "rated": few}, None
+    rated = [*few, few[0], *model.rated_by(known)[:2], 10**7]
+    yield "a part is left", {"user_id": known, "top_k": len(best) - len(few), "rated": rated}, None
 
 
 def _greedy_questions(
@@ -134,10 +142,11 @@ def _asked(
     except Exception as failure:
         refusal = failure.__cause__
         if isinstance(refusal, InputError):
+            too_many = "miscounted" if refusal.code == "top_k_too_large" else None
             context.fail(
                 f"A good question was refused with {refusal.code!r}: {refusal.message}",
                 where=where,
-                mistake=because,
+                mistake=because or too_many,
                 layer="request",
             )
         raise
@@ -198,7 +207,11 @@ def _wrong_lists(
 ) -> list[tuple[str, list[int]]]:
     """Return the lists that named mistakes would give."""
     left = _left(model, question)
-    wrong = [("worst_first", left[::-1][: len(want)])]
+    cut = _ranked(model, question["user_id"])[: len(want)]
+    wrong = [
+        ("worst_first", left[::-1][: len(want)]),
+        ("cut_first", [movie for movie in cut if movie in left]),
+    ]
     for movies in (left, _ranked(model, question["user_id"])):  # rows are no ids to leave out
         rows = [row for movie in movies if (row := model.movies.row(movie)) is not None]
         wrong.append(("rows", rows[: len(want)]))

@@ -31,6 +31,7 @@ class _Machine:
         self.pulls = 0
         self.early = False
         self.loaded: set[str] = set()
+        self.folders: list[Path] = []
         self.models: dict[str, dict[str, Any]] = {}
 
     def add(self, number: int) -> str:
@@ -53,6 +54,7 @@ class _Machine:
     def load(self, folder: Any) -> dict[str, Any]:
         """Return the model in a folder."""
         version = Path(folder).name
+        self.folders.append(Path(folder))
         if version not in self.loaded and self.pointed() == version:
             self.early = True
         if version not in self.models or Path(folder).parent != self.versions:
@@ -111,6 +113,7 @@ def _start(
     """Return what one start returned and raised; fail if it asked more than once."""
     machine.pulls, machine.early = 0, False
     machine.loaded.clear()
+    machine.folders.clear()
     got, error = None, None
     try:
         got = answer(machine.pull, machine.load, machine.versions, machine.pointer)
@@ -185,10 +188,14 @@ def _is_model(
 
 
 def _points_to(context: Context, machine: _Machine, version: str, where: str) -> None:
+    pointed = machine.pointed() or ""
     context.expect(
-        machine.pointed() == version,
-        f"The pointer says {machine.pointed()!r:.40}; {version!r} was expected.",
+        pointed == version,
+        f"The pointer says {pointed!r:.40}; {version!r} was expected.",
         where=where,
+        cause="The number alone is the folder's name: `folder.name`."
+        if Path(pointed).name == version
+        else "",
     )
     others = [path.name for path in machine.pointer.parent.iterdir() if path != machine.pointer]
     context.expect(
@@ -209,6 +216,7 @@ def _serves_pointed(
 ) -> None:
     got, error = _start(context, answer, machine, where)
     if error is not None:
+        _loads_folders(context, machine, version, where)
         raise context.raised(error, where=where, because=mistake) from error
     if not machine.pulls:
         context.fail("pull was not called.", where=where, mistake="pointer_only")
@@ -219,6 +227,20 @@ def _serves_pointed(
             where=where,
             mistake="pointer_first",
         )
+
+
+def _loads_folders(context: Context, machine: _Machine, version: str, where: str) -> None:
+    """Fail if ``load`` was called with what is no version's folder."""
+    there = [machine.versions / number for number in machine.models]
+    for folder in machine.folders:
+        if folder not in there:
+            inside = folder.parent == machine.versions
+            shown = f"versions / {folder.name!r}" if inside else repr(str(folder))
+            context.fail(
+                f"load was called with {shown:.80}; versions / {version!r} was expected.",
+                where=where,
+                mistake="wrong_folder",
+            )
 
 
 def _serves_nothing(

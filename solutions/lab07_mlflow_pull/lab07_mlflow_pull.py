@@ -104,17 +104,19 @@ check("lab07.ex1", IdMap)
 # `model` is like the one above, in which `model.users.raw(0)` is the id of a user:
 #
 # - `model.users` and `model.movies` are maps as in exercise 1, with `row` and `raw`,
-# - `model.scores(row)`, for a user's row, is a NumPy array with a score for each movie, in the order
-#   of the movies' rows,
-# - `model.rated_by(user_id)` is the list of the movie ids that a user has rated in training,
-# - `model.most_rated` is the list of all movie ids, the most rated first.
+# - `model.scores(row)`, for a user's row, is a new NumPy array with a score for each movie, in the
+#   order of the movies' rows,
+# - `model.rated_by(user_id)` is the list of the movie ids that a user has rated in training, empty
+#   for an unknown user,
+# - `model.most_rated` is the list of all movie ids, the most rated first. All requests share it, so
+#   do not change it.
 #
 # Return `{"user_id": …, "items": …, "fallback": …}`. `items` is a list of `top_k` movie ids:
 #
 # - for a user whom the model knows, those with the highest scores, the best first; `fallback` is `None`;
 # - for any other user, the most rated ones, and `fallback` is `"popularity"`;
-# - never one that the user has rated, in training or as the question says. Unknown movies in `rated` do
-#   no harm.
+# - never one that the user has rated, in training or as the question says. `rated` may name unknown
+#   movies, and a movie twice: that does no harm.
 #
 # Bad questions get `raise InputError("message", code="…", status=422, hint="…")`:
 #
@@ -164,11 +166,13 @@ check("lab07.ex2", answer)
 # `cache / "3"` for version 3. One process calls it, at each start of the service.
 #
 # `client` is like the `registry` above, which has the versions 1 to 3 of `recommender_production`, and
-# `prod` is 2. It has two methods, as MLflow's client has them:
+# `prod` is 2. It has two methods. MLflow has the first in its client, the second in
+# `mlflow.artifacts`, with these names for the arguments:
 #
 # - `client.get_model_version_by_alias(name, alias).version` is the version's number, a text,
-# - `client.download_artifacts(uri, folder)` writes the version's files, one after the other, into a
-#   folder, and makes the folder if it is not there. The `uri` is a text: `models:/NAME/VERSION`.
+# - `client.download_artifacts(artifact_uri, dst_path)` writes the version's files, one after the
+#   other, into the folder `dst_path`, and makes it if it is not there. The `artifact_uri` is a text:
+#   `models:/NAME/VERSION`.
 #
 # `cache` is a `Path`, a folder that is there.
 #
@@ -177,8 +181,8 @@ check("lab07.ex2", answer)
 # - Other processes look into `cache` meanwhile. A version's folder is there with all its files, or not
 #   at all. So download into a folder of another name *inside* `cache`, and rename it.
 # - The alias may move at any moment, also between two of your lines. In the folder `3` is version 3.
-# - If the download raises an exception, let it through. In any case, no other folders than whole
-#   versions stay in `cache`.
+# - If the download raises an exception, of whatever class, let it through. In any case, no other
+#   folders than whole versions stay in `cache`.
 
 
 # %% tags=["exercise"]

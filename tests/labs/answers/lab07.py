@@ -79,6 +79,36 @@ class IdMap:
         return self.ids[row]
 
 
+# %% lab07.ex1 wrong: shared
+class IdMap:
+    rows, ids = {}, []
+
+    def __init__(self, raw_ids):
+        for one in sorted(set(raw_ids)):
+            if one not in self.rows:
+                self.rows[one] = len(self.ids)
+                self.ids.append(one)
+
+    def row(self, raw_id):
+        return self.rows.get(raw_id)
+
+    def raw(self, row):
+        return self.ids[row]
+
+
+# %% lab07.ex1 wrong: zero_lost
+class IdMap:
+    def __init__(self, raw_ids):
+        self.ids = sorted(set(raw_ids))
+        self.rows = {raw: row for row, raw in enumerate(self.ids)}
+
+    def row(self, raw_id):
+        return self.rows.get(raw_id) or None
+
+    def raw(self, row):
+        return self.ids[row]
+
+
 # %% lab07.ex1 wrong: order
 class IdMap:
     def __init__(self, raw_ids):
@@ -414,6 +444,67 @@ def answer(model, question):
     return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
 
 
+# %% lab07.ex2 wrong: cut_first
+def answer(model, question):
+    user_id, top_k = question["user_id"], question.get("top_k", 10)
+    if type(top_k) is not int or top_k < 1:
+        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
+    rated = question.get("rated") or question.get("ranked_movies") or []
+    rated = {*rated, *model.rated_by(user_id)}
+    row = model.users.row(user_id)
+    if row is None:
+        ranked, fallback = model.most_rated, "popularity"
+    else:
+        best = np.argsort(-model.scores(row)).tolist()
+        ranked, fallback = [model.movies.raw(place) for place in best], None
+    count = len(set(ranked) - rated)
+    if top_k > count:
+        raise InputError("many", code="top_k_too_large", status=422, hint=f"{count} are left")
+    items = [movie for movie in ranked[:top_k] if movie not in rated]
+    return {"user_id": user_id, "items": items, "fallback": fallback}
+
+
+# %% lab07.ex2 wrong: miscounted
+def answer(model, question):
+    user_id, top_k = question["user_id"], question.get("top_k", 10)
+    if type(top_k) is not int or top_k < 1:
+        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
+    rated = question.get("rated") or question.get("ranked_movies") or []
+    rated = [*rated, *model.rated_by(user_id)]
+    count = len(model.most_rated) - len(rated)
+    if top_k > count:
+        raise InputError("many", code="top_k_too_large", status=422, hint=f"{count} are left")
+    row = model.users.row(user_id)
+    if row is None:
+        ranked, fallback = model.most_rated, "popularity"
+    else:
+        best = np.argsort(-model.scores(row)).tolist()
+        ranked, fallback = [model.movies.raw(place) for place in best], None
+    left = [movie for movie in ranked if movie not in rated]
+    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+
+
+# %% lab07.ex2 wrong: changes_model
+def answer(model, question):
+    user_id, top_k = question["user_id"], question.get("top_k", 10)
+    if type(top_k) is not int or top_k < 1:
+        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
+    rated = question.get("rated") or question.get("ranked_movies") or []
+    rated = {*rated, *model.rated_by(user_id)}
+    row = model.users.row(user_id)
+    if row is None:
+        ranked, fallback = model.most_rated, "popularity"
+    else:
+        best = np.argsort(-model.scores(row)).tolist()
+        ranked, fallback = [model.movies.raw(place) for place in best], None
+    for movie in rated:
+        if movie in ranked:
+            ranked.remove(movie)
+    if top_k > len(ranked):
+        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(ranked)} are left")
+    return {"user_id": user_id, "items": ranked[:top_k], "fallback": fallback}
+
+
 # %% lab07.ex2 wrong: short
 def answer(model, question):
     user_id, top_k = question["user_id"], question.get("top_k", 10)
@@ -622,6 +713,18 @@ def pull(client, name, alias, cache):
     return cache / version
 
 
+# %% lab07.ex3 wrong: other_version
+def pull(client, name, alias, cache):
+    version = client.get_model_version_by_alias(name, alias).version
+    there = [int(path.name) for path in cache.iterdir()]
+    if there and max(there) >= int(version):
+        return cache / str(max(there))
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        client.download_artifacts(f"models:/{name}/{version}", f"{work}/new")
+        os.rename(f"{work}/new", cache / version)
+    return cache / version
+
+
 # %% lab07.ex3 wrong: alias_uri
 def pull(client, name, alias, cache):
     folder = cache / client.get_model_version_by_alias(name, alias).version
@@ -646,10 +749,16 @@ def pull(client, name, alias, cache):
 
 # %% lab07.ex3 wrong: half_stays
 def pull(client, name, alias, cache):
+    import shutil
+
     version = client.get_model_version_by_alias(name, alias).version
     folder, work = cache / version, cache / f"{version}.tmp"
     if not folder.exists():
-        client.download_artifacts(f"models:/{name}/{version}", work)
+        try:
+            client.download_artifacts(f"models:/{name}/{version}", work)
+        except OSError:
+            shutil.rmtree(work)
+            raise
         work.rename(folder)
     return folder
 
@@ -791,6 +900,21 @@ def start(pull, load, versions, pointer):
     folder = pull()
     model = load(folder)
     (pointer.parent / "new").write_text(folder.name)
+    (pointer.parent / "new").replace(pointer)
+    return model
+
+
+# %% lab07.ex4 wrong: wrong_folder
+def start(pull, load, versions, pointer):
+    try:
+        folder = pull()
+        model = load(folder)
+    except (OSError, ValueError) as error:
+        try:
+            return load(versions / pointer.read_text())
+        except (OSError, ValueError):
+            raise RuntimeError(str(error)) from error
+    (pointer.parent / "new").write_text(folder.name + "\n")
     (pointer.parent / "new").replace(pointer)
     return model
 
@@ -1099,6 +1223,46 @@ class Live:
         model = self.load(version)
         self.smoke_test(model)
         self.model = model
+        return True
+
+
+# %% lab07.ex5 wrong: starts_anyway
+class Live:
+    def __init__(self, load, smoke_test, version):
+        self.load, self.smoke_test = load, smoke_test
+        self.swap(version)
+
+    def answer(self, user_id):
+        model = self.model
+        return {"version": model.version, "items": model.recommend(user_id)}
+
+    def swap(self, version):
+        try:
+            model = self.load(version)
+            self.smoke_test(model)
+        except (OSError, ValueError):
+            return False
+        self.model = model
+        return True
+
+
+# %% lab07.ex5 wrong: loads_twice
+class Live:
+    def __init__(self, load, smoke_test, version):
+        self.load, self.smoke_test = load, smoke_test
+        self.model = load(version)
+        smoke_test(self.model)
+
+    def answer(self, user_id):
+        model = self.model
+        return {"version": model.version, "items": model.recommend(user_id)}
+
+    def swap(self, version):
+        try:
+            self.smoke_test(self.load(version))
+            self.model = self.load(version)
+        except (OSError, ValueError):
+            return False
         return True
 
 
