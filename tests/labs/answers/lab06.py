@@ -585,7 +585,7 @@ FROM python:${PYTHON}-bookworm AS build
 RUN python -m venv /venv
 WORKDIR /build
 COPY ["requirements.txt", "./"]
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/var/cache/pip \
     # everything at the lock's versions
     /venv/bin/pip install \
       --requirement requirements.txt
