@@ -1,0 +1,590 @@
+# Answers to lab 00. Each cell takes the place of an exercise's cell.
+
+# %% lab00.ex1 right: plain Python
+def iou(a, b):
+    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    shared = width * height
+    area_a = (a[2] - a[0]) * (a[3] - a[1])
+    area_b = (b[2] - b[0]) * (b[3] - b[1])
+    return shared / (area_a + area_b - shared)
+
+
+# %% lab00.ex1 right: early returns, and a small number against division by zero
+def iou(first, second):
+    if first[2] <= second[0] or second[2] <= first[0]:
+        return 0
+    if first[3] <= second[1] or second[3] <= first[1]:
+        return 0
+    xs = sorted([first[0], first[2], second[0], second[2]])
+    ys = sorted([first[1], first[3], second[1], second[3]])
+    both = (xs[2] - xs[1]) * (ys[2] - ys[1])
+    union = -both
+    for x1, y1, x2, y2 in (first, second):
+        union += (x2 - x1) * (y2 - y1)
+    return np.float32(both / (union + 1e-7))
+
+
+# %% lab00.ex1 wrong: plus_one
+def iou(a, b):
+    width = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
+    height = max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
+    shared = width * height
+    area_a = (a[2] - a[0] + 1) * (a[3] - a[1] + 1)
+    area_b = (b[2] - b[0] + 1) * (b[3] - b[1] + 1)
+    return shared / (area_a + area_b - shared)
+
+
+# %% lab00.ex1 wrong: sum
+def iou(a, b):
+    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    area_a = (a[2] - a[0]) * (a[3] - a[1])
+    area_b = (b[2] - b[0]) * (b[3] - b[1])
+    return width * height / (area_a + area_b)
+
+
+# %% lab00.ex1 wrong: one_box
+def iou(a, b):
+    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return width * height / min(areas)
+
+
+# %% lab00.ex1 wrong: sides
+def iou(a, b):
+    width = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
+    shared = width * height
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+
+
+# %% lab00.ex1 wrong: negative
+def iou(a, b):
+    shared = (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
+    area_a = (a[2] - a[0]) * (a[3] - a[1])
+    area_b = (b[2] - b[0]) * (b[3] - b[1])
+    return shared / (area_a + area_b - shared)
+
+
+# %% lab00.ex1 wrong: diagonal
+def iou(a, b):
+    shared = max(0, (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1])))
+    area_a = (a[2] - a[0]) * (a[3] - a[1])
+    area_b = (b[2] - b[0]) * (b[3] - b[1])
+    return shared / (area_a + area_b - shared)
+
+
+# %% lab00.ex2 right: a table, and its own iou
+def judge(found, cards):
+    order = np.argsort([-one.confidence for one in found])
+    table = [[iou(one.box, card) for card in cards] for one in found]
+    owner = {}
+    for n in order:
+        rest = [c for c in range(len(cards)) if c not in owner.values() and table[n][c] >= 0.5]
+        if rest:
+            owner[int(n)] = max(rest, key=lambda c: table[n][c])
+    return {
+        "recall": len(owner) / len(cards) if cards else 1,
+        "precision": len(owner) / len(found) if found else 1,
+        "right": tuple(n in owner for n in range(len(found))),
+    }
+
+
+# %% lab00.ex2 right: it takes the cards out of the caller's list
+def judge(found, cards):
+    total = max(1, len(cards))
+    marks = dict.fromkeys((one.confidence for one in found), np.False_)
+    for one in sorted(found, key=lambda one: one.confidence, reverse=True):
+        best = max(cards, key=lambda card: overlap(card, one.box), default=None)
+        if best and overlap(one.box, best) >= 1 / 2:
+            cards.remove(best)
+            marks[one.confidence] = np.True_
+    missed = len(cards) / total
+    wrong = sum(not mark for mark in marks.values())
+    return {
+        "right": [marks[one.confidence] for one in found],
+        "precision": 1 - wrong / max(1, len(found)),
+        "recall": 1 - missed,
+    }
+
+
+# %% lab00.ex2 wrong: twice
+def judge(found, cards):
+    right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: order
+def judge(found, cards):
+    right, free = [], list(cards)
+    for one in found:
+        best = max(free, key=lambda card: overlap(one.box, card), default=None)
+        right.append(best is not None and overlap(one.box, best) >= 0.5)
+        if right[-1]:
+            free.remove(best)
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: ascending
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: found[n].confidence):
+        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and overlap(found[n].box, best) >= 0.5:
+            free.remove(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: other_order
+def judge(found, cards):
+    right, free = [], list(cards)
+    for one in sorted(found, key=lambda one: -one.confidence):
+        best = max(free, key=lambda card: overlap(one.box, card), default=None)
+        right.append(best is not None and overlap(one.box, best) >= 0.5)
+        if right[-1]:
+            free.remove(best)
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: first_fit
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        for card in free:
+            if overlap(found[n].box, card) >= 0.5:
+                free.remove(card)
+                right[n] = True
+                break
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: only_best
+def judge(found, cards):
+    right, claimed = [False] * len(found), set()
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        best = max(cards, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and best not in claimed and overlap(found[n].box, best) >= 0.5:
+            claimed.add(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: strict
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and overlap(found[n].box, best) > 0.5:
+            free.remove(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: empty
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and overlap(found[n].box, best) >= 0.5:
+            free.remove(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(found),
+        "recall": sum(right) / len(cards),
+    }
+
+
+# %% lab00.ex2 wrong: swapped
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and overlap(found[n].box, best) >= 0.5:
+            free.remove(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(cards) if cards else 1.0,
+        "recall": sum(right) / len(found) if found else 1.0,
+    }
+
+
+# %% lab00.ex3 right: the surest box of each picture
+def served_confidence(pictures, steps, budget):
+    surest = np.array([max(boxes, default=-1.0) for boxes in pictures])
+    kept = [step for step in steps if np.mean(surest > step) <= budget]
+    if not kept:
+        raise ValueError(f"{budget} cannot be kept")
+    return min(kept)
+
+
+# %% lab00.ex3 right: from above, while it goes well
+def served_confidence(pictures, steps, budget):
+    allowed = budget * len(pictures)
+    answer = None
+    for step in sorted(set(steps), reverse=True):
+        if len([1 for boxes in pictures if [c for c in boxes if c > step]]) > allowed:
+            break
+        answer = step
+    if answer is None:
+        raise ValueError("a budget of " + str(budget) + " is too small for these steps")
+    return answer
+
+
+# %% lab00.ex3 wrong: boxes
+def served_confidence(pictures, steps, budget):
+    for step in sorted(steps):
+        if sum(sure > step for boxes in pictures for sure in boxes) / len(pictures) <= budget:
+            return step
+    raise ValueError(f"no step keeps {budget}")
+
+
+# %% lab00.ex3 wrong: without_empty
+def served_confidence(pictures, steps, budget):
+    with_boxes = [boxes for boxes in pictures if boxes]
+    for step in sorted(steps):
+        if sum(max(boxes) > step for boxes in with_boxes) <= budget * len(with_boxes):
+            return step
+    raise ValueError(f"no step keeps {budget}")
+
+
+# %% lab00.ex3 wrong: at_least
+def served_confidence(pictures, steps, budget):
+    for step in sorted(steps):
+        if sum(any(c >= step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
+            return step
+    raise ValueError(f"no step keeps {budget}")
+
+
+# %% lab00.ex3 wrong: strict
+def served_confidence(pictures, steps, budget):
+    for step in sorted(steps):
+        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) < budget:
+            return step
+    raise ValueError(f"no step keeps {budget}")
+
+
+# %% lab00.ex3 wrong: highest
+def served_confidence(pictures, steps, budget):
+    for step in sorted(steps, reverse=True):
+        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
+            return step
+    raise ValueError(f"no step keeps {budget}")
+
+
+# %% lab00.ex3 wrong: no_budget
+def served_confidence(pictures, steps, budget):
+    return min(steps)  # it finds the most cards
+
+
+# %% lab00.ex3 wrong: first
+def served_confidence(pictures, steps, budget):
+    for step in steps:
+        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
+            return step
+    raise ValueError(f"no step keeps {budget}")
+
+
+# %% lab00.ex3 wrong: falls_back
+def served_confidence(pictures, steps, budget):
+    for step in sorted(steps):
+        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
+            return step
+    return max(steps)
+
+
+# %% lab00.ex3 wrong: bare_error
+def served_confidence(pictures, steps, budget):
+    def share(step):
+        return sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures)
+
+    return min(step for step in steps if share(step) <= budget)
+
+
+# %% lab00.ex4 right: by numpy, with another logarithm
+def ndcg_at_10(scores, seen, chosen):
+    scores = np.array(scores, float)
+    scores[seen] = -np.inf
+    best = np.argsort(-scores)[: min(10, len(scores) - len(seen))]
+    hits = np.isin(best, list(chosen))
+    worth = 1 / np.log(np.arange(2, 12))
+    return (hits * worth[: len(hits)]).sum() / worth[: min(10, len(chosen))].sum()
+
+
+# %% lab00.ex4 right: a loop
+def ndcg_at_10(scores, seen, chosen):
+    left = [(score, movie) for movie, score in enumerate(scores) if movie not in seen]
+    left.sort()
+    dcg, ideal, place = 0.0, 0.0, 1
+    while left and place <= 10:
+        _, movie = left.pop()
+        weight = math.log(2) / math.log(place + 1)
+        if movie in chosen.keys():
+            dcg += weight
+        if place <= len(chosen):
+            ideal += weight
+        place += 1
+    return dcg / ideal
+
+
+# %% lab00.ex4 wrong: seen_kept
+def ndcg_at_10(scores, seen, chosen):
+    best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+
+
+# %% lab00.ex4 wrong: cut_first
+def ndcg_at_10(scores, seen, chosen):
+    best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
+    best = [movie for movie in best if movie not in seen]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+
+
+# %% lab00.ex4 wrong: ascending
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: scores[movie])[:10]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+
+
+# %% lab00.ex4 wrong: log_rank
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    dcg = sum(1 / math.log2(p) for p, movie in enumerate(best, 1) if movie in chosen)
+    return dcg / sum(1 / math.log2(p) for p in range(1, min(10, len(chosen)) + 1))
+
+
+# %% lab00.ex4 wrong: no_discount
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    return sum(movie in chosen for movie in best) / min(10, len(chosen))
+
+
+# %% lab00.ex4 wrong: stars
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    dcg = sum(chosen.get(movie, 0) / math.log2(n + 2) for n, movie in enumerate(best))
+    ideal = sorted(chosen.values(), reverse=True)[:10]
+    return dcg / sum(stars / math.log2(n + 2) for n, stars in enumerate(ideal))
+
+
+# %% lab00.ex4 wrong: no_ideal
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    return sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+
+
+# %% lab00.ex4 wrong: always_ten
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(10))
+
+
+# %% lab00.ex4 wrong: not_capped
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(len(chosen)))
+
+
+# %% lab00.ex5 right: a loop
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    name, best = None, now["ndcg_at_10"] + gain
+    for one in candidates:
+        new = one["validation"]
+        if one["data"] != current["data"] or math.isnan(new["coverage_at_10"]):
+            continue
+        if now["coverage_at_10"] - new["coverage_at_10"] > loss:
+            continue
+        if new["ndcg_at_10"] >= best:
+            name, best = one["name"], new["ndcg_at_10"]
+    return name
+
+
+# %% lab00.ex5 right: in order, the first that may
+def to_promote(candidates, current, gain, loss):
+    def figures(model):
+        return np.array([model["validation"][f"{name}_at_10"] for name in ("ndcg", "coverage")])
+
+    known = [one for one in candidates if np.isfinite(figures(one)).all()]
+    bars = figures(current) + [gain, -loss]
+    for one in sorted(known, key=lambda one: figures(one)[0], reverse=True):
+        if one["data"] == current["data"] and (figures(one) >= bars).all():
+            return one["name"]
+
+
+# %% lab00.ex5 wrong: rmse
+def to_promote(candidates, current, gain, loss):
+    known = [one for one in candidates if "rmse" in one["validation"]]
+    return min(known, key=lambda one: one["validation"]["rmse"])["name"] if known else None
+
+
+# %% lab00.ex5 wrong: test
+def to_promote(candidates, current, gain, loss):
+    now = current["test"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["test"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+        and one["test"]["coverage_at_10"] >= now["coverage_at_10"] - loss
+    ]
+    return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: always
+def to_promote(candidates, current, gain, loss):
+    best = max(candidates, key=lambda one: one["validation"]["ndcg_at_10"], default=None)
+    return best and best["name"]
+
+
+# %% lab00.ex5 wrong: no_gain
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["validation"]["ndcg_at_10"] > now["ndcg_at_10"]
+        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
+    ]
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: strict
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["validation"]["ndcg_at_10"] > now["ndcg_at_10"] + gain
+        and one["validation"]["coverage_at_10"] > now["coverage_at_10"] - loss
+    ]
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: no_coverage
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+    ]
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: best_only
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    known = [
+        one
+        for one in candidates
+        if one["data"] == current["data"] and not math.isnan(one["validation"]["ndcg_at_10"])
+    ]
+    best = max(known, key=lambda one: one["validation"]["ndcg_at_10"], default=None)
+    if best is None or best["validation"]["ndcg_at_10"] < now["ndcg_at_10"] + gain:
+        return None
+    if best["validation"]["coverage_at_10"] < now["coverage_at_10"] - loss:
+        return None
+    return best["name"]
+
+
+# %% lab00.ex5 wrong: other_data
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
+    ]
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: nan
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = []
+    for one in candidates:
+        new = one["validation"]
+        if one["data"] != current["data"]:
+            continue
+        if new["ndcg_at_10"] < now["ndcg_at_10"] + gain:
+            continue
+        if new["coverage_at_10"] < now["coverage_at_10"] - loss:
+            continue
+        passed.append(one)
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: first
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    for one in candidates:
+        new = one["validation"]
+        if (
+            one["data"] == current["data"]
+            and new["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+            and new["coverage_at_10"] >= now["coverage_at_10"] - loss
+        ):
+            return one["name"]
+    return None
+
+
+# %% lab00.ex5 wrong: loss_as_gain
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] + loss
+    ]
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
