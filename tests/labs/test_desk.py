@@ -41,17 +41,17 @@ def test_status_shows_points_and_what_is_next(
     monkeypatch.setenv(progress.VARIABLE, str(tmp_path / "progress.jsonl"))
     said = desk.status(tmp_path)
     assert "not started" in said
-    assert "next: lab01.ex1" in said
-    assert "python -m labs start lab01" in said
-    progress.append(Result("lab01.ex1", "", Status.PASS, points=1, out_of=1))
-    progress.append(Result("lab01.ex2", "", Status.FAIL, out_of=2))
-    desk.start("lab01", tmp_path)
+    assert "next: lab00.ex1" in said
+    assert "python -m labs start lab00" in said
+    progress.append(Result("lab00.ex1", "", Status.PASS, points=1, out_of=1))
+    progress.append(Result("lab00.ex2", "", Status.FAIL, out_of=2))
+    desk.start("lab00", tmp_path)
     said = desk.status(tmp_path)
     assert "✓✗○○○" in said
     assert " 1 of 11 points" in said
-    assert "next: lab01.ex2" in said
+    assert "next: lab00.ex2" in said
 
 
 def test_an_unknown_lab_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert command.main(["start", "lab77", "--work", str(tmp_path)]) == 2
-    assert "there is no lab 'lab77'; there are lab01" in capsys.readouterr().err
+    assert "there is no lab 'lab77'; there are lab00" in capsys.readouterr().err

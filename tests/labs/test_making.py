@@ -80,5 +80,5 @@ def test_a_solution_that_fails_is_refused_and_the_committed_labs_stay(
 
 
 def test_an_unknown_lab_is_named() -> None:
-    with pytest.raises(text.LabError, match="there are: lab01_runner"):
+    with pytest.raises(text.LabError, match="there are: lab00_models"):
         text.sources("77")
