@@ -232,9 +232,10 @@ def metrics(context: Context, answer: Callable[..., Any]) -> None:
         "twice": "The time of one picture was observed more than once. So the rate of pictures, "
         "which is read from the same metric, is too high.",
         "times_errors": "A refusal takes almost no time. Observed with the others it makes a "
-        "detector look fast that refuses everything.",
+        "detector look fast that refuses everything. `with seconds.time():` observes on every way "
+        "out.",
         "milliseconds": "The metric's name says seconds.",
-        "asks_twice": "The detector was asked more than once for one picture.",
+        "asks_twice": "Each call takes time, and is counted nowhere. Keep what the first returned.",
     },
 )
 def counting(context: Context, answer: Callable[..., Any]) -> None:
@@ -356,7 +357,9 @@ def probes(context: Context, answer: Any) -> None:
         "not_promql": "Prometheus would not load this file.",
         "no_such_metric": "No service here has this metric. An alert about nothing never fires, "
         "and nobody notices.",
-        "no_for": "Without for: 5m one bad reading wakes somebody.",
+        "no_for": "Without `for` one bad reading wakes somebody; with a long one nobody is told.",
+        "no_limit": "An alert is raised for every series that its expression gives, whatever its "
+        "value. A comparison drops the others; with `bool` it drops none.",
         "window": "The task asks for the last five minutes: [5m]. irate looks at two readings "
         "alone.",
         "raw_counter": "A counter knows everything since its start. An old outage keeps it high, a "
@@ -366,8 +369,8 @@ def probes(context: Context, answer: Any) -> None:
         "label le.",
         "other_quantile": "The task asks for what 95 of 100 requests stay below: 0.95.",
         "no_share": "A number of failures says nothing without the number of requests.",
-        "per_series": "Both sides have the label code, so each series is divided by itself. Sum "
-        "first, on both sides.",
+        "per_series": "Without a sum, single series meet: each is divided by itself, or finds none "
+        "that fits. Sum first, on both sides.",
         "of_good": "You divide by the good requests, not by all. Where nothing is good any more, "
         "there is nothing to divide by.",
         "counts_4xx": "A 4xx is the client's fault. Nobody should be woken for it.",
@@ -414,7 +417,8 @@ def _tried(context: Context, rule: alerts.Rule, day: days.Day) -> None:
     try:
         found = alerts.fired(rule, day)
     except PromQLError as error:
-        context.fail(f"{rule.name}: {error}.", where=day.title, mistake=alerts.mistake_of(rule))
+        several = "per_series" if "several series" in str(error) else None
+        context.fail(f"{rule.name}: {error}.", where=day.title, mistake=several)
     kept = [labels for labels in found if {"instance", "code", "le"} & labels.keys()]
     services = sorted(labels.get("service", "") for labels in found)
     if services == want and not kept:
@@ -440,6 +444,5 @@ def _promtool(context: Context, text: str) -> None:
             [program, "check", "rules", str(file)], capture_output=True, text=True, timeout=30
         )
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if "rules.yml:" in line]
-        said = (lines or [done.stderr.strip()])[-1].replace(str(file), "rules")
-        context.fail(f"promtool: {said}", mistake="not_promql", layer="schema")
+        said = " ".join(done.stderr.partition("FAILED:")[2].split()).replace(str(file), "rules")
+        context.fail(f"promtool: {said[:300]}", mistake="not_promql", layer="schema")

@@ -10,6 +10,7 @@ import yaml
 
 from labs.checks.lab05_days import ERRORS, MINUTES, REQUESTS, SECONDS, SLOW, Day
 from labs.checks.lab05_promql import (
+    COMPARISONS,
     Aggregation,
     BeyondError,
     Binary,
@@ -138,6 +139,8 @@ def mistake_of(rule: Rule) -> str | None:
     nodes = list(walk(rule.tree))
     calls = {node.name for node in nodes if isinstance(node, Call)}
     aggregations = [node for node in nodes if isinstance(node, Aggregation)]
+    if not any(_filters(node) for node in nodes):
+        return "no_limit"
     if not calls & {"rate", "increase", "irate"}:
         return "raw_counter"
     found = _of_quantile(nodes, calls) if rule.name == SLOW else _of_share(nodes, aggregations)
@@ -148,6 +151,11 @@ def mistake_of(rule: Rule) -> str | None:
     if not all(_keeps(one, "service") for one in aggregations):
         return "all_together"
     return None if WINDOW in windows(rule) else "window"
+
+
+def _filters(node: Node) -> bool:
+    """Say whether a node is a comparison that drops series."""
+    return isinstance(node, Binary) and node.sign in COMPARISONS and not node.as_bool
 
 
 def _keeps(node: Aggregation, label: str) -> bool:

@@ -7,7 +7,15 @@ from concurrent.futures import Future, wait
 from types import MappingProxyType
 from typing import Any
 
-from labs.checks.lab05_probes import PATIENCE, Backstage, OutOfMemoryError, aside, asked, until
+from labs.checks.lab05_probes import (
+    PATIENCE,
+    Backstage,
+    OutOfMemoryError,
+    aside,
+    asked,
+    expected,
+    until,
+)
 from labs.engine import Context, fake_core
 
 PROBES = ("__is_ready__", "__is_alive__")
@@ -193,7 +201,7 @@ def a_failed_start(
     warm_error: Exception | None = None,
 ) -> None:
     """Let the loading, or the first call of the model, raise."""
-    with Backstage() as stage:
+    with expected(load_error or warm_error), Backstage() as stage:
         stage.load_error, stage.warm_error = load_error, warm_error
         service = _begun(context, answer, stage)
         stage.may_load.set()

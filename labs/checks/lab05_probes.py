@@ -6,8 +6,9 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
@@ -95,6 +96,22 @@ def aside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
     threading.Thread(target=run, name="lab05-aside", daemon=True).start()
     return future
+
+
+@contextmanager
+def expected(error: BaseException | None) -> Iterator[None]:
+    """Let a thread that dies of this very exception die in silence."""
+    before = threading.excepthook
+
+    def hook(died: threading.ExceptHookArgs) -> None:
+        if died.exc_value is not error:
+            before(died)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:

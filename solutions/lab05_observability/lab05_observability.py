@@ -172,8 +172,8 @@ check("lab05.ex3", count)
 # Write `CardService(load)`. BentoML asks its two probes from the first second on, whenever it likes;
 # they return True or False, at once.
 #
-# - The constructor starts to load the model in another thread and returns at once. `load()` takes some
-#   seconds and returns the model, a function: `model(picture)` gives the boxes.
+# - The constructor starts to load the model in another thread and returns at once. `load()` is called
+#   once, takes some seconds and returns the model, a function: `model(picture)` gives the boxes.
 # - When it is loaded, it is warmed up in that thread: one call `model(BLANK)`.
 # - `infer(picture)` returns `model(picture)`. Called too early, it waits for the model. What the model
 #   raises goes on to the caller.
@@ -295,4 +295,4 @@ check("lab05.ex5", rules)
 # - tell loading, ready and broken apart, and let the probes say it,
 # - write alerts that fire for what matters, and for nothing else.
 #
-# `python -m labs status` in a terminal shows your points.
+# `python -m labs status` in a terminal shows your points. Next: [lab 06](../lab06_bento/lab06_bento.ipynb).

@@ -1642,6 +1642,28 @@ groups:
 """
 
 
+# %% lab05.ex5 wrong: no_limit
+rules = """
+groups:
+  - name: cards
+    rules:
+      - alert: ManyErrors
+        expr: >-
+          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
+          / sum by (service) (rate(cards_requests_total[5m])) > bool 0.05
+        for: 5m
+        annotations:
+          summary: "{{ $labels.service }} fails"
+      - alert: SlowAnswers
+        expr: >-
+          histogram_quantile(0.95, sum by (service, le) (
+            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
+        for: 5m
+        annotations:
+          summary: "{{ $labels.service }} is slow"
+"""
+
+
 # %% lab05.ex5 wrong: milliseconds
 rules = """
 groups:
