@@ -453,15 +453,15 @@ def _ex4_error(error: BaseException) -> str | None:
         "can be luck, and every change has its risk.",
         "strict": "A gain of exactly `gain`, or a loss of exactly `loss`, is still allowed.",
         "no_coverage": "Its lists are better, and show much less of the catalogue than is allowed.",
-        "best_only": "You look at the best candidate alone. It may not be promoted, but another "
-        "one may.",
+        "best_only": "The best candidate may not be promoted, but another one may. First leave out "
+        "those that may not, then take the best.",
         "other_data": "It was measured on other validation ratings. Its figure may be higher "
         "because its question was easier.",
         "nan": "Its training went wrong, and a measure is nan. Every comparison with nan is False, "
         "so `if new < bar` refuses nobody, and max may return it.",
         "first": "You promote the first candidate that may be. Another one that may is better.",
-        "loss_as_gain": "You ask for more coverage than now. A loss of up to `loss` is allowed: "
-        "subtract it.",
+        "loss_as_gain": "It loses a little coverage, less than `loss`, and that is allowed. The "
+        "coverage that is needed is the current one less `loss`.",
     },
 )
 def to_promote(context: Context, answer: Callable[..., Any]) -> None:

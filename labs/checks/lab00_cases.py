@@ -191,7 +191,7 @@ def lists(context: Context) -> Iterator[tuple[str, list[float], list[int], dict[
         scores, seen, chosen = case
         first = max(set(range(len(scores))).difference(seen), key=scores.__getitem__)
         differ = _differ([measures.ndcg(*case, flaw) for flaw in ("", *few)])
-        return first in chosen and differ
+        return first in chosen and differ and measures.ndcg(*case, "ascending") > 0
 
     def many_differ(case: UserList) -> bool:
         return _differ([measures.ndcg(*case, flaw) for flaw in ("", "not_capped", "ascending")])
@@ -223,7 +223,8 @@ def _user(context: Context, movies: int, seen: int, chosen: int) -> UserList:
     order = sorted(range(movies), key=lambda movie: -scores[movie])
     known = sorted(context.random.sample(order[: 2 * seen], seen))
     left = [movie for movie in order if movie not in known]
-    few = context.random.sample(left[: max(2 * chosen, 1)], min(chosen, len(left)))
+    likely = left[: 2 * chosen] + left[2 * chosen :][-2:]
+    few = context.random.sample(likely, min(chosen, len(likely)))
     return scores, known, {movie: float(context.random.randint(1, 5)) for movie in sorted(few)}
 
 
@@ -271,7 +272,7 @@ def promotions(
     ndcg, coverage = draw(180, 300), draw(350, 500)
     gain, loss = draw(8, 20), draw(20, 50)
 
-    def model(up: float, wider: float = 0, rmse: int | None = None, **other: Any) -> Standing:
+    def model(up: float, wider: float = 60, rmse: int | None = None, **other: Any) -> Standing:
         """Return a model whose measures differ from the current ones by so many steps."""
         on_test = other.get("test", up)
         return {
@@ -280,7 +281,7 @@ def promotions(
             "test": _measured(ndcg - 9 + on_test, coverage - 5 + wider, rmse and rmse + 20),
         }
 
-    current = {"name": "popularity", **model(0)}
+    current = {"name": "popularity", **model(0, 0)}
     good, better = gain + draw(1, 9), gain + draw(20, 60)
     nan = math.nan
     other = f"{(int(data, 16) + 1) % 16**6:06x}"
