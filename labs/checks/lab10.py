@@ -71,6 +71,8 @@ def _number(context: Context, got: Any, what: str, where: str) -> float:
         "looks faster than one that answers them.",
         "failed_fast": "A failed request counts as 0 ms, so failing makes a server faster.",
         "too_few": "The percentile of so few requests is an accident of one of them. Say None.",
+        "in_floats": "10 requests are just enough for p90. In floats, 10 * (1 - 90 / 100) is a "
+        "little less than 1. Count in whole numbers.",
         "always_100": "Only p99 takes 100 requests. p50 takes 2, p90 takes 10, p95 takes 20.",
         "interpolated": "This value lies between two measured ones; no request took so long. "
         "NumPy's default does this; method='inverted_cdf' does not.",
@@ -93,6 +95,7 @@ def percentile(context: Context, answer: Callable[..., Any]) -> None:
         (source.randint(10, 90), 0, 99),
         (99, 0, 99),
         (11, 0, 90),
+        (10, 0, 90),
         (9, 0, 90),
         (20, 0, 95),
         (19, 1, 95),
@@ -107,7 +110,7 @@ def percentile(context: Context, answer: Callable[..., Any]) -> None:
         where = f"{count} requests, of which {failed} failed; p{percent}"
         got = context.call(answer, [*column], percent, where=where)
         _one_percentile(context, got, column, percent, where)
-    context.note(columns=19)
+    context.note(columns=20)
 
 
 def _percentile(column: Sequence[str], percent: int) -> float | None:
@@ -149,7 +152,7 @@ def _other_percentiles(column: list[str], percent: int) -> list[tuple[str, Any]]
         ("as_text", sorted(text for text in column if text)[min(rank, len(answered) - 1)]),
     ]
     if len(column) < 100:
-        wrong.append(("always_100", None))
+        wrong.append(("in_floats" if len(column) == 10 else "always_100", None))
     if failed:
         left_out = math.ceil(len(answered) * percent / 100) - 1
         wrong += [
@@ -203,9 +206,13 @@ def _other_percentiles(column: list[str], percent: int) -> list[tuple[str, Any]]
         "and do not count that.",
         "same_order": "The machine gets slower within a round, too. Who always comes second always "
         "looks slower than it is.",
+        "halves": "The order changed once, half-way. What happens to the machine in one half then "
+        "hits one order only. Change the order in every round.",
         "means": "One disturbed round moved the result. The median of the rounds' ratios would "
         "not have noticed it.",
         "swapped": "This is b's time divided by a's.",
+        "by_turn": "In each round the first turn's time was divided by the second's. In every "
+        "second round the first turn is b's.",
         "not_per_round": "This divides a median by a median. They may come from different rounds, "
         "when the machine was not the same.",
         "own_clock": "Measure with the clock that the function is given. Here it is a pretended "
@@ -252,17 +259,19 @@ def _ratio_of(context: Context, machine: Machine, got: float, rounds: int, where
             "one turn.",
             where=where,
         )
-    begins = Counter(pair[0] for pair in pairs)
-    if max(begins.values()) == rounds:
+    begins = [pair[0] for pair in pairs]
+    changes = sum(one != other for one, other in itertools.pairwise(begins))
+    if changes == 0:
         context.fail(
             f"{said} All {rounds} rounds began with {pairs[0][0]}.",
             where=where,
             mistake="same_order",
         )
     context.expect(
-        begins["a"] == begins["b"],
-        f"{begins['a']} rounds began with a and {begins['b']} with b; half and half was expected.",
+        changes == rounds - 1,
+        f"The rounds began with {' '.join(begins)}; a and b in turn was expected.",
         where=where,
+        mistake="halves" if changes == 1 else None,
     )
     if not abs(got / machine.ratio - 1) <= 0.02:
         context.fail(said, where=where, mistake=_which_ratio(machine, got))
@@ -278,9 +287,11 @@ def _which_ratio(machine: Machine, got: float) -> str | None:
     rounds = [dict(turns[n : n + 2]) for n in range(0, len(turns), 2)]
     ratios = [each["a"] / each["b"] for each in rounds]
     a, b = ([each[name] for each in rounds[1:]] for name in "ab")
+    by_turn = [one / other for (_, one), (_, other) in zip(turns[2::2], turns[3::2], strict=True)]
     for mistake, value in (
         ("swapped", 1 / statistics.median(ratios[1:])),
         ("swapped", statistics.median(1 / each for each in ratios[1:])),
+        ("by_turn", statistics.median(by_turn)),
         ("warm_up", statistics.median(ratios)),
         ("warm_up", statistics.fmean(ratios)),
         ("means", statistics.fmean(ratios[1:])),
@@ -326,8 +337,9 @@ def _which_ratio(machine: Machine, got: float) -> str | None:
         "answered. So after a pause the whole timetable moves, and nobody is late.",
         "no_wait": "Nothing was slept, so each request went out as soon as the one before was "
         "answered. That measures how fast the server can be, not how it is at this rate.",
-        "sleeps_always": "You sleep one gap after every answer, however long the answer took. So "
-        "requests go out at a lower rate than was asked for.",
+        "sleeps_always": "You sleep one whole gap, however long the answer took. So requests go "
+        "out at a lower rate than was asked for.",
+        "first_late": "`n` counts from 0, so the first request is due at the start itself.",
         "skipped": "Requests that were late are left out. They are those that the pause hurt.",
         "negative_sleep": "A late request has no time left to sleep; time.sleep refuses a number "
         "below 0, too.",
@@ -384,18 +396,27 @@ def _timetable(
         )
     latencies = _latencies(durations, rate)
     for number, (sent, latency) in enumerate(zip(line.sent, latencies, strict=True)):
-        after = sent - line.sent[0]
+        after = sent - line.start
         want = number * gap + latency - durations[number]
         if abs(after - want) > _EXACT:
-            slept = len(line.waited) >= count - 1
-            always = slept and all(abs(each - gap) < _EXACT for each in line.waited)
-            mistake = "sleeps_always" if always else "drifts" if line.waited else "no_wait"
             context.fail(
-                f"Request {number} was sent {after:.3f} s after request 0; {want:.3f} s was "
+                f"Request {number} was sent {after:.3f} s after the start; {want:.3f} s was "
                 "expected.",
                 where=where,
-                mistake=mistake,
+                mistake=_why_then(line, number, gap),
             )
+
+
+def _why_then(line: Line, number: int, gap: float) -> str | None:
+    """Return the mistake by which request *number* was sent when it was, as far as it shows."""
+    if number == 0:
+        return "first_late"
+    if not line.waited:
+        return "no_wait"
+    if all(abs(seconds - gap) < _EXACT for seconds in line.waited):
+        return "sleeps_always"
+    one_gap_later = abs(line.sent[number] - line.sent[number - 1] - gap) < _EXACT
+    return "drifts" if one_gap_later else None
 
 
 def _waits(context: Context, got: Any, durations: list[float], rate: float, where: str) -> None:
@@ -451,6 +472,8 @@ def _waits(context: Context, got: Any, durations: list[float], rate: float, wher
         "regardless": "The best at the goal was taken, whatever it lacks. A need is no wish: who "
         "does not meet it is out.",
         "unmeasured": "What nobody measured was taken as good. No figure is no promise.",
+        "unmeasured_goal": "The goal of this server was not measured, so nobody knows that it "
+        "is best.",
         "strict": "'At most 500' allows 500.",
         "any_need": "A server has to meet every need, not one of them.",
         "wrong_way": "Of answers a second more is better, of milliseconds less. The goal says "
@@ -458,8 +481,12 @@ def _waits(context: Context, got: Any, durations: list[float], rate: float, wher
         "least_bad": "No server meets the needs, and yet one was chosen. Say so, and let people "
         "change the needs.",
         "zero": "0 is a figure, and often the best. Ask `is None`.",
+        "by_end": "The servers were ranked by an end of the range, so by one turn. The median "
+        "decides.",
         "told_apart": "Their ranges overlap, so they took turns at being better. One run cannot "
         "tell them apart; say so.",
+        "touch": "One range ends at the value at which the other begins. They have it in common.",
+        "itself": "The chosen server is in its own list. `equal` is for the others.",
         "equal_refused": "Only who meets the needs can take the place of the chosen one.",
         "chain": "This range overlaps another one's, but not that of the chosen server.",
         "limits": "These are the needs' limits. A reason is what was measured.",

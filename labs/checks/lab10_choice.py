@@ -50,15 +50,29 @@ def _server(context: Context, got: Any, want: Any, case: tables.Case, where: str
         bends = ["least_bad"]
     known = isinstance(got, str) and got in case.table
     because = _why(case, got if known else want)
-    if known and want and not tables.missed(case.table[got], case.needs):
+    missed = tables.missed(case.table[got], case.needs) if known else []
+    if missed and all(case.table[got].get(path) is None for path in missed):
+        goal_only = missed == [f"{case.needs['goal'][0]}/median"]
+        bends = ["unmeasured_goal" if goal_only else "unmeasured"]
+    if known and want and not missed:
         path = f"{case.needs['goal'][0]}/median"
         medians = [case.table[name][path] for name in (got, want)]
         because = f"{path} is {medians[0]} for {got} and {medians[1]} for {want}."
+        bends = bends or ["by_end"] * (got in _best_ends(case))
     context.fail(
         f"The server is {got!r}; {want!r} was expected. {because}",
         where=where,
         mistake=next(iter(bends), None),
     )
+
+
+def _best_ends(case: tables.Case) -> set[str]:
+    """Return the servers that are best by their range's least or by its most value."""
+    goal, wish = case.needs["goal"]
+    fit = [name for name in case.table if not tables.missed(case.table[name], case.needs)]
+    best = max if wish == tables.MOST else min
+    ends = (f"{goal}/min", f"{goal}/max")
+    return {best(fit, key=lambda name: case.table[name][end] or 0.0) for end in ends}
 
 
 def _why(case: tables.Case, name: str) -> str:
@@ -110,14 +124,29 @@ def _equal(context: Context, got: Any, want: dict[str, Any], case: tables.Case, 
         f"{name} {case.table[name].get(f'{goal}/min')} to {case.table[name].get(f'{goal}/max')}"
         for name in dict.fromkeys(shown)
     )
-    refused = set(extra) & set(want["refused"])
-    mistake = "equal_refused" if refused else "told_apart" if missing else None
-    apart = not refused and not missing and extra and server not in extra
     context.fail(
         f"equal is {names}; {want['equal']} was expected. The ranges of {goal}: {ranges}.",
         where=where,
-        mistake="chain" if apart else mistake,
+        mistake=_which_equal(case, want, missing, extra),
     )
+
+
+def _which_equal(
+    case: tables.Case, want: dict[str, Any], missing: list[str], extra: list[str]
+) -> str | None:
+    server, goal = want["server"], case.needs["goal"][0]
+    if set(extra) & set(want["refused"]):
+        return "equal_refused"
+    if missing:
+        own, touching = case.table[server], [case.table[name] for name in missing]
+        at_an_end = all(
+            own[f"{goal}/max"] == other[f"{goal}/min"] or own[f"{goal}/min"] == other[f"{goal}/max"]
+            for other in touching
+        )
+        return "touch" if at_an_end else "told_apart"
+    if server in extra:
+        return "itself"
+    return "chain" if extra else None
 
 
 def _reasons(context: Context, got: Any, want: Any, case: tables.Case, where: str) -> None:

@@ -57,11 +57,15 @@ class Machine:
 
 
 class Line:
-    """A server behind one connection: it answers one request at a time, and once it pauses."""
+    """A server behind one connection: it answers one request at a time, and once it pauses.
+
+    Its clock begins at ``start``.
+    """
 
     def __init__(self, durations: list[float], start: float) -> None:
         self.sent: list[float] = []
         self.waited: list[float] = []
+        self.start = start
         self._durations = durations
         self._now = start
 
@@ -132,7 +136,7 @@ class Contest:
         return {name: partial(self._turn, name) for name in self.true}
 
     def _turn(self, name: str) -> float:
-        quiet = 1.5 + 0.5 * math.sin(self._phase + len(self.turns) / 25)
+        quiet = 1.5 + 0.5 * math.sin(self._phase + len(self.turns) / 12)
         milliseconds = self.true[name] * quiet * math.exp(self._random.gauss(0, 0.05))
         if all(name != other for other, _ in self.turns):
             milliseconds *= self._random.uniform(1.5, 3)

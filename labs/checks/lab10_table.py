@@ -46,13 +46,18 @@ PARTS = {
     "half": (1.3, 0.12),
     "unknown": (1.4, 0.10),
     "right": (1.6, 0.12),
-    "near": (1.7, 0.10),
+    "near": (1.66, 0.12),
+    "wide": (1.7, 0.20),
+    "narrow": (1.71, 0.03),
+    "touching": (1.95, 0.10),
     "far": (2.0, 0.10),
 }
 """How many times the goal's best median each part has, and how far its range reaches.
 
 ``first`` meets no need, ``half`` all but the last, and of ``unknown`` one figure was not measured.
-``right`` is at the limit of one need. ``near`` cannot be told apart from it, ``far`` can.
+``right`` is at the limit of one need. ``near`` comes next, ``wide`` is better at its best,
+``narrow`` at its worst, and the range of ``touching`` begins where that of ``right`` ends: these
+four cannot be told apart from it, ``far`` can.
 """
 
 
@@ -109,9 +114,9 @@ def choose(table: Table, needs: Needs, bend: str = "") -> dict[str, Any]:
 
 def overlap(table: Table, goal: str, one: str, other: str) -> bool:
     """Say whether the ranges of two servers have a value in common."""
-    low, high = f"{goal}/min", f"{goal}/max"
-    a, b = table[one], table[other]
-    return bool(a[low] <= b[high] and b[low] <= a[high])  # type: ignore[operator]
+    ends = [table[name].get(f"{goal}/{end}") for end in ("min", "max") for name in (one, other)]
+    measured = [end for end in ends if end is not None]
+    return len(measured) == 4 and max(measured[:2]) <= min(measured[2:])
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,8 @@ def case(
             for value in ("median", "min", "max"):
                 figures[f"{goal}/{value}"] = None
         table[name] = figures
+    near, end = (f"{goal}/{part}" for part in (("min", "max") if wish == LEAST else ("max", "min")))
+    table[parts["touching"]][near] = table[parts["right"]][end]
     return Case(about, {name: table[name] for name in sorted(table)}, needs, parts)
 
 

@@ -81,7 +81,8 @@ check("lab10.ex1", percentile)
 #
 # - First call each of the two once. These turns are for warming up and do not count.
 # - Then come the rounds. `rounds` is even, 4 or more. In each round each of the two has one turn, one
-#   after the other. Half of the rounds begin with `a`, the other half with `b`, in turn.
+#   after the other. The rounds begin with `a` and with `b` in turn: if one begins with `a`, the next
+#   begins with `b`.
 # - Divide a's time by b's in each round. The result is the **median** of these ratios.
 #
 # The check knows the true ratio of its machine. Yours has to be within 2 % of it.
@@ -283,13 +284,13 @@ for situation, needs in situations.items():
 # - the first turn of each server takes 1.5 to 3 times as long: it warms up,
 # - a turn varies by about 5 %, and one in eight is disturbed: then it takes 2 to 4 times as long,
 # - the machine gets slower, until turns take twice as long, and recovers, for all servers alike. That
-#   takes over a hundred turns.
+#   takes about 75 turns.
 #
 # Your function finds the fastest in 100 contests, each with other servers. All the time that its turns
 # take is counted. The *plain way* measures every server once for warming up, and then in 20 rounds.
 #
 # **To pass:** at least 90 times the right one, and at least 2.5 times as fast as the plain way. **For the
-# leaderboard:** as many times as fast as you can. The solution here reaches about 5.
+# leaderboard:** as many times as fast as you can. The solution here reaches about 5.5.
 
 
 # %% tags=["exercise"]

@@ -67,6 +67,14 @@ def percentile(column, percent):
     return times[math.ceil(len(times) * percent / 100) - 1]
 
 
+# %% lab10.ex1 wrong: in_floats
+def percentile(column, percent):
+    if len(column) * (1 - percent / 100) < 1:
+        return None
+    times = sorted(float(text) if text else math.inf for text in column)
+    return times[math.ceil(len(times) * percent / 100) - 1]
+
+
 # %% lab10.ex1 wrong: always_100
 def percentile(column, percent):
     if len(column) < 100:
@@ -192,6 +200,36 @@ def ratio(a, b, clock, rounds):
     return statistics.median(ratios)
 
 
+# %% lab10.ex2 wrong: by_turn
+def ratio(a, b, clock, rounds):
+    a()
+    b()
+    ratios = []
+    for number in range(rounds):
+        times = []
+        for turn in rotated([a, b], number):
+            begin = clock()
+            turn()
+            times.append(clock() - begin)
+        ratios.append(times[0] / times[1])
+    return statistics.median(ratios)
+
+
+# %% lab10.ex2 wrong: halves
+def ratio(a, b, clock, rounds):
+    a()
+    b()
+    ratios = []
+    for number in range(rounds):
+        taken = {}
+        for turn in (a, b) if number < rounds / 2 else (b, a):
+            begin = clock()
+            turn()
+            taken[turn] = clock() - begin
+        ratios.append(taken[a] / taken[b])
+    return statistics.median(ratios)
+
+
 # %% lab10.ex2 wrong: not_per_round
 def ratio(a, b, clock, rounds):
     a()
@@ -292,6 +330,18 @@ def open_loop(send, clock, sleep, rate, count):
         send()
         latencies.append(clock() - begin)
         sleep(1 / rate)
+    return latencies
+
+
+# %% lab10.ex3 wrong: first_late
+def open_loop(send, clock, sleep, rate, count):
+    start, latencies = clock(), []
+    for n in range(1, count + 1):
+        due = start + n / rate
+        if clock() < due:
+            sleep(due - clock())
+        send()
+        latencies.append(clock() - due)
     return latencies
 
 
@@ -460,6 +510,59 @@ def choose(table, needs):
             if not value:
                 figures[path] = None
     return right(table, needs)
+
+
+# %% lab10.ex4 wrong: by_end
+from labs.checks.lab10_table import choose as right
+
+
+def choose(table, needs):
+    answer = right(table, needs)
+    goal, wish = needs["goal"]
+    left = [name for name in table if name not in answer["refused"]]
+    if left:
+        best, end = (min, "min") if wish == "least" else (max, "max")
+        answer["server"] = best(left, key=lambda name: table[name][f"{goal}/{end}"])
+    return answer
+
+
+# %% lab10.ex4 wrong: unmeasured_goal
+from labs.checks.lab10_table import choose as right
+
+
+def choose(table, needs):
+    for figures in table.values():
+        for end in ("median", "min", "max"):
+            path = f"{needs['goal'][0]}/{end}"
+            figures[path] = math.inf if figures[path] is None else figures[path]
+    return right(table, needs)
+
+
+# %% lab10.ex4 wrong: touch
+from labs.checks.lab10_table import choose as right
+
+
+def choose(table, needs):
+    answer = right(table, needs)
+    goal, server = needs["goal"][0], answer["server"]
+
+    def overlap(one, other):
+        a, b = table[one], table[other]
+        return a[goal + "/min"] < b[goal + "/max"] and b[goal + "/min"] < a[goal + "/max"]
+
+    answer["equal"] = [name for name in answer["equal"] if overlap(name, server)]
+    return answer
+
+
+# %% lab10.ex4 wrong: itself
+from labs.checks.lab10_table import choose as right
+
+
+def choose(table, needs):
+    answer = right(table, needs)
+    if answer["server"]:
+        answer["equal"].append(answer["server"])
+    return answer
 
 
 # %% lab10.ex4 wrong: told_apart
