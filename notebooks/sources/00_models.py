@@ -44,6 +44,15 @@ epochs = 8
 sample = 100
 ratings_dir = ""
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import re
 import shutil
@@ -782,6 +791,9 @@ show.table(rows, columns=("on the test part", "NDCG@10", "users with a hit", "ca
 # - mAP sums up all thresholds, a service has one, and mistakes have to be looked at.
 # - The smallest error of the stars does not make the best lists: promote on what the service is for.
 # - A registry keeps versions; an alias says which is served; a rule decides, and can say no.
+#
+# **Practise:** in [Lab 00](../labs/lab00_models/lab00_models.ipynb) you measure a detector and a recommender yourself, and decide
+# what is promoted.
 #
 # **Next:** [01 · A model behind a Runner](01_runner.ipynb) turns the file into something to call.
 

@@ -35,6 +35,15 @@ image_name = "two_cards"
 api_workers = 2
 runner_workers = 2
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import asyncio
 import json

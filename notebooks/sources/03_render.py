@@ -40,6 +40,15 @@ colourful_name = "close_up"
 requests = 20
 rounds = 30
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import io
 import shutil

@@ -39,6 +39,15 @@ requests = 150
 rounds = 10
 share_b = 0.3
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import asyncio
 import inspect
@@ -54,8 +63,9 @@ from PIL import ImageEnhance
 
 warnings.filterwarnings("ignore", "`(bentoml|Runner)")  # the old API is deprecated: notebook 01
 
-from services.environment import build_dir
+# %% tags=["setup"]
 from services import model_calls
+from services.environment import build_dir
 from services.id_card import ab_service, routing, runner_timeout, versions
 from services.id_card.detector import Detection, Detector
 from services.id_card.drawing import draw

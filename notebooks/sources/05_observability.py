@@ -35,6 +35,15 @@
 # %% tags=["parameters"]
 requests, concurrency = 96, 8
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import os
 import shutil
@@ -48,7 +57,7 @@ from services import bentoml_labels
 from services.environment import ROOT, build_dir
 from services.id_card import telemetry
 from services.id_card.samples import SAMPLES, sample_path
-from services.workbench import load, plots, preflight, prometheus, servers, show, timing
+from services.workbench import load, plots, prometheus, servers, show, timing
 
 folder = build_dir() / "notebooks" / "05"
 shutil.rmtree(folder, ignore_errors=True)
@@ -473,6 +482,9 @@ show.figure(fig, alt=alt) if watcher else print(tool)
 # - With several processes, metrics are merged through files, and a probe sees only one of them.
 # - A log of answers explains what a metric shows. Keep people's data out of it.
 # - An alert is a condition that held for a while. Test it like code; `promtool` does.
+#
+# **Practise:** in [Lab 05](../labs/lab05_observability/lab05_observability.ipynb) you write the metrics, the probes and
+# an alert yourself.
 #
 # **Next:** [06 · Bento](06_bento.ipynb) packs the service, its model and its requirements into one
 # archive, and that into a container.

@@ -37,6 +37,15 @@ first, second = "1.0.0", "2.0.0"
 image_name = "two_cards"
 
 # %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
+# %% [markdown]
 # BentoML reads `BENTOML_HOME` when it is imported. This notebook has a store of its own:
 
 # %% tags=["setup"]
@@ -440,6 +449,9 @@ show.source("infra/kubernetes/base/deployment.yaml", start="- name: detector", e
 # - Going back is serving the older tag. It works because nothing is ever overwritten.
 # - Leave out what only training needs, and the image is small.
 # - Run the container in tests as the cluster will: read-only, without root, ended by SIGTERM.
+#
+# **Practise:** in [Lab 06](../labs/lab06_bento/lab06_bento.ipynb) you write a build file, go back to an older tag, and
+# mend a Dockerfile.
 #
 # **Next:** [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) takes the model from MLflow's
 # registry instead.

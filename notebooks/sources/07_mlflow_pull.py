@@ -38,6 +38,15 @@ user_id = 42
 requests = 2_000
 
 # %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
+# %% [markdown]
 # BentoML reads `BENTOML_HOME` when it is imported. This notebook has a store of its own:
 
 # %% tags=["setup"]
@@ -74,6 +83,7 @@ from starlette.testclient import TestClient
 from urllib3 import Retry
 from urllib3.exceptions import ConnectTimeoutError
 
+# %% tags=["setup"]
 from services.recommender import bento, cache, live, model_store, pull, registry
 from services.recommender.ab_service import choose
 from services.recommender.experiment import click_rates, compare, users_needed
@@ -666,6 +676,9 @@ print("version", answer["version"], "· the core's movies:", same[0] == same[1])
 # - The registry may be down, slow or wrong: who serves goes on.
 # - One place turns ids into rows. Training and serving share it, or they drift apart in silence.
 # - Compare users, not clicks, and say what your experiment could have found.
+#
+# **Practise:** in [Lab 07](../labs/lab07_mlflow_pull/lab07_mlflow_pull.ipynb) you pull a version once, keep serving
+# while the registry is down, and exchange a model under load.
 #
 # **Next:** [08 · MLflow alone](08_mlflow_only.ipynb) serves the same model with nothing but MLflow.
 

@@ -14,7 +14,8 @@
 # # 08 · MLflow alone
 #
 # **Where you are:** chapter section 10.6, "Using only MLFlow to create an inference service" · about
-# 40 minutes · before this: [07 · BentoML and MLflow](07_mlflow_pull.ipynb) · next: [09 · KServe](09_kserve.ipynb)
+# 40 minutes · before this: [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) · next:
+# [09 · KServe](09_kserve.ipynb)
 #
 # MLflow trained nothing here and drew nothing, but it knows every version and where its files lie. It
 # can serve them, too: one command, no service to write. This notebook runs that command, asks it good
@@ -34,6 +35,15 @@
 
 # %% tags=["parameters"]
 alias, top_k, change = "prod", 3, "taste"
+
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
 
 # %% tags=["setup"]
 import io
@@ -636,6 +646,11 @@ show.table(found.round(3).values.tolist(), columns=list(found))
 #
 # Where is MLflow alone enough? Where whoever calls is a colleague or a batch job that speaks tables.
 # Where strangers call, put the core behind a service: notebook 07, or KServe in notebook 09.
+#
+# **Practise:** in [Lab 08](../labs/lab08_mlflow_only/lab08_mlflow_only.ipynb) you write what MLflow serves
+# and what it is asked, refuse a worse version, and set an alarm for drift.
+#
+# **Next:** [09 · KServe](09_kserve.ipynb) gives the models to a cluster.
 
 # %% tags=["teardown"]
 http.close()

@@ -38,6 +38,15 @@
 image_name = "two_cards"
 pictures, rounds = 6, 15
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import asyncio
 import base64
@@ -67,7 +76,7 @@ from services.id_card.samples import load_sample, sample_path
 from services.recommender.models import Popularity
 from services.recommender.recommender import Recommender
 from services.recommender.synthetic import make_ratings
-from services.workbench import plots, preflight, prometheus, servers, show, timing
+from services.workbench import plots, prometheus, servers, show, timing
 from services.workbench.manifests.__main__ import main as manifests
 
 folder = build_dir() / "notebooks" / "09"

@@ -33,6 +33,15 @@
 # %% tags=["parameters"]
 rerun = False
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 from dataclasses import replace
 
@@ -366,6 +375,9 @@ why(user=50)
 # - Same core, same threads, turns: without these a ratio means nothing.
 # - A null model shows the least that a server takes.
 # - Where your model lives and where it has to run decides more than milliseconds do.
+#
+# **Practise:** in [Lab 10](../labs/lab10_choosing/lab10_choosing.ipynb) you measure two servers honestly, and choose one
+# with figures.
 #
 # **Next:** [11 · Batch](11_batch.ipynb), the same models without any server.
 

@@ -35,6 +35,15 @@
 # %% tags=["parameters"]
 copies = 16
 
+# %% [markdown]
+# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
+# command that mends it.
+
+# %% tags=["setup", "volatile"]
+from services.workbench import preflight
+
+print(*preflight.report(), sep="\n")
+
 # %% tags=["setup"]
 import shutil
 import signal
@@ -328,6 +337,9 @@ print([document.kind for document in verdict.documents], "faults:", verdict.faul
 # - One row for each input, errors included, in an order that does not depend on who computed it.
 # - Write under another name, then rename; name a part by what it depends on. Then a kill costs one part.
 # - An engine decides where the parts are computed. What is in them stays yours.
+#
+# **Practise:** in [Lab 11](../labs/lab11_batch/lab11_batch.ipynb) you write a batch job that survives a
+# kill, and compete for its speed.
 
 # %% tags=["teardown"]
 client.close()

@@ -125,7 +125,7 @@ def find_tool(name: str) -> Row:
     for command in tool.probes:
         if answers(command):
             return Row(name, OK, command[0])
-    tried = " or ".join(command[0] for command in tool.probes)
+    tried = " or ".join(command[0].replace(f"{ROOT}/", "") for command in tool.probes)
     return Row(name, NOT_RUN, f"{tried} is missing or does not answer", tool.remedy)
 
 
