@@ -276,9 +276,9 @@ table(report.sigterm(result))
 print({name: count for name, count in report.lost(result).items() if count} or "nothing was lost")
 
 # %% [markdown]
-# In this run, requests were lost where uvicorn runs as it comes, in FastAPI and MLflow. It answers what it has begun to read;
-# what has arrived and is not read yet sees its connection closed. On Kubernetes a `preStop` that waits some seconds
-# prevents it; `infra/kubernetes/` has one.
+# A zero is no promise. FastAPI and MLflow run uvicorn as it comes: at SIGTERM it answers what it has begun to read;
+# what has arrived and is not read yet sees its connection closed. That is a matter of milliseconds, so three ends a
+# server may hit it or not. On Kubernetes a `preStop` that waits some seconds prevents it; `infra/kubernetes/` has one.
 #
 # That the others lose nothing took work. BentoML ended its Runners before their callers, KServe unloaded a model that
 # was still asked, and LitServe ends in good order at SIGINT only.
@@ -367,7 +367,7 @@ why(user=50)
 # |---|---|---|
 # | the framework makes a model fast or slow | often it is how many requests are computed at a time | look for that setting |
 # | one number says who is faster | ranges overlap; another load, another order | turns, ranges, several loads |
-# | SIGTERM ends a server in good order | requests that are lost, processes that nobody ends | try it under load |
+# | SIGTERM ends a server in good order | requests lost in a window of milliseconds, or a process that stays | try it under load, more than once |
 # | a table of features is a decision | another row, another winner | choose by your own row |
 #
 # ## Summary

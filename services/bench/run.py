@@ -15,6 +15,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from services.bench import code, null_model, probes
+from services.bench.images import image_mib
 from services.bench.machine import describe, load_average
 from services.bench.numbers import percentile, rotated, spread
 from services.bench.peers import CORE, PEERS, Peer, environment, save_for_mlflow
@@ -104,7 +105,7 @@ def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
             save_for_mlflow(network)
     picture, grey = sample_path("two_cards").read_bytes(), null_model.picture()
     result: dict[str, Any] = {"format": FORMAT, "plan": vars(plan) | {"peers": list(plan.peers)}}
-    peers: dict[str, dict[str, Any]] = {name: _paper(PEERS[name]) for name in plan.peers}
+    peers: dict[str, dict[str, Any]] = {name: _unstarted(PEERS[name]) for name in plan.peers}
     peers[CORE] = {}
     with tqdm(total=_steps(plan), unit="step", disable=not progress) as bar:
         tick = partial(_tick, bar)
@@ -142,13 +143,13 @@ def _steps(plan: Plan) -> int:
     return 2 * turns + len(plan.peers) * (plan.starts + 3)
 
 
-def _paper(peer: Peer) -> dict[str, Any]:
+def _unstarted(peer: Peer) -> dict[str, Any]:
     """Return what is known of a peer without starting it."""
     return {
         "title": peer.title,
         "lines": {"adapter": code.lines_of(peer.adapter), "support": code.lines_of(peer.support)},
         "batching": peer.batching,
-        "image_mib": None,
+        "image_mib": image_mib(peer.name),
     }
 
 
