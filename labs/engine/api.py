@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from PIL import Image
 
 from labs.engine import frames, progress, texts
 from labs.engine.attempted import require_attempt
@@ -21,6 +24,7 @@ from labs.engine.limit import TimeIsUpError, nothing_left_behind, within
 from labs.engine.outcome import FailedError, NotAttemptedError, NotRunError, OutOfTimeError, Status
 from labs.engine.registry import Exercise, UnknownExerciseError, find
 from labs.engine.result import CheckFailedError, Result
+from services.id_card.images import original_open
 from services.workbench import preflight as machine
 from services.workbench.show import Display, one_line
 
@@ -181,11 +185,16 @@ class _Tail(io.TextIOBase):
 
 @contextlib.contextmanager
 def _captured(printed: _Tail) -> Iterator[None]:
-    """Keep the answer's prints for the card, and its warnings out of the notebook."""
+    """Keep the answer's prints for the card, and its warnings out of the notebook.
+
+    And let ``Image.open`` be Pillow's own: once ultralytics is imported, an answer would meet
+    another exception for a file that is no picture, and the message would not fit.
+    """
     with (
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
         warnings.catch_warnings(),
+        patch.object(Image, "open", original_open()),
     ):
         warnings.simplefilter("ignore")
         yield

@@ -97,7 +97,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
             hint="Send the content of an image file; check the path you read it from.",
         )
     try:
-        with _original_open()(io.BytesIO(data), formats=FORMATS) as image:
+        with original_open()(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, max_pixels)
             image.load()
             upright = upright_rgb(image)
@@ -183,7 +183,7 @@ def encode_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _original_open() -> Any:
+def original_open() -> Any:
     """Return Pillow's own ``Image.open``.
 
     Importing ultralytics replaces it by a version that answers an unknown file with an attempt

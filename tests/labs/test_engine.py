@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from labs import check, hint, solution
 from labs.engine import api, exercise, progress, registry
@@ -107,6 +111,20 @@ def test_what_never_ends_is_stopped(body: str) -> None:
     assert result.status is Status.FAIL
     assert "did not come to an end within 0.5 seconds" in result.differs
     assert result.frames
+
+
+def test_an_answer_meets_pillows_own_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def replaced(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'pi_heif'")
+
+    # This is what the import of ultralytics leaves behind.
+    own = SimpleNamespace(_image_open=Image.open)
+    monkeypatch.setitem(sys.modules, "ultralytics.utils.patches", own)
+    monkeypatch.setattr(Image, "open", replaced)
+    _declare(_identity)
+    result = check(ID, lambda x: Image.open(io.BytesIO(b"no picture")))
+    assert "UnidentifiedImageError" in str(result)
+    assert Image.open is replaced
 
 
 def test_what_it_prints_is_kept_short(capsys: pytest.CaptureFixture[str]) -> None:

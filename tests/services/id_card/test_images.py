@@ -459,7 +459,7 @@ def test_only_the_formats_on_the_list_are_tried(monkeypatch: pytest.MonkeyPatch)
         seen.append(formats)
         raise UnidentifiedImageError
 
-    monkeypatch.setattr(images, "_original_open", lambda: opener)
+    monkeypatch.setattr(images, "original_open", lambda: opener)
 
     assert refusal(b"x").code == "image_format"
     assert seen == [("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")]
