@@ -355,7 +355,7 @@ print(f"{sum(same)} of {len(same)} refusals are the same")
 show.source(images.decode, start="try:", end="return upright")
 
 # %% [markdown]
-# One name in it deserves a second look: `_original_open`. Importing ultralytics replaces
+# One name in it deserves a second look: `original_open`. Importing ultralytics replaces
 # `PIL.Image.open` for the whole process with its own version. Give that one a file it does not know,
 # and write down what it asks of ultralytics' package checker:
 
@@ -374,7 +374,7 @@ with patch.object(checks, "check_requirements") as asked:
 
 # %%
 print("PIL.Image.open now comes from", Image.open.__module__)
-print("the gate's comes from        ", images._original_open().__module__)
+print("the gate's comes from        ", images.original_open().__module__)
 
 # %% [markdown]
 # ## What broke, and why

@@ -13,8 +13,8 @@ IMAGES: dict[str, Callable[[], str]] = {
 }
 """The servers for which this repository builds an image of the detector, and its present name.
 
-``make container`` builds BentoML's, ``python -m services.workbench.kserve_image`` KServe's. MLflow's
-image, of ``infra/mlflow``, holds the recommender, so it would be no comparison.
+``make container`` builds BentoML's, ``python -m services.workbench.kserve_image`` KServe's. The
+image of ``infra/mlflow`` holds the recommender, so it would be no comparison.
 """
 
 
