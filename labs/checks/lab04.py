@@ -636,6 +636,7 @@ _FASTER = 3.0
     minutes=10,
     difficulty=5,
     importance=4,
+    figure="times as fast as one by one",
     hints=(
         "Two things keep answers: never have more calls under way at a model than it takes, and "
         "ask again when a connection was cut off. Everything about one request stays in local "

@@ -527,6 +527,7 @@ _TIMES_AS_FAST = 2.5
     difficulty=5,
     importance=3,
     seconds=30,
+    figure="times as fast as the plain way",
     hints=(
         "Half of the servers are so slow that a few turns show it. Do not spend time on them until "
         "the end; and it is the slow ones whose turns take long.",

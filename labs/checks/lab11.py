@@ -391,6 +391,7 @@ _FASTER = 4.0
     minutes=9,
     difficulty=5,
     importance=3,
+    figure="times as fast as one by one",
     hints=(
         "A call costs the same for one picture and for many, so fill it. But every picture in it "
         "is padded to the largest, so put pictures of like size together.",

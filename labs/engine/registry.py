@@ -52,6 +52,9 @@ class Exercise:
         Named wrong answers and, for each, the likely cause as the learner reads it.
     seconds : float
         The time limit of the check.
+    figure : str
+        Of an open challenge: the name of the fact, a number, by which a class is ranked; more is
+        better. Empty for the other exercises.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Exercise:
     help: tuple[tuple[str, str], tuple[str, str]]
     mistakes: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60.0
+    figure: str = ""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -103,6 +107,7 @@ def exercise(
     help: tuple[tuple[str, str], tuple[str, str]],
     mistakes: Mapping[str, str],
     seconds: float = 60.0,
+    figure: str = "",
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Declare the decorated function to be an exercise's check; see :class:`Exercise`."""
 
@@ -119,6 +124,7 @@ def exercise(
             help=help,
             mistakes=mistakes,
             seconds=seconds,
+            figure=figure,
         )
         return check
 

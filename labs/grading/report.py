@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import html
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from labs.engine.outcome import Status
 from labs.engine.registry import find
 from labs.grading.run import Grade
 
@@ -46,6 +49,21 @@ def mistakes(grades: Iterable[Grade]) -> list[tuple[str, str, int]]:
     return [(exercise, name, n) for (exercise, name), n in counts.most_common()]
 
 
+def leaderboard(grades: Iterable[Grade]) -> list[tuple[str, str, float]]:
+    """Return exercise, student and figure of every solved open challenge, the best first."""
+    rows = []
+    for grade in grades:
+        for result in grade.results:
+            if result["status"] != Status.PASS or not (name := find(result["exercise"]).figure):
+                continue
+            # A submission is a program: what it reports as its figure may be anything.
+            with suppress(KeyError, TypeError, ValueError):
+                figure = float(result["facts"][name])
+                if math.isfinite(figure):
+                    rows.append((result["exercise"], grade.student, figure))
+    return sorted(rows, key=lambda row: (row[0], -row[2], row[1]))
+
+
 def _data(grades: Iterable[Grade]) -> dict[str, Any]:
     grades = list(grades)
     return {
@@ -53,6 +71,10 @@ def _data(grades: Iterable[Grade]) -> dict[str, Any]:
         "mistakes": [
             {"exercise": exercise, "mistake": name, "count": n}
             for exercise, name, n in mistakes(grades)
+        ],
+        "leaderboard": [
+            {"exercise": exercise, "student": student, "figure": figure}
+            for exercise, student, figure in leaderboard(grades)
         ],
     }
 
@@ -94,7 +116,7 @@ def _lab(lab: str, grades: Sequence[Grade]) -> str:
     rows = "\n".join(_student(grade, names) for grade in grades)
     return (
         f"<h2>{_text(lab)}</h2>\n<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody>"
-        f"</table>\n{_common(grades)}"
+        f"</table>\n{_common(grades)}{_best(grades)}"
     )
 
 
@@ -132,6 +154,18 @@ def _common(grades: Sequence[Grade]) -> str:
         f'<th scope="col">{n}</th>' for n in ("exercise", "mistake", "how many", "cause")
     )
     return f"<h3>Mistakes</h3><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _best(grades: Sequence[Grade]) -> str:
+    found = leaderboard(grades)
+    if not found:
+        return ""
+    rows = "".join(
+        f"<tr><td>{_text(exercise)}</td><td>{_text(student)}</td>"
+        f"<td>{figure:g} {_text(find(exercise).figure)}</td></tr>"
+        for exercise, student, figure in found
+    )
+    return f"<h3>Leaderboard</h3><table><tbody>{rows}</tbody></table>"
 
 
 def _text(value: str) -> str:

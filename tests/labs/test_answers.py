@@ -67,6 +67,8 @@ def test_the_solution_passes(exercise: Exercise) -> None:
     result = state.examine(state.solution)
     assert result.status is Status.PASS, str(result)
     assert result.points == exercise.points
+    if exercise.figure:
+        assert float(result.facts[exercise.figure]) > 1
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

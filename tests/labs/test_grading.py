@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labs.engine.registry import exercises_of
+from labs.engine.registry import exercises_of, lab_names
 from labs.grading import report, submissions
 from labs.grading.run import Grade, Limits, grade_all
 from services.workbench import processes
@@ -222,6 +222,28 @@ class TestBadSubmissions:
         page = paths[2].read_text(encoding="utf-8")
         assert all(student in page for student in graded)
         assert "first_box" in page
+
+
+def _challenge(student: str, figure: object, status: str = "PASS") -> Grade:
+    [challenge] = [e for e in exercises_of("lab04") if e.figure]
+    facts = {challenge.figure: figure}
+    result = {"exercise": challenge.id, "status": status, "points": 3, "out_of": 3, "facts": facts}
+    return Grade(student, "lab04", "lab04.ipynb", "", results=[result])
+
+
+def test_an_open_challenge_has_a_leaderboard(tmp_path: Path) -> None:
+    grades = [_challenge("ada", "4.9"), _challenge("bob", "11.0"), _challenge("eve", "nan")]
+    grades += [_challenge("fay", "99", status="FAIL"), _challenge("gil", ["a", "list"])]
+    assert [row[1:] for row in report.leaderboard(grades)] == [("bob", 11.0), ("ada", 4.9)]
+    paths = report.write(grades, tmp_path)
+    best = json.loads(paths[0].read_text(encoding="utf-8"))["leaderboard"][0]
+    assert best == {"exercise": "lab04.ex5", "student": "bob", "figure": 11.0}
+    assert "11 times as fast as one by one" in paths[2].read_text(encoding="utf-8")
+
+
+def test_three_labs_end_in_an_open_challenge() -> None:
+    ranked = [lab for lab in lab_names() if exercises_of(lab)[-1].figure]
+    assert ranked == ["lab04", "lab10", "lab11"]
 
 
 def _handed_in(folder: Path, student: str, name: str, hours: float) -> Path:
