@@ -69,7 +69,7 @@ def status(work: Path = ROOT / "work") -> str:
     known = progress.entries()
     passed = {entry.exercise for entry in known if entry.status is Status.PASS}
     tried = {entry.exercise for entry in known if entry.status is not Status.NOT_ATTEMPTED}
-    lines, upcoming = [], ""
+    lines = []
     reached = total = 0
     for lab in lab_names():
         exercises = exercises_of(lab)
@@ -81,13 +81,22 @@ def status(work: Path = ROOT / "work") -> str:
         lines.append(
             f"{_shipped(lab).stem:<24} {signs:<6} {points:>2} of {out_of:>2} points{begun}"
         )
-        left = next((e for e in exercises if e.id not in passed), None)
-        if left is not None and not upcoming:
-            upcoming = f"next: {left.id} · {left.title}, about {left.minutes} minutes"
-            if begun:
-                upcoming += f"; python -m labs start {lab}"
     lines.append(f"{'all labs':<24} {'':<6} {reached:>2} of {total:>2} points")
-    return "\n".join([*lines, upcoming or "next: nothing is left. Well done."])
+    last = known[-1].exercise.partition(".")[0] if known else ""
+    return "\n".join([*lines, _next(passed, last, work)])
+
+
+def _next(passed: set[str], last: str, work: Path) -> str:
+    """Return the line that names the next exercise: from the lab *last* worked on, then on."""
+    labs = lab_names()
+    begin = labs.index(last) if last in labs else 0
+    for lab in labs[begin:] + labs[:begin]:
+        for each in exercises_of(lab):
+            if each.id not in passed:
+                said = f"next: {each.id} · {each.title}, about {each.minutes} minutes"
+                begun = _own(_shipped(lab), work).exists()
+                return said if begun else f"{said}; python -m labs start {lab}"
+    return "next: nothing is left. Well done."
 
 
 def _shipped(lab: str) -> Path:

@@ -52,6 +52,17 @@ def test_status_shows_points_and_what_is_next(
     assert "next: lab00.ex2" in said
 
 
+def test_what_is_next_is_in_the_lab_last_worked_on_then_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(progress.VARIABLE, str(tmp_path / "progress.jsonl"))
+    progress.append(Result("lab03.ex2", "", Status.PASS, points=3, out_of=3))
+    assert "next: lab03.ex1" in desk.status(tmp_path)
+    for n in (1, 3, 4):
+        progress.append(Result(f"lab03.ex{n}", "", Status.PASS, points=2, out_of=2))
+    assert "next: lab04.ex1" in desk.status(tmp_path)
+
+
 def test_an_unknown_lab_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert command.main(["start", "lab77", "--work", str(tmp_path)]) == 2
     assert "there is no lab 'lab77'; there are lab00" in capsys.readouterr().err
