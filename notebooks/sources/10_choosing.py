@@ -28,14 +28,13 @@
 # - find where each of the chapter's ten challenges is met, and ask both models *why*.
 
 # %% [markdown]
-# The figures come from a file that `make bench` wrote. With `rerun` you measure your own machine, in short:
+# The figures come from `make bench`. With `rerun` you measure your own machine, in short:
 
 # %% tags=["parameters"]
 rerun = False
 
 # %% [markdown]
-# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
-# command that mends it.
+# What this machine has and lacks, with the command that mends it:
 
 # %% tags=["setup", "volatile"]
 from services.workbench import preflight
@@ -85,8 +84,8 @@ chapter.linked(("row", "the chapter says", "what was seen", "where"), chapter.CL
 show.source(peers.environment)
 
 # %% [markdown]
-# All servers run, but one at a time is asked. They take turns, and each round begins with another one, so that
-# a slow minute of the machine hits everybody:
+# One server at a time is asked. Each round begins with another one, so that a slow minute of the machine hits
+# everybody:
 
 # %%
 for turn in range(3):
@@ -206,7 +205,7 @@ for count in map(str, result["plan"]["concurrency"]):
 # you say otherwise) and LitServe's worker. Our adapters for FastAPI and KServe let two in, MLflow many, and the
 # Runner has two processes. While one picture is decoded, another one is computed.
 #
-# That is a setting, not the framework's nature. Look at it before you change the framework.
+# That is a setting. Look at it before you change the framework.
 #
 # All figures, medians over the turns, with the smallest and the largest in brackets:
 
@@ -235,7 +234,7 @@ for name in report.servers_of(result):
 # what the framework imports. KServe answers on most pages, since it speaks two protocols. Only BentoML and KServe
 # have metrics of their own. FastAPI counts no request until somebody writes it.
 #
-# Lines are lines of code, counted by a function. *Adapter* translates between framework and core. *Support* mends
+# Lines are lines of code. *Adapter* translates between framework and core. *Support* mends
 # what the framework gets wrong, or catches what clients do; the gate is shared by four servers. KServe's:
 
 # %%
