@@ -19,7 +19,7 @@ DRIFTED = 100
 """Windows of each kind of change."""
 FOUND = 0.9
 """The least share of them that has to be found."""
-RATES = {0.3: (0.15, 0.45), 0.1: (0.03, 0.22)}
+RATES = {0.3: (0.15, 0.45), 0.1: (0.02, 0.3)}
 """For each promised rate of false alarms what is accepted: chance, and a limit that was drawn."""
 
 
@@ -76,7 +76,7 @@ class Trial:
         self.context = context
         self._distance, self._limit_of = distance, limit_of
         self.world = World(context.numbers)
-        self.good = context.random.randint(3500, 4500)
+        self.good = context.random.randint(5000, 6000)
         late = self.world.wider(1500) + self.world.spread
         self.log = np.concatenate([self.world.quiet(self.good), late])
         self.reference = self.log[: self.good]
