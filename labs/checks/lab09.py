@@ -354,7 +354,7 @@ def _bad_requests(context: Context) -> list[_Bad]:
     "lab09.ex3",
     "Errors that say what to change",
     points=2,
-    minutes=9,
+    minutes=8,
     difficulty=3,
     importance=4,
     hints=(

@@ -514,8 +514,8 @@ def choose(context: Context, answer: Callable[..., Any]) -> None:
     context.note(tables=len(cases))
 
 
-_CONTESTS = 100
-_WRONG = 10
+_CONTESTS = 200
+_WRONG = 20
 _TIMES_AS_FAST = 2.5
 
 
@@ -540,7 +540,7 @@ _TIMES_AS_FAST = 2.5
     ),
     help=(
         (
-            "fastest named the right server in 72 of 100 contests",
+            "fastest named the right server in 139 of 200 contests",
             "Too few turns, or compared in a way that a disturbed turn moves. Look at the second "
             "hint.",
         ),

@@ -286,10 +286,10 @@ for situation, needs in situations.items():
 # - the machine gets slower, until turns take twice as long, and recovers, for all servers alike. That
 #   takes about 75 turns.
 #
-# Your function finds the fastest in 100 contests, each with other servers. All the time that its turns
+# Your function finds the fastest in 200 contests, each with other servers. All the time that its turns
 # take is counted. The *plain way* measures every server once for warming up, and then in 20 rounds.
 #
-# **To pass:** at least 90 times the right one, and at least 2.5 times as fast as the plain way. **For the
+# **To pass:** at least 180 times the right one, and at least 2.5 times as fast as the plain way. **For the
 # leaderboard:** as many times as fast as you can. The solution here reaches about 5.5.
 
 
