@@ -217,7 +217,8 @@ def _difference(value: Any, want: Any, what: str) -> str:
     if value is None:
         return f"{what} is None; {plain.shown(want)} was expected."
     if isinstance(value, list) and isinstance(want, list) and len(value) != len(want):
-        return f"{what} has {_count(value)}; {_count(want)} were expected."
+        verb = "was" if len(want) == 1 else "were"
+        return f"{what} has {_count(value)}; {_count(want)} {verb} expected."
     if isinstance(value, dict) and isinstance(want, dict) and value.keys() != want.keys():
         return f"{what} has the keys {sorted(value)}; {sorted(want)} were expected."
     if type(value) is not type(want) and not (
@@ -228,7 +229,7 @@ def _difference(value: Any, want: Any, what: str) -> str:
     if isinstance(value, list) and isinstance(want, list):
         for n, (mine, theirs) in enumerate(zip(value, want, strict=True)):
             if not plain.same(mine, theirs):
-                return _difference(mine, theirs, f"{what}, item {n},")
+                return _difference(mine, theirs, f"{what.rstrip(',')}, item {n},")
     return f"{what} is {plain.shown(value)}; {plain.shown(want)} was expected."
 
 

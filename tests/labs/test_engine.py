@@ -113,6 +113,18 @@ def test_what_never_ends_is_stopped(body: str) -> None:
     assert result.frames
 
 
+@pytest.mark.parametrize(
+    ("got", "said"),
+    [
+        ([[1, 2], [3, 5]], "f(x), item 1, item 1, is 5; 4 was expected."),
+        ([[1, 2]], "f(x) has 1 item; 2 items were expected."),
+    ],
+)
+def test_nested_lists_say_where_they_differ(got: Any, said: str) -> None:
+    _declare(lambda context, answer: context.same(answer(), [[1, 2], [3, 4]], what="f(x)"))
+    assert check(ID, lambda: got).differs == said
+
+
 def test_an_answer_meets_pillows_own_open(monkeypatch: pytest.MonkeyPatch) -> None:
     def replaced(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'pi_heif'")
