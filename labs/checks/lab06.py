@@ -51,6 +51,7 @@ from labs.engine import Context, exercise
         "version behind the colon yourself.",
         "hash_of_name": "That is the hash of the file's name or path. A copy elsewhere would be "
         "another version, and a changed file the same.",
+        "no_text": "A manifest and a command line take a text: str(model.tag).",
         "other_hash": "The version is the beginning of the SHA-256 of the file's bytes: 12 digits.",
         "twice": "The same bytes are there already, and that is no error. Return the tag.",
         "made_anew": "The version that was there has been deleted and made again. Whoever serves "
@@ -131,6 +132,8 @@ def pinned_model(context: Context, save: Callable[..., Any], load: Callable[...,
         "wrong_service": "It is the module and the name of the class in it, with a colon between.",
         "whole_folder": "Without a list, or with a pattern for everything, the whole folder is "
         "packed: the secret in .env, too.",
+        "dot_slash": "The patterns are those of .gitignore, and one that begins with ./ fits no "
+        "file. Begin with the slash.",
         "bare_name": "A pattern without a slash fits in every folder: Erratum 14. A slash at the "
         "beginning ties it to the root.",
         "too_many_files": "No import leads from the service to these files. A server does not need "
@@ -201,8 +204,10 @@ def build_file(context: Context, answer: Callable[..., Any]) -> None:
         "other_name": "That is another Bento: the same beginning is not the same name.",
         "takes_bad": "That one is known to be bad. Pass over it, and over the next if that is bad, "
         "too.",
-        "no_refusal": "When there is nothing to go back to, somebody has to be told. ValueError, "
-        "with the tag in it.",
+        "serves_bad": "The Bento that serves is bad, too: that is why somebody rolls back. Find "
+        "its place first, and leave the bad ones out below it.",
+        "no_refusal": "When there is nothing to go back to, or the store does not know what "
+        "serves, somebody has to be told: a ValueError, with the tags in it.",
         "unclear": "Somebody reads this while the service fails. Name the Bento that serves; if "
         "it is unknown, name those that there are.",
         "no_text": "A command line and a manifest take a text: str(bento.tag).",
@@ -218,8 +223,8 @@ def roll_back(context: Context, answer: Callable[..., Any]) -> None:
         newest = len(order) - 1
         for place in (newest, newest - 1, newest - 2, 1):
             lab06_rollback.back(context, answer, order, place, set())
-        for place, bad in ((newest, {order[3]}), (newest, {order[3], order[2], order[0]})):
-            lab06_rollback.back(context, answer, order, place, bad)
+        for bad in ({order[3]}, {order[3], order[2], order[0]}, {order[3], order[newest]}):
+            lab06_rollback.back(context, answer, order, newest, bad)
         for serving, bad, why in (
             (order[0], set(), "the oldest one"),
             (order[2], set(order[:2]), "all older ones are bad"),
@@ -231,7 +236,7 @@ def roll_back(context: Context, answer: Callable[..., Any]) -> None:
             lab06_rollback.refuses(
                 context, answer, serving, set(), where=where, names=order[newest]
             )
-    context.note(went_back="6 times", refused="4 times")
+    context.note(went_back="7 times", refused="4 times")
 
 
 @exercise(
@@ -277,14 +282,18 @@ def roll_back(context: Context, answer: Callable[..., Any]) -> None:
         "cache": "Nobody installs again in an image. --no-cache-dir leaves the downloads out.",
         "user_first": "The packages' folder belongs to root. Install first, and put USER below.",
         "file_lost": "detector.py, boxes.py and the weights are needed as well as service.py.",
-        "other_place": "COPY copies what is in a folder, not the folder. Name it in the target.",
-        "root": "Without USER the container runs as root. Whoever breaks into it is root.",
+        "other_place": "COPY copies what is in a folder, not the folder. Name it in the target, "
+        "with a slash at the end.",
+        "root": "Without USER, or with 0, the container runs as root. Whoever breaks into it is "
+        "root.",
         "user_name": "Kubernetes cannot tell from a name that it is not root. Write a number.",
         "port": "EXPOSE tells people and tools where the server listens. It has to be true.",
         "other_port": "The probes and the cluster ask port 3000. Let the server listen there.",
         "no_healthcheck": "Without it, Docker only knows that the process exists.",
         "other_health": "It has to ask the server that runs here: its port, and a path that tells "
         "whether it lives or is ready.",
+        "health_form": "Behind HEALTHCHECK and its options comes the word CMD, and then a command, "
+        "or a list in JSON, with double quotation marks.",
         "no_curl": "A slim image has no curl and no wget. The probe would always fail, and a "
         "healthy container would be called unhealthy. Python is there.",
         "shell_form": "The shell is process 1, and SIGTERM goes to it. It does not pass it on: the "
@@ -358,6 +367,9 @@ def mend(context: Context, answer: Any) -> None:
         "the version in it.",
         "not_absolute": "Whoever receives it works in another folder. The receipt's path begins at "
         "the root.",
+        "other_file": "BentoML adds an ending to a name that has none it knows. export_bento "
+        "returns the path that it wrote.",
+        "no_text": "A receipt travels as three texts: str(path).",
         "other_digest": "The receipt's sha256 is that of the finished file's bytes, all 64 digits.",
         "not_verified": "The file is not the one that was sent, and you took it. Compare its hash "
         "with the receipt's before you import it.",

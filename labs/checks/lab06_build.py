@@ -84,11 +84,10 @@ def _files(context: Context, config: BentoBuildConfig) -> None:
             mistake = "bare_name"
         context.fail(f"BentoML would pack {', '.join(more)}, too.", mistake=mistake)
     if less:
-        modules = [path for path in less if path.endswith(".py")]
-        context.fail(
-            f"BentoML would not pack {', '.join(less)}.",
-            mistake="no_module" if modules else "no_weights",
-        )
+        mistake = "no_module" if any(path.endswith(".py") for path in less) else "no_weights"
+        if any(f"./{path}" in include for path in less):
+            mistake = "dot_slash"
+        context.fail(f"BentoML would not pack {', '.join(less)}.", mistake=mistake)
 
 
 def _packages(context: Context, config: BentoBuildConfig, pins: Mapping[str, str]) -> None:
@@ -119,6 +118,6 @@ def _packages(context: Context, config: BentoBuildConfig, pins: Mapping[str, str
             )
     if config.python.lock_packages is not False:
         context.fail(
-            f"python.lock_packages is {config.python.lock_packages}; false was expected.",
+            f"python.lock_packages is {config.python.lock_packages!r}; false was expected.",
             mistake="asks_index",
         )

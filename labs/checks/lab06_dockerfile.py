@@ -157,7 +157,11 @@ def _follow(
     if one.word in ("ENV", "ARG"):
         given = _pairs(stage.expand(one.rest), arguments)
         stage.env.update(given)
-        stage.named += [(one.line, name, value) for name, value in given.items()]
+        # What a build is given counts as a value: it is in the image's history.
+        stage.named += [
+            (one.line, name, value or ("$" + name if one.word == "ARG" or "$" in one.rest else ""))
+            for name, value in given.items()
+        ]
     elif one.word == "WORKDIR":
         stage.workdir = posixpath.normpath(posixpath.join(stage.workdir, stage.expand(one.rest)))
     elif one.word == "USER":
@@ -255,6 +259,11 @@ def _json(text: str) -> list[str] | None:
     except ValueError:
         return None
     return value if isinstance(value, list) and all(isinstance(x, str) for x in value) else None
+
+
+def is_json(text: str) -> bool:
+    """Say whether Docker takes *text* for the exec form: a list of texts in JSON."""
+    return _json(text) is not None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labs.checks.lab06_dockerfile import Run, Stage, command, instructions, stages
+from labs.checks.lab06_dockerfile import Run, Stage, command, instructions, is_json, stages
 from labs.checks.lab06_project import FILES, NEEDED, SERVICE
 
 PORT = 3000
@@ -31,6 +31,7 @@ _SECRET_NAME = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIALS?)(?:_|$)", re.I
 )
 _PATHS = re.compile(r"/(?:livez|readyz|healthz)\b")
+_HEALTH_CMD = re.compile(r"(?:--\S+\s+)*CMD\s+(.*)", re.I | re.S)
 _OWN_PLACE = re.compile(r"--user\b|--target|-t\s|venv|useradd|adduser|/bin/pip|--prefix")
 
 
@@ -81,7 +82,7 @@ def _secrets(found: list[Stage]) -> Iterator[Fault]:
     for stage in found:
         for line, name, value in stage.named:
             if SECRET in value or (value and _SECRET_NAME.search(name)):
-                yield Fault(line, "secret", f"{name} has a value")
+                yield Fault(line, "secret", f"{name} gets a value")
 
 
 def _installs(stage: Stage) -> Iterator[tuple[Run, str]]:
@@ -134,7 +135,10 @@ def _without_cache(run: Run, rest: str) -> bool:
     return (
         "--no-cache" in rest
         or "type=cache" in run.command
-        or re.search(r"PIP_NO_CACHE_DIR=\w|UV_NO_CACHE=\w|pip3? cache purge", run.command)
+        or re.search(
+            r"PIP_NO_CACHE_DIR=\w|UV_NO_CACHE=\w|pip3? cache purge|\brm -\w+ \S*/\.cache\b",
+            run.command,
+        )
         is not None
         or any(value.lower() not in ("", "0", "false", "off", "no") for value in by_env)
     )
@@ -200,6 +204,10 @@ def _health(found: list[Stage]) -> Iterator[Fault]:
     if one is None or one.rest.upper() == "NONE":
         yield Fault(one.line if one else 0, "no_healthcheck", "HEALTHCHECK is missing")
         return
+    asks = _HEALTH_CMD.match(one.rest)
+    if asks is None or (asks[1].startswith("[") and not is_json(asks[1])):
+        yield Fault(one.line, "health_form", "Docker cannot run what HEALTHCHECK says")
+        return
     # In JSON nobody puts the values of variables in.
     text = one.rest if "[" in one.rest else stage.expand(one.rest)
     if not _PATHS.search(text) or not re.search(rf"(?<!\d){PORT}(?!\d)", text):
@@ -233,7 +241,9 @@ def _server(found: list[Stage]) -> Iterator[Fault]:
     if "serve" not in words or not re.search(
         r"\bbentoml$", " ".join(words[: words.index("serve")])
     ):
-        yield Fault(line, None, f"`bentoml serve` is not what starts; {_few(list(words))} is")
+        yield Fault(
+            line, None, f"`bentoml serve` is not what starts; {_few(list(words)) or 'a shell'} is"
+        )
         return
     targets = {word.removeprefix("./").replace(".py", "", 1) for word in words}
     if not targets & {f"service:{SERVICE}", "service"}:

@@ -24,7 +24,7 @@ def saved(
         where=where,
         because=lambda error: "twice" if "already exists" in str(error) else None,
     )
-    tag = context.plain(got, what="save_weights(name, file)", where=where)
+    tag = context.plain(got, what="save_weights(name, file)", where=where, types={"Tag": "no_text"})
     want = f"{name}:{sha256(content)[:12]}"
     named = {sha256(str(text).encode())[:12] for text in (file, file.name, file.stem)}
     version = str(tag).partition(":")[2]

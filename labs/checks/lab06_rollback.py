@@ -70,8 +70,12 @@ def back(
     where += f"; bad are {words(sorted(bad))}" if bad else ""
     want = [tag for tag in order[:place] if tag not in bad][-1]
     there = tags_of(bentoml.list())
+
+    def because(error: BaseException) -> str | None:
+        return "serves_bad" if serving in bad and isinstance(error, ValueError) else None
+
     got = context.plain(
-        context.call(answer, serving, set(bad), where=where),
+        context.call(answer, serving, set(bad), where=where, because=because),
         what="roll_back(serving, bad)",
         where=where,
         types={"Tag": "no_text", "Bento": "no_text"},

@@ -42,7 +42,7 @@ def sent(
 
     got = context.call(send, tag, folder, where=where, because=because)
     receipt = context.plain(
-        got, what="the receipt", where=where, types={"Tag": "no_tag", "PosixPath": "not_absolute"}
+        got, what="the receipt", where=where, types={"Tag": "no_tag", "PosixPath": "no_text"}
     )
     if not isinstance(receipt, dict) or set(receipt) != {"tag", "file", "sha256"}:
         keys = sorted(receipt) if isinstance(receipt, dict) else type(receipt).__name__
@@ -67,6 +67,7 @@ def sent(
         inside and file.is_file(),
         f"The receipt's file, {file.name!r}, is no file in that folder.",
         where=where,
+        mistake="other_file" if inside and [*file.parent.glob(f"{file.name}.*")] else None,
     )
     if receipt["sha256"] != sha256(file.read_bytes()):
         context.fail(
@@ -96,8 +97,9 @@ def damaged(
         )
     finally:
         files[0].write_bytes(kept)
-    if left := tags_of(bentoml.list()):
-        context.fail(f"It was refused, and {left[0]} is in the store.", mistake="too_late")
+    bentos, models = tags_of(bentoml.list()), tags_of(bentoml.models.list())
+    for left in [*[f"the Bento {tag}" for tag in bentos], *[f"the model {tag}" for tag in models]]:
+        context.fail(f"It was refused, and {left} is in the store.", mistake="too_late")
 
 
 def received(

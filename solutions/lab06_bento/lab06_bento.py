@@ -155,7 +155,7 @@ check("lab06.ex2", build_file)
 # its place, a text.
 #
 # - `serving` is the tag that serves now, `"cards:2.0.0"`; `bad` is a set of tags that are known to be
-#   bad. The Bentos are in BentoML's store.
+#   bad, perhaps with `serving` itself. The Bentos are in BentoML's store.
 # - It is the one that was **built** last before `serving`, under the same name, and is not bad. Version
 #   numbers say nothing about that: `1.9.1` may have been built after `2.0.0`, to mend it.
 # - It is always an exact tag. A second roll back, from there, goes one further.
@@ -249,7 +249,7 @@ check("lab06.ex4", dockerfile)
 # `receive(receipt)` imports the Bento into BentoML's store, there, and returns its tag, a text.
 #
 # - If the file does not have the receipt's digest, it raises a `ValueError` that names the file, and
-#   **nothing** gets into the store.
+#   **nothing** gets into the store, no model either.
 # - If the store has this Bento already, that is no error: the tag is returned.
 #
 # Use `bentoml.export_bento` and `bentoml.import_bento`. The Bento's model goes with it.

@@ -67,6 +67,27 @@ def load_weights(tag):
     return content
 
 
+# %% lab06.ex1 wrong: no_text
+def save_weights(name, file):
+    content = Path(file).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    tag = f"{name}:{digest[:12]}"
+    if tag not in [str(model.tag) for model in bentoml.models.list()]:
+        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
+            Path(model.path_of("w.onnx")).write_bytes(content)
+    return bentoml.models.get(tag).tag
+
+
+def load_weights(tag):
+    if ":" not in tag or tag.endswith(":latest"):
+        raise ValueError(f"{tag} is no exact tag")
+    model = bentoml.models.get(tag)
+    content = Path(model.path_of("w.onnx")).read_bytes()
+    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
+        raise ValueError(f"{tag} is damaged")
+    return content
+
+
 # %% lab06.ex1 wrong: other_hash
 def save_weights(name, file):
     content = Path(file).read_bytes()
@@ -306,6 +327,18 @@ def build_file(lock):
     }
 
 
+# %% lab06.ex2 wrong: dot_slash
+def build_file(lock):
+    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
+    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+    return {
+        "service": "service:CardDetector",
+        "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
+        "python": {"packages": pins, "lock_packages": False},
+        "docker": {"python_version": "3.11"},
+    }
+
+
 # %% lab06.ex2 wrong: bare_name
 def build_file(lock):
     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
@@ -532,6 +565,17 @@ def roll_back(serving, bad=()):
     return older[-1]
 
 
+# %% lab06.ex3 wrong: serves_bad
+def roll_back(serving, bad=()):
+    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
+    good = [str(bento.tag) for bento in bentos if str(bento.tag) not in bad]
+    if serving not in good:
+        raise ValueError(f"there is {good}, and {[str(bento.tag) for bento in bentos]}")
+    if serving == good[0]:
+        raise ValueError(f"nothing before {serving}")
+    return good[good.index(serving) - 1]
+
+
 # %% lab06.ex3 wrong: no_refusal
 def roll_back(serving, bad=()):
     bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
@@ -638,6 +682,21 @@ HEALTHCHECK --start-period=30s \\
 CMD ["sh", "-c", "exec bentoml serve service:CardDetector --port 3000"]
 """
 
+# %% lab06.ex4 right: the downloads removed by the same RUN, a probe in JSON
+dockerfile = """\
+FROM python:3.11-slim
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install -r requirements.txt && rm -rf /root/.cache
+COPY service.py detector.py boxes.py ./
+COPY weights weights/
+USER 1000
+EXPOSE 3000
+HEALTHCHECK --timeout=3s CMD ["python", "-c", \\
+    "import urllib.request as u; u.urlopen('http://localhost:3000/readyz')"]
+CMD exec bentoml serve service:CardDetector --host 0.0.0.0 --port 3000
+"""
+
 # %% lab06.ex4 wrong: latest
 dockerfile = """\
 FROM python
@@ -656,7 +715,8 @@ CMD ["bentoml", "serve", "service:CardDetector"]
 dockerfile = """\
 FROM python:3.11-slim
 WORKDIR /app
-ARG API_TOKEN=sk-cards-4711
+ARG API_TOKEN
+ENV API_TOKEN=$API_TOKEN
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY service.py detector.py boxes.py ./
@@ -858,6 +918,20 @@ HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localho
 CMD ["bentoml", "serve", "service:CardDetector"]
 """
 
+# %% lab06.ex4 wrong: health_form
+dockerfile = """\
+FROM python:3.11
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+COPY service.py detector.py boxes.py ./
+COPY weights weights/
+USER 1000
+EXPOSE 3000
+HEALTHCHECK --interval=30s curl --fail http://localhost:3000/livez
+CMD ["bentoml", "serve", "service:CardDetector"]
+"""
+
 # %% lab06.ex4 wrong: no_curl
 dockerfile = """\
 FROM python:3.11-slim
@@ -1048,6 +1122,43 @@ def receive(receipt):
     return receipt["tag"]
 
 
+# %% lab06.ex5 wrong: other_file
+def send(tag, folder):
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    tag = str(bentoml.get(tag).tag)
+    file = str(folder / tag.replace(":", "-"))
+    written = bentoml.export_bento(tag, file)
+    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(written).read_bytes()).hexdigest())
+
+
+def receive(receipt):
+    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
+    if digest != receipt["sha256"]:
+        raise ValueError(f"{receipt['file']} has changed")
+    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
+        bentoml.import_bento(receipt["file"])
+    return receipt["tag"]
+
+
+# %% lab06.ex5 wrong: no_text
+def send(tag, folder):
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    tag = str(bentoml.get(tag).tag)
+    file = Path(bentoml.export_bento(tag, str(folder)))
+    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
+
+
+def receive(receipt):
+    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
+    if digest != receipt["sha256"]:
+        raise ValueError(f"{receipt['file']} has changed")
+    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
+        bentoml.import_bento(receipt["file"])
+    return receipt["tag"]
+
+
 # %% lab06.ex5 wrong: other_digest
 def send(tag, folder):
     folder = Path(folder).absolute()
@@ -1092,8 +1203,9 @@ def send(tag, folder):
 
 def receive(receipt):
     if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
+        came = bentoml.import_bento(receipt["file"])
     if hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest() != receipt["sha256"]:
+        bentoml.delete(came.tag)
         raise ValueError(f"{receipt['file']} has changed")
     return receipt["tag"]
 
