@@ -149,8 +149,13 @@ def _ex1_error(error: BaseException) -> str | None:
         "no_text": "Somebody has to mend these files, and must be able to tell what is wrong with "
         "each: str(error) says it.",
         "nameless": "An error without its file is of no use in a folder of a million.",
-        "order": "Each row is right, but bad files do not stand where they belong: the rows follow "
-        "the paths.",
+        "order": "The rows are there, but in another order. They follow the paths, and bad files "
+        "stand where they belong.",
+        "one_name": "Two files in different folders can have one name. path.name is no key for a "
+        "dictionary; path itself is.",
+        "zipped": "Good files have lost their rows. zip ends with the shorter list, and predict "
+        "answers for the good pictures only.",
+        "no_card": "[] is an answer: the picture has no card. None says that nobody has looked.",
         "shifted": "predict answers for the good pictures only. Beside a bad file its boxes "
         "slip to the next one.",
         "hides_model": "A model that fails is no bad file. Here a job with a broken model ends "
@@ -267,8 +272,8 @@ def _broken_model(
         "compute the next.",
         "passed_over": "You hold a part to be done that is not there: it is noted in another file, "
         "or files are counted that are no parts. Only the part itself says that it is done.",
-        "appends": "Mode 'a' goes on behind what a killed run has left in the temporary file. Mode "
-        "'w' begins anew.",
+        "appends": "What a killed run has left in the temporary file became part of the part: mode "
+        "'a' goes on behind it, or it was taken as it is. Write it anew, with mode 'w'.",
     },
 )
 def resume(context: Context, answer: Any) -> None:
@@ -335,7 +340,8 @@ def resume(context: Context, answer: Any) -> None:
         "one_by_one": "One user in a call is right, and slow: n users fit into one.",
         "drops_last": "The last block has fewer users, and they are missing.",
         "columns": "A column's number is no movie's id. core.movie_ids has the id of each column.",
-        "rated": "Nobody wants to be told to see what he or she has seen.",
+        "rated": "A movie that this user has rated is among them. Nobody wants to be told to see "
+        "what he or she has seen.",
         "after": "First the k best, then the rated ones taken out: fewer than k are left, though "
         "there are others.",
         "fills_up": "Where fewer than k are left, the rated movies at the end of the sorted list "
@@ -422,6 +428,8 @@ _FASTER = 4.0
         "it smaller and ask again.",
         "drops_last": "The last batch was never asked for: it was not full, so nothing closed it.",
         "order": "You changed the order of the pictures and left the answers in the new one.",
+        "alike": "Pictures that are alike were taken for copies. Copies have the same shape and "
+        "the same pixels, all of them.",
         "padding": "Small pictures share a call with large ones, and most of the work is "
         "padding. Put pictures of like size together.",
         "small_batches": "The calls are not full. A fixed number that fits for the largest "
@@ -444,7 +452,8 @@ def detect_all(context: Context, answer: Callable[..., Any]) -> None:
         where=where,
         because=lambda error: "no_limit" if isinstance(error, MemoryError) else None,
     )
-    rows.same_answers(context, got, want, meter, where)
+    shapes = [picture.shape for picture in pictures]
+    rows.same_answers(context, got, want, shapes, meter, where)
     if not meter.seconds:
         context.fail("The core was never asked.", where=where)
     shown = f"{plain.seconds / meter.seconds:.2f}"

@@ -5,6 +5,7 @@ They count what they are asked. Nothing here waits: time is added up, not spent.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import weakref
 from collections.abc import Sequence
@@ -102,6 +103,12 @@ class Scorer:
         return dict(zip(self.movie_ids.tolist(), line, strict=True))
 
 
+def _digest(picture: Any) -> list[int]:
+    """Return numbers that hang on a picture's shape and on all its pixels."""
+    pixels = np.asarray(picture, np.float32)
+    return list(hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest())
+
+
 class Meter:
     """What the core of exercise 5 did: calls, pretended seconds, and pixels."""
 
@@ -131,7 +138,7 @@ class Meter:
         self.seconds += self.PIXEL * size
         self.padded += size
         self.pixels += sum(math.prod(shape[:2]) for shape in shapes)
-        return [boxes("core", picture) for picture in pictures]
+        return [boxes("core", _digest(picture)) for picture in pictures]
 
     @property
     def padding(self) -> float:
@@ -163,8 +170,22 @@ def _shapes() -> list[tuple[int, int]]:
     ]
 
 
+def _make_alike(made: list[Any]) -> None:
+    """Let pictures of one shape differ in one row alone, and turned shapes have the same bytes."""
+    latest: dict[tuple[int, ...], Any] = {}
+    for place, picture in enumerate(made):
+        height, width, colours = shape = picture.shape
+        if shape in latest:
+            made[place] = latest[shape].copy()
+            made[place][height // 2] = np.roll(made[place][height // 2], 1, axis=0)
+        elif (width, height, colours) in latest:
+            made[place] = latest[width, height, colours].reshape(shape)
+        latest[shape] = made[place]
+
+
 def pictures(random: np.random.Generator) -> list[Any]:
     """Return the pictures of exercise 5, in a new order and with new pixels; some are copies."""
     made = [random.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in _shapes()]
+    _make_alike(made)
     made += [picture.copy() for picture in made[:COPIES]]  # always those, to be comparable
     return [made[place] for place in random.permutation(len(made))]

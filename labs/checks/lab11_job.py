@@ -125,6 +125,8 @@ class Job:
         cause = ""
         if said["raised"] == "NameError":
             cause = "The job runs in a process of its own. What it uses must stand in a cell."
+        if said["raised"] == "FileExistsError":
+            cause = "A killed run has left a file of this name. It is no part: write over it."
         lost = self.runs > 1 and said["raised"] in ("FileNotFoundError", "KeyError")
         return FailedError(
             f"Your code raised {one_line(error)}",

@@ -44,6 +44,7 @@ class Killer:
         self.mode, self.call, self.most = mode, call, most
         self.folder = Path(folder).absolute()
         self.calls = 0
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # here: a learner's thread may not do it
         sys.addaudithook(self._watch)
 
     def computing(self) -> None:
@@ -57,8 +58,7 @@ class Killer:
             self._limit()
 
     def _limit(self) -> None:
-        # The kernel writes up to the limit, and then sends a signal that ends the process.
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        # The kernel writes up to the limit, and then sends the signal that ends the process.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (self.most, hard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import itertools
 from collections import Counter
@@ -100,12 +101,19 @@ def _batches_mistake(came: list[Any], want: list[Any]) -> str | None:
 
 
 def files(context: Context, folder: Path, bad: int, size: int) -> list[Path]:
-    """Write pictures, and up to five *bad* files of all kinds; a batch begins with one."""
+    """Write pictures, and up to five *bad* files of all kinds; a batch begins with one.
+
+    The first picture has no card. The last one lies in a folder of its own, under the first's name.
+    """
     paths = []
     for number in range(2 * size + 2 + bad):
         buffer = io.BytesIO()
-        context.picture(context.random.randint(1, 4)).save(buffer, format="PNG")
+        cards = context.random.randint(1, 4) if number else 0
+        context.picture(cards).save(buffer, format="PNG")
         paths.append(folder / f"scan-{context.random.randrange(10**4):04}-{number}.png")
+        if number == 2 * size + 1 + bad:
+            paths[-1] = folder / "more" / paths[0].name
+            paths[-1].parent.mkdir()
         paths[-1].write_bytes(buffer.getvalue())
     places = [size, *context.random.sample([*range(size), *range(size + 1, len(paths))], 4)]
     for kind, place in list(enumerate(places))[:bad]:
@@ -125,8 +133,22 @@ def _right_row(path: Path) -> dict[str, Any]:
     return {"file": path.name, "boxes": fake_core.boxes(picture), "error": None}
 
 
+def a_list(context: Context, got: Any, name: str, where: str) -> None:
+    """Say that a dictionary or a generator is no list."""
+    if isinstance(got, dict) or inspect.isgenerator(got):
+        context.fail(
+            f"{name} returned a {type(got).__name__}; a list was expected.",
+            where=where,
+            layer="schema",
+            cause="A function with `yield` returns a generator. Collect what it gives in a list."
+            if inspect.isgenerator(got)
+            else "",
+        )
+
+
 def same_rows(context: Context, got: Any, paths: list[Path], where: str) -> None:
     """Hold the rows of ``detect_folder`` to the files; what an error says is free."""
+    a_list(context, got, "detect_folder", where)
     rows = context.plain(got, what="what detect_folder returned", where=where)
     want = [_right_row(path) for path in paths]
     if not isinstance(rows, list) or any(
@@ -153,8 +175,17 @@ def _same_files(context: Context, got: list[Any], want: list[dict[str, Any]], wh
     if got == names:
         return
     if len(got) != len(names):
-        differs = f"There are {len(got)} rows for {len(names)} files."
-        context.fail(differs, where=where, mistake="left_out" if got == good else None)
+        missing = list((Counter(names) - Counter(map(str, got))).elements())
+        none = f" {missing[0]} has none." if missing and missing[0] not in got else ""
+        mistake = None
+        if missing and not Counter(missing) - (Counter(names) - Counter(good)):
+            mistake = "left_out"
+        elif missing and set(names) == set(got):
+            mistake = "one_name"
+        elif missing and good != names:
+            mistake = "zipped"
+        differs = f"There are {len(got)} rows for {len(names)} files.{none}"
+        context.fail(differs, where=where, mistake=mistake)
     place = next(n for n, name in enumerate(names) if got[n] != name)
     differs = f"Row {place} has {got[place]!r} for its file; {names[place]!r} was expected."
     mistake = None
@@ -171,15 +202,21 @@ def _same_row(
     if right["error"] is None:
         context.expect(
             row["error"] is None,
-            f"The row has the error {row['error']!r}, but the file is good.",
+            f"The row has the error {row['error']!r}; None was expected, since the file is good.",
             where=where,
-            mistake="whole_batch",
+            mistake="whole_batch" if row["error"] else None,
         )
         others = [other["boxes"] for other in want if other["boxes"] not in (None, right["boxes"])]
         if row["boxes"] in others:
             differs = "The row has the boxes of another file."
             context.fail(differs, where=where, mistake="shifted")
-        context.same(row["boxes"], right["boxes"], what="The entry boxes", where=where)
+        context.same(
+            row["boxes"],
+            right["boxes"],
+            what="The entry boxes",
+            where=where,
+            mistakes={} if right["boxes"] else {"no_card": None},
+        )
         return
     context.expect(
         row["boxes"] is None,
@@ -205,6 +242,7 @@ def listed(context: Context, got: Any, where: str) -> Any:
         except NotPlainError:
             return value
 
+    a_list(context, got, "recommend_all", where)
     got = as_list(got)
     rows = [as_list(row) for row in got] if isinstance(got, list | tuple) else got
     return context.plain(rows, what="what recommend_all returned", where=where)
@@ -233,10 +271,14 @@ def same_lists(
         scores, rated = core.row(user), set(core.rated_by(user))
         want = _best(scores, rated, k)
         mistakes = list(_lists_of_mistakes(scores, rated, want, k))
-        if row != want and _values(row, scores) == _values(want, scores):
-            known = any(row == wrong for _, wrong in mistakes)
+        values = _values(row, scores)
+        if row == want or any(row == wrong for _, wrong in mistakes):
+            pass
+        elif values is not None and not rated.isdisjoint(row):
+            mistakes.append(("rated", row))
+        elif values is not None and values == _values(want, scores):
             in_order = [scores[movie] for movie in row] == [scores[movie] for movie in want]
-            mistakes += [] if known else [("ties" if in_order else "unsorted", row)]
+            mistakes.append(("ties" if in_order else "unsorted", row))
         context.same(row, want, what=f"The row of user {user}", where=where, mistakes=mistakes)
 
 
@@ -249,7 +291,6 @@ def _lists_of_mistakes(
     return [
         ("columns", columns),
         ("columns", [column + 1 for column in columns]),
-        ("rated", unmasked),
         ("after", [movie for movie in unmasked if movie not in rated]),
         ("fills_up", _best(scores | dict.fromkeys(rated, -np.inf), set(), k)),
         ("zeroed", zeroed),
@@ -265,8 +306,11 @@ def _values(movies: Any, scores: dict[int, float]) -> list[float] | None:
     return sorted(scores[movie] for movie in movies) if len({*movies}) == len(movies) else None
 
 
-def same_answers(context: Context, got: Any, want: list[Any], meter: Meter, where: str) -> None:
+def same_answers(
+    context: Context, got: Any, want: list[Any], shapes: list[Any], meter: Meter, where: str
+) -> None:
     """Hold the answers of ``detect_all`` to those of one call after the other."""
+    a_list(context, got, "detect_all", where)
     rows = context.plain(got, what="what detect_all returned", where=where)
     if not isinstance(rows, list) or len(rows) != len(want):
         size = f"{len(rows)} answers" if isinstance(rows, list) else f"a {type(rows).__name__}"
@@ -278,12 +322,14 @@ def same_answers(context: Context, got: Any, want: list[Any], meter: Meter, wher
             where=where,
             mistake="gives_up" if meter.refused else "drops_last",
         )
-    wrong = sum(row != right for row, right in zip(rows, want, strict=True))
+    wrong = [place for place, right in enumerate(want) if rows[place] != right]
     if wrong:
         moved = Counter(map(str, rows)) == Counter(map(str, want))
+        like = {(str(right), *sorted(shape)) for right, shape in zip(want, shapes, strict=True)}
+        alike = all((str(rows[place]), *sorted(shapes[place])) in like for place in wrong)
         what = "stand beside another picture" if moved else "are wrong"
         context.fail(
-            f"{wrong} of {len(want)} answers {what}.",
+            f"{len(wrong)} of {len(want)} answers {what}.",
             where=where,
-            mistake="order" if moved else None,
+            mistake="order" if moved else "alike" if alike else None,
         )

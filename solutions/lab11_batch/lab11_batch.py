@@ -48,8 +48,8 @@ preflight()
 #
 # - `items` is anything that a `for` can go over: a list, a generator, or something that never ends.
 #   It may be gone through only once.
-# - Each batch is a new list with `n` items; the last one may have fewer. No batch is empty, and
-#   without items there is no batch.
+# - Each batch is a new list (or tuple) with `n` items; the last one may have fewer. No batch is empty,
+#   and without items there is no batch.
 # - Items may be anything, `None` and `0` included.
 # - Take items only when they are needed: at most one batch ahead of what you have given.
 #
@@ -72,10 +72,10 @@ check("lab11.ex1", batches)
 # %% [markdown]
 # ## Exercise 2 · A bad file is a row
 #
-# Complete `detect_folder`. `paths` is a list of `Path` objects. It returns a list with one dictionary
-# for **every** path, in their order:
+# Complete `detect_folder`. `paths` is a list of `Path` objects, from one folder or several: two files
+# may have the same name. It returns a list with one dictionary for **every** path, in their order:
 #
-# - `{"file": path.name, "boxes": boxes, "error": None}` for a picture,
+# - `{"file": path.name, "boxes": boxes, "error": None}` for a picture. Without a card, `boxes` is `[]`.
 # - `{"file": path.name, "boxes": None, "error": text}` for a file that cannot be read, where `text` is
 #   what the exception says: `str(error)`.
 #
@@ -135,7 +135,7 @@ def part_name(number):
 # `Path`, and exists.
 #
 # - The rows of batch number 0, 1, 2 … go into `folder / part_name(number)`, as JSON: a list of rows.
-# - Whatever bears such a name is whole, **at any moment**. A kill may come while you write.
+# - Every file with such a name is whole, **at any moment**. A kill may come while you write.
 # - Write each part before you compute the next batch.
 # - A batch whose part is there is not computed again; one whose part is not there is computed. Only
 #   the parts themselves say what is done: the next run is a new process, and all that it has is
@@ -211,8 +211,9 @@ check("lab11.ex4", recommend_all)
 # in the order of `pictures`.
 #
 # A picture is an array of shape (height, width, 3). Their shorter sides have 16 to 120 pixels; some are
-# upright, some wide. 60 of them are copies of others, pixel by pixel, and get the same boxes. The sizes
-# are the same in every check; the order and the pixels are not.
+# upright, some wide. 60 of them are copies of others, pixel by pixel, and get the same boxes. Others
+# are only alike, and get other boxes. The sizes are the same in every check; the order and the pixels
+# are not.
 #
 # `core.detect(batch)` takes a list of one or more pictures and returns a list of boxes for each. The
 # check pretends the core and its time, so that the figure is the same on a slow machine:
