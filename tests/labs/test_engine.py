@@ -20,6 +20,7 @@ from labs.engine.outcome import NotRunError, Status
 from labs.engine.plain import NotPlainError, plain, same
 from labs.engine.result import MIME, CheckFailedError
 from labs.engine.workspace import Workspace
+from services.id_card.images import original_open
 
 DECLARED = {
     "points": 2,
@@ -130,7 +131,7 @@ def test_an_answer_meets_pillows_own_open(monkeypatch: pytest.MonkeyPatch) -> No
         raise ModuleNotFoundError("No module named 'pi_heif'")
 
     # This is what the import of ultralytics leaves behind.
-    own = SimpleNamespace(_image_open=Image.open)
+    own = SimpleNamespace(_image_open=original_open())
     monkeypatch.setitem(sys.modules, "ultralytics.utils.patches", own)
     monkeypatch.setattr(Image, "open", replaced)
     _declare(_identity)
