@@ -8,6 +8,7 @@ import inspect
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from labs.engine.frames import attribute, cells_of, functions_of, is_blank
@@ -30,16 +31,21 @@ def require_attempt(exercise: str, answers: Iterable[Any]) -> None:
         if functions and all(is_blank(function.__code__) for function in functions):
             raise NotAttemptedError("the body is still empty")
         written = next(iter(attribute(answer, "inner")), answer)
-        if inspect.isclass(written) and all(name.startswith("__") for name in _own(written)):
+        if inspect.isclass(written) and _is_empty(written):
             raise NotAttemptedError("the class is still empty")
         starter = starter_code(exercise)
         if starter and starter in {_code(cell) for cell in cells_of(answer)}:
             raise NotAttemptedError("the cell still has the starter code")
 
 
-def _own(cls: type) -> list[str]:
-    """Return the names of what a class defines itself; a constructor counts."""
-    return [name for name in vars(cls) if name != "__init__"] + ["init"] * ("__init__" in vars(cls))
+def _is_empty(cls: type) -> bool:
+    """Say whether a class, and those of the same module below which it stands, define nothing."""
+    own = [one for one in cls.__mro__ if one.__module__ == cls.__module__]
+    return all(
+        name.startswith("__") and not isinstance(member, FunctionType | staticmethod)
+        for one in own
+        for name, member in vars(one).items()
+    )
 
 
 def _holds_ellipsis(value: Any, depth: int = 0) -> bool:

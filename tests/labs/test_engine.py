@@ -75,6 +75,29 @@ def test_every_status() -> None:
     assert "NOT RUN HERE: prometheus is missing" in str(result)
 
 
+def test_a_class_is_empty_only_if_those_below_which_it_stands_are() -> None:
+    _declare(lambda context, answer: None)
+
+    class Empty:
+        """Nothing yet."""
+
+    class Base:
+        def infer(self, picture: Any) -> Any:
+            return picture
+
+    class Inherits(Base):
+        pass
+
+    class Probe(Base):
+        def __is_ready__(self) -> bool:
+            return True
+
+    assert check(ID, Empty).status is Status.NOT_ATTEMPTED
+    assert check(ID, type("Below", (Empty,), {})).status is Status.NOT_ATTEMPTED
+    assert check(ID, Inherits).status is Status.PASS
+    assert check(ID, Probe).status is Status.PASS
+
+
 def test_a_named_mistake_is_recognised_and_the_message_has_its_order() -> None:
     _declare(_identity)
     result = check(ID, lambda x: 2 * x, seed=4)
