@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +104,11 @@ def _rule(name: str, rule: Mapping[str, Any]) -> Rule:
     return Rule(name, tree, summary if isinstance(summary, str) else "")
 
 
+def names_service(rule: Rule) -> bool:
+    """Say whether the summary puts in the service's name."""
+    return re.search(r"\{\{[^}]*(\$l|\.L)abels\.service\b[^}]*\}\}", rule.summary) is not None
+
+
 def _seconds(duration: object) -> float | None:
     try:
         return seconds_of(str(duration))
@@ -180,6 +186,8 @@ def _of_quantile(nodes: list[Node], calls: set[str]) -> str | None:
         if isinstance(node, Call) and node.name == "histogram_quantile":
             q, buckets = node.arguments
             inner = [one for one in walk(buckets) if isinstance(one, Aggregation)]
+            if not inner and any(isinstance(one, Aggregation) for one in nodes):
+                return "of_quantiles"
             if not all(_keeps(one, "le") for one in inner):
                 return "no_le"
             if not (isinstance(q, Number) and q.value == 0.95):
@@ -196,6 +204,10 @@ def _of_share(nodes: list[Node], aggregations: list[Aggregation]) -> str | None:
     for node in shares:
         if any(not _counts(one, "503") for one in _selectors(node.right)):
             return "of_good"
+        left = _selectors(node.left)
+        good = [one for one in left if not _counts(one, "503")]
+        if good and all(_counts(one, "200") for one in left):
+            return "rest_of_good"
     counted = [one for one in _selectors(*nodes) if not _counts(one, "200")]
     if any(_counts(one, "422") for one in counted):
         return "counts_4xx"

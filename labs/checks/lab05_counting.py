@@ -48,6 +48,8 @@ def _time(context: Context, observed: float, took: float, where: str) -> None:
             "The observed time is not the time that the detector took, in seconds.",
             where=where,
             mistake="milliseconds" if observed > 100 * took else None,
+            cause="Read time.perf_counter() just before detect(picture) and just after it. "
+            "process_time() does not see the time that is waited.",
         )
 
 
@@ -169,6 +171,18 @@ def failed(context: Context, answer: Any, error: Exception) -> None:
         f"failed counted {counted.failed:g}; 1 was expected.",
         where=where,
         mistake="not_failed" if counted.failed == 0 else None,
+    )
+
+
+def cancelled(context: Context, answer: Any, error: BaseException, where: str) -> None:
+    """Let the client go away: nothing but the gauge may move."""
+    counted = ends(context, answer, error, where)
+    context.expect(
+        counted.failed == 0 and not counted.rejected,
+        f"failed counted {counted.failed:g}, rejected {_listed(counted.rejected)}; nothing was "
+        "refused and nothing failed.",
+        where=where,
+        mistake="gone_fails",
     )
 
 

@@ -18,6 +18,7 @@ from labs.checks.lab05_probes import (
 )
 from labs.engine import Context, fake_core
 
+FOURTH = "four failed calls in a row"
 PROBES = ("__is_ready__", "__is_alive__")
 _STAYS = {"__is_ready__": "stays_ready", "__is_alive__": "stays_alive"}
 
@@ -143,7 +144,7 @@ def _breaks(context: Context, service: Any, stage: Backstage) -> None:
         (False, True, "two failed calls, a good one, a failed one", total),
         (False, True, "two failed calls, a good one, two failed ones", total),
         (False, False, "three failed calls in a row", _STAYS),
-        (False, False, "four failed calls in a row", _STAYS),
+        (False, False, FOURTH, _STAYS),
         (True, True, "four failed calls, then one that went well", again),
     ]
     before = stage.asked
@@ -165,12 +166,18 @@ def _call(context: Context, service: Any, stage: Backstage, works: bool, where: 
         got = context.call(service.infer, picture, where=where)
         context.same(got, fake_core.boxes(picture), what="infer(picture)", where=where)
         return
+    before = stage.asked
     try:
         got = service.infer(picture)
-    except OutOfMemoryError:
-        return
     except Exception as error:
-        raise context.raised(error, where=where) from error
+        if stage.asked == before and where == FOURTH:
+            differs = f"infer raised {type(error).__name__}, and the model was not asked."
+            context.fail(differs, where=where, mistake="gives_up")
+        if isinstance(error, OutOfMemoryError):
+            return
+        wrapped = isinstance(error.__cause__, OutOfMemoryError)
+        mistake = "another_error" if wrapped else None
+        raise context.raised(error, where=where, because=mistake) from error
     context.fail(
         f"The model raised, and infer returned {type(got).__name__}.",
         where=where,

@@ -34,7 +34,7 @@ def made(
         if taken:  # the library lists the names in any order
             failure.differs = "Your code raised Duplicated timeseries: that name is taken."
         raise failure from error
-    pair = list(got) if type(got) in (tuple, list) else []
+    pair = [*got] if issubclass(type(got), tuple | list) else []
     if len(pair) != 2 or not all(reading.is_metric(one) for one in pair):
         context.fail(
             "metrics_of(registry) did not return two metrics of prometheus_client.",
@@ -92,7 +92,8 @@ def labels(context: Context, rejected: Any, seconds: Any) -> None:
             f"{name} has the labels {labels}; [{want!r}] was expected.",
             mistake="client_label" if set(labels) - {want} else "no_label",
         )
-    shown = {sample.labels["reason"] for sample in reading.samples(rejected)}
+    series = reading.samples(rejected)
+    shown = {sample.labels["reason"] for sample in series}
     missing = [reason for reason in REASONS if reason not in shown]
     if missing:
         context.fail(
@@ -100,6 +101,12 @@ def labels(context: Context, rejected: Any, seconds: Any) -> None:
         )
     others = sorted(shown - {*REASONS})
     context.expect(not others, f"rejected has a series for {others}, not one of REASONS.")
+    counted = [s.labels["reason"] for s in series if s.name.endswith("_total") and s.value]
+    context.expect(
+        not counted,
+        f"Before the first refusal, rejected is above 0 for {counted}.",
+        mistake="counts_itself",
+    )
 
 
 def buckets(context: Context, seconds: Any) -> None:

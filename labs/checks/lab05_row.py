@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labs.checks.lab05_service import Upload
 from labs.engine import Context
@@ -25,6 +26,15 @@ def upload(context: Context) -> Upload:
         f"passport_of_{name}_{number}.png",
         f"Please call me, {name.title()}, at {number}-{number}",
     )
+
+
+def confidences(context: Context, count: int) -> NDArray[np.float32]:
+    """Return fresh confidences; of several, one is low and one is below a half."""
+    found = context.numbers.uniform(0.5, 1, count)
+    if count > 1:
+        low, middle = context.random.sample(range(count), 2)
+        found[low], found[middle] = context.numbers.uniform((0.02, 0.3), (0.2, 0.48))
+    return found.astype(np.float32)
 
 
 def line(context: Context, got: Any, upload: Upload, where: str) -> dict[str, Any]:
@@ -75,4 +85,9 @@ def wrong_rows(line: dict[str, Any], want: dict[str, Any]) -> list[tuple[str, An
         wrong += [
             ("best_only", want | {"confidences": one, "boxes": n}) for one in alone for n in counts
         ]
+        for least in sorted(want["confidences"])[1:]:
+            sure = [one for one in want["confidences"] if one >= least]
+            shorter = want | {"confidences": sure}
+            wrong += [("unsure", shorter | {"boxes": n}) for n in (want["boxes"], len(sure))]
+            wrong.append(("unsure", want | {"boxes": len(sure)}))
     return wrong

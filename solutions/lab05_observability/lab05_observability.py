@@ -90,7 +90,7 @@ print(REASONS)
 # returns them as a pair `(rejected, seconds)`:
 #
 # - `rejected` counts pictures that were refused, with the label `reason`. For each of `REASONS` it
-#   shows a series from the start, before anything was refused.
+#   shows a series at 0 from the start, before anything was refused.
 # - `seconds` is for the time that the detector took for a picture, with the label `model`. Percentiles
 #   will be read from it, over several processes.
 #
@@ -136,7 +136,7 @@ check("lab05.ex2", metrics_of)
 #   pictures may be in the detector at once.
 # - `metrics.rejected`, a counter with the label `reason`. `detect` refuses a picture with `InputError`.
 #   Then the reason is the error's `code`, or `"other"` if the code is not in `REASONS`.
-# - `metrics.failed`, a counter: any other `Exception`.
+# - `metrics.failed`, a counter: any other `Exception`. `CancelledError` is none; it is not counted.
 # - `metrics.seconds`, a histogram: the time of `detect` in seconds, once for each picture that was
 #   **answered**, and not for others.
 #
@@ -174,7 +174,7 @@ check("lab05.ex3", count)
 #
 # - The constructor starts to load the model in another thread and returns at once. `load()` is called
 #   once, takes some seconds and returns the model, a function: `model(picture)` gives the boxes.
-# - When it is loaded, it is warmed up in that thread: one call `model(BLANK)`.
+# - When it is loaded, it is warmed up in that thread: one call `model(BLANK)`, a black picture.
 # - `infer(picture)` returns `model(picture)`. Called too early, it waits for the model. What the model
 #   raises goes on to the caller.
 # - The service is **broken** if the last three calls of `infer`, or more, all raised. A call that goes

@@ -31,6 +31,19 @@ def row_of(upload, confidences, model, version):
     )
 
 
+# %% lab05.ex1 right: cut off behind three decimals
+def row_of(upload, confidences, model, version):
+    height, width, _ = upload.pixels.shape
+    return dict(
+        width=width,
+        height=height,
+        boxes=confidences.size,
+        confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+        model=model,
+        version=version,
+    )
+
+
 # %% lab05.ex1 wrong: picture
 def row_of(upload, confidences, model, version):
     height, width = upload.pixels.shape[:2]
@@ -80,6 +93,20 @@ def row_of(upload, confidences, model, version):
         "height": height,
         "boxes": len(confidences),
         "confidences": [float(confidences.max())] if len(confidences) else [],
+        "model": model,
+        "version": version,
+    }
+
+
+# %% lab05.ex1 wrong: unsure
+def row_of(upload, confidences, model, version):
+    height, width = upload.pixels.shape[:2]
+    sure = [float(one) for one in confidences if one >= 0.5]
+    return {
+        "width": width,
+        "height": height,
+        "boxes": len(sure),
+        "confidences": sure,
         "model": model,
         "version": version,
     }
@@ -157,6 +184,24 @@ def metrics_of(registry):
     for reason in reversed(REASONS):
         refused.labels(reason).inc(0)
     return refused, latency
+
+
+# %% lab05.ex2 right: a pair with names
+from typing import NamedTuple
+
+
+class Pair(NamedTuple):
+    rejected: Counter
+    seconds: Histogram
+
+
+def metrics_of(registry):
+    rejected = Counter("cards_refused", "Refused", ["reason"], registry=registry)
+    for reason in REASONS:
+        rejected.labels(reason).inc(0)
+    buckets = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    seconds = Histogram("cards_time_seconds", "Time", ["model"], registry=registry, buckets=buckets)
+    return Pair(rejected, seconds)
 
 
 # %% lab05.ex2 wrong: global_registry
@@ -384,6 +429,21 @@ def metrics_of(registry):
     return rejected, seconds
 
 
+# %% lab05.ex2 wrong: counts_itself
+def metrics_of(registry):
+    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
+    for reason in REASONS:
+        rejected.labels(reason).inc()
+    seconds = Histogram(
+        "cards_duration_seconds",
+        "Time in the detector",
+        ["model"],
+        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+        registry=registry,
+    )
+    return rejected, seconds
+
+
 # %% lab05.ex3 right: try and finally, one handler
 def count(detect, picture, metrics):
     metrics.in_progress.inc()
@@ -471,6 +531,22 @@ def count(detect, picture, metrics):
         metrics.in_progress.dec()
         raise
     metrics.in_progress.dec()
+    metrics.seconds.observe(time.perf_counter() - start)
+    return found
+
+
+# %% lab05.ex3 wrong: gone_fails
+def count(detect, picture, metrics):
+    start = time.perf_counter()
+    with metrics.in_progress.track_inprogress():
+        try:
+            found = detect(picture)
+        except InputError as error:
+            metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+            raise
+        except:
+            metrics.failed.inc()
+            raise
     metrics.seconds.observe(time.perf_counter() - start)
     return found
 
@@ -797,6 +873,37 @@ class CardService:
 
     async def __is_alive__(self):
         return self.state != "dead" and any(self.last)
+
+
+# %% lab05.ex4 right: a class below another
+class Loading:
+    def __init__(self, load):
+        self.failed = 0
+        self.loading = ThreadPoolExecutor(1).submit(self.warmed, load)
+
+    def warmed(self, load):
+        model = load()
+        model(BLANK)
+        return model
+
+    def infer(self, picture):
+        model = self.loading.result()
+        try:
+            boxes = model(picture)
+        except Exception:
+            self.failed += 1
+            raise
+        self.failed = 0
+        return boxes
+
+
+class CardService(Loading):
+    def __is_ready__(self):
+        return self.loading.done() and self.__is_alive__()
+
+    def __is_alive__(self):
+        well = not self.loading.done() or self.loading.exception() is None
+        return well and self.failed < 3
 
 
 # %% lab05.ex4 wrong: blocking
@@ -1261,6 +1368,74 @@ class CardService:
         return self.error is None and self.failures < 3
 
 
+# %% lab05.ex4 wrong: gives_up
+class CardService:
+    def __init__(self, load):
+        self.load, self.model, self.error, self.failures = load, None, None, 0
+        self.done = threading.Event()
+        threading.Thread(target=self.begin, daemon=True).start()
+
+    def begin(self):
+        try:
+            model = self.load()
+            model(BLANK)
+            self.model = model
+        except Exception as error:
+            self.error = error
+        self.done.set()
+
+    def infer(self, picture):
+        self.done.wait()
+        if self.failures >= 3:
+            raise RuntimeError("broken")
+        try:
+            boxes = self.model(picture)
+        except Exception:
+            self.failures += 1
+            raise
+        self.failures = 0
+        return boxes
+
+    def __is_ready__(self):
+        return self.model is not None and self.failures < 3
+
+    def __is_alive__(self):
+        return self.error is None and self.failures < 3
+
+
+# %% lab05.ex4 wrong: another_error
+class CardService:
+    def __init__(self, load):
+        self.load, self.model, self.error, self.failures = load, None, None, 0
+        self.done = threading.Event()
+        threading.Thread(target=self.begin, daemon=True).start()
+
+    def begin(self):
+        try:
+            model = self.load()
+            model(BLANK)
+            self.model = model
+        except Exception as error:
+            self.error = error
+        self.done.set()
+
+    def infer(self, picture):
+        self.done.wait()
+        try:
+            boxes = self.model(picture)
+        except Exception as error:
+            self.failures += 1
+            raise RuntimeError("the model failed") from error
+        self.failures = 0
+        return boxes
+
+    def __is_ready__(self):
+        return self.model is not None and self.failures < 3
+
+    def __is_alive__(self):
+        return self.error is None and self.failures < 3
+
+
 # %% lab05.ex5 right: made by Python, without and increase
 import yaml
 
@@ -1490,6 +1665,28 @@ groups:
 """
 
 
+# %% lab05.ex5 wrong: of_quantiles
+rules = """
+groups:
+  - name: cards
+    rules:
+      - alert: ManyErrors
+        expr: >-
+          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
+          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
+        for: 5m
+        annotations:
+          summary: "{{ $labels.service }} fails"
+      - alert: SlowAnswers
+        expr: >-
+          avg by (service) (
+            histogram_quantile(0.95, rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
+        for: 5m
+        annotations:
+          summary: "{{ $labels.service }} is slow"
+"""
+
+
 # %% lab05.ex5 wrong: other_quantile
 rules = """
 groups:
@@ -1563,6 +1760,28 @@ groups:
         expr: >-
           sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
           / sum by (service) (rate(cards_requests_total{code="200"}[5m])) > 0.05
+        for: 5m
+        annotations:
+          summary: "{{ $labels.service }} fails"
+      - alert: SlowAnswers
+        expr: >-
+          histogram_quantile(0.95, sum by (service, le) (
+            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
+        for: 5m
+        annotations:
+          summary: "{{ $labels.service }} is slow"
+"""
+
+
+# %% lab05.ex5 wrong: rest_of_good
+rules = """
+groups:
+  - name: cards
+    rules:
+      - alert: ManyErrors
+        expr: >-
+          1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m]))
+          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
         for: 5m
         annotations:
           summary: "{{ $labels.service }} fails"
@@ -1748,5 +1967,5 @@ groups:
             rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
         for: 5m
         annotations:
-          summary: "A service is slow"
+          summary: "$labels.service is slow"
 """
