@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import copy
 import inspect
-import math
 import re
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from mlflow.exceptions import MlflowException
-from mlflow.pyfunc.model import PythonModel, PythonModelContext, _PythonModelPyfuncWrapper
+from mlflow.pyfunc.model import PythonModel
 
-from labs.checks import lab08_alarm, lab08_alias, lab08_door
-from labs.checks.lab08_core import Scores
+from labs.checks import lab08_alarm, lab08_alias, lab08_door, lab08_model
 from labs.engine import Context, exercise
 from labs.engine.plain import shown
-from services.recommender.registry.packaging import SIGNATURE
 
 
 @exercise(
@@ -69,6 +62,8 @@ from services.recommender.registry.packaging import SIGNATURE
         "pandas fills up a row that is too short; who reads the body does not know what you meant.",
         "left_out": "Only those who have a list are in the table. The others ask, too; their "
         "cell is None.",
+        "sorted": "The rows are not those of user_ids, one by one. np.unique and sorted change the "
+        "order; np.unique, set and a dictionary leave out a user who is there twice.",
         "empty_as_null": "An empty list and no list are not the same: one says 'nothing rated', "
         "the other 'not said'. `or None` makes one of both.",
         "null_as_empty": "Who has no list has not said anything; an empty list says 'nothing "
@@ -98,6 +93,9 @@ def body(context: Context, answer: Callable[..., Any]) -> None:
             mistakes=[
                 ("left_out", [row for row in want if row["user_id"] in rated]),
                 ("left_out", [{"user_id": user, "rated": rated[user]} for user in rated]),
+                ("sorted", [{"user_id": u, "rated": rated.get(u)} for u in sorted(set(users))]),
+                ("sorted", [{"user_id": u, "rated": rated.get(u)} for u in dict.fromkeys(users)]),
+                ("sorted", [{"user_id": u, "rated": rated.get(u)} for u in sorted(users)]),
                 ("empty_as_null", [{**row, "rated": row["rated"] or None} for row in want]),
                 ("null_as_empty", [{**row, "rated": row["rated"] or []} for row in want]),
             ],
@@ -150,10 +148,18 @@ def _movies(context: Context) -> list[int]:
         "by_index": "You took the rows by the table's index, model_input['user_id'][0]. The "
         "index of a table that was filtered or sorted is not 0, 1, 2 … Go by place: zip, iloc, "
         "itertuples.",
+        "label_twice": "A table that was put together from others can have a label twice. Then "
+        "model_input.loc[label] is a table, not a row. Go by place: zip, iloc, itertuples.",
+        "left_out": "Rows are missing. Each one is a question: one without a list, too, and a "
+        "second one of the same user.",
+        "shared": "The core of another model was asked. What load_context reads belongs into self, "
+        "not into the class or a global name: two models can be loaded at a time.",
         "order": "The answers are not in the order of the questions. The caller puts them side by "
         "side.",
         "nan_rated": "Where a row has no list, pandas fills the cell with NaN. That is a float, "
         "no list, and it counts as true.",
+        "isna_of_a_list": "pd.isna answers for each item of a list. isinstance(seen, list) is one "
+        "answer for every kind of cell.",
         "no_rated": "The column rated may be absent: then nobody said what he or she has seen.",
         "changes_input": "The table belongs to the caller, who may still need it. Work on "
         "values, or on a copy.",
@@ -166,123 +172,13 @@ def model(context: Context, answer: Any) -> None:
             "TopMovies is no subclass of PythonModel.", mistake="no_python_model", layer="import"
         )
     tables = 0
-    for _ in range(2):
-        scores = _scores(context)
-        asked = _loaded(context, answer, scores)
-        for where, table, params in _tables(context, scores):
-            _ask(context, asked, scores, table, params, where)
+    files = [lab08_model.draw_scores(context) for _ in range(2)]
+    loaded = [lab08_model.load(context, answer, scores) for scores in files]
+    for scores, asked in zip(files, loaded, strict=True):
+        for where, table, params in lab08_model.tables(context, scores):
+            lab08_model.ask(context, asked, scores, table, params, where)
             tables += 1
     context.note(files=2, tables=tables)
-
-
-def _scores(context: Context) -> Scores:
-    movies = context.random.sample(range(1, 99), 24)
-    users = context.random.sample(range(1, 900), 6)
-    return Scores({u: {m: round(context.random.random(), 6) for m in movies} for u in users})
-
-
-def _loaded(context: Context, answer: Any, scores: Scores) -> Any:
-    """Return MLflow's wrapper of the learner's model; the file is gone after loading."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scores.json"
-        scores.save(path)
-        run = PythonModelContext({"scores": str(path)}, {})
-        made = context.call(answer, where="making the object")
-        context.call(made.load_context, run, where="load_context(context)")
-    return _PythonModelPyfuncWrapper(made, run, SIGNATURE)
-
-
-def _tables(context: Context, scores: Scores) -> list[tuple[str, pd.DataFrame, Any]]:
-    """Return requests: in words, the table, the params."""
-    users = list(scores.users)
-    context.random.shuffle(users)
-    movies = list(scores.users[users[0]])
-    lists: list[Any] = [context.random.sample(movies, 8) for _ in users]
-    top_k = context.random.randint(2, 5)
-    plain = pd.DataFrame({"user_id": users, "rated": lists})
-    holes = pd.DataFrame({"user_id": users[:3], "rated": [lists[0], None, math.nan]})
-    bare = pd.DataFrame({"user_id": users})
-    shuffled = plain.set_axis(np.roll(np.arange(len(users)), 2), axis=0)
-    some = {"top_k": top_k}
-    return [
-        (f"{len(users)} rows, params={some}", plain, some),
-        ("the same rows, params=None", plain, None),
-        ("one row, params={}", plain.head(1), {}),
-        (f"3 rows whose rated are a list, None and NaN, params={some}", holes, some),
-        (f"{len(users)} rows without a column rated, params={some}", bare, some),
-        (f"{len(users)} rows with the index {list(shuffled.index)}, params={some}", shuffled, some),
-    ]
-
-
-def _ask(
-    context: Context, asked: Any, scores: Scores, table: pd.DataFrame, params: Any, where: str
-) -> None:
-    # A copy of a table shares the lists in its cells; this one has its own.
-    given = table.map(copy.copy)
-    before = copy.deepcopy(given.to_dict("split"))
-    got = context.call(asked.predict, given, copy.deepcopy(params), where=where, because=_ex2_error)
-    try:
-        rows = lab08_door.sent(got)
-    except (TypeError, ValueError, MlflowException) as error:
-        context.fail(
-            f"MLflow makes no JSON of a {type(got).__name__}: {str(error)[:120]}.",
-            where=where,
-            layer="schema",
-            cause="Return a list of dictionaries, or a DataFrame.",
-        )
-    after = given.to_dict("split")
-    if changed := [part for part in after if repr(after[part]) != repr(before[part])]:
-        context.fail(
-            f"After predict the caller's table has other {' and '.join(changed)}: columns "
-            f"{list(given)}, {len(given)} rows.",
-            where=where,
-            mistake="changes_input",
-        )
-    top_k = (params or {}).get("top_k", 10)
-    want = [_row(scores, user, seen, top_k) for user, seen in _pairs(table)]
-    ten = [_row(scores, user, seen, 10) for user, seen in _pairs(table)]
-    labels = sorted(range(len(table)), key=lambda place: table.index[place])
-    context.same(
-        rows,
-        want,
-        what="predict(…)",
-        where=where,
-        mistakes=[
-            ("ignores_params", ten),
-            ("one_for_all", [want[0]] * len(want)),
-            ("one_for_all", [{**row, "movies": want[0]["movies"]} for row in want]),
-            ("first_row", want[:1]),
-            ("by_index", [want[place] for place in labels]),
-            ("order", sorted(want, key=lambda row: int(row["user_id"]))),
-        ],
-    )
-
-
-def _pairs(table: pd.DataFrame) -> list[tuple[int, Any]]:
-    rated = table["rated"].tolist() if "rated" in table else [None] * len(table)
-    return list(zip(table["user_id"].tolist(), rated, strict=True))
-
-
-def _row(scores: Scores, user: int, seen: Any, top_k: int) -> dict[str, Any]:
-    movies = scores.best(user, top_k, seen if isinstance(seen, list) else None)
-    return {"user_id": user, "movies": movies}
-
-
-def _ex2_error(error: BaseException) -> str | None:
-    match error:
-        case FileNotFoundError():
-            return "reads_in_predict"
-        case KeyError(args=("rated",)) | AttributeError(name="rated"):
-            return "no_rated"
-        case KeyError(args=("top_k",)):
-            return "no_default"
-        case TypeError() if "NoneType" in str(error):
-            return "no_default"
-        case TypeError() if "float" in str(error):
-            return "nan_rated"
-        case KeyError(args=(int() | np.integer(),)):
-            return "by_index"
-    return "no_default" if isinstance(error, AttributeError) and "NoneType" in str(error) else None
 
 
 @exercise(
@@ -328,6 +224,10 @@ def _ex2_error(error: BaseException) -> str | None:
         "lower' lets it pass. Ask for what must hold, or look with math.isfinite.",
         "missing_passes": "A metric that was not measured is no 0 and no reason to be content: "
         "who does not know whether it is better does not promote.",
+        "empty_as_none": "A current model without metrics is not the same as no current model, and "
+        "{} counts as false. Ask `current is None`.",
+        "zero_as_missing": "0.0 is a number, and it counts as false. Ask whether the metric is "
+        "there and finite, not whether it is true.",
         "missing_raises": "A metric of the rule may be missing in a run. That is a reason to "
         "refuse, and no reason to break down.",
         "first": "Nothing is in production yet, so there is nothing to compare with.",
@@ -431,6 +331,8 @@ def _in(metric: str, text: str) -> bool:
         "only_the_copy": "MLflow hands you a copy of the aliases. What you write into it stays "
         "with you; set_registered_model_alias changes the registry.",
         "not_asked": "Without asking it every version would be promoted.",
+        "newer_only": "An older version may be promoted, too. Only against decides, not the "
+        "version's number.",
         "staging": "You compared with the version of another alias. What users get now is prod, "
         "so prod is what has to be beaten.",
         "swapped": "The candidate comes first, then the current one. The other way round, the "
@@ -441,10 +343,17 @@ def _in(metric: str, text: str) -> bool:
         "no_previous": "Without the alias previous nobody finds the way back.",
         "twice": "Promoting the version that is prod already changes nothing. Otherwise previous "
         "points to the same version, and the way back is lost.",
+        "asked_again": "The version is prod already, so there is nothing to ask: return [].",
+        "other_aliases": "The other aliases are not yours. staging stays where it is, even at the "
+        "version that is prod now.",
         "gap": "For a moment there was no prod: a server that starts just then finds no model. "
         "set_registered_model_alias moves an alias in one step.",
         "order": "The connection was cut between two of your calls, and doing it again did not end "
         "well. Set previous before prod; on the way back, delete it last.",
+        "put_back": "Once the connection is cut, no call goes through: your function cannot put "
+        "back what it changed. Order the calls so that nothing has to be put back.",
+        "swallowed": "Your function hid MLflow's exception. Whoever called it believes that all "
+        "is done, and does not call it again.",
         "version_before": "The version before in the registry may never have served: it may have "
         "been refused. previous says which one it was.",
         "stays": "A rollback uses the way back up. If previous stays, the next rollback seems to "

@@ -58,7 +58,7 @@ def cases(dice: random.Random) -> list[Case]:
     rule = {ndcg: 2 * STEP, hr: -2 * STEP, coverage: -4 * STEP}
     current = {name: STEP * dice.randint(20, 30) for name in rule} | {"rmse": 1.0}
     good = {name: current[name] + rule[name] + STEP * dice.randint(2, 5) for name in rule}
-    good |= {hr: current[hr] + STEP, coverage: current[coverage] + STEP, "rmse": 1.25}
+    good |= {hr: current[hr] + 3 * STEP, coverage: current[coverage] + 5 * STEP, "rmse": 1.25}
     found = [Case("all metrics of the rule gain, rmse is worse", good, current, rule, (), "rmse")]
 
     def add(
@@ -95,6 +95,20 @@ def cases(dice: random.Random) -> list[Case]:
         found.append(
             Case(text, mine, theirs, rule, (name,), "missing_passes", raising="missing_raises")
         )
+    found.append(
+        Case(
+            "the current model has no metrics, {}",
+            good,
+            {},
+            rule,
+            tuple(rule),
+            "empty_as_none",
+            "missing_raises",
+        )
+    )
+    zero = {**current, coverage: 0.0}
+    text = f"{coverage} of the current model is 0.0, and all metrics of the rule gain"
+    found.append(Case(text, good, zero, rule, (), "zero_as_missing"))
     found.append(
         Case("nothing is in production", without(good, "rmse"), None, rule, (), "first", "first")
     )
@@ -147,7 +161,9 @@ def scene(dice: random.Random) -> Scene:
 def _asked(context: Context, judge: Judge, scene: Scene, current: str | None, where: str) -> None:
     """See what ``against`` was asked."""
     if not judge.asked:
-        context.fail("against was not called.", where=where, mistake="not_asked")
+        older = current is not None and int(scene.next) < int(current)
+        mistake = "newer_only" if older else "not_asked"
+        context.fail("against was not called.", where=where, mistake=mistake)
     got = context.plain(judge.asked[-1], what="what against was asked", where=where)
     mine = scene.metrics[scene.next]
     theirs = None if current is None else scene.metrics[current]
@@ -219,26 +235,23 @@ def refused(context: Context, promote: Callable[..., Any]) -> None:
 def better(context: Context, promote: Callable[..., Any]) -> None:
     """Give none: it takes the place. Again, or an unknown version: nothing changes."""
     this = scene(context.random)
-    registry = this.registry(prod=this.served)
+    registry = this.registry(prod=this.later, staging=this.next)
     before, judge = dict(registry.aliases), Judge()
     where = f"promote(client, {this.next!r}, against) with the aliases {before}"
     got = context.call(promote, registry, this.next, judge, where=where)
-    _asked(context, judge, this, this.served, where)
+    _asked(context, judge, this, this.later, where)
     if any("prod" not in seen for seen in registry.seen):
         context.fail("The alias prod was away for a moment.", where=where, mistake="gap")
-    want = {**before, "previous": this.served, "prod": this.next}
-    _aliases(
-        context,
-        registry,
-        want,
-        where,
-        "no_previous" if "previous" not in registry.aliases else None,
-    )
+    want = {**before, "previous": this.later, "prod": this.next}
+    mistake = "no_previous" if "previous" not in registry.aliases else None
+    if "staging" not in registry.aliases:
+        mistake = "other_aliases"
+    _aliases(context, registry, want, where, mistake)
     _said(context, got, [], "promote(…)", where)
     where += ", then the same again"
     got = context.call(promote, registry, this.next, Judge("no gain"), where=where)
     _aliases(context, registry, want, where, "twice")
-    _said(context, got, [], "promote(…)", where)
+    context.same(got, [], what="promote(…)", where=where, mistakes={"asked_again": ["no gain"]})
     _unknown(context, promote, this)
 
 
@@ -336,15 +349,19 @@ def cut_off(context: Context, promote: Callable[..., Any], rollback: Callable[..
         arguments = (this.next, Judge()) if act is promote else ()
         for place in range(3):
             registry = Registry(this.metrics, start, cut_at=place)
-            where = f"{name}, cut off at its change number {place + 1}, then done again"
+            where = f"{name}, cut off at its change number {place + 1}"
             try:
                 act(registry, *arguments)
             except Exception as error:
                 if not isinstance(error, MlflowException):
                     raise context.raised(error, where=where) from error
-            if not registry.cut:
-                break
+            else:
+                if not registry.cut:
+                    break
+                context.fail("Nothing was raised.", where=where, mistake="swallowed")
             cut += 1
+            registry.connect()
+            where += ", then done again"
             _again(context, act, registry, arguments, end, where)
     return cut
 
@@ -358,10 +375,11 @@ def _again(
     where: str,
 ) -> None:
     between = dict(registry.aliases)
+    mistake = "put_back" if registry.cut > 1 else "order"
     try:
         act(registry, *arguments)
     except LookupError as error:
-        raise context.raised(error, where=where, because="order") from error
+        raise context.raised(error, where=where, because=mistake) from error
     except Exception as error:
         raise context.raised(error, where=where) from error
     context.expect(
@@ -369,5 +387,5 @@ def _again(
         f"The aliases were {shown(between)} after the first try, and are {shown(registry.aliases)} "
         f"now; {shown(end)} were expected.",
         where=where,
-        mistake="order",
+        mistake=mistake,
     )

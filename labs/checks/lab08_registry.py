@@ -26,14 +26,14 @@ class Registry:
         For each alias its version.
     cut_at : int, optional
         The number of the call, from 0, among those that change something, at which the
-        connection is cut; that call changes nothing.
+        connection is cut. That call and those after it change nothing, until :meth:`connect`.
 
     Attributes
     ----------
     aliases : dict of str to str
         As they are now.
-    cut : bool
-        Whether the connection was cut.
+    cut : int
+        How many calls did not go through.
     seen : list of dict
         The aliases after each call that changed something.
     """
@@ -47,7 +47,7 @@ class Registry:
         self._metrics = {version: dict(found) for version, found in metrics.items()}
         self.aliases = dict(aliases or {})
         self._cut_at = cut_at
-        self.cut = False
+        self.cut = 0
         self.seen: list[dict[str, str]] = []
         self._calls = 0
 
@@ -90,6 +90,10 @@ class Registry:
         self._known(name)
         self._change({other: to for other, to in self.aliases.items() if other != alias})
 
+    def connect(self) -> None:
+        """Connect again; from now on the connection holds."""
+        self._cut_at = None
+
     def _known(self, name: str, version: object = None) -> None:
         if name != MODEL:
             raise _missing(f"Registered Model with name={name} not found")
@@ -98,8 +102,8 @@ class Registry:
 
     def _change(self, aliases: dict[str, str]) -> None:
         self._calls += 1
-        if self._calls - 1 == self._cut_at:
-            self.cut = True
+        if self._cut_at is not None and self._calls > self._cut_at:
+            self.cut += 1
             raise MlflowException("API request failed: the connection was cut off")
         self.aliases = aliases
         self.seen.append(dict(aliases))

@@ -82,13 +82,14 @@ check("lab08.ex1", body_of)
 #   `rated`, which is a list or None.
 #
 # MLflow calls `load_context(context)` **once**, before the first request. `context.artifacts["scores"]`
-# is the path of the file. The check removes the file after that.
+# is the path of the file. The check loads two models, each with a file of its own, removes the files,
+# and then asks both.
 #
 # It calls `predict(context, model_input, params)` for each request:
 #
 # - `model_input` is a DataFrame, a row for each question. It has a column `user_id`, with users that the
-#   core knows. It may have a column `rated`, whose cells are a list, None, or NaN. Its index may be
-#   anything.
+#   core knows. A user may be in it twice. It may have a column `rated`, whose cells are a list, None,
+#   or NaN. Its index may be anything; a label may be in it twice.
 # - `params` is a dictionary, in which `top_k` may be, or None. The default of `top_k` is 10.
 # - Return one row for each question, in their order: `{"user_id": 7, "movies": [3, 1]}`. A list of
 #   dictionaries is fine, and so is a DataFrame.
@@ -208,8 +209,9 @@ print(example.get_registered_model(MODEL).aliases, metrics_of(example, "2"))
 #
 # - Other aliases, such as `staging`, stay. Once there is a `prod`, there is one at every moment.
 # - Let MLflow's exceptions through: for a version that does not exist, for instance.
-# - The connection may be cut at any call that changes something. Whoever then calls your function again
-#   must get the same end as without the cut. So think about the order of your calls.
+# - The connection may be cut at any call that changes something: that call raises, and so does each one
+#   after it. Whoever later calls your function again must get the same end as without the cut. So think
+#   about the order of your calls.
 
 
 # %% tags=["exercise"]

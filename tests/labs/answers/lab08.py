@@ -102,6 +102,13 @@ def body_of(user_ids, rated, top_k):
     return {"dataframe_split": table, "params": {"top_k": top_k}}
 
 
+# %% lab08.ex1 wrong: sorted
+def body_of(user_ids, rated, top_k):
+    data = [[int(user), rated.get(int(user))] for user in np.unique(user_ids)]
+    table = {"columns": ["user_id", "rated"], "data": data}
+    return {"dataframe_split": table, "params": {"top_k": top_k}}
+
+
 # %% lab08.ex2 right: a table out, type hints, no context
 class TopMovies(PythonModel):
     def load_context(self, context) -> None:
@@ -229,6 +236,75 @@ class TopMovies(PythonModel):
             movies = self.scores.best(user, top_k, seen if isinstance(seen, list) else None)
             rows.append({"user_id": user, "movies": movies})
         return rows
+
+
+# %% lab08.ex2 wrong: left_out
+class TopMovies(PythonModel):
+    def load_context(self, context):
+        self.scores = Scores.load(context.artifacts["scores"])
+
+    def predict(self, context, model_input, params=None):
+        top_k = (params or {}).get("top_k", 10)
+        rows = []
+        for question in model_input.drop_duplicates("user_id").to_dict("records"):
+            seen = question.get("rated")
+            seen = seen if isinstance(seen, list) else None
+            user = question["user_id"]
+            rows.append({"user_id": user, "movies": self.scores.best(user, top_k, seen)})
+        return rows
+
+
+# %% lab08.ex2 wrong: shared
+class TopMovies(PythonModel):
+    def load_context(self, context):
+        global scores
+        scores = Scores.load(context.artifacts["scores"])
+
+    def predict(self, context, model_input, params=None):
+        top_k = (params or {}).get("top_k", 10)
+        rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
+        return [
+            {
+                "user_id": user,
+                "movies": scores.best(user, top_k, seen if isinstance(seen, list) else None),
+            }
+            for user, seen in zip(model_input["user_id"], rated)
+        ]
+
+
+# %% lab08.ex2 wrong: label_twice
+class TopMovies(PythonModel):
+    def load_context(self, context):
+        self.scores = Scores.load(context.artifacts["scores"])
+
+    def predict(self, context, model_input, params=None):
+        top_k = (params or {}).get("top_k", 10)
+        rows = []
+        for label in model_input.index:
+            row = model_input.loc[label]
+            seen = row.get("rated")
+            movies = self.scores.best(
+                row["user_id"], top_k, seen if isinstance(seen, list) else None
+            )
+            rows.append({"user_id": row["user_id"], "movies": movies})
+        return rows
+
+
+# %% lab08.ex2 wrong: isna_of_a_list
+class TopMovies(PythonModel):
+    def load_context(self, context):
+        self.scores = Scores.load(context.artifacts["scores"])
+
+    def predict(self, context, model_input, params=None):
+        top_k = (params or {}).get("top_k", 10)
+        rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
+        return [
+            {
+                "user_id": user,
+                "movies": self.scores.best(user, top_k, None if pd.isna(seen) else seen),
+            }
+            for user, seen in zip(model_input["user_id"], rated)
+        ]
 
 
 # %% lab08.ex2 wrong: order
@@ -383,6 +459,31 @@ def reasons_against(candidate, current, rule):
                 reasons.append(f"{metric} is no number")
             elif current and values[0] < values[1] + gain:
                 reasons.append(f"{metric} is too low")
+    return reasons
+
+
+# %% lab08.ex3 wrong: empty_as_none
+def reasons_against(candidate, current, rule):
+    reasons = []
+    for metric, gain in rule.items():
+        new = candidate.get(metric, math.nan)
+        needed = current.get(metric, math.nan) + gain if current else -math.inf
+        if not (math.isfinite(new) and new >= needed):
+            reasons.append(f"{metric} is too low")
+    return reasons
+
+
+# %% lab08.ex3 wrong: zero_as_missing
+def reasons_against(candidate, current, rule):
+    reasons = []
+    for metric, gain in rule.items():
+        values = [candidate.get(metric)]
+        if current is not None:
+            values.append(current.get(metric))
+        if not all(values) or not all(map(math.isfinite, values)):
+            reasons.append(f"{metric} was not measured")
+        elif current is not None and values[0] - values[1] < gain:
+            reasons.append(f"{metric} is too low")
     return reasons
 
 
@@ -636,6 +737,119 @@ def rollback(client):
     before = client.get_registered_model(MODEL).aliases["previous"]
     client.set_registered_model_alias(MODEL, "prod", before)
     client.delete_registered_model_alias(MODEL, "previous")
+    return before
+
+
+# %% lab08.ex4 wrong: newer_only
+def promote(client, version, against):
+    current = client.get_registered_model(MODEL).aliases.get("prod")
+    if current is not None and int(current) >= int(version):
+        return []
+    served = None if current is None else metrics_of(client, current)
+    reasons = against(metrics_of(client, version), served)
+    if not reasons:
+        if current is not None:
+            client.set_registered_model_alias(MODEL, "previous", current)
+        client.set_registered_model_alias(MODEL, "prod", version)
+    return reasons
+
+
+def rollback(client):
+    before = client.get_registered_model(MODEL).aliases["previous"]
+    client.set_registered_model_alias(MODEL, "prod", before)
+    client.delete_registered_model_alias(MODEL, "previous")
+    return before
+
+
+# %% lab08.ex4 wrong: asked_again
+def promote(client, version, against):
+    current = client.get_registered_model(MODEL).aliases.get("prod")
+    served = None if current is None else metrics_of(client, current)
+    reasons = against(metrics_of(client, version), served)
+    if not reasons:
+        if current is not None:
+            client.set_registered_model_alias(MODEL, "previous", current)
+        client.set_registered_model_alias(MODEL, "prod", version)
+    return reasons
+
+
+def rollback(client):
+    before = client.get_registered_model(MODEL).aliases["previous"]
+    client.set_registered_model_alias(MODEL, "prod", before)
+    client.delete_registered_model_alias(MODEL, "previous")
+    return before
+
+
+# %% lab08.ex4 wrong: other_aliases
+def promote(client, version, against):
+    current = client.get_registered_model(MODEL).aliases.get("prod")
+    if current == version:
+        return []
+    served = None if current is None else metrics_of(client, current)
+    reasons = against(metrics_of(client, version), served)
+    if not reasons:
+        if current is not None:
+            client.set_registered_model_alias(MODEL, "previous", current)
+        client.set_registered_model_alias(MODEL, "prod", version)
+        for alias in client.get_model_version(MODEL, version).aliases:
+            if alias not in ("prod", "previous"):
+                client.delete_registered_model_alias(MODEL, alias)
+    return reasons
+
+
+def rollback(client):
+    before = client.get_registered_model(MODEL).aliases["previous"]
+    client.set_registered_model_alias(MODEL, "prod", before)
+    client.delete_registered_model_alias(MODEL, "previous")
+    return before
+
+
+# %% lab08.ex4 wrong: swallowed
+def promote(client, version, against):
+    current = client.get_registered_model(MODEL).aliases.get("prod")
+    if current == version:
+        return []
+    served = None if current is None else metrics_of(client, current)
+    reasons = against(metrics_of(client, version), served)
+    if not reasons:
+        try:
+            if current is not None:
+                client.set_registered_model_alias(MODEL, "previous", current)
+            client.set_registered_model_alias(MODEL, "prod", version)
+        except Exception as error:
+            print(error)
+    return reasons
+
+
+def rollback(client):
+    before = client.get_registered_model(MODEL).aliases["previous"]
+    client.set_registered_model_alias(MODEL, "prod", before)
+    client.delete_registered_model_alias(MODEL, "previous")
+    return before
+
+
+# %% lab08.ex4 wrong: put_back
+def promote(client, version, against):
+    current = client.get_registered_model(MODEL).aliases.get("prod")
+    if current == version:
+        return []
+    served = None if current is None else metrics_of(client, current)
+    reasons = against(metrics_of(client, version), served)
+    if not reasons:
+        if current is not None:
+            client.set_registered_model_alias(MODEL, "previous", current)
+        client.set_registered_model_alias(MODEL, "prod", version)
+    return reasons
+
+
+def rollback(client):
+    before = client.get_registered_model(MODEL).aliases["previous"]
+    client.delete_registered_model_alias(MODEL, "previous")
+    try:
+        client.set_registered_model_alias(MODEL, "prod", before)
+    except Exception:
+        client.set_registered_model_alias(MODEL, "previous", before)
+        raise
     return before
 
 
