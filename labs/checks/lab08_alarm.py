@@ -190,7 +190,7 @@ def _why_wrong_rate(
         return "fixed_limit"
     # What is drawn by chance differs a little from one time to the next: that is no cause.
     clean = trial.limit(size, rate, trial.reference)
-    if alarms < low and fits(clean) and not np.isclose(clean, limit, rtol=0.15):
+    if alarms < low and fits(clean) and not np.isclose(clean, limit, rtol=0.08):
         return "drifted_data"
     if alarms > high and fits(trial.limit(size, 1 - rate)):
         return "wrong_tail"
