@@ -123,15 +123,23 @@ def _shown(box: measures.Box) -> str:
         "only_best": "A box is called wrong because a surer one has claimed the card that it fits "
         "best. It should look at the free cards only.",
         "strict": "An overlap of exactly half is enough: half or more.",
+        "wrong_claims": "A box that is wrong took a card away from a later one. Only a box that "
+        "overlaps a card by half or more claims it.",
+        "by_overlap": "The box that fits best chooses first. The one with the highest confidence "
+        "should, however well it fits.",
         "empty": "A picture without boxes, or without cards, is a usual one: with no box none is "
-        "wrong, with no card none is missed. Both shares are 1.0 then.",
+        "wrong, and the precision is 1.0; with no card none is missed, and the recall is 1.0.",
+        "both_one": "Only one of the shares has nothing to divide by, and is 1.0. The other one is "
+        "0.0: with no box every card is missed, with no card every box is wrong.",
+        "rounded": "You round the shares. Leave them as they are; who prints them may round.",
         "swapped": "Precision and recall are exchanged. Precision is about the boxes, recall about "
         "the cards.",
     },
 )
 def judge(context: Context, answer: Callable[..., Any]) -> None:
     """Hold ``judge(found, cards)`` against the detector's own evaluation."""
-    flaws = ("order", "ascending", "twice", "other_order", "first_fit", "only_best", "strict")
+    flaws = ("order", "ascending", "twice", "other_order", "first_fit", "only_best", "strict",
+             "by_overlap", "wrong_claims", "any_claims")  # fmt: skip
     scenes, suspects = list(cases.card_scenes(context)), measures.Suspects()
     for words, found, cards in scenes:
         where = f"{words}{_table(found, cards)}"
@@ -146,7 +154,13 @@ def judge(context: Context, answer: Callable[..., Any]) -> None:
         got = context.plain(got, what="judge(found, cards)", where=where)
         if not isinstance(got, dict) or got.keys() != want.keys():
             context.same(got, want, what="judge(found, cards)", where=where)
-        wrong = [(flaw, measures.claims(found, cards, flaw)) for flaw in flaws]
+        wrong = [
+            (
+                "wrong_claims" if flaw == "any_claims" else flaw,
+                measures.claims(found, cards, flaw),
+            )
+            for flaw in flaws
+        ]
         context.same(
             got["right"],
             right,
@@ -157,8 +171,11 @@ def judge(context: Context, answer: Callable[..., Any]) -> None:
         for name, other in (("precision", "recall"), ("recall", "precision")):
             empty = not (found if name == "precision" else cards)
             mistakes: list[tuple[str, Any]] = [("swapped", shares[other])]
+            mistakes += [("rounded", round(shares[name], digits)) for digits in (1, 2, 3, 4)]
             if empty:
                 mistakes = [("empty", value) for value in (0.0, None, math.nan)]
+            elif not found or not cards:
+                mistakes = [("both_one", 1.0)]
             context.same(
                 got[name],
                 shares[name],
@@ -240,6 +257,8 @@ def _ex2_error(error: BaseException, empty: bool) -> str | None:
         "cards.",
         "no_budget": "The lowest step finds the most cards, and shows more false alarms than the "
         "budget allows.",
+        "first_box": "You look at the first box of each picture. The boxes may stand in any order, "
+        "and one above the threshold is enough.",
         "first": "You take the first step in the list that keeps the budget. The steps may stand "
         "in any order.",
         "falls_back": "No step keeps the budget, and the caller is not told. A server with such a "
@@ -251,7 +270,7 @@ def _ex2_error(error: BaseException, empty: bool) -> str | None:
 def served_confidence(context: Context, answer: Callable[..., Any]) -> None:
     """Ask ``served_confidence(pictures, steps, budget)`` for thresholds, and for a refusal."""
     flaws = ("boxes", "without_empty", "at_least", "strict", "highest", "no_budget", "first",
-             "of_boxes")  # fmt: skip
+             "of_boxes", "first_box")  # fmt: skip
     asked, suspects = list(cases.thresholds(context)), measures.Suspects()
     for words, pictures, steps, budget in asked:
         where = (
@@ -358,6 +377,13 @@ def _is_refused(
         "a perfect list.",
         "always_ten": "You divide as if ten hits were possible. This user chose fewer movies, and "
         "a perfect list would not get 1.",
+        "ideal_of_hits": "You divide by the best order of what the list names already. The best "
+        "list names chosen movies that yours leaves out, too.",
+        "shifted": "You took the seen movies out of scores, and all movies behind them moved up. A "
+        "movie is its place in the whole list.",
+        "rounded": "You round the result. Leave it as it is; who prints it may round.",
+        "not_low_enough": "You gave the seen movies a low score and kept them. Scores can be lower "
+        "still; minus infinity cannot be beaten.",
         "not_capped": "You divide as if the best list could name all chosen movies. It has ten "
         "places.",
     },
@@ -365,7 +391,13 @@ def _is_refused(
 def ndcg_at_10(context: Context, answer: Callable[..., Any]) -> None:
     """Ask ``ndcg_at_10(scores, seen, chosen)`` about lists, then about all drawn users."""
     flaws = ("seen_kept", "cut_first", "ascending", "log_rank", "no_discount", "share_of_ten",
-             "stars", "no_ideal", "always_ten", "not_capped")  # fmt: skip
+             "stars", "no_ideal", "always_ten", "not_capped", "ideal_of_hits",
+             "shifted", "zero", "minus_one")  # fmt: skip
+    names = {
+        "share_of_ten": "no_discount",
+        "zero": "not_low_enough",
+        "minus_one": "not_low_enough",
+    }
     suspects = measures.Suspects()
     for words, scores, seen, chosen in cases.lists(context):
         where = (
@@ -373,7 +405,7 @@ def ndcg_at_10(context: Context, answer: Callable[..., Any]) -> None:
             f"first, the chosen ones have the places {measures.places(scores, seen, chosen)}"
         )
         wrong = [
-            ("no_discount" if flaw == "share_of_ten" else flaw,
+            (names.get(flaw, flaw),
              measures.ndcg(scores, seen, chosen, flaw))
             for flaw in flaws
         ]  # fmt: skip
@@ -381,6 +413,7 @@ def ndcg_at_10(context: Context, answer: Callable[..., Any]) -> None:
         got = context.call(answer, scores.copy(), seen.copy(), chosen.copy(), where=where,
                            because=_ex4_error)  # fmt: skip
         want = _ndcg(scores, seen, chosen)
+        wrong += [("rounded", round(want, digits)) for digits in (2, 3, 4)]
         context.same(
             got,
             want,
@@ -447,6 +480,8 @@ def _ex4_error(error: BaseException) -> str | None:
         "and the best guesser can make the worst ones.",
         "test": "You decide on the test part. Then nothing is left on which to report honestly: "
         "the choice was made to look good there.",
+        "chosen_on_test": "Your rule goes by the validation part, and your choice among those that "
+        "pass it by the test part. Choose on the validation part, too.",
         "always": "You promote the best candidate without asking whether it is better than what is "
         "in production.",
         "no_gain": "It is better, by less than the gain that is asked for. So small a difference "
@@ -460,6 +495,10 @@ def _ex4_error(error: BaseException) -> str | None:
         "nan": "Its training went wrong, and a measure is nan. Every comparison with nan is False, "
         "so `if new < bar` refuses nobody, and max may return it.",
         "first": "You promote the first candidate that may be. Another one that may is better.",
+        "running": "You ask for the gain over the best candidate so far. It is asked over the "
+        "current model only; of those that have it, the highest NDCG@10 wins.",
+        "abs": "Its coverage is higher by more than `loss`. That is no loss: only a fall has a "
+        "limit.",
         "loss_as_gain": "It loses a little coverage, less than `loss`, and that is allowed. The "
         "coverage that is needed is the current one less `loss`.",
     },
@@ -467,8 +506,17 @@ def _ex4_error(error: BaseException) -> str | None:
 def to_promote(context: Context, answer: Callable[..., Any]) -> None:
     """Put candidates before ``to_promote``, each group with one trap in it."""
     flaws = ("rmse", "rmse_of_passed", "test", "best_on_test", "always", "no_gain", "strict",
-             "no_coverage", "best_only", "other_data", "nan", "first", "loss_as_gain")  # fmt: skip
-    names = {"rmse_of_passed": "rmse", "best_on_test": "test"}
+             "no_coverage", "best_only", "other_data", "nan", "first", "loss_as_gain",
+             "rule_on_test", "chosen_on_test", "strict_gain", "strict_loss", "nan_coverage",
+             "running", "abs")  # fmt: skip
+    names = {
+        "rmse_of_passed": "rmse",
+        "best_on_test": "test",
+        "rule_on_test": "test",
+        "strict_gain": "strict",
+        "strict_loss": "strict",
+        "nan_coverage": "nan",
+    }
     groups, suspects = list(cases.promotions(context)), measures.Suspects()
     for words, candidates, current, gain, loss in groups:
         where = f"{words}. {_standing(candidates, current, gain, loss)}"

@@ -83,20 +83,23 @@ def card_scenes(context: Context) -> Iterator[tuple[str, list[Detection], list[B
         x = 10 + 4 * width * column + right * width
         return x, float(top), x + wide * width, float(top + height)
 
-    low, middle, high, highest = sorted(context.random.sample(range(30, 99), 4))
+    lowest, low, middle, high, highest = sorted(context.random.sample(range(30, 99), 5))
     cards = [card(0), card(1), card(2)]
     found = [
         _box(middle, card(0, 0.08)),
         _box(highest, card(0, 0.15)),
         _box(low, card(0, -0.05)),
+        _box(lowest, card(0, 0.12)),
         _box(high, card(1, 0.1)),
     ]
-    yield "three boxes on one card, one on another, none on the third", found, cards
+    yield "four boxes on one card, one on another, none on the third", found, cards
     over = [card(0), card(0, 0.4)]
     found = [_box(low, card(0, 0.04)), _box(high, card(0, 0.28))]
     yield "two cards, one over the other", found, over
     found = [_box(low, card(0, 0.28)), _box(high, card(0, 0.38))]
     yield "two cards, one over the other", found, over
+    poor = [_box(low, card(0, 0.1)), _box(high, card(0, 0.45))]
+    yield "a box of less than half a card, surer than the right one", poor, cards[:2]
     half = [_box(low, card(0, wide=0.5)), _box(high, card(1, wide=0.48))]
     yield "a box of exactly half a card, and one of a little less", half, cards[:2]
     for _ in range(3):
@@ -157,7 +160,7 @@ def _designed(context: Context) -> Threshold:
         boxes.append(between(5, 6))
     pictures += [[between(4, 5)], [between(5, 6)], [between(6, 7)]]
     # Eight of 32 are above the fourth step, and three more have a box that meets it.
-    pictures += [[steps[3] / 100, between(0, 2)] for _ in range(3)]
+    pictures += [[between(0, 2), steps[3] / 100] for _ in range(3)]
     pictures += [[between(0, 2)] for _ in range(9)] + [[] for _ in range(12)]
     context.random.shuffle(pictures)
     others = [step for n, step in enumerate(steps) if n != 8]
@@ -185,7 +188,8 @@ UserList = tuple[list[float], list[int], dict[int, float]]
 def lists(context: Context) -> Iterator[tuple[str, list[float], list[int], dict[int, float]]]:
     """Yield scores, seen and chosen movies of a user, and what is special about them."""
     few = ("seen_kept", "cut_first", "ascending", "log_rank", "no_discount", "share_of_ten",
-           "stars", "no_ideal", "always_ten")  # fmt: skip
+           "stars", "no_ideal", "always_ten", "shifted")  # fmt: skip
+    many = ("not_capped", "ascending", "ideal_of_hits")
 
     def few_differ(case: UserList) -> bool:
         scores, seen, chosen = case
@@ -194,7 +198,7 @@ def lists(context: Context) -> Iterator[tuple[str, list[float], list[int], dict[
         return first in chosen and differ and measures.ndcg(*case, "ascending") > 0
 
     def many_differ(case: UserList) -> bool:
-        return _differ([measures.ndcg(*case, flaw) for flaw in ("", "not_capped", "ascending")])
+        return _differ([measures.ndcg(*case, flaw) for flaw in ("", *many)])
 
     draw = context.random.randint
     yield "few chosen movies", *_drawn(lambda: _user(context, 30, 8, draw(3, 5)), few_differ)
@@ -209,6 +213,9 @@ def lists(context: Context) -> Iterator[tuple[str, list[float], list[int], dict[
     yield "a perfect list", hits, seen, chosen
     misses = [s - 100 if movie in chosen else s for movie, s in _places(scores)]
     yield "a list without a hit", misses, seen, chosen
+    scores, seen, chosen = _user(context, 30, 8, draw(2, 6))
+    best = max(set(range(len(scores))).difference(seen), key=scores.__getitem__)
+    yield "every score is below -1", [s - 10 for s in scores], seen, {**chosen, best: 5.0}
     for _ in range(3):
         yield "a user", *_user(context, draw(20, 60), draw(1, 6), draw(1, 9))
 
@@ -292,7 +299,11 @@ def promotions(
          [model(better), model(good, rmse=900), model(-draw(20, 60), rmse=860)]),
         ("one is best on the test part only",
          [model(draw(-9, gain - 2), test=better + 40), model(better), model(good)]),
-        ("several may be promoted", [model(good), model(better), model(good - 1)]),
+        ("two are better, and the second is best on the test part",
+         [model(better, test=gain + draw(0, 5)), model(good, test=better + 40)]),
+        ("the best is worse on the test part", [model(better, test=-draw(0, 9)), model(good)]),
+        ("several may be promoted",
+         [model(good), model(good + gain), model(good + gain + draw(1, gain - 1))]),
         ("one gains a little", [model(draw(1, gain - 1))]),
         ("the best by NDCG shows too little", [model(better, -loss - draw(1, 9)), model(good)]),
         ("one shows a little less", [model(good, -draw(1, loss - 1))]),

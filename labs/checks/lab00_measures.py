@@ -97,13 +97,17 @@ def claims(found: Sequence[Detection], cards: Sequence[Box], flaw: str = "") -> 
     """Return which boxes are right, in the order of *found*; *flaw* is a mistake's name."""
     table = overlap_table(found, cards)
     order = list(range(len(found)))
-    if flaw != "order":
+    if flaw == "by_overlap":
+        order.sort(key=lambda n: max(table[n], default=0.0), reverse=True)
+    elif flaw != "order":
         order.sort(key=lambda n: found[n].confidence, reverse=flaw != "ascending")
     free, right = [True] * len(cards), [False] * len(found)
     for n in order:
         card = _claimed(table[n], free, flaw)
         if card is not None:
             free[card], right[n] = False, True
+        elif flaw in ("wrong_claims", "any_claims"):
+            _take_nearest(table[n], free, flaw)
     return [right[n] for n in order] if flaw == "other_order" else right
 
 
@@ -120,6 +124,13 @@ def _claimed(shared: list[float], free: list[bool], flaw: str) -> int | None:
     return best if free[best] or flaw == "twice" else None
 
 
+def _take_nearest(shared: list[float], free: list[bool], flaw: str) -> None:
+    """Let a box that is wrong claim the free card that it overlaps most."""
+    left = [n for n in range(len(free)) if free[n] and (shared[n] > 0 or flaw == "any_claims")]
+    if left:
+        free[max(left, key=shared.__getitem__)] = False
+
+
 def served(
     pictures: Sequence[Sequence[float]], steps: Sequence[float], budget: float, flaw: str = ""
 ) -> float | None:
@@ -128,7 +139,7 @@ def served(
     def share(step: float) -> float:
         shown = [
             [sure for sure in boxes if sure > step or (sure == step and flaw == "at_least")]
-            for boxes in pictures
+            for boxes in (one[:1] if flaw == "first_box" else one for one in pictures)
         ]
         alarms = sum(map(len if flaw in ("boxes", "of_boxes") else bool, shown))
         total = len(pictures)
@@ -156,11 +167,17 @@ def ndcg(
     scores: Sequence[float], seen: Sequence[int], chosen: Mapping[int, float], flaw: str = ""
 ) -> float:
     """Return a user's NDCG@10; *flaw* is a mistake's name."""
+    if flaw in ("zero", "minus_one"):
+        low = 0.0 if flaw == "zero" else -1.0
+        scores = [low if movie in seen else score for movie, score in enumerate(scores)]
+        seen = []
     order = sorted(range(len(scores)), key=lambda n: scores[n], reverse=flaw != "ascending")
     if flaw == "cut_first":
         order = order[:K]
     if flaw != "seen_kept":
         order = [movie for movie in order if movie not in seen]
+    if flaw == "shifted":
+        order = [movie - sum(one < movie for one in seen) for movie in order]
     gains = {movie: stars if flaw == "stars" else 1.0 for movie, stars in chosen.items()}
     dcg = sum(
         gains.get(movie, 0.0) * _worth(place, flaw) for place, movie in enumerate(order[:K], 1)
@@ -172,9 +189,12 @@ def ndcg(
     best = sorted(gains.values(), reverse=True)
     if flaw == "always_ten":
         best = [1.0] * K
+    elif flaw == "ideal_of_hits":
+        best = [1.0] * sum(movie in chosen for movie in order[:K])
     elif flaw != "not_capped":
         best = best[:K]
-    return dcg / sum(gain * _worth(place, flaw) for place, gain in enumerate(best, 1))
+    ideal = sum(gain * _worth(place, flaw) for place, gain in enumerate(best, 1))
+    return dcg / ideal if ideal else 0.0
 
 
 def places(scores: Sequence[float], seen: Sequence[int], chosen: Mapping[int, float]) -> list[int]:
@@ -196,7 +216,7 @@ def promoted(
     candidates: Sequence[Model], current: Model, gain: float, loss: float, flaw: str = ""
 ) -> str | None:
     """Return the name of the candidate to promote, if any; *flaw* is a mistake's name."""
-    part = "test" if flaw in ("test", "best_on_test") else "validation"
+    part = "test" if flaw in ("test", "best_on_test", "rule_on_test") else "validation"
     if flaw == "rmse":
         with_stars = [one for one in candidates if "rmse" in one[part]]
         return _best(with_stars, lambda one: -one[part]["rmse"])
@@ -214,8 +234,21 @@ def promoted(
         one
         for one in candidates
         if (one["data"] == current["data"] or flaw == "other_data")
-        and all(_reaches(one[part][measure], bar, flaw) for measure, bar in bars.items())
+        and all(
+            _reaches(one[part][measure], bar, _in_one(flaw, measure))
+            for measure, bar in bars.items()
+        )
     ]
+    if flaw == "abs":
+        limit = current[part][COVERAGE] + loss
+        passed = [one for one in passed if one[part][COVERAGE] <= limit]
+    if flaw == "running":
+        best = current
+        for one in passed:
+            best = one if _ndcg(one) >= _ndcg(best) + gain else best
+        return None if best is current else best["name"]
+    if flaw in ("rule_on_test", "chosen_on_test"):
+        part = "test" if part == "validation" else "validation"
     if flaw == "first":
         return passed[0]["name"] if passed else None
     if flaw == "rmse_of_passed":
@@ -226,6 +259,17 @@ def promoted(
 def _ndcg(model: Model) -> float:
     value = float(model["validation"][NDCG])
     return -math.inf if math.isnan(value) else value
+
+
+def _in_one(flaw: str, measure: str) -> str:
+    """Return the mistake that *flaw* makes with this measure, if any."""
+    only = {
+        "strict_gain": ("strict", NDCG),
+        "strict_loss": ("strict", COVERAGE),
+        "nan_coverage": ("nan", COVERAGE),
+    }
+    name, where = only.get(flaw, (flaw, measure))
+    return name if where == measure else ""
 
 
 def _reaches(value: float, bar: float, flaw: str) -> bool:

@@ -45,6 +45,7 @@ preflight()
 # - A box is a tuple `(x1, y1, x2, y2)`: left, top, right and bottom edge. `y` grows downwards.
 # - The edges are any numbers, whole or not. `x1 < x2` and `y1 < y2`, so the width is `x2 - x1`.
 # - Boxes that lie apart, or touch at an edge only, have an IoU of 0.
+# - Do not round it.
 
 
 # %% tags=["exercise"]
@@ -203,7 +204,7 @@ check("lab00.ex4", ndcg_at_10)
 # - Its `data` is that of the current model. This is the fingerprint of the validation ratings: measures
 #   on other ratings cannot be compared.
 # - Its NDCG@10 is higher by `gain` or more.
-# - Its coverage is lower by `loss` at most. `loss` is above 0: with 0.05 it may fall from 0.40 to 0.35.
+# - Its coverage is lower by `loss` at most. `loss` is above 0: with 0.05 it may fall from 0.50 to 0.45.
 # - Both measures are numbers. A training that went wrong leaves `nan` ("not a number") in either.
 #
 # Of those that may, take the one with the highest NDCG@10. Lists are what this model is served for. No

@@ -241,6 +241,68 @@ def judge(found, cards):
     }
 
 
+# %% lab00.ex2 wrong: wrong_claims
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        if free:
+            best = max(free, key=lambda card: overlap(found[n].box, card))
+            free.remove(best)
+            right[n] = overlap(found[n].box, best) >= 0.5
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: by_overlap
+def judge(found, cards):
+    right, claimed = [False] * len(found), set()
+    pairs = [(overlap(one.box, c), n, c) for n, one in enumerate(found) for c in cards]
+    for shared, n, card in sorted(pairs, reverse=True):
+        if shared >= 0.5 and not right[n] and card not in claimed:
+            claimed.add(card)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(found) if found else 1.0,
+        "recall": sum(right) / len(cards) if cards else 1.0,
+    }
+
+
+# %% lab00.ex2 wrong: both_one
+def judge(found, cards):
+    if not found or not cards:
+        return {"right": [False] * len(found), "precision": 1.0, "recall": 1.0}
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and overlap(found[n].box, best) >= 0.5:
+            free.remove(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": sum(right) / len(found),
+        "recall": sum(right) / len(cards),
+    }
+
+
+# %% lab00.ex2 wrong: rounded
+def judge(found, cards):
+    right, free = [False] * len(found), list(cards)
+    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+        if best is not None and overlap(found[n].box, best) >= 0.5:
+            free.remove(best)
+            right[n] = True
+    return {
+        "right": right,
+        "precision": round(sum(right) / len(found), 2) if found else 1.0,
+        "recall": round(sum(right) / len(cards), 2) if cards else 1.0,
+    }
+
+
 # %% lab00.ex3 right: the surest box of each picture
 def served_confidence(pictures, steps, budget):
     surest = np.array([max(boxes, default=-1.0) for boxes in pictures])
@@ -331,6 +393,14 @@ def served_confidence(pictures, steps, budget):
         return sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures)
 
     return min(step for step in steps if share(step) <= budget)
+
+
+# %% lab00.ex3 wrong: first_box
+def served_confidence(pictures, steps, budget):
+    for step in sorted(steps):
+        if sum(len(b) > 0 and b[0] > step for b in pictures) / len(pictures) <= budget:
+            return step
+    raise ValueError(f"no step keeps {budget}")
 
 
 # %% lab00.ex4 right: by numpy, with another logarithm
@@ -429,6 +499,39 @@ def ndcg_at_10(scores, seen, chosen):
     return dcg / sum(1 / math.log2(n + 2) for n in range(len(chosen)))
 
 
+# %% lab00.ex4 wrong: ideal_of_hits
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    hits = [movie in chosen for movie in best]
+    ideal = sum(hit / math.log2(n + 2) for n, hit in enumerate(sorted(hits, reverse=True)))
+    return sum(hit / math.log2(n + 2) for n, hit in enumerate(hits)) / ideal if ideal else 0.0
+
+
+# %% lab00.ex4 wrong: shifted
+def ndcg_at_10(scores, seen, chosen):
+    left = np.delete(scores, seen)
+    dcg = sum(1 / math.log2(n + 2) for n, m in enumerate(np.argsort(-left)[:10]) if m in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+
+
+# %% lab00.ex4 wrong: not_low_enough
+def ndcg_at_10(scores, seen, chosen):
+    scores = np.array(scores)
+    scores[seen] = -1
+    best = np.argsort(-scores)[:10]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+
+
+# %% lab00.ex4 wrong: rounded
+def ndcg_at_10(scores, seen, chosen):
+    unseen = set(range(len(scores))) - set(seen)
+    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
+    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
+    return round(dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen)))), 3)
+
+
 # %% lab00.ex5 right: a loop
 def to_promote(candidates, current, gain, loss):
     now = current["validation"]
@@ -475,6 +578,19 @@ def to_promote(candidates, current, gain, loss):
     return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
 
 
+# %% lab00.ex5 wrong: chosen_on_test
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
+    ]
+    return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
+
+
 # %% lab00.ex5 wrong: always
 def to_promote(candidates, current, gain, loss):
     best = max(candidates, key=lambda one: one["validation"]["ndcg_at_10"], default=None)
@@ -501,7 +617,7 @@ def to_promote(candidates, current, gain, loss):
         one
         for one in candidates
         if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] > now["ndcg_at_10"] + gain
+        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
         and one["validation"]["coverage_at_10"] > now["coverage_at_10"] - loss
     ]
     return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
@@ -586,5 +702,29 @@ def to_promote(candidates, current, gain, loss):
         if one["data"] == current["data"]
         and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
         and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] + loss
+    ]
+    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+
+
+# %% lab00.ex5 wrong: running
+def to_promote(candidates, current, gain, loss):
+    best = current
+    for one in candidates:
+        new, bar = one["validation"], best["validation"]["ndcg_at_10"] + gain
+        narrow = current["validation"]["coverage_at_10"] - loss
+        if one["data"] == current["data"] and new["coverage_at_10"] >= narrow:
+            best = one if new["ndcg_at_10"] >= bar else best
+    return None if best is current else best["name"]
+
+
+# %% lab00.ex5 wrong: abs
+def to_promote(candidates, current, gain, loss):
+    now = current["validation"]
+    passed = [
+        one
+        for one in candidates
+        if one["data"] == current["data"]
+        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+        and abs(one["validation"]["coverage_at_10"] - now["coverage_at_10"]) <= loss
     ]
     return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
