@@ -302,7 +302,7 @@ def _in(metric: str, text: str) -> bool:
     "lab08.ex4",
     "Promote, refuse, roll back",
     points=3,
-    minutes=10,
+    minutes=9,
     difficulty=4,
     importance=5,
     hints=(
@@ -379,7 +379,7 @@ def aliases(context: Context, promote: Callable[..., Any], rollback: Callable[..
     "lab08.ex5",
     "Design it: an alarm that keeps its promise",
     points=3,
-    minutes=10,
+    minutes=9,
     difficulty=4,
     importance=4,
     seconds=120,

@@ -195,4 +195,5 @@ check("lab01.ex5", BatchRunnable)
 # - keep several calls under way at once with `gather`,
 # - serve it.
 #
-# `python -m labs status` in a terminal shows your points. Next: [lab 02](../lab02_service/lab02_service.ipynb).
+# `python -m labs status` in a terminal shows your points. Next:
+# [lab 02](../lab02_service/lab02_service.ipynb).

@@ -189,5 +189,4 @@ check("lab02.ex4", SafeService)
 # - accept bytes and refuse everything else, with a reason,
 # - put a gate before a service.
 #
-# `python -m labs status` in a terminal shows your points. Before this:
-# [lab 01](../lab01_runner/lab01_runner.ipynb).
+# `python -m labs status` in a terminal shows your points. Next: [lab 03](../lab03_render/lab03_render.ipynb).

@@ -267,5 +267,5 @@ check("lab04.ex5", Front)
 # - serve models that depend on each other,
 # - put a limit and a second try before a model, and lose nothing under load.
 #
-# `python -m labs status` in a terminal shows your points. Before this:
-# [lab 03](../lab03_render/lab03_render.ipynb).
+# `python -m labs status` in a terminal shows your points. Next:
+# [lab 05](../lab05_observability/lab05_observability.ipynb).

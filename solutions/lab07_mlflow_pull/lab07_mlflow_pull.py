@@ -310,5 +310,5 @@ check("lab07.ex5", Live)
 # - start without the registry, on what a pointer says,
 # - replace a model under load with one assignment.
 #
-# `python -m labs status` in a terminal shows your points. Before this:
-# [lab 04](../lab04_several_runners/lab04_several_runners.ipynb).
+# `python -m labs status` in a terminal shows your points. Next:
+# [lab 08](../lab08_mlflow_only/lab08_mlflow_only.ipynb).

@@ -264,4 +264,5 @@ check("lab09.ex5", graph_of)
 # - find out why an InferenceService would not work, before a cluster is asked,
 # - put several services together in a graph.
 #
-# `python -m labs status` in a terminal shows your points.
+# `python -m labs status` in a terminal shows your points. Next:
+# [lab 10](../lab10_choosing/lab10_choosing.ipynb).

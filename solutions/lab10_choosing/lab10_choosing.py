@@ -321,4 +321,4 @@ check("lab10.ex5", fastest)
 # - choose by needs first and by figures then, and refuse where nothing fits,
 # - stop measuring when you know enough.
 #
-# `python -m labs status` in a terminal shows your points.
+# `python -m labs status` in a terminal shows your points. Next: [lab 11](../lab11_batch/lab11_batch.ipynb).

@@ -264,5 +264,4 @@ check("lab11.ex5", detect_all)
 # - compute an answer for every user in a memory that does not grow with the users,
 # - fill a batch, and say what it gained.
 #
-# `python -m labs status` in a terminal shows your points. Before this:
-# [lab 10](../lab10_choosing/lab10_choosing.ipynb).
+# `python -m labs status` in a terminal shows your points. This was the last lab.
