@@ -247,5 +247,4 @@ check("lab00.ex5", to_promote)
 # - judge a list of recommendations without rewarding what the user has seen already,
 # - promote a model by a rule that can say no.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 01](../lab01_runner/lab01_runner.ipynb).
+# `python -m labs status` in a terminal shows your points. Next: [lab 01](../lab01_runner/lab01_runner.ipynb).
