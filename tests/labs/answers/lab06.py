@@ -687,7 +687,7 @@ dockerfile = """\
 FROM python:3.11-slim
 WORKDIR /app
 COPY requirements.txt .
-RUN pip install -r requirements.txt && rm -rf /root/.cache
+RUN pip install -r requirements.txt && rm -rf ~/.cache
 COPY service.py detector.py boxes.py ./
 COPY weights weights/
 USER 1000
