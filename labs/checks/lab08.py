@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from mlflow.pyfunc.model import PythonModel
 
-from labs.checks import lab08_alarm, lab08_alias, lab08_door, lab08_model
+from labs.checks import lab08_alarm, lab08_alias, lab08_door, lab08_model, lab08_rule
 from labs.engine import Context, exercise
 from labs.engine.plain import shown
 
@@ -239,7 +239,7 @@ def model(context: Context, answer: Any) -> None:
 )
 def rule(context: Context, answer: Callable[..., Any]) -> None:
     """Ask about candidates, each of which differs in one respect."""
-    questions = lab08_alias.cases(context.random)
+    questions = lab08_rule.cases(context.random)
     refused = 0
     for case in questions:
         got = context.call(
@@ -262,7 +262,7 @@ def rule(context: Context, answer: Callable[..., Any]) -> None:
     context.note(candidates=len(questions), refused=refused)
 
 
-def _reasons(context: Context, reasons: list[str], case: lab08_alias.Case) -> None:
+def _reasons(context: Context, reasons: list[str], case: lab08_rule.Case) -> None:
     named = [[metric for metric in case.rule if _in(metric, text)] for text in reasons]
     found = sorted({metric for metrics in named for metric in metrics})
     if not reasons or not case.against:
