@@ -1,9 +1,24 @@
 """Serving Labs: one model, many servers.
 
-Importing the package settles where the third-party libraries may write and that none of them
-reports home; see :mod:`services.environment`. It imports nothing outside the standard library.
+The rooms, from the top down. A room imports from those below it, never upward; import-linter
+holds ``make test`` to that (see ``pyproject.toml``).
+
+- ``bench``: the servers measured against each other.
+- ``loop``: the recommender's continuous learning, a pipeline of notebooks.
+- ``workbench``: what notebooks and tests share: servers, load, plots, the notebooks themselves.
+- ``id_card``, ``recommender``: the two models, which do not import each other. In each: the core
+  (``detector.py``, ``recommender.py``) and what it is made of (``model/``), which know no serving
+  framework; ``bento/``, ``kserve/``, ``mlflow/``, ``baselines/``: the adapters, which do not import
+  each other; ``monitoring/``; ``training/``, which nothing that serves imports.
+- ``batch``, ``drift``, ``registry``, ``packaging``, ``manifests``: for any model.
+- ``setup``: what a machine has, and the environment.
+- ``bentoml_support``, ``kserve_support``: the only places that touch a framework's private parts.
+- ``http``: ASGI middleware and routing, for any framework.
+- ``errors``, ``environment``: imported by everything.
 """
 
 from services.environment import apply as _apply_environment
+from services.environment import interrupt_in_one_line as _interrupt_in_one_line
 
 _apply_environment()
+_interrupt_in_one_line()

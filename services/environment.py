@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 import sys
+import urllib.parse
 from pathlib import Path
+from types import TracebackType
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository (or, inside a container, the folder that holds ``services/``)."""
@@ -48,6 +50,9 @@ def settings() -> dict[str, str]:
         # Let torch's threads sleep while they wait. Spinning is a little faster on an idle machine,
         # and many times slower where other processes want the cores: several workers, say.
         "OMP_WAIT_POLICY": "PASSIVE",
+        # glibc gives memory of this size and more back to the system as soon as it is freed; by
+        # itself it raises the bound to 32 MiB, and one large image stays with the process forever.
+        "MALLOC_MMAP_THRESHOLD_": str(2**20),
         # ONNX Runtime reports home from Linux too, and keeps what it has to report in the home.
         "ORT_DISABLE_TELEMETRY": "1",
         # MLflow, Matplotlib, torch.
@@ -73,7 +78,52 @@ def settings() -> dict[str, str]:
         "IPYTHONDIR": str(home / "ipython"),
         # Everybody who honours the common flag.
         "DO_NOT_TRACK": "1",
+        # The servers here are on the loopback; no proxy of a company can reach them.
+        "NO_PROXY": _with_loopback(os.environ.get("NO_PROXY", "")),
+        "no_proxy": _with_loopback(os.environ.get("no_proxy", "")),
     }
+
+
+def _with_loopback(hosts: str) -> str:
+    """Return a list of hosts that no proxy is used for, the loopback among them."""
+    known = [host for host in hosts.split(",") if host]
+    return ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost", "::1"]))
+
+
+def interrupt_in_one_line() -> None:
+    """Let Ctrl-C end a command of this project with one line instead of a traceback.
+
+    Every command imports ``services`` first, so this covers all of them. The exit status stays that
+    of a process that SIGINT ended.
+    """
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("\ninterrupted", file=sys.stderr)
+        else:
+            previous(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def _hide_password() -> None:
+    """Take user and password out of ``MLFLOW_TRACKING_URI``, where MLflow's errors would show them.
+
+    MLflow reads them from two variables as well; what is in these already wins.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    try:
+        parts = urllib.parse.urlsplit(uri)
+    except ValueError:
+        return
+    if not parts.scheme.startswith("http") or parts.username is None:
+        return
+    host = parts.netloc.rpartition("@")[2]
+    os.environ["MLFLOW_TRACKING_URI"] = parts._replace(netloc=host).geturl()
+    user, password = (urllib.parse.unquote(part or "") for part in (parts.username, parts.password))
+    os.environ.setdefault("MLFLOW_TRACKING_USERNAME", user)
+    os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", password)
 
 
 def apply() -> None:
@@ -81,10 +131,16 @@ def apply() -> None:
 
     Libraries read these variables when they are imported, so this runs first.
     """
+    _hide_password()
     for name, value in settings().items():
+        if name.lower() == "no_proxy":
+            os.environ[name] = value  # it holds what was there, too
         os.environ.setdefault(name, value)
     # OpenVINO's converter knows no variable for it. It does without where this package is missing.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    # jsonschema, and so nbformat, would compile a grammar of international addresses at import: two
+    # seconds of processor time, for a format of text that no schema here uses.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     for name in ("BENTOML_HOME", "YOLO_CONFIG_DIR", "MPLCONFIGDIR", "JUPYTER_RUNTIME_DIR"):
         try:
             Path(os.environ[name]).mkdir(parents=True, exist_ok=True)

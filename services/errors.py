@@ -1,9 +1,50 @@
-"""Errors as a client sees them: its own to mend (4xx) or the server's (5xx), in one shape."""
+"""Errors as a client sees them: its own to fix (4xx) or the server's (5xx), in one shape."""
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
 
-class InputError(ValueError):
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 100
+_short.maxlevel = 2
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: as Python writes it, 40 characters at most.
+
+    Unlike :func:`repr` it takes no time for a large value, and does not fail on one that is nested
+    a thousand deep.
+    """
+    text = _short.repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+class _AnsweredError(Exception):
+    """What both kinds share: an HTTP status of theirs, and the body of the answer."""
+
+    statuses: ClassVar[range]
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Of the answer, where its status prescribes one."""
+
+    def __init__(self, message: str, *, code: str, status: int, hint: str) -> None:
+        if status not in self.statuses:
+            allowed = f"{self.statuses[0]} to {self.statuses[-1]}"
+            raise ValueError(f"{type(self).__name__} takes a status of {allowed}; got {status}")
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.hint = hint
+
+    def as_dict(self) -> dict[str, dict[str, str]]:
+        """Return the body of the answer."""
+        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
+
+class InputError(_AnsweredError, ValueError):
     """A request that cannot be answered until the client changes it.
 
     Every adapter turns it into the same answer: HTTP status ``status`` and the JSON body
@@ -26,36 +67,15 @@ class InputError(ValueError):
         If *status* is not a client error.
     """
 
-    def __init__(self, message: str, *, code: str, status: int, hint: str) -> None:
-        if not 400 <= status <= 499:
-            raise ValueError(f"an InputError is the client's to mend, so 4xx; got {status}")
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.status = status
-        self.hint = hint
-
-    def as_dict(self) -> dict[str, dict[str, str]]:
-        """Return the body of the answer."""
-        return _body(self.code, self.message, self.hint)
+    statuses = range(400, 500)
 
 
-class ModelError(RuntimeError):
+class ModelError(_AnsweredError, RuntimeError):
     """A good request that went unanswered because a model, or the way to it, failed.
 
-    Adapters answer it in the shape of :class:`InputError`. What exactly went wrong is for the
-    log, not for the client.
-
-    Parameters
-    ----------
-    message : str
-        What failed, without internals.
-    code : str
-        A stable, machine-readable name in snake case, e.g. ``"model_timeout"``.
-    status : int
-        The HTTP status, 500 to 599.
-    hint : str
-        What the client can do, usually: try again.
+    Parameters and JSON body as for :class:`InputError`, but *status* is 500 to 599 and *hint* says
+    what the client can do, usually: try again. What exactly went wrong is for the log, not for the
+    client.
 
     Raises
     ------
@@ -63,19 +83,4 @@ class ModelError(RuntimeError):
         If *status* is not a server error.
     """
 
-    def __init__(self, message: str, *, code: str, status: int, hint: str) -> None:
-        if not 500 <= status <= 599:
-            raise ValueError(f"a ModelError is the server's fault, so 5xx; got {status}")
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.status = status
-        self.hint = hint
-
-    def as_dict(self) -> dict[str, dict[str, str]]:
-        """Return the body of the answer."""
-        return _body(self.code, self.message, self.hint)
-
-
-def _body(code: str, message: str, hint: str) -> dict[str, dict[str, str]]:
-    return {"error": {"code": code, "message": message, "hint": hint}}
+    statuses = range(500, 600)

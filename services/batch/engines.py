@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 EngineName = Literal["local", "ray"]
 
-_SHORT = "/tmp" if Path("/tmp").is_dir() else None  # macOS's own temporary folder is long
+# Ray's sockets add some 75 characters, of 107 that a socket's path may have.
+_SHORT = "/tmp" if len(tempfile.gettempdir()) > 30 and Path("/tmp").is_dir() else None
 
 _ATTEMPTS = 4
 
@@ -78,9 +79,8 @@ def _ray(workers: int) -> Iterator[int]:
         return
     sessions = build_dir() / "ray" / str(os.getpid())
     sessions.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="serving-labs-", dir=_SHORT) as short:
-        # Ray puts its sockets there, and a socket's path has about 100 characters at most.
-        link = Path(short) / "ray"
+    with tempfile.TemporaryDirectory(prefix="r-", dir=_SHORT) as short:
+        link = Path(short) / "r"
         link.symlink_to(sessions, target_is_directory=True)
         _start_ray(workers, link)
         try:

@@ -1,4 +1,4 @@
 """The servers of this repository measured against each other: ``python -m services.bench``.
 
-One core, the same weights, the same threads, the same pictures. Notebook 10 reads the result.
+One core, the same weights, the same threads, the same images. Notebook 10 reads the result.
 """

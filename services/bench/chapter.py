@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.workbench.notebooks.files import anchor_of
 from services.workbench.show import Display
 
 
@@ -29,7 +30,7 @@ class Place:
     @property
     def anchor(self) -> str:
         """What JupyterLab calls the heading in an address: hyphens for spaces."""
-        return self.heading.replace("`", "").replace(" ", "-")
+        return anchor_of(self.heading)
 
     def __str__(self) -> str:
         file = f"{self.notebook}.ipynb" if self.notebook else ""
@@ -40,27 +41,25 @@ class Place:
 
 Row = tuple[str, ...]
 
-_CHOICE = Place("", "8. A decision guide")
-
 CLAIMS: list[tuple[Row, Sequence[Place]]] = [
     (
-        ("focus", "KServe steers many servers; BentoML makes one easily; MLflow follows a model's "
-         "whole life", "yes, though each starts a server with one command by now"),
+        ("focus", "KServe orchestrates many servers; BentoML makes one easy; MLflow manages a "
+         "model's whole life", "yes, though each starts a server with one command today"),
         [Place("", "5. Besides speed")],
     ),
     (
         ("frameworks", "all three take a model of any framework",
-         "yes: all serve one core that knows none of them"),
+         "yes: all serve one core that imports none of them"),
         [Place("", "2. A fair comparison")],
     ),
-    (("clouds", "all three run anywhere", "not measured here: no cloud was at hand"), []),
+    (("clouds", "all three run anywhere", "not measured here: no cloud account"), []),
     (
         ("made for Kubernetes", "KServe yes, the others no", "KServe's server runs as a plain "
          "process; it is its InferenceService that needs a cluster"),
         [Place("09_kserve", "2. The predictor"), Place("09_kserve", "10. The same on a cluster")],
     ),
     (
-        ("easy to use", "KServe less, the others more", "count the lines that had to be written"),
+        ("easy to use", "KServe less, the others more", "count the lines of code that each needed"),
         [Place("", "5. Besides speed")],
     ),
     (
@@ -72,12 +71,12 @@ CLAIMS: list[tuple[Row, Sequence[Place]]] = [
 
 NEEDS: list[tuple[Row, Sequence[Place]]] = [
     (
-        ("versions, measures and aliases of models in one place",
+        ("versions, metrics and aliases of models in one place",
          "MLflow's registry, in front of any server"),
         [Place("07_mlflow_pull", "1. A registry with three versions")],
     ),
     (
-        ("a registered model behind HTTP today, without code for a server",
+        ("a registered model behind HTTP at once, without writing a service",
          "MLflow's scoring server"),
         [Place("08_mlflow_only", "1. One command")],
     ),
@@ -86,7 +85,7 @@ NEEDS: list[tuple[Row, Sequence[Place]]] = [
         [Place("06_bento", "3. The build file")],
     ),
     (
-        ("a protocol that other servers speak, gRPC, binary tensors", "KServe"),
+        ("a standard protocol, gRPC, binary tensors", "KServe"),
         [Place("09_kserve", "3. One picture, three protocols")],
     ),
     (
@@ -98,19 +97,19 @@ NEEDS: list[tuple[Row, Sequence[Place]]] = [
         [Place("", "5. Besides speed")],
     ),
     (
-        ("answers to all inputs at once", "no server: a batch"),
+        ("predictions for all inputs at once", "no server: a batch"),
         [Place("11_batch", "When which")],
     ),
 ]  # fmt: skip
-"""What is needed, what to take for it, and where it was seen: what is no measurement."""
+"""What is needed, what to take for it, and where it was seen: the needs that cannot be measured."""
 
 CHALLENGES: list[tuple[Row, Sequence[Place]]] = [
     (
-        ("patterns of inference",),
+        ("inference patterns",),
         [Place("02_service", "3. Four ways to call it"), Place("11_batch", "5. How fast?")],
     ),
     (
-        ("scaling",),
+        ("scalability",),
         [
             Place("05_observability", "6. Several web servers, several Runners"),
             Place("11_batch", "7. Many machines"),
@@ -123,32 +122,46 @@ CHALLENGES: list[tuple[Row, Sequence[Place]]] = [
             Place("08_mlflow_only", "10. Watching the model"),
         ],
     ),
-    (("learning on",), [Place("07_mlflow_pull", "5. A new version, while users ask")]),
     (
-        ("data and preprocessing",),
+        ("continuous learning",),
+        [
+            Place("07_mlflow_pull", "5. A new version, while users ask"),
+            Place("13_loop", "5. A release"),
+        ],
+    ),
+    (
+        ("data dependencies",),
         [
             Place("01_runner", "2. The core: plain types in, plain types out"),
             Place("09_kserve", "7. A transformer"),
         ],
     ),
-    (("hardware",), [Place("06_bento", "7. The Dockerfile, read aloud")]),
     (
-        ("versions and the way back",),
+        ("hardware",),
+        [
+            Place("14_hardware", "1. One model, four ways to compute it"),
+            Place("14_hardware", "8. What 1,000 answers cost"),
+        ],
+    ),
+    (
+        ("versions and rollback",),
         [Place("06_bento", "5. Two versions, and back"),
          Place("08_mlflow_only", "6. The alias moves")],
     ),
-    (("explaining",), [Place("", "10. Why this box? Why this movie?")]),
+    (("explainability",), [Place("", "10. Why this box? Why this movie?")]),
     (
-        ("sharing resources",),
+        ("resource management",),
         [
             Place("05_observability", "6. Several web servers, several Runners"),
             Place("09_kserve", "6. Alive while it works"),
+            Place("14_hardware", "7. A CPU limit"),
         ],
     ),
     (
         ("security and privacy",),
         [
-            Place("02_service", "5. The gate"),
+            Place("15_security", "3. A service with holes"),
+            Place("02_service", "5. The validation middleware"),
             Place("05_observability", "5. What went in, what came out"),
         ],
     ),

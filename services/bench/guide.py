@@ -7,7 +7,7 @@ from typing import Any
 
 from services.bench.numbers import Spread
 from services.bench.peers import TITLES
-from services.bench.report import Result, Table, added, helped, own_metrics, servers_of
+from services.bench.report import Result, Table, added, own_metrics, servers_of
 
 Value = Callable[[Mapping[str, Any]], Spread]
 
@@ -109,21 +109,3 @@ def share_of_server(result: Result, name: str) -> float:
     core = result["peers"]["core"]["real"]["1"]["p50"]["median"]
     extra = added(result, name)
     return max(0.0, extra / (core + extra))
-
-
-def never_blame(result: Result) -> bool:
-    """Say whether no server answered a client's mistake with a 5xx, or not at all."""
-    cases = [
-        case["verdict"]
-        for name in servers_of(result)
-        for case in result["peers"][name]["bad_input"].values()
-    ]
-    return not {"blames itself", "no answer", "accepts"} & set(cases)
-
-
-def not_helped(result: Result) -> dict[str, int]:
-    """Return how many bad requests each server refuses without saying what to change."""
-    return {
-        name: len(result["peers"][name]["bad_input"]) - helped(result, name)
-        for name in servers_of(result)
-    }

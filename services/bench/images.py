@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.id_card import bento
-from services.workbench import containers, kserve_image
+from services.id_card.bento import build as bento_build
+from services.id_card.kserve import image as kserve_image
+from services.packaging import container_engine
 
 IMAGES: dict[str, Callable[[], str]] = {
-    "bentoml": bento.image_name,
+    "bentoml": bento_build.image_name,
     "kserve": lambda: kserve_image.image_name(kserve_image.code()),
 }
 """The servers for which this repository builds an image of the detector, and its present name.
 
-``make container`` builds BentoML's, ``python -m services.workbench.kserve_image`` KServe's. The
+``make container`` builds BentoML's, ``python -m services.id_card.kserve.image`` KServe's. The
 image of ``infra/mlflow`` holds the recommender, so it would be no comparison.
 """
 
@@ -34,8 +35,8 @@ def image_mib(peer: str) -> int | None:
     if peer not in IMAGES:
         return None
     try:
-        engine = containers.find_engine()
+        engine = container_engine.find_engine()
         image = IMAGES[peer]()
-        return round(containers.size(engine, image) / 2**20)
-    except (containers.NotRunError, containers.ContainerError):
+        return round(container_engine.size(engine, image) / 2**20)
+    except (container_engine.NotRunError, container_engine.ContainerError):
         return None

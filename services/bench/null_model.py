@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 SIDE = 32
-"""The side in pixels of its pictures: decoding and scaling one takes next to nothing."""
+"""The side in pixels of its images: decoding and scaling one takes next to nothing."""
 
 ANCHORS = 21
 
@@ -19,7 +19,7 @@ ANCHORS = 21
 def write(path: Path) -> Path:
     """Write the network as an ONNX file and return its path.
 
-    It takes pictures, shape (n, 3, 32, 32), and answers with zeros, shape (n, 5, 21): the shape of
+    It takes images, shape (n, 3, 32, 32), and answers with zeros, shape (n, 5, 21): the shape of
     a detector with one class that is sure of nothing. Every adapter loads it as it loads the real
     one, so nothing in them is changed for the measurement.
     """
@@ -27,7 +27,7 @@ def write(path: Path) -> Path:
     zeros = numpy_helper.from_array(np.zeros((1, 5, ANCHORS), np.float32), "zeros")
     ones = numpy_helper.from_array(np.array([1, 1], np.int64), "ones")
     nodes = [
-        # As many zeros as there are pictures.
+        # As many zeros as there are images.
         helper.make_node("Shape", [names["input"]], ["n"], start=0, end=1),
         helper.make_node("Concat", ["n", "ones"], ["shape"], axis=0),
         helper.make_node("Expand", ["zeros", "shape"], [names["output"]]),
@@ -48,7 +48,7 @@ def write(path: Path) -> Path:
 
 
 def picture() -> bytes:
-    """Return a grey picture for it, a JPEG of a few hundred bytes."""
+    """Return a grey image for it, a JPEG of a few hundred bytes."""
     buffer = io.BytesIO()
     Image.new("RGB", (SIDE, SIDE), (114,) * 3).save(buffer, "JPEG")
     return buffer.getvalue()

@@ -23,9 +23,9 @@ from typing import Any
 import httpx
 
 from services.environment import build_dir, usable_cores
-from services.id_card.detector import Found
-from services.workbench import scoring, servers
-from services.workbench.servers import Server
+from services.id_card.detector import DetectionDict
+from services.workbench import servers
+from services.workbench.servers import Server, scoring
 
 Environment = Mapping[str, str]
 
@@ -59,13 +59,13 @@ class Peer:
     ask : callable
         Makes a request of a picture's bytes; the second argument names the field.
     field : str
-        The field in which it looks for a picture.
+        The field in which it looks for an image.
     read : callable
         Takes the boxes out of an answer.
     adapter : tuple of str
         The files that were written for it, from the repository's root.
     support : tuple of str
-        Files of ours that mend the framework, or that a client's mistakes are caught in.
+        Files of ours that work around the framework's faults, or that catch clients' mistakes.
     batching : str
         What it offers for computing several requests at once, from its documentation.
     """
@@ -75,13 +75,13 @@ class Peer:
     start: Callable[[Environment, Path], Server]
     ask: Callable[[bytes, str], Ask]
     field: str
-    read: Callable[[Any], list[Found]]
+    read: Callable[[Any], list[DetectionDict]]
     adapter: tuple[str, ...]
     support: tuple[str, ...]
     batching: str
 
     def request(self, picture: bytes) -> Ask:
-        """Return the request for one picture, well-formed."""
+        """Return the request for one image, well-formed."""
         return self.ask(picture, self.field)
 
 
@@ -150,8 +150,8 @@ def save_for_mlflow(network: Path) -> None:
     """
     import mlflow.pyfunc
 
-    from services.id_card import registry
-    from services.workbench.model_code import copied
+    from services.id_card.mlflow import registry
+    from services.packaging.model_code import copy_modules
 
     folder = mlflow_folder(network)
     shutil.rmtree(folder, ignore_errors=True)
@@ -161,44 +161,44 @@ def save_for_mlflow(network: Path) -> None:
         warnings.simplefilter("ignore")  # no input example: the signature is written out
         mlflow.pyfunc.save_model(
             folder,
-            python_model=str(Path(registry.__file__).with_name("mlflow_model.py")),
+            python_model=str(Path(registry.__file__).with_name("model.py")),
             artifacts={"detector": str(network)},
-            code_paths=[str(copied(registry.CORE, Path(scratch)))],
+            code_paths=[str(copy_modules(registry.CORE, Path(scratch)))],
             signature=registry.SIGNATURE,
             pip_requirements=registry.requirements(),
         )
 
 
 def _kserve(environment: Environment, _: Path) -> Server:
-    command = [sys.executable, "-m", "services.id_card.kserve_predictor"]
+    command = [sys.executable, "-m", "services.id_card.kserve.predictor"]
     command += ["--http_port", "{port}", "--enable_grpc", "false"]
     ready = "/v2/models/id_card/ready"
     return servers.start(command, ready=ready, name="kserve", env=environment)
 
 
 def _fastapi(environment: Environment, _: Path) -> Server:
-    command = [sys.executable, "-m", "uvicorn", "services.id_card.fastapi_app:app"]
+    command = [sys.executable, "-m", "uvicorn", "services.id_card.baselines.fastapi_app:app"]
     command += ["--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
     return servers.start(command, name="fastapi", env=environment)
 
 
 def _litserve(environment: Environment, _: Path) -> Server:
-    command = [sys.executable, "-m", "services.id_card.litserve_app", "--port", "{port}"]
+    command = [sys.executable, "-m", "services.id_card.baselines.litserve_app", "--port", "{port}"]
     return servers.start(command, ready="/health", name="litserve", env=environment)
 
 
 # ---------------------------------------------------------------- the list
 
 _ID_CARD = "services/id_card"
-_GATE = ("services/gate.py", "services/asgi.py", f"{_ID_CARD}/gate.py")
+_VALIDATION = ("services/http/validation.py", "services/http/asgi.py", f"{_ID_CARD}/validation.py")
 _KSERVE = tuple(
     f"services/kserve_support/{name}.py"
     for name in ("__init__", "grpc_door", "metrics", "payloads", "rest", "server", "wire")
 )
 
 
-def _same(answer: Any) -> list[Found]:
-    found: list[Found] = answer
+def _same(answer: Any) -> list[DetectionDict]:
+    found: list[DetectionDict] = answer
     return found
 
 
@@ -210,23 +210,27 @@ PEERS: dict[str, Peer] = {
         Peer(
             "bentoml",
             "BentoML service",
-            partial(_bentoml, "services.id_card.service:IdCardDetector", None),
+            partial(_bentoml, "services.id_card.bento.service:IdCardDetector", None),
             _upload,
             "image",
             _same,
-            (f"{_ID_CARD}/service.py",),
-            _GATE,
+            (f"{_ID_CARD}/bento/service.py",),
+            _VALIDATION,
             "adaptive, by a switch at the endpoint (off here)",
         ),
         Peer(
             "runner",
             "BentoML Runner",
-            partial(_bentoml, "services.id_card.runner_service:svc", 1),
+            partial(_bentoml, "services.id_card.bento.runner_service:svc", 1),
             _upload,
             "image",
             _same,
-            (f"{_ID_CARD}/runner_service.py",),
-            (*_GATE, f"{_ID_CARD}/runner_timeout.py", "services/bentoml_shutdown.py"),
+            (f"{_ID_CARD}/bento/runner_service.py",),
+            (
+                *_VALIDATION,
+                "services/bentoml_support/runner_timeout.py",
+                "services/bentoml_support/shutdown.py",
+            ),
             "adaptive, by a switch at the Runner's method (off here)",
         ),
         Peer(
@@ -236,8 +240,8 @@ PEERS: dict[str, Peer] = {
             records,
             "image_b64",
             lambda answer: _same(answer["predictions"][0]["detections"]),
-            (f"{_ID_CARD}/mlflow_model.py",),
-            (f"{_ID_CARD}/registry.py",),
+            (f"{_ID_CARD}/mlflow/model.py",),
+            (f"{_ID_CARD}/mlflow/registry.py",),
             "none across requests; a request may hold many rows",
         ),
         Peer(
@@ -247,7 +251,7 @@ PEERS: dict[str, Peer] = {
             instances,
             "image_b64",
             lambda answer: _same(answer["predictions"][0]),
-            (f"{_ID_CARD}/kserve_predictor.py",),
+            (f"{_ID_CARD}/kserve/predictor.py",),
             _KSERVE,
             "none in the server; an agent container beside it batches V1 requests",
         ),
@@ -258,8 +262,8 @@ PEERS: dict[str, Peer] = {
             _upload,
             "image",
             _same,
-            (f"{_ID_CARD}/litserve_app.py",),
-            _GATE,
+            (f"{_ID_CARD}/baselines/litserve_app.py",),
+            _VALIDATION,
             "by two settings, size and wait (off here)",
         ),
         Peer(
@@ -269,8 +273,8 @@ PEERS: dict[str, Peer] = {
             _upload,
             "image",
             _same,
-            (f"{_ID_CARD}/fastapi_app.py",),
-            _GATE,
+            (f"{_ID_CARD}/baselines/fastapi_app.py",),
+            _VALIDATION,
             "none",
         ),
     )

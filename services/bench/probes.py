@@ -14,9 +14,8 @@ import httpx
 import psutil
 
 from services.bench.peers import Ask, Peer
-from services.id_card.images import MAX_BYTES
-from services.workbench import waiting
-from services.workbench.servers import Server
+from services.id_card.model.images import MAX_BYTES
+from services.workbench.servers import Server, waiting
 
 TIMEOUT = 60.0
 
@@ -135,7 +134,7 @@ def verdict(status: int, text: str) -> str:
     """Say what an answer to a bad request is worth; see :func:`bad_input`.
 
     A refusal helps if one of a few words is in it with which such messages say what to do. That is
-    a rough rule; the texts are in the result, for whoever wants to judge them.
+    a rough rule; the texts are in the result, for readers who want to judge them.
     """
     if status == 0:
         return "no answer"

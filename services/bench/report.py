@@ -75,7 +75,7 @@ def speed(result: Result, kind: str = "real") -> Table:
     """
     counts = [str(count) for count in result["plan"]["concurrency"]]
     head = [
-        "",
+        "server",
         *(f"{name} in ms, {count} at a time" for count in counts for name in ("p50", "p99")),
     ]
     head += [f"answers a second, {count} at a time" for count in counts]
@@ -94,7 +94,7 @@ def overhead(result: Result) -> Table:
     for name in servers_of(result):
         real, null = added(result, name), added(result, name, "null")
         rows.append((TITLES[name], f"{real:.1f}", f"{null:.1f}", _times(result, name)))
-    head = ("", "ms added to the detector", "ms added to the null model", "the bare core's time")
+    head = ("server", "ms added to the detector", "ms added to the null model", "times the core")
     return head, rows
 
 
@@ -112,9 +112,9 @@ def _times(result: Result, name: str) -> str:
 
 
 def offers(result: Result) -> Table:
-    """Return everything about a server that is no speed."""
+    """Return everything about a server except its speed."""
     head = (
-        *("", "seconds to ready", "memory in MiB (PSS)", "processes", "adapter, lines"),
+        *("server", "seconds to ready", "memory in MiB (PSS)", "processes", "adapter, lines"),
         *("support, lines", "POST endpoints", "pages", "metrics of its own"),
         *("bad input that is helped", "image", "batching"),
     )
@@ -145,7 +145,7 @@ def transposed(table: Table) -> Table:
     """Return a table with its rows as columns: better to read where there are many columns."""
     head, rows = table
     turned = [(name, *(row[place] for row in rows)) for place, name in enumerate(head) if place]
-    return ("", *(str(row[0]) for row in rows)), turned
+    return ("measured", *(str(row[0]) for row in rows)), turned
 
 
 def own_metrics(names: list[str]) -> list[str]:
@@ -172,7 +172,7 @@ def bad_input(result: Result) -> Table:
         cases = result["peers"][name]["bad_input"]
         cells = [f"{cases[kind]['status'] or '-'} {cases[kind]['verdict']}" for kind in kinds]
         rows.append((TITLES[name], *cells))
-    return ("", *kinds), rows
+    return ("server", *kinds), rows
 
 
 def sigterm(result: Result) -> Table:
@@ -186,7 +186,7 @@ def sigterm(result: Result) -> Table:
             times = [end["seconds"] for end in ends]
             gone = "not gone" if None in times else str(max(times))
             rows.append((TITLES[name], len(ends), under_way, answered, refused, lost, gone))
-    head = ("", "ends", "under way", "answered", "refused", "lost", "seconds to its end, at most")
+    head = ("server", "ends", "under way", "answered", "refused", "lost", "seconds to end, at most")
     return head, rows
 
 
@@ -254,7 +254,7 @@ def _bars(result: Result, kind: str, which: str, xlabel: str, title: str) -> Fig
     names = [CORE, *servers_of(result)]
     counts = [str(count) for count in result["plan"]["concurrency"]]
     height = 0.8 / len(counts)
-    colors = ["sky", "blue", "ink"]
+    colors = ["sky", "blue", "orange"]
     with mpl.rc_context(STYLE):
         fig = Figure((8, 0.8 + 0.55 * len(names)), layout="constrained")
         axes = fig.subplots()
@@ -270,7 +270,7 @@ def _bars(result: Result, kind: str, which: str, xlabel: str, title: str) -> Fig
                 height=0.9 * height,
                 xerr=(low, high),
                 color=COLORS[colors[index % len(colors)]],
-                error_kw={"ecolor": COLORS["grey"], "elinewidth": 1},
+                error_kw={"ecolor": COLORS["ink"], "elinewidth": 1},
                 label=f"{count} at a time",
             )
         axes.set_yticks(places, [TITLES[name] for name in names])

@@ -20,10 +20,10 @@ from services.bench.machine import describe, load_average
 from services.bench.numbers import percentile, rotated, spread
 from services.bench.peers import CORE, PEERS, Peer, environment, save_for_mlflow
 from services.environment import build_dir
-from services.id_card.checkpoint import WEIGHTS
 from services.id_card.detector import Detector
-from services.id_card.export import exported
-from services.id_card.images import decode
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.export import exported
+from services.id_card.model.images import decode
 from services.id_card.samples import SAMPLES, sample_path
 from services.workbench import load
 from services.workbench.servers import Server

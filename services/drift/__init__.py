@@ -5,14 +5,10 @@
 :mod:`.monitor`
     The last requests held against those of a good time, while they come, with limits that are
     chosen for a stated rate of false alarms.
-:mod:`.streaming`
-    The detectors of river, which keep no reference.
 :mod:`.report`
     Evidently's report of two samples.
-:mod:`.lessons`
-    Three experiments on why a threshold from a book is no threshold for your service.
 :mod:`.logs`
     The files that services write their answers into.
 
-What a feature is, the models say: :mod:`services.recommender.drift`, :mod:`services.id_card.drift`.
+What a feature is, the models say, each in its ``monitoring.drift_features``.
 """

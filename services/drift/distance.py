@@ -70,7 +70,7 @@ class Bins:
         Parameters
         ----------
         reference : sequence of (float or None) or of (str or None)
-            Numbers or categories; what is no number is a category.
+            Numbers or categories; a value that is not a number is a category.
         n : int
             Bins for numbers, each with about the same share of the reference. Where many values
             are equal there are fewer, and n different numbers or fewer are categories.
@@ -171,19 +171,6 @@ def psi(expected: ArrayLike, actual: ArrayLike) -> Any:
     a = a / a.sum(axis=-1, keepdims=True)
     total = ((a - e) * np.log(a / e)).sum(axis=-1)
     return float(total) if np.ndim(total) == 0 else total
-
-
-def psi_by_chance(bins: int, n: int, m: int) -> float:
-    """Return what PSI two samples of the same distribution have on average.
-
-    Parameters
-    ----------
-    bins : int
-        Bins that are not empty, 1 or more.
-    n, m : int
-        Sizes of the samples, 1 or more.
-    """
-    return (bins - 1) * (1 / n + 1 / m)
 
 
 def psi_limit(bins: int, n: int, m: int, alpha: float = 0.05) -> float:

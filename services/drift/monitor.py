@@ -1,14 +1,14 @@
-"""Requests held against a reference while they come, with limits that keep a promise.
+"""Requests held against a reference while they come, with limits that keep a budget.
 
 A monitor looks at a window of the last requests, again and again, at several features. Each look
 at each feature is a chance to be wrong, so the limit for one look is far too low. Here the promise
 comes first: *of a hundred services in which nothing changes, at most five raise an alarm within
 10,000 requests*. :func:`calibrate` plays such services, with requests drawn from the reference, and
 takes the lowest limits that keep it. The reference is a sample, too, and differs from what comes by
-chance alone: each game draws one anew.
+chance alone: so each game draws a new one.
 
-The games take requests to be independent of each other. Real ones come in sessions and differ by
-the hour; a reference of some days and a window of some hours even that out, or the limits do not
+The simulations take requests to be independent of each other. Real ones come in sessions and differ
+by the hour; a reference of some days and a window of some hours even that out, or the limits do not
 hold.
 """
 
@@ -32,7 +32,7 @@ BATCH = 50
 
 
 @dataclass(frozen=True)
-class Promise:
+class AlarmBudget:
     """How a monitor looks, and how seldom it may be wrong.
 
     Attributes
@@ -75,7 +75,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Look:
+class DriftCheck:
     """What a monitor saw.
 
     Attributes
@@ -100,16 +100,16 @@ class DriftMonitor:
     ----------
     reference : pandas.DataFrame
         Requests of a good time, one a row, some hundreds or more; the columns are the features.
-    promise : Promise
+    budget : AlarmBudget
         How it looks and how seldom it may be wrong.
-    games, seed : int
+    simulations, seed : int
         For the limits; see :func:`calibrate`.
 
     Attributes
     ----------
     limits : dict of str to float
         The PSI above which a feature is an alarm.
-    latest : Look or None
+    latest : DriftCheck or None
         None until the window is full for the first time.
 
     Raises
@@ -122,7 +122,7 @@ class DriftMonitor:
     >>> rng = np.random.default_rng(0)
     >>> def requests(mean, n):
     ...     return pd.DataFrame({"score": rng.normal(mean, size=n)})
-    >>> monitor = DriftMonitor(requests(0, 2000), Promise(200, 20, 2000), games=100)
+    >>> monitor = DriftMonitor(requests(0, 2000), AlarmBudget(200, 20, 2000), simulations=100)
     >>> monitor.feed_all(requests(0, 1000)) is None
     True
     >>> monitor.feed_all(requests(0.7, 1000)).over
@@ -132,32 +132,32 @@ class DriftMonitor:
     def __init__(
         self,
         reference: pd.DataFrame,
-        promise: Promise = Promise(),
+        budget: AlarmBudget = AlarmBudget(),
         *,
-        games: int = 400,
+        simulations: int = 400,
         seed: int = 0,
     ) -> None:
-        if len(reference) < promise.window or not len(reference.columns):
+        if len(reference) < budget.window or not len(reference.columns):
             raise ValueError(
-                f"the reference needs a feature and at least {promise.window} requests, as many "
+                f"the reference needs a feature and at least {budget.window} requests, as many "
                 f"as the window; it has {len(reference.columns)} and {len(reference)}"
             )
-        self.promise = promise
+        self.budget = budget
         self.bins = {str(name): Bins.of(reference[name]) for name in reference.columns}
         codes = self._codes(reference)
         self._expected = _counts(codes, self._sizes)
-        limits = calibrate(codes, self._sizes, promise, games=games, seed=seed)
+        limits = calibrate(codes, self._sizes, budget, simulations=simulations, seed=seed)
         self.limits = dict(zip(self.bins, limits.tolist(), strict=True))
-        self.latest: Look | None = None
+        self.latest: DriftCheck | None = None
         self.requests = 0
-        self._window: deque[Ints] = deque(maxlen=promise.window)
+        self._window: deque[Ints] = deque(maxlen=budget.window)
         self._lock = threading.Lock()
 
     @property
     def _sizes(self) -> list[int]:
         return [len(bins) for bins in self.bins.values()]
 
-    def feed(self, row: Mapping[str, Any]) -> Look | None:
+    def feed(self, row: Mapping[str, Any]) -> DriftCheck | None:
         """Take one request; return a look if one is due and it is an alarm, else None.
 
         Parameters
@@ -168,19 +168,19 @@ class DriftMonitor:
         codes = [bins.code(row.get(name)) for name, bins in self.bins.items()]
         return self._take(np.array(codes))
 
-    def feed_all(self, rows: pd.DataFrame) -> Look | None:
+    def feed_all(self, rows: pd.DataFrame) -> DriftCheck | None:
         """Take requests in their order, up to and with the first alarm; return it, or None."""
         for code in self._codes(rows):
             if look := self._take(code):
                 return look
         return None
 
-    def _take(self, code: Ints) -> Look | None:
+    def _take(self, code: Ints) -> DriftCheck | None:
         with self._lock:
             self._window.append(code)
             self.requests += 1
-            full = len(self._window) == self.promise.window
-            if not full or self.requests % self.promise.every:
+            full = len(self._window) == self.budget.window
+            if not full or self.requests % self.budget.every:
                 return None
             actual = _counts(np.stack(self._window), self._sizes)
             found = {
@@ -188,7 +188,7 @@ class DriftMonitor:
                 for name, expected, counts in zip(self.bins, self._expected, actual, strict=True)
             }
             over = tuple(name for name, value in found.items() if value > self.limits[name])
-            self.latest = Look(self.requests, found, over)
+            self.latest = DriftCheck(self.requests, found, over)
             return self.latest if over else None
 
     def scan(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -201,10 +201,10 @@ class DriftMonitor:
         """
         codes = self._codes(rows)
         looks = [
-            psi(expected, _windows(codes[:, column], size, self.promise))
+            psi(expected, _windows(codes[:, column], size, self.budget))
             for column, (size, expected) in enumerate(zip(self._sizes, self._expected, strict=True))
         ]
-        first, every = self.promise.window, self.promise.every
+        first, every = self.budget.window, self.budget.every
         index = pd.Index(first + every * np.arange(len(looks[0])), name="requests")
         return pd.DataFrame(dict(zip(self.bins, looks, strict=True)), index=index)
 
@@ -227,14 +227,14 @@ class DriftMonitor:
 
 
 def calibrate(
-    codes: Ints, sizes: list[int], promise: Promise, *, games: int = 400, seed: int = 0
+    codes: Ints, sizes: list[int], budget: AlarmBudget, *, simulations: int = 400, seed: int = 0
 ) -> Floats:
-    """Return the limit of each feature that keeps a promise.
+    """Return the limit of each feature that keeps a budget.
 
     Every PSI is turned into the probability that chance exceeds it at one look
     (:func:`services.drift.distance.psi_limit`), so that features with many bins and with few can
     be compared. The most surprising one of a whole game is noted; the limit is what only
-    ``alarm_rate`` of the games exceed.
+    ``alarm_rate`` of the simulations exceed.
 
     Parameters
     ----------
@@ -242,12 +242,12 @@ def calibrate(
         Numbers of the bins of the reference's requests.
     sizes : list of int
         How many bins each feature has.
-    promise : Promise
+    budget : AlarmBudget
         What to keep.
-    games : int
-        How many; the rate is then right to about ``sqrt(alarm_rate / games)``.
+    simulations : int
+        How many; the rate is then right to about ``sqrt(alarm_rate / simulations)``.
     seed : int
-        Of the games.
+        Of the simulations.
 
     Returns
     -------
@@ -255,24 +255,24 @@ def calibrate(
         Limits for the PSI.
     """
     rng = np.random.default_rng(seed)
-    n, length = len(codes), promise.horizon - promise.horizon % promise.every
+    n, length = len(codes), budget.horizon - budget.horizon % budget.every
     counts = _counts(codes, sizes)
     freedom = np.array([max(int((each > 0).sum()) - 1, 1) for each in counts])
-    scale = 1 / n + 1 / promise.window
+    scale = 1 / n + 1 / budget.window
     surprise = []
-    for start in range(0, games, BATCH):
-        batch = min(BATCH, games - start)
+    for start in range(0, simulations, BATCH):
+        batch = min(BATCH, simulations - start)
         reference = rng.integers(n, size=(batch, n))
         stream = rng.integers(n, size=(batch, length))
         most = np.zeros(batch)
         for column, size in enumerate(sizes):
             values = codes[:, column]
             expected = _count_rows(values[reference], size)
-            looks = psi(expected[:, None], _windows(values[stream], size, promise))
+            looks = psi(expected[:, None], _windows(values[stream], size, budget))
             unlikely = -stats.chi2.logsf(looks.max(axis=1) / scale, freedom[column])
             most = np.maximum(most, unlikely)
         surprise.append(most)
-    bar = np.quantile(np.concatenate(surprise), 1 - promise.alarm_rate, method="higher")
+    bar = np.quantile(np.concatenate(surprise), 1 - budget.alarm_rate, method="higher")
     return np.array([stats.chi2.isf(np.exp(-bar), df) * scale for df in freedom])
 
 
@@ -287,13 +287,13 @@ def _count_rows(codes: Ints, size: int) -> Ints:
     return np.bincount((codes + rows).ravel(), minlength=len(codes) * size).reshape(-1, size)
 
 
-def _windows(codes: Ints, size: int, promise: Promise) -> NDArray[Any]:
+def _windows(codes: Ints, size: int, budget: AlarmBudget) -> NDArray[Any]:
     """Count the bins of each window that is looked at, shape (..., looks, size)."""
-    blocks = codes.shape[-1] // promise.every
-    whole = codes[..., : blocks * promise.every].reshape(-1, promise.every)
+    blocks = codes.shape[-1] // budget.every
+    whole = codes[..., : blocks * budget.every].reshape(-1, budget.every)
     counts = _count_rows(whole, size).reshape(*codes.shape[:-1], blocks, size)
     sums = counts.cumsum(axis=-2)
-    per_window = promise.window // promise.every
+    per_window = budget.window // budget.every
     before = np.zeros_like(sums[..., :1, :])
     sums = np.concatenate([before, sums], axis=-2)
     return sums[..., per_window:, :] - sums[..., :-per_window, :]

@@ -1,15 +1,15 @@
-"""Find the cards in all pictures of a folder, into one Parquet table (chapter section 10.1).
+"""Find the cards in all images of a folder, into one Parquet table (chapter section 10.1).
 
 ::
 
     python -m services.id_card.batch FOLDER --out detections.parquet
 
 Every file below FOLDER is an input, hidden ones left aside, in the order of their paths; each gives
-one row. What is no picture is a row with its error, so that the table says what became of every
-file. Killed at any moment, the same command goes on where it was. The columns:
+one row. A file that is not an image is a row with its error, so that the table says what became of
+every file. Killed at any moment, the same command goes on where it was. The columns:
 
 path            string  below FOLDER, with "/" between
-width, height   int32   of the upright picture, in pixels; null for a bad file
+width, height   int32   of the upright image, in pixels; null for a bad file
 detections      list    of the boxes, as /inference answers; empty where none was found, null for
                         a bad file
 error_code      string  null, or what a server would answer: image_format, image_damaged, ...
@@ -32,10 +32,10 @@ from PIL import Image
 from services.batch import Job, JobError, command
 from services.batch.job import content_hash, digest, parts_folder
 from services.errors import InputError
-from services.id_card.backends import BackendName
-from services.id_card.checkpoint import WEIGHTS
-from services.id_card.detector import Detection, Detector
-from services.id_card.images import MAX_BYTES, decode
+from services.id_card.detector import SERVED_CONF, Detection, Detector
+from services.id_card.model.backends import BackendName
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.images import MAX_BYTES, decode
 
 _BOX = pa.struct([(edge, pa.float64()) for edge in ("x1", "y1", "x2", "y2")])
 _FOUND = pa.struct(
@@ -65,7 +65,7 @@ class FindCards:
     folder : path
         The paths count from here.
     batch_size : int
-        How many pictures go through the network at once, 1 or more. All of them are in memory,
+        How many images go through the network at once, 1 or more. All of them are in memory,
         decoded.
     weights, backend, conf
         As for :class:`~services.id_card.detector.Detector`.
@@ -133,7 +133,7 @@ def _content(file: Path) -> bytes:
         f"The file is too large: {size:,} bytes, where {MAX_BYTES:,} are allowed.",
         code="file_too_large",
         status=413,
-        hint="Scale the picture down or save it with more compression.",
+        hint="Scale the image down or save it with more compression.",
     )
 
 
@@ -157,7 +157,7 @@ def files_below(folder: Path, pattern: str = "*") -> Iterator[tuple[str, str]]:
     Raises
     ------
     JobError
-        If a folder cannot be read: its pictures would be missing in silence.
+        If a folder cannot be read: its images would be missing in silence.
     """
     found = []
     for place, folders, names in os.walk(folder, onerror=_unreadable):
@@ -186,7 +186,7 @@ def make_job(
     pattern: str = "*",
     weights: Path = WEIGHTS,
     backend: BackendName = "onnx",
-    conf: float = 0.5,
+    conf: float = SERVED_CONF,
     batch_size: int = 8,
     part_size: int = PART,
 ) -> Job:
@@ -202,19 +202,19 @@ def make_job(
     weights, backend, conf
         As for :class:`~services.id_card.detector.Detector`.
     batch_size : int
-        Pictures that go through the network at once, 1 or more.
+        Images that go through the network at once, 1 or more.
     part_size : int
-        Pictures in a part, 1 or more.
+        Images in a part, 1 or more.
 
     Raises
     ------
     JobError
-        If *folder* is no folder, cannot be read, or has no file for *pattern*.
+        If *folder* is not a folder, cannot be read, or has no file for *pattern*.
     FileNotFoundError
         If there are no such weights.
     """
     if not folder.is_dir():
-        raise JobError(f"{folder} is no folder; name the folder that holds the pictures")
+        raise JobError(f"{folder} is not a folder; name the folder that holds the pictures")
     if not weights.exists():
         raise FileNotFoundError(f"no weights at {weights}")
     ours = [place.resolve() for place in (out, parts_folder(out))] if out else []
@@ -247,12 +247,12 @@ def make_job(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     parser = command.parser("services.id_card.batch", __doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the pictures are")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the images are")
     parser.add_argument("--pattern", default="*", help="which file names count (*)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="(the shipped ones)")
     parser.add_argument("--backend", choices=get_args(BackendName), default="onnx", help="(onnx)")
-    parser.add_argument("--conf", type=command.share, default=0.5,
-                        help="boxes below this confidence are dropped, 0 to 1 (0.5)")  # fmt: skip
+    parser.add_argument("--conf", type=command.share, default=SERVED_CONF,
+                        help=f"boxes below this are dropped, 0 to 1 ({SERVED_CONF})")  # fmt: skip
     parser.add_argument("--batch-size", type=command.whole, default=8,
                         help="pictures through the network at once (8)")  # fmt: skip
     parser.add_argument("--part-size", type=command.whole, default=PART,

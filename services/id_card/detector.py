@@ -1,16 +1,17 @@
-"""The detector's core: pictures in, boxes out. It knows no serving framework.
+"""The detector's core: images in, boxes out. It knows no serving framework.
 
 Before and behind the network everything is the same for all backends, so that the same weights
-give the same boxes whether torch, ONNX Runtime or OpenVINO computes the layers between. The
-steps are those of YOLOv8's reference implementation (ultralytics): letterbox, network,
-non-maximum suppression. Chapter section 10.4.1 serves the same model.
+give the same boxes whether torch, ONNX Runtime or OpenVINO computes the layers between; with
+``int8`` nearly the same, since it rounds. The steps are those of YOLOv8's reference
+implementation (ultralytics): letterbox, network, non-maximum suppression. Chapter section 10.4.1
+serves the same model.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, cast
 
@@ -19,15 +20,25 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on only
 
-from services.id_card.backends import BackendName, load_backend
-from services.id_card.checkpoint import WEIGHTS
-from services.id_card.drawing import draw
-from services.id_card.geometry import GREY, corners_of, in_picture, letterbox, suppress
-from services.id_card.images import upright_rgb
+from services.id_card.model.backends import BackendName, load_backend
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.drawing import draw
+from services.id_card.model.geometry import (
+    GREY,
+    batch_of,
+    corners_of,
+    in_picture,
+    scaled,
+    suppress,
+)
+from services.id_card.model.images import FULL_SIZE, reduced, upright_rgb
+
+SERVED_CONF = 0.5
+"""Boxes below this confidence are not reported, unless a server or a caller says otherwise."""
 
 
 class Corners(TypedDict):
-    """A box in JSON: its edges in pixels of the upright picture."""
+    """A box in JSON: its edges in pixels of the upright image."""
 
     x1: float
     y1: float
@@ -36,7 +47,9 @@ class Corners(TypedDict):
 
 
 # Written as a call, since "class" is no name that an attribute could have.
-Found = TypedDict("Found", {"name": str, "class": int, "confidence": float, "box": Corners})
+DetectionDict = TypedDict(
+    "DetectionDict", {"name": str, "class": int, "confidence": float, "box": Corners}
+)
 """One detection in the chapter's JSON (section 10.3.1); servers answer with a list of them."""
 
 
@@ -53,8 +66,8 @@ class Detection:
     confidence : float
         How sure the network is, 0 to 1.
     box : tuple of float
-        ``(x1, y1, x2, y2)`` in pixels of the upright picture, origin in its upper left corner,
-        within the picture.
+        ``(x1, y1, x2, y2)`` in pixels of the upright image, origin in its upper left corner,
+        within the image.
     """
 
     name: str
@@ -62,7 +75,7 @@ class Detection:
     confidence: float
     box: tuple[float, float, float, float]
 
-    def as_dict(self) -> Found:
+    def as_dict(self) -> DetectionDict:
         """Return the chapter's JSON for one box."""
         x1, y1, x2, y2 = self.box
         return {
@@ -73,7 +86,7 @@ class Detection:
         }
 
     @classmethod
-    def from_dict(cls, answer: Found) -> Detection:
+    def from_dict(cls, answer: DetectionDict) -> Detection:
         """Read one box of a server's answer, the inverse of :meth:`as_dict`.
 
         Raises
@@ -95,12 +108,13 @@ class Detector:
     Parameters
     ----------
     weights : str or path
-        An ultralytics checkpoint ``.pt``, or a model already exported from one: ``.onnx``, or
-        an OpenVINO folder. A checkpoint is a pickle: loading it runs its code, so the shipped
-        ones are held against their SHA-256 first; check others yourself.
-    backend : {"torch", "onnx", "openvino"}
-        What computes the layers. For the last two a checkpoint is exported on first use into
-        ``build/exports/``, keyed by the hash of its content. An exported model needs no torch.
+        An ultralytics checkpoint ``.pt``, or a model already exported from one: ``.onnx``,
+        ``.int8.onnx``, or an OpenVINO folder. A checkpoint is a pickle: loading it runs its code,
+        so the shipped ones are held against their SHA-256 first; check others yourself.
+    backend : {"torch", "onnx", "openvino", "int8"}
+        What computes the layers; ``"int8"`` is ONNX Runtime in 8-bit integers. For all but the
+        first a checkpoint is exported on first use into ``build/exports/``, keyed by the hash of
+        its content. An exported model needs no torch.
     imgsz : int, optional
         Side in pixels of the square that the network sees, a multiple of 32. As trained (it is
         stored with the model) if not given.
@@ -133,7 +147,7 @@ class Detector:
         weights: str | Path = WEIGHTS,
         backend: BackendName = "torch",
         imgsz: int | None = None,
-        conf: float = 0.5,
+        conf: float = SERVED_CONF,
         iou: float = 0.7,
         device: str = "auto",
     ) -> None:
@@ -154,9 +168,9 @@ class Detector:
         """Make the detector that a server offers, as its environment says.
 
         ``ID_CARD_WEIGHTS`` (a path; the shipped weights), ``ID_CARD_BACKEND`` (``onnx``),
-        ``ID_CARD_CONF`` (0.5) and ``ID_CARD_DEVICE`` (``auto``). Every adapter starts here, so
-        all of them serve the same model. The exported model is the default: it is no pickle,
-        needs no torch, and is the faster one.
+        ``ID_CARD_CONF`` (:data:`SERVED_CONF`) and ``ID_CARD_DEVICE`` (``auto``). Every adapter
+        starts here, so all of them serve the same model. The exported model is the default: it is
+        no pickle, needs no torch, and is the faster one.
 
         Parameters
         ----------
@@ -172,28 +186,30 @@ class Detector:
         return cls(
             weights or value("ID_CARD_WEIGHTS", str(WEIGHTS)),
             backend=cast(BackendName, value("ID_CARD_BACKEND", "onnx")),
-            conf=float(value("ID_CARD_CONF", "0.5")),
+            conf=float(value("ID_CARD_CONF", str(SERVED_CONF))),
             device=value("ID_CARD_DEVICE", "auto"),
         )
 
     def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        """Find the objects in a batch of pictures.
+        """Find the objects in a batch of images.
 
         Parameters
         ----------
         images : sequence of PIL.Image.Image
             Any sizes and modes; they are turned upright and into RGB first. They are not changed.
+            Of an image that :func:`~services.id_card.model.images.decode` has reduced, boxes are
+            in pixels of the full size.
 
         Returns
         -------
         list of list of Detection
-            One list for each picture, in the order given, the most confident first; empty
+            One list for each image, in the order given, the most confident first; empty
             where nothing was found.
 
         Raises
         ------
         TypeError
-            If *images* is one picture and not a sequence, or an element is not a PIL image (a
+            If *images* is one image and not a sequence, or an element is not a PIL image (a
             path or an array, say).
         """
         if isinstance(images, Image.Image):
@@ -201,11 +217,9 @@ class Detector:
         pictures = [_as_picture(image) for image in images]
         if not pictures:
             return []
-        boards = [letterbox(np.asarray(picture), self.imgsz) for picture in pictures]
-        batch = np.stack(boards).transpose(0, 3, 1, 2).astype(np.float32) / 255
-        raw = self.network(np.ascontiguousarray(batch))
+        raw = self.network(batch_of([np.asarray(picture) for picture in pictures], self.imgsz))
         return [
-            self._detections(scores, picture.size)
+            in_full_size(self._detections(scores, picture.size), picture)
             for scores, picture in zip(raw, pictures, strict=True)
         ]
 
@@ -218,7 +232,7 @@ class Detector:
             Mode ``RGB``, upright, of the (upright) picture's size.
         """
         picture = _as_picture(image)
-        return draw(picture, self.detect([picture])[0])
+        return draw(picture, self.detect([reduced(picture)])[0])
 
     def _warm_up(self) -> None:
         blank = Image.new("RGB", (self.imgsz, self.imgsz), (GREY,) * 3)
@@ -244,6 +258,24 @@ class Detector:
             )
             for i in kept
         ]
+
+
+def in_full_size(detections: list[Detection], picture: Image.Image) -> list[Detection]:
+    """Return detections in the pixels of the size that a reduced image had; others as they are.
+
+    The network's answer may come from another process, where only the pixels went.
+    """
+    full = picture.info.get(FULL_SIZE)
+    if full is None:
+        return detections
+    x, y = full[0] / picture.width, full[1] / picture.height
+    return [replace(one, box=scaled(one.box, x, y)) for one in detections]
+
+
+def answer_in_full_size(answer: list[DetectionDict], picture: Image.Image) -> list[DetectionDict]:
+    """Return JSON boxes as :func:`in_full_size` returns detections."""
+    detections = [Detection.from_dict(one) for one in answer]
+    return [one.as_dict() for one in in_full_size(detections, picture)]
 
 
 def _as_picture(image: Image.Image) -> Image.Image:

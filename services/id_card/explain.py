@@ -1,7 +1,7 @@
-"""Why this box? A map of what in the picture the detector needs for it, by hiding parts at random.
+"""Why this box? A map of what in the image the detector needs for it, by hiding parts at random.
 
 D-RISE (Petsiuk et al., Black-box Explanation of Object Detectors via Saliency Maps, CVPR 2021):
-hide about half of the picture behind soft, random patches, look how much of the detection is left,
+hide about half of the image behind soft, random patches, look how much of the detection is left,
 and do that again and again. Where the detection is strong whenever a pixel is to be seen, that
 pixel matters. The network is only asked, never opened, so it works on any backend.
 
@@ -32,9 +32,9 @@ from tqdm.auto import tqdm
 
 from services.errors import InputError
 from services.id_card.detector import Detection, Detector
-from services.id_card.drawing import draw
-from services.id_card.geometry import corners_of, letterbox, size_and_margins
-from services.id_card.images import upright_rgb
+from services.id_card.model.drawing import draw
+from services.id_card.model.geometry import corners_of, letterbox, size_and_margins
+from services.id_card.model.images import upright_rgb
 
 Floats = NDArray[np.float32]
 
@@ -44,7 +44,7 @@ CELLS = 10
 """The patches are about this many in each direction; the paper has 16, and more masks."""
 KEEP = 0.5
 BATCH = 16
-"""Masked pictures in the network at a time."""
+"""Masked images in the network at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Saliency:
     Attributes
     ----------
     map : ndarray of float32, shape (height, width)
-        0 (does not matter) to 1 (matters most) for each pixel of the upright picture. Read-only.
+        0 (does not matter) to 1 (matters most) for each pixel of the upright image. Read-only.
     detection : Detection
         What is explained.
     masks, cells, seed : int
@@ -95,7 +95,7 @@ def explain(
     seed: int = 0,
     progress: bool = False,
 ) -> Saliency:
-    """Explain one of the boxes that a detector finds in a picture.
+    """Explain one of the boxes that a detector finds in an image.
 
     200 masks take a few seconds on two cores.
 
@@ -166,19 +166,19 @@ def random_masks(
 
 
 def overlay(image: Image.Image, saliency: Saliency) -> Image.Image:
-    """Return a copy of the picture with the map laid over it as colour, and the box drawn in.
+    """Return a copy of the image with the map laid over it as colour, and the box drawn in.
 
     What matters is yellow, what does not is dark violet.
 
     Raises
     ------
     ValueError
-        If the picture is of another size than the map.
+        If the image is of another size than the map.
     """
     picture = upright_rgb(image)
     if picture.size != saliency.map.shape[::-1]:
         raise ValueError(
-            f"the map is of a picture of {saliency.map.shape[::-1]} pixels; this has {picture.size}"
+            f"the map is of an image of {saliency.map.shape[::-1]} pixels; this has {picture.size}"
         )
     levels = (saliency.map * 255).round().astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
@@ -193,7 +193,7 @@ def deletion(
     order: NDArray[np.floating],
     shares: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4),
 ) -> list[float]:
-    """Hide ever more of a picture and return what is left of a detection each time.
+    """Hide ever more of an image and return what is left of a detection each time.
 
     If a map is right, hiding what it names first ends the detection sooner than hiding anything
     else (Petsiuk, Das and Saenko, RISE, BMVC 2018, section 4.3).
@@ -205,7 +205,7 @@ def deletion(
     order : ndarray of shape (height, width)
         What to hide first: the pixels with the highest values. A map, or noise to compare with.
     shares : sequence of float
-        Shares of the picture to hide, 0 to 1.
+        Shares of the image to hide, 0 to 1.
 
     Returns
     -------
@@ -231,7 +231,7 @@ class Target:
     Attributes
     ----------
     shape : tuple of int
-        Height and width of the picture on the square: the shape of a mask.
+        Height and width of the image on the square: the shape of a mask.
     """
 
     def __init__(self, detector: Detector, size: tuple[int, int], detection: Detection) -> None:
@@ -244,7 +244,7 @@ class Target:
         self._class = detection.class_id
 
     def board(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Return the square with the picture on it, shape (side, side, 3)."""
+        """Return the square with the image on it, shape (side, side, 3)."""
         return letterbox(np.asarray(picture), self._detector.imgsz)
 
     def scores(self, board: NDArray[np.uint8], masks: Floats) -> NDArray[np.float64]:
@@ -276,12 +276,12 @@ def _detection(found: Sequence[Detection], box: int) -> Detection:
         return found[box]
     known = f"{len(found)} found, 0 to {len(found) - 1}" if found else "none found"
     raise InputError(
-        f"There is no box {box} in this picture: {known}.",
+        f"There is no box {box} in this image: {known}.",
         code="box_unknown",
         status=422,
         hint="Count from 0, the most confident, as /inference lists them."
         if found
-        else "Send a picture in which /inference finds a card.",
+        else "Send an image in which /inference finds a card.",
     )
 
 

@@ -19,12 +19,10 @@ from kserve.errors import (
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.asgi import ClientGoneError
 from services.errors import InputError, ModelError
+from services.http.asgi import ClientGoneError, Refusal
 
 logger = logging.getLogger(__name__)
-
-Refusal = InputError | ModelError
 
 KSERVES: tuple[type[Exception], ...] = (
     InputError,
@@ -101,9 +99,20 @@ def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
         "The server failed on this request.",
         code="internal",
         status=500,
-        hint="Nothing is wrong with the request as far as is known. Tell whoever runs the server; "
+        hint="Nothing is wrong with the request as far as is known. Tell the server's operator; "
         "the reason is in its log.",
     )
+
+
+def body_for(path: str, refusal: Refusal) -> dict[str, object]:
+    """Return the JSON body of a refusal in the form of the protocol that *path* belongs to.
+
+    The Open Inference Protocol, under ``/v2``, prescribes a text under ``error``: a client such as
+    tritonclient prints it. Everywhere else it is our own object.
+    """
+    if path.startswith("/v2"):
+        return {"error": refusal.message, "code": refusal.code, "hint": refusal.hint}
+    return {**refusal.as_dict()}
 
 
 UPSTREAM_CODES = ("predictor_failed", "predictor_timeout", "predictor_unavailable")
@@ -118,10 +127,13 @@ def passed_on(status: int, body: bytes) -> Refusal:
     status : int
         Its HTTP status, 400 or more.
     body : bytes
-        Its body, of our shape if the predictor is one of ours.
+        Its body, in one of the forms of :func:`body_for` if the predictor is one of ours.
     """
     try:
-        error = json.loads(body)["error"]
+        answer = json.loads(body)
+        error = answer["error"]
+        if isinstance(error, str):
+            error = {**answer, "message": error}
         message, code, hint = (str(error[part]) for part in ("message", "code", "hint"))
     except (ValueError, KeyError, TypeError):
         return upstream_failed()
@@ -137,7 +149,7 @@ def upstream_failed() -> ModelError:
         "The predictor behind this transformer failed.",
         code="predictor_failed",
         status=502,
-        hint="Nothing is wrong with the request as far as is known. Tell whoever runs the server.",
+        hint="Nothing is wrong with the request as far as is known. Tell the server's operator.",
     )
 
 

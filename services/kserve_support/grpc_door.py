@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from concurrent import futures
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
@@ -18,14 +19,25 @@ from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 
 from services.errors import InputError
+from services.http.access import Access
+from services.http.asgi import FREE_BYTES, Refusal
+from services.http.budget import Budget
 from services.kserve_support import failures, metrics
-from services.kserve_support.failures import Refusal, refusal_for
+from services.kserve_support.failures import refusal_for
 
 METADATA, METADATA_STATUS = "error-bin", "error-status"
 
+MAX_RPCS = 64
+"""Calls that are answered at a time, probes included; gRPC refuses more before it reads them."""
+
+PROBES = ("/ServerLive", "/ServerReady", "/ModelReady")
+"""The methods that are answered without a key."""
+
 _STATUSES = {
+    401: grpc.StatusCode.UNAUTHENTICATED,
     403: grpc.StatusCode.PERMISSION_DENIED,
     404: grpc.StatusCode.NOT_FOUND,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
@@ -51,10 +63,22 @@ def refusal_of(error: grpc.RpcError) -> Refusal:
 
 
 class Door(grpc.aio.ServerInterceptor):
-    """Turn every error into an answer, and count requests for a prediction."""
+    """Turn every error into an answer, and count requests for a prediction.
 
-    def __init__(self, models: Callable[[], list[str]]) -> None:
+    Parameters
+    ----------
+    models : callable
+        Returns the names of the models.
+    buffered : Budget
+        What all requests of the process may take in memory.
+    access : Access
+        What is asked of clients; the key is in the metadata ``authorization``, as by REST.
+    """
+
+    def __init__(self, models: Callable[[], list[str]], buffered: Budget, access: Access) -> None:
         self.models = models
+        self.buffered = buffered
+        self.access = access
 
     async def intercept_service(
         self,
@@ -66,6 +90,8 @@ class Door(grpc.aio.ServerInterceptor):
         if handler is None:
             return handler
         counted = details.method.endswith("/ModelInfer")
+        is_probe = details.method.endswith(PROBES)
+        key = dict(details.invocation_metadata or ()).get("authorization")
 
         def read(message: bytes) -> Any:
             try:
@@ -75,9 +101,15 @@ class Door(grpc.aio.ServerInterceptor):
 
         async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
             model = getattr(request, "model_name", "")
+            taken = 0
             try:
+                if not is_probe:
+                    self.access.check(key, _address(context.peer()))
                 if isinstance(request, Exception):
                     raise _unreadable()
+                size = max(0, request.ByteSize() - FREE_BYTES)
+                self.buffered.take(size)
+                taken = size
                 response = await handler.unary_unary(request, context)
             except Exception as error:
                 refusal = refusal_for(error, self.models())
@@ -87,6 +119,8 @@ class Door(grpc.aio.ServerInterceptor):
                 text = f"{refusal.message} {refusal.hint}"
                 metadata = ((METADATA, body), (METADATA_STATUS, str(refusal.status)))
                 await context.abort(status_of(refusal), text, metadata)
+            finally:
+                self.buffered.give(taken)
             if counted:
                 metrics.answered(model, "grpc")
             return response
@@ -97,8 +131,18 @@ class Door(grpc.aio.ServerInterceptor):
 class GrpcServer(GRPCServer):
     """KServe's gRPC server on one address, with the :class:`Door`."""
 
-    def __init__(self, *args: Any, host: str, max_bytes: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        host: str,
+        max_bytes: int,
+        buffered: Budget,
+        access: Access,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, kwargs={}, **kwargs)
+        self._buffered = buffered
+        self._access = access
         self._host = host
         self._max_bytes = max_bytes
 
@@ -113,7 +157,8 @@ class GrpcServer(GRPCServer):
         models = self._data_plane.model_registry.get_models
         self._server = grpc.aio.server(
             futures.ThreadPoolExecutor(max_workers=max_workers),
-            interceptors=(Door(lambda: list(models())),),
+            interceptors=(Door(lambda: list(models()), self._buffered, self._access),),
+            maximum_concurrent_rpcs=MAX_RPCS,
             options=[
                 ("grpc.max_send_message_length", self._max_bytes),
                 ("grpc.max_receive_message_length", self._max_bytes),
@@ -128,6 +173,12 @@ class GrpcServer(GRPCServer):
             raise OSError(f"gRPC cannot listen on {self._host}:{self._port}") from error
         await self._server.start()
         await self._server.wait_for_termination()
+
+
+def _address(peer: str) -> str:
+    """Return the address in gRPC's ``ipv4:127.0.0.1:50312`` or ``ipv6:%5B::1%5D:50312``."""
+    address = unquote(peer).partition(":")[2].rpartition(":")[0]
+    return address.strip("[]") or peer
 
 
 def _unreadable() -> InputError:

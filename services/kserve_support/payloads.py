@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 from kserve.errors import InvalidInput
 
-from services.errors import InputError
+from services.errors import InputError, shown
 from services.kserve_support import InferInput, InferOutput, InferRequest, InferResponse, Payload
 
 _HOW = {
@@ -43,7 +43,7 @@ def instances_of(payload: dict[str, object], *, limit: int) -> list[Any]:
     instances = payload["instances"]
     if not isinstance(instances, list):
         kind = type(instances).__name__
-        raise _refused("instances_invalid", f"'instances' is no list but of the type {kind}.")
+        raise _refused("instances_invalid", f"'instances' is of the type {kind}, not a list.")
     check_count(len(instances), limit)
     return instances
 
@@ -114,7 +114,7 @@ def columns_of(
 def _values(tensor: InferInput) -> list[Any]:
     """Return a tensor's values in row-major order, having seen that they are what it says."""
     name, shape, datatype = tensor.name, tensor.shape, tensor.datatype
-    about = f"The input {name!r}, {datatype[:16]} of shape {str(list(shape))[:60]},"
+    about = f"The input {name!r}, {datatype[:16]} of shape {shown(shape)},"
     if not all(type(side) is int and side >= 0 for side in shape):
         raise _refused("tensor_malformed", f"{about} has no valid shape.", _HOW["shape"])
     if tensor._raw_data is None:
@@ -160,7 +160,7 @@ def _check_kinds(values: list[Any], datatype: str, about: str) -> None:
     for place, value in enumerate(values):
         if type(value) not in kinds[datatype]:
             raise _refused(
-                "tensor_malformed", f"{about} has the value {str(value)[:40]!r} of the type "
+                "tensor_malformed", f"{about} has the value {shown(value)} of the type "
                 f"{type(value).__name__} at place {place}.", _HOW["shape"],
             )  # fmt: skip
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import fastapi
@@ -12,11 +15,24 @@ from fastapi.responses import JSONResponse
 from kserve.protocol.rest.server import RESTServer, _RefreshingServer
 from starlette.requests import Request
 
-from services.asgi import App, BodyLimit, Message, Receive, Scope, Send, header, send_refusal
 from services.errors import InputError
+from services.http.access import Access, AccessMiddleware
+from services.http.asgi import (
+    App,
+    BodyLimit,
+    Message,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+    header,
+    headers_of,
+    send_refusal,
+)
+from services.http.budget import Budget
 from services.kserve_support import metrics
-from services.kserve_support.failures import KSERVES, Refusal, refusal_for
-from services.kserve_support.wire import LENGTH_HEADER
+from services.kserve_support.cloud_events import CLOUD_EVENT, is_cloud_event
+from services.kserve_support.failures import KSERVES, body_for, refusal_for
 
 PREDICTION = re.compile(
     r"/(?P<protocol>v1)/models/(?P<v1>[^/]+):(?:predict|explain)"
@@ -35,11 +51,14 @@ class Door:
     app : ASGI application
     max_bytes : int
         The largest body.
+    buffered : Budget
+        What all bodies of the process may take in memory.
     """
 
-    def __init__(self, app: App, *, max_bytes: int) -> None:
+    def __init__(self, app: App, *, max_bytes: int, buffered: Budget) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.buffered = buffered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; see the ASGI specification."""
@@ -58,7 +77,13 @@ class Door:
                 status = message["status"]
             await send(message)
 
-        limit = BodyLimit(self._open, max_bytes=self.max_bytes, on_refusal=refusals.append)
+        limit = BodyLimit(
+            self._open,
+            max_bytes=self.max_bytes,
+            on_refusal=refusals.append,
+            respond=partial(_respond, path),
+            buffered=self.buffered,
+        )
         try:
             await limit({**scope, SEEN: refusals}, receive, watch)
         finally:
@@ -78,22 +103,36 @@ class Door:
                 hint="Send it without Content-Encoding. A JPEG is compressed already.",
             )
             scope[SEEN].append(refusal)
-            await send_refusal(refusal, send)
+            await _respond(scope["path"], refusal, send)
             return
         if scope["path"].startswith("/v2/"):
             # So that KServe leaves every body as it is, and our reader gets it: see wire.
-            kept = [one for one in scope["headers"] if one[0] != b"content-type"]
-            scope = {**scope, "headers": [*kept, (b"content-type", b"application/octet-stream")]}
+            scope = _with_content_type(scope, b"application/octet-stream")
+        elif is_cloud_event(header(scope, b"content-type") or ""):
+            # KServe compares the whole header, parameters and case included.
+            scope = _with_content_type(scope, CLOUD_EVENT.encode())
         await self.app(scope, receive, send)
 
 
 class Uvicorn(_RefreshingServer):
-    """KServe's web server, which here leaves signals to whoever runs both servers."""
+    """KServe's web server, which here leaves signals to the code that runs both servers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; its connections send what is written at once.
+
+    asyncio sees to that only where a socket names its protocol, which this one does not. Without
+    it, the body of an answer waits up to 40 ms for the client to acknowledge the headers.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=2048)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 class RestServer(RESTServer):
@@ -103,16 +142,29 @@ class RestServer(RESTServer):
     ----------
     host : str
         The address to listen on; KServe's own is 0.0.0.0, everybody's.
-    max_bytes : int
-        The largest body.
+    max_bytes, buffered
+        As for the :class:`Door`.
+    access : Access
+        What is asked of clients before that.
     *args, **kwargs
         As for :class:`kserve.protocol.rest.server.RESTServer`.
     """
 
-    def __init__(self, *args: Any, host: str, max_bytes: int, docs: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        host: str,
+        max_bytes: int,
+        buffered: Budget,
+        access: Access,
+        docs: bool,
+        **kwargs: Any,
+    ) -> None:
         super().__init__("made-by-create_application", *args, **kwargs)
         self.config.host = host
         self.max_bytes = max_bytes
+        self.buffered = buffered
+        self.access = access
         self._docs = "/docs" if docs else None
         self._server = Uvicorn(self.config)
 
@@ -121,18 +173,40 @@ class RestServer(RESTServer):
         """The names of the models that are served."""
         return list(self.dataplane.model_registry.get_models())
 
+    def bind(self) -> None:
+        """Listen, so that a port that is taken is found out before anything is started.
+
+        Raises
+        ------
+        OSError
+            With the address and the reason. Uvicorn itself would end the process.
+        """
+        try:
+            self._socket = listen(self.config.host, self.config.port)
+        except OSError as error:
+            where = f"{self.config.host}:{self.config.port}"
+            raise OSError(
+                f"REST cannot listen on {where}: {os.strerror(error.errno or 0)}"
+            ) from None
+
+    async def start(self) -> None:
+        """Serve until :meth:`stop` is called; :meth:`bind` comes first."""
+        self.create_application()
+        await self._server.serve(sockets=[self._socket])
+
     def stop(self) -> None:
         """Take no more requests, and end when those under way are answered."""
         self._server.should_exit = True
 
     def create_application(self) -> fastapi.FastAPI:
-        """Make the application, anew each time; KServe keeps one for the whole process."""
+        """Make a new application each time; KServe keeps one for the whole process."""
         app = fastapi.FastAPI(
             title="KServe ModelServer",
             docs_url=self._docs,
             redoc_url=None,
         )
-        app.add_middleware(Door, max_bytes=self.max_bytes)
+        app.add_middleware(Door, max_bytes=self.max_bytes, buffered=self.buffered)
+        app.add_middleware(AccessMiddleware, access=self.access, respond=_respond_to)
         self._register_endpoints(app)
         self._add_exception_handlers(app)
         self.config.app = app
@@ -145,7 +219,24 @@ class RestServer(RESTServer):
     async def _refuse(self, request: Request, error: Exception) -> JSONResponse:
         refusal = refusal_for(error, self.models)
         request.scope.get(SEEN, []).append(refusal)
-        return JSONResponse(refusal.as_dict(), status_code=refusal.status)
+        return JSONResponse(
+            body_for(request.url.path, refusal),
+            status_code=refusal.status,
+            headers=headers_of(refusal),
+        )
 
 
-__all__ = ["LENGTH_HEADER", "PREDICTION", "Door", "RestServer"]
+def _with_content_type(scope: Scope, value: bytes) -> Scope:
+    kept = [one for one in scope["headers"] if one[0] != b"content-type"]
+    return {**scope, "headers": [*kept, (b"content-type", value)]}
+
+
+async def _respond(path: str, refusal: Refusal, send: Send) -> None:
+    await send_refusal(refusal, send, body_for(path, refusal))
+
+
+async def _respond_to(scope: Scope, refusal: Refusal, send: Send) -> None:
+    await _respond(scope["path"], refusal, send)
+
+
+__all__ = ["PREDICTION", "Door", "RestServer"]

@@ -29,6 +29,8 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.utils.inference_client_factory import InferenceClientFactory
 
 from services.errors import InputError, ModelError
+from services.http.access import Access
+from services.http.asgi import body_budget
 from services.kserve_support import (
     InferRequest,
     Model,
@@ -37,6 +39,7 @@ from services.kserve_support import (
     metrics,
     setting,
 )
+from services.kserve_support.cloud_events import is_cloud_event, read_event, unreadable
 from services.kserve_support.grpc_door import GrpcServer
 from services.kserve_support.rest import RestServer
 from services.kserve_support.wire import read_json, read_request
@@ -48,7 +51,7 @@ GRACE = 8
 """Seconds that requests under way have to be answered in after SIGTERM."""
 
 MAX_BYTES = 30 * 1024 * 1024
-"""The largest request: base64 makes a picture of 20 MiB a text of 27."""
+"""The largest request: base64 makes an image of 20 MiB a text of 27."""
 
 logger = logging.getLogger("kserve")
 
@@ -75,7 +78,7 @@ def parser(description: str, *, model_name: str) -> argparse.ArgumentParser:
     return made
 
 
-class OurDataPlane(DataPlane):
+class GuardedDataPlane(DataPlane):
     """KServe's data plane: what stands between the protocols and the models."""
 
     closing = False
@@ -105,19 +108,15 @@ class OurDataPlane(DataPlane):
         """Read a REST request; see :mod:`services.kserve_support.wire`."""
         if protocol_version == "v2":
             return read_request(body, headers, model_name or ""), {}
-        kind = headers.get("content-type", "")
-        if not has_binary_headers(headers) and kind != "application/cloudevents+json":
+        if is_cloud_event(headers.get("content-type", "")):
+            return read_event(body)
+        if not has_binary_headers(headers):
             return read_json(body), {}
         try:
             fields, attributes = super().decode(body, headers)
             return read_json(body) if isinstance(fields, bytes) else dict(fields), attributes
         except Exception as error:
-            raise InputError(
-                f"The CloudEvent cannot be read: {error}.",
-                code="cloud_event",
-                status=400,
-                hint='Its data has to be a V1 request in JSON: {"instances": […]}.',
-            ) from None
+            raise unreadable(str(error).rstrip(".")) from None
 
     async def infer(self, model_name: str, request: Any, **kwargs: Any) -> Any:
         """Ask a model, unless too many are asking already."""
@@ -158,7 +157,7 @@ class ClosedRepository(ModelRepositoryExtension):
                 "Models are not loaded or unloaded by request here.",
                 code="repository_closed",
                 status=403,
-                hint="Deploy another version instead. Whoever runs the server can allow it with "
+                hint="Deploy another version instead. The server's operator can allow it with "
                 "SERVING_LABS_ALLOW_UNLOAD=1.",
             )
 
@@ -198,7 +197,9 @@ class Server(ModelServer):
         logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
         # Its client writes a traceback for each refusal of a predictor; the answer says it already.
         logging.getLogger("kserve.trace").setLevel(logging.CRITICAL)
-        self.dataplane = OurDataPlane(self.registered_models)
+        self.buffered = body_budget()
+        self.access = Access.from_environment()
+        self.dataplane = GuardedDataPlane(self.registered_models)
         self.model_repository_extension = ClosedRepository(self.registered_models)
 
     def register(self, models: Sequence[Model]) -> RestServer:
@@ -223,6 +224,8 @@ class Server(ModelServer):
             host=self.options.host,
             docs=self.enable_docs_url,
             max_bytes=MAX_BYTES,
+            buffered=self.buffered,
+            access=self.access,
         )
 
     def start(self, models: Sequence[Model]) -> None:
@@ -230,6 +233,7 @@ class Server(ModelServer):
         asyncio.run(self._run(self.register(models)))
 
     async def _run(self, rest: RestServer) -> None:
+        rest.bind()
         loop = asyncio.get_running_loop()
         asked_to_stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -241,6 +245,8 @@ class Server(ModelServer):
             grace_period=self.grace_period,
             host=self.options.host,
             max_bytes=MAX_BYTES,
+            buffered=self.buffered,
+            access=self.access,
         )
         serving = [asyncio.create_task(rest.start())]
         if self.enable_grpc:

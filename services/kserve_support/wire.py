@@ -1,7 +1,7 @@
 """Read a V2 request from the body of a REST request: JSON, or JSON with binary tensors behind it.
 
 KServe 0.21 reads them too. It answers 500 to what is malformed, and to every binary tensor of
-bytes that are no UTF-8 text, a JPEG for example. So the body is read here.
+bytes that are not UTF-8 text, such as a JPEG. So the body is read here.
 
 Source: the Open Inference Protocol and its binary tensor data extension,
 https://github.com/kserve/open-inference-protocol and
@@ -17,10 +17,14 @@ import orjson
 from kserve.protocol.infer_type import RequestedOutput
 
 from services.errors import InputError
+from services.http.asgi import whole_number
 from services.kserve_support import InferInput, InferRequest
 
 LENGTH_HEADER = "inference-header-content-length"
 """Says how many of the body's bytes are JSON; binary tensors follow it."""
+
+MAX_VALUES = 1_000_000
+"""The most values, or commas, in a request's JSON."""
 
 _EXAMPLE = '{"inputs": [{"name": …, "shape": [1], "datatype": "BYTES", "data": […]}]}'
 
@@ -40,14 +44,23 @@ def read_json(body: bytes) -> dict[str, Any]:
             status=400,
             hint="Send a JSON object; with curl: -d @request.json.",
         )
+    # Parsing holds up all other requests: 28 MB of small numbers would do so for seconds.
+    values = body.count(b",")
+    if values > MAX_VALUES:
+        raise InputError(
+            f"The JSON has {values:,} values, where {MAX_VALUES:,} are allowed.",
+            code="body_too_large",
+            status=413,
+            hint="Send several smaller requests.",
+        )
     try:
         read = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InputError(
-            f"The request's body is no JSON: {error}.",
+            f"The request's body is not JSON: {error}.",
             code="json_invalid",
             status=400,
-            hint="Send a JSON object, encoded as UTF-8. A picture goes into it as base64 text, or "
+            hint="Send a JSON object, encoded as UTF-8. An image goes into it as base64 text, or "
             f"behind it with the header {LENGTH_HEADER}.",
         ) from None
     if not isinstance(read, dict):
@@ -106,8 +119,9 @@ def read_request(body: bytes, headers: Mapping[str, str], model_name: str) -> In
 def _json_length(header: str | None, total: int) -> int:
     if header is None:
         return total
-    if header.isdecimal() and int(header) <= total:
-        return int(header)
+    length = whole_number(header)
+    if length is not None and length <= total:
+        return length
     raise InputError(
         f"The header {LENGTH_HEADER} is {header[:40]!r}, and the body has {total:,} bytes.",
         code="binary_size",

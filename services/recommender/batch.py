@@ -28,7 +28,7 @@ import pyarrow as pa
 from services.batch import Job, JobError, command
 from services.batch.job import content_hash, digest
 from services.errors import InputError
-from services.recommender.questions import Question
+from services.recommender.model.requests import RecommendRequest
 from services.recommender.recommender import Answer, Recommender
 
 _ITEM = pa.struct([("movie_id", pa.int64()), ("title", pa.string()), ("score", pa.float64())])
@@ -77,7 +77,9 @@ class RecommendToUsers:
         rows = []
         for start in range(0, len(users), self.batch_size):
             some = users[start : start + self.batch_size]
-            answers = self.recommender.recommend_many([Question(u, self.top_k) for u in some])
+            answers = self.recommender.recommend_many(
+                [RecommendRequest(u, self.top_k) for u in some]
+            )
             rows += [_row(user, answer) for user, answer in zip(some, answers, strict=True)]
         return rows
 

@@ -15,7 +15,7 @@ It is an explanation of a stand-in, not of the served score: that comes from a v
 found in another way. ``agreement`` says how close the two are for this user. Nor is it a cause.
 What was held against it is a training without the movies that it names: the recommended movie's
 score falls about twice as far as it does without as many others of the user's (the test of this
-module trains anew).
+module trains again).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import numpy as np
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on only
 
 from services.errors import InputError
-from services.recommender.models import Factors
+from services.recommender.model.explain_requests import TOP, ExplainRequest
+from services.recommender.model.models import Factors
 from services.recommender.recommender import Item, ItemDict, Recommender
-from services.recommender.why import TOP, Why
 
 RIDGE = 2.0
 """Times the mean of the diagonal of ``V.T @ V``."""
@@ -139,7 +139,7 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     user_id, movie_id : int
         Raw ids: of a user whom the training knows, and of a movie that he or she has not rated.
     top : int
-        How many at most, 1 to :data:`services.recommender.why.LARGEST_TOP`.
+        How many at most, 1 to :data:`services.recommender.model.explain_requests.LARGEST_TOP`.
 
     Returns
     -------
@@ -149,10 +149,10 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     Raises
     ------
     InputError
-        422 as :meth:`Why.checked`, ``movie_rated`` or, for a model without factors,
+        422 as :meth:`ExplainRequest.checked`, ``movie_rated`` or, for a model without factors,
         ``not_explainable``; 404 ``user_unknown`` or ``movie_unknown``.
     """
-    why = Why(user_id, movie_id, top).checked()
+    request = ExplainRequest(user_id, movie_id, top).checked()
     model = recommender.model
     if not isinstance(model, Factors):
         raise InputError(
@@ -161,7 +161,7 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
             status=422,
             hint="Ask a server whose model is 'mf' or 'mf-bce'.",
         )
-    user, movie = _places(recommender, why)
+    user, movie = _places(recommender, request)
     rated = recommender.ratings.items_of(user)
     vectors = model.item_factors.astype(float)
     gram = vectors.T @ vectors
@@ -173,12 +173,14 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     others = np.ones(len(vectors), bool)
     others[rated] = False
     taste = vectors @ model.user_factors[user].astype(float)
-    best = [i for i in np.argsort(-contributions, kind="stable")[: why.top] if contributions[i] > 0]
+    best = [
+        i for i in np.argsort(-contributions, kind="stable")[: request.top] if contributions[i] > 0
+    ]
     ids = recommender.movies.ids.raw(rated[best]).tolist()
     titles = recommender.movies.titles
     return Explanation(
-        user_id=why.user_id,
-        movie=Item(why.movie_id, titles[movie], float(scores[movie])),
+        user_id=request.user_id,
+        movie=Item(request.movie_id, titles[movie], float(scores[movie])),
         reasons=tuple(
             Reason(raw, titles[rated[i]], float(contributions[i]))
             for raw, i in zip(ids, best, strict=True)
@@ -191,28 +193,28 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     )
 
 
-def _places(recommender: Recommender, why: Why) -> tuple[int, int]:
+def _places(recommender: Recommender, request: ExplainRequest) -> tuple[int, int]:
     """Return the indexes of user and movie."""
-    user = recommender.user_ids.get(why.user_id)
+    user = recommender.user_ids.get(request.user_id)
     if user is None or not len(recommender.ratings.items_of(user)):
         raise InputError(
-            f"The training knows no rating of user {str(why.user_id)[:40]}: there is nothing that "
+            f"User {str(request.user_id)[:40]} has no ratings in training: there is nothing that "
             "could speak for a movie, and what is recommended is popular.",
             code="user_unknown",
             status=404,
             hint="Ask for a user whose recommendations have no 'fallback'.",
         )
-    movie = recommender.movies.ids.get(why.movie_id)
+    movie = recommender.movies.ids.get(request.movie_id)
     if movie is None:
         raise InputError(
-            f"There is no movie {str(why.movie_id)[:40]} in the catalogue.",
+            f"There is no movie {str(request.movie_id)[:40]} in the catalogue.",
             code="movie_unknown",
             status=404,
             hint="Send the 'movie_id' of a recommendation.",
         )
     if movie in recommender.ratings.items_of(user):
         raise InputError(
-            f"User {why.user_id} has rated movie {why.movie_id}; it is never recommended.",
+            f"User {request.user_id} has rated movie {request.movie_id}; it is never recommended.",
             code="movie_rated",
             status=422,
             hint="Send the 'movie_id' of a recommendation.",

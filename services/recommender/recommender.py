@@ -16,12 +16,12 @@ import numpy as np
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on only
 
 from services.errors import InputError
-from services.recommender.ids import IdMap, Ints
-from services.recommender.metrics import best
-from services.recommender.models import Popularity, SavedModel, Scores
-from services.recommender.questions import Question
-from services.recommender.ratings import Movies, Ratings
-from services.recommender.storage import read, write
+from services.recommender.model.ids import IdMap, Ints
+from services.recommender.model.metrics import best
+from services.recommender.model.models import Popularity, SavedModel, Scores
+from services.recommender.model.ratings import Movies, Ratings
+from services.recommender.model.requests import RecommendRequest
+from services.recommender.model.storage import read, write
 
 
 class ItemDict(TypedDict):
@@ -80,9 +80,9 @@ class Answer:
         ``"popularity"`` if the model has no opinion of this user's, having seen none of his or
         her ratings: these are the most rated movies then. None if it is the model's answer.
     ignored : tuple of int
-        Raw ids in the question's ``rated`` that are not in the catalogue.
+        Raw ids in the request's ``rated`` that are not in the catalogue.
     model : str
-        The kind of model that answered, of :data:`services.recommender.models.KINDS`.
+        The kind of model that answered, of :data:`services.recommender.model.models.KINDS`.
     version : str
         Which training of it; given when it is loaded.
     """
@@ -112,7 +112,7 @@ class Recommender:
     Parameters
     ----------
     model : SavedModel
-        As :func:`services.recommender.training.fit` returns it.
+        As :func:`services.recommender.training.trainer.fit` returns it.
     ratings : Ratings
         The table it was trained on.
     version : str
@@ -125,8 +125,8 @@ class Recommender:
 
     Examples
     --------
-    >>> from services.recommender.synthetic import make_ratings
-    >>> from services.recommender.training import fit
+    >>> from services.recommender.training.synthetic import make_ratings
+    >>> from services.recommender.training.trainer import fit
     >>> ratings, _ = make_ratings(50, 100, 2000)
     >>> recommender = Recommender(fit("popularity", ratings), ratings)
     >>> answer = recommender.recommend(user_id=1, top_k=3)
@@ -175,31 +175,31 @@ class Recommender:
             If a value is of the wrong kind or out of range; code ``user_id_invalid``,
             ``top_k_invalid``, ``rated_invalid``, ``rated_too_long`` or ``top_k_too_large``.
         """
-        [answer] = self.recommend_many([Question(user_id, top_k, rated)])
+        [answer] = self.recommend_many([RecommendRequest(user_id, top_k, rated)])
         if isinstance(answer, InputError):
             raise answer
         return answer
 
-    def recommend_many(self, questions: Sequence[Question]) -> list[Answer | InputError]:
-        """Answer a batch at once; a bad question gets its error and does not spoil the others.
+    def recommend_many(self, requests: Sequence[RecommendRequest]) -> list[Answer | InputError]:
+        """Answer a batch at once; a bad request gets its error and does not spoil the others.
 
         Returns
         -------
         list of Answer or InputError
-            One for each question, in their order.
+            One for each request, in their order.
         """
-        results: list[Answer | InputError | None] = [None] * len(questions)
-        asked: list[tuple[int, Question]] = []
-        for place, question in enumerate(questions):
+        results: list[Answer | InputError | None] = [None] * len(requests)
+        asked: list[tuple[int, RecommendRequest]] = []
+        for place, request in enumerate(requests):
             try:
-                asked.append((place, question.checked()))
+                asked.append((place, request.checked()))
             except InputError as error:
                 results[place] = error
-        users = [self._known(question.user_id) for _, question in asked]
+        users = [self._known(request.user_id) for _, request in asked]
         scores = self._scores(users)
-        for (place, question), user, line in zip(asked, users, scores, strict=True):
+        for (place, request), user, line in zip(asked, users, scores, strict=True):
             try:
-                results[place] = self._answer(question, user, line)
+                results[place] = self._answer(request, user, line)
             except InputError as error:
                 results[place] = error
         return [result for result in results if result is not None]
@@ -232,16 +232,16 @@ class Recommender:
             scores[known] = self.model.scores(np.array([users[place] for place in known]))
         return scores
 
-    def _answer(self, question: Question, user: int | None, scores: Scores) -> Answer:
-        rated = list(question.rated or ())
+    def _answer(self, request: RecommendRequest, user: int | None, scores: Scores) -> Answer:
+        rated = list(request.rated or ())
         scores[self.movies.ids.known(rated)] = -np.inf
         if user is not None:
             scores[self._ratings.items_of(user)] = -np.inf
-        self._check_left(question, int((scores > -np.inf).sum()))
-        [places] = best(scores[None], question.top_k)
+        self._check_left(request, int((scores > -np.inf).sum()))
+        [places] = best(scores[None], request.top_k)
         ids = self.movies.ids.raw(places).tolist()
         return Answer(
-            user_id=question.user_id,
+            user_id=request.user_id,
             items=tuple(
                 Item(movie_id, self.movies.titles[place], float(scores[place]))
                 for movie_id, place in zip(ids, places, strict=True)
@@ -252,11 +252,11 @@ class Recommender:
             version=self.version,
         )
 
-    def _check_left(self, question: Question, left: int) -> None:
-        if question.top_k <= left:
+    def _check_left(self, request: RecommendRequest, left: int) -> None:
+        if request.top_k <= left:
             return
         raise InputError(
-            f"top_k is {question.top_k}, but {left} movies are left for user {question.user_id}.",
+            f"top_k is {request.top_k}, but {left} movies are left for user {request.user_id}.",
             code="top_k_too_large",
             status=422,
             hint=f"Ask for {left} or fewer." if left else "Every movie is in 'rated': shorten it.",

@@ -1,4 +1,4 @@
-"""What whoever deploys the recommender can set, read from the environment and checked at once."""
+"""The recommender's settings: environment variables, validated at start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL = "recommender_production"
 
 @dataclass(frozen=True)
 class Settings:
-    """The variables, all of them optional.
+    """The environment variables, all of them optional.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Settings:
     cache : Path
         ``RECOMMENDER_CACHE``: where versions are kept (``build/recommender/served``).
     poll_seconds : float
-        ``RECOMMENDER_POLL_SECONDS``: between two questions to the registry (10); 0 for none.
+        ``RECOMMENDER_POLL_SECONDS``: between two polls of the registry (10); 0 for no polling.
     workers : int
         ``RECOMMENDER_WORKERS``: processes that share the work (1).
     log : Path
@@ -44,7 +44,7 @@ class Settings:
         Raises
         ------
         ValueError
-            If one has no sense. A server should not start with it.
+            If one is invalid. A server should not start with it.
         """
         build = build_dir()
         return cls(
@@ -57,12 +57,12 @@ class Settings:
 
 
 def whole_number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
-    """Read one variable that is a whole number.
+    """Read an environment variable that is a whole number.
 
     Raises
     ------
     ValueError
-        If it is none, or below *least*.
+        If it is not, or below *least*.
     """
     return int(_number(environment, name, str(default), least=least, whole=True))
 

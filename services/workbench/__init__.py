@@ -1,1 +1,1 @@
-"""What notebooks and tests share: servers, pictures, and the notebooks themselves."""
+"""What notebooks and tests share: servers, images, and the notebooks themselves."""

@@ -61,6 +61,8 @@ class Flow:
         At least one.
     concurrency : int
         How many are under way at a time, 1 or more.
+    pause : float
+        Seconds, 0 or more, between a reply and the next request of the same thread.
 
     Attributes
     ----------
@@ -68,13 +70,16 @@ class Flow:
         In the order in which they came back.
     """
 
-    def __init__(self, url: str, bodies: Sequence[Any], *, concurrency: int = 4) -> None:
+    def __init__(
+        self, url: str, bodies: Sequence[Any], *, concurrency: int = 4, pause: float = 0.0
+    ) -> None:
         if not bodies or concurrency < 1:
             raise ValueError(
                 f"one body and one thread are the least; got {len(bodies)}, {concurrency}"
             )
         self.url = url
         self.replies: list[Reply] = []
+        self._pause = pause
         self._bodies = itertools.cycle(bodies)
         self._turn = threading.Lock()
         self._end = threading.Event()
@@ -126,7 +131,7 @@ class Flow:
 
     def _send(self) -> None:
         with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
-            while not self._end.is_set():
+            while not self._end.wait(self._pause):
                 with self._turn:
                     body = next(self._bodies)
                 reply = self._one(client, body)

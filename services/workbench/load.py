@@ -66,7 +66,7 @@ def send(
     client: str | None = None,
     content_type: str = "image/jpeg",
 ) -> Load:
-    """POST one picture, or any other body, again and again.
+    """POST one image, or any other body, again and again.
 
     Parameters
     ----------

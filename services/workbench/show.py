@@ -1,7 +1,7 @@
-"""What a notebook shows besides numbers: source code, pictures, figures, small tables, errors.
+"""What a notebook shows besides numbers: source code, images, figures, small tables, errors.
 
 Everything here gives the same output on every machine: no absolute path, no random id, no date.
-Every picture carries a text for those who cannot see it.
+Every image carries a text for those who cannot see it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from services.environment import ROOT, build_dir
 from services.workbench._source import LANGUAGES, PACKAGES, line, read, short
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +96,7 @@ def source(obj: Any, *, start: int | str | None = None, end: int | str | None = 
 
 
 def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Display:
-    """Show a picture in the notebook, with *alt* for those who cannot see it.
+    """Show an image in the notebook, with *alt* for those who cannot see it.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Displa
     alt : str
         What there is to see, in a sentence.
     width : int, optional
-        Width in pixels, 1 or more, on the page. A larger picture is made smaller before it is
+        Width in pixels, 1 or more, on the page. A larger image is made smaller before it is
         embedded, so that the notebook stays small; a smaller one keeps its size.
 
     Raises
@@ -144,6 +145,9 @@ def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
     ValueError
         If *alt* is empty.
     """
+    # Here, since every card of a lab and `labs status` import this module and draw no figure.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     _require_alt(alt)
     buffer = io.BytesIO()
     # Matplotlib would write its own version into the file.
@@ -160,13 +164,15 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> Display:
     rows : sequence of sequences
         The cells, shown by ``str``; round numbers before.
     columns : sequence of str
-        The headings.
+        The headings, none of them empty: a screen reader reads each cell with its heading.
 
     Raises
     ------
     ValueError
-        If a row has not one cell for each heading.
+        If a heading is empty, or a row has not one cell for each heading.
     """
+    if not all(heading.strip() for heading in columns):
+        raise ValueError(f"every column needs a heading, got {list(columns)}")
     for row in rows:
         if len(row) != len(columns):
             raise ValueError(f"{len(columns)} columns, but a row of {len(row)}: {list(row)}")

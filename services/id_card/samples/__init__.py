@@ -1,4 +1,4 @@
-"""Five drawn scenes that ship with the repository; :mod:`.draw` draws them anew."""
+"""Five drawn scenes that ship with the repository; :mod:`.draw` draws them again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from services.id_card.images import decode
+from services.id_card.model.images import decode
 
 SAMPLES = {
     "one_card": "a residence permit among a boarding pass and a gift card, on a mat",

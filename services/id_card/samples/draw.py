@@ -1,8 +1,8 @@
 """Draw the samples: ``python -m services.id_card.samples.draw [FOLDER]``.
 
-They are scenes of the generator's test split (:mod:`services.id_card.synth`), so no training saw
+They are scenes of the generator's test split, so no training saw
 their designs, surfaces or things. They were picked to be looked at, not to measure anything:
-:mod:`services.id_card.evaluate` does that.
+:mod:`services.id_card.training.evaluate` does that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from services.id_card.samples import SAMPLES, sample_path
-from services.id_card.synth import make_scene
+from services.id_card.training.synth import make_scene
 
 SEED = 2026
 SIZE = 640  # pixels of the long side
@@ -31,7 +31,7 @@ SCENES = {
 
 
 def draw(name: str) -> Image.Image:
-    """Draw a sample anew: RGB, 640 pixels on the long side, before JPEG compresses it."""
+    """Draw a sample again: RGB, 640 pixels on the long side, before JPEG compresses it."""
     index, cards = SCENES[name]
     return make_scene("test", index, seed=SEED, difficulty="typical", cards=cards, imgsz=SIZE).image
 

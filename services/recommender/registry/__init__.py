@@ -1,4 +1,4 @@
-"""The recommender's registry: candidates are logged, the best registered, a version promoted.
+"""The recommender's registry: log candidates, register the best, promote a version.
 
 ::
 
@@ -7,33 +7,35 @@
     version = registry.register(registry.best(data=registry.validation_set(split)).model_id)
     print(registry.promote(version.number))
 
-All of it works with MLflow's current tracking server, or the one at ``tracking_uri``. The command
-``python -m services.recommender.registry`` does the same from a terminal.
+Versions and promotion are :mod:`services.registry`'s, with the recommender's name and rule filled
+in; pass ``name=`` or ``rule=`` for others. Everything works with MLflow's current tracking server,
+or the one at ``tracking_uri``. ``python -m services.recommender.registry`` does the same from a
+terminal.
+
+Imported by notebooks, labs and tests. Imports the core, ``training`` and ``services.registry``.
 """
 
+from functools import partial
+
+from services import registry as _registry
 from services.recommender.registry.candidates import (
     EXPERIMENT,
+    RULE,
     Logged,
     best,
     log_candidate,
-    run_named,
-    tracking_at,
     validation_set,
 )
 from services.recommender.registry.learning import SMALL, ensure, learn, measure, train
-from services.recommender.registry.production import Decision, promote, rollback
-from services.recommender.registry.promotion import RULE, Threshold
-from services.recommender.registry.turns import LostTurnError
-from services.recommender.registry.versions import (
-    MODEL,
-    PROD,
-    STAGING,
-    Version,
-    fetch,
-    register,
-    version_of,
-    versions,
-)
+from services.recommender.settings import MODEL
+from services.registry import PROD, STAGING, Decision, Threshold, Version, tracking_at
+
+fetch = partial(_registry.fetch, name=MODEL)
+promote = partial(_registry.promote, name=MODEL, rule=RULE)
+register = partial(_registry.register, name=MODEL)
+rollback = partial(_registry.rollback, name=MODEL)
+version_of = partial(_registry.version_of, name=MODEL)
+versions = partial(_registry.versions, name=MODEL)
 
 __all__ = [
     "EXPERIMENT",
@@ -44,7 +46,6 @@ __all__ = [
     "STAGING",
     "Decision",
     "Logged",
-    "LostTurnError",
     "Threshold",
     "Version",
     "best",
@@ -56,7 +57,6 @@ __all__ = [
     "promote",
     "register",
     "rollback",
-    "run_named",
     "tracking_at",
     "train",
     "validation_set",

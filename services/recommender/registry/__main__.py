@@ -7,7 +7,7 @@
     python -m services.recommender.registry promote            # the newest version, by the rule
     python -m services.recommender.registry promote 3
     python -m services.recommender.registry rollback --reason "too slow"
-    python -m services.recommender.registry learn              # train anew, promote if better
+    python -m services.recommender.registry learn              # retrain, promote if better
     python -m services.recommender.registry show
 
 They work with the tracking server at ``--tracking-uri`` or ``$MLFLOW_TRACKING_URI``; without one,
@@ -26,8 +26,8 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 
 from services.recommender import registry
-from services.recommender.ratings import Ratings
-from services.recommender.splits import SPLITS
+from services.recommender.model.ratings import Ratings
+from services.recommender.training.splits import SPLITS
 
 KINDS = ("popularity", "mf", "mf-bce", "neumf")
 
@@ -35,17 +35,17 @@ KINDS = ("popularity", "mf", "mf-bce", "neumf")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     args = _parser().parse_args(arguments)
-    # Somebody waits: with MLflow's seven retries a server that is down would take minutes to tell.
+    # With MLflow's default of seven retries it would take minutes to report a server that is down.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     command: Callable[[argparse.Namespace], int] = args.command
     try:
         with registry.tracking_at(args.tracking_uri):
             return command(args)
-    except (LookupError, ValueError, FileNotFoundError, TimeoutError) as error:
+    except (LookupError, ValueError, FileNotFoundError) as error:
         print(f"{error}", file=sys.stderr)
     except MlflowException as error:
         where = args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-        print(f"the tracking server at {where} did not do it: {error}", file=sys.stderr)
+        print(f"the tracking server at {where} failed: {error}", file=sys.stderr)
     return 1
 
 
@@ -62,22 +62,22 @@ def train(args: argparse.Namespace) -> int:
 
 
 def learn(args: argparse.Namespace) -> int:
-    """Train anew and promote what is better."""
+    """Retrain and promote the result if it is better."""
     kinds = args.model or ("mf-bce",)
-    return _say(registry.learn(_ratings(args), kinds, seed=args.seed))
+    return _report(registry.learn(_ratings(args), kinds, seed=args.seed))
 
 
 def promote(args: argparse.Namespace) -> int:
-    """Promote a version, the newest if none is named."""
+    """Promote a version, by default the newest."""
     known = registry.versions()
     if not known:
         raise LookupError(f"there is no version of {registry.MODEL}; train one first")
-    return _say(registry.promote(args.version or known[-1].number, again=args.again))
+    return _report(registry.promote(args.version or known[-1].number, again=args.again))
 
 
 def rollback(args: argparse.Namespace) -> int:
-    """Go back to the version before."""
-    return _say(registry.rollback(args.version, reason=args.reason))
+    """Go back to the previous version."""
+    return _report(registry.rollback(args.version, reason=args.reason))
 
 
 def show(args: argparse.Namespace) -> int:
@@ -92,13 +92,13 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _say(decision: registry.Decision) -> int:
+def _report(decision: registry.Decision) -> int:
     print(decision)
     return int(decision.outcome == "refused")
 
 
 def _ratings(args: argparse.Namespace) -> Ratings:
-    from services.recommender.train import ratings_from  # imports torch
+    from services.recommender.training.train import ratings_from  # imports torch
 
     return ratings_from(args.ratings_dir, seed=args.seed)[0]
 

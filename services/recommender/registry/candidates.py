@@ -1,17 +1,16 @@
-"""Candidates in the tracking server: what was trained, on what, how it did, and the model itself.
+"""Candidates in the tracking server: parameters, data sets, measures, and the model itself.
 
-Every candidate is a run with its parameters, the loss of each epoch, its two data sets and a plot,
-and a logged model with its measures. Measures are bound to the data they were taken on, so that
-two models are compared on the same questions or not at all.
+Every candidate is a run with its parameters, the loss of each epoch and its two data sets, and a
+logged model with its measures. Measures are bound to the data they were taken on, so that two
+models are compared on the same data or not at all.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -21,24 +20,31 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from mlflow.entities import Metric
-from mlflow.exceptions import MlflowException
 
-from services.environment import build_dir
-from services.recommender.metrics import Metrics
-from services.recommender.ratings import Ratings
+from services.recommender.model.metrics import Metrics
+from services.recommender.model.ratings import Ratings
 from services.recommender.recommender import Recommender
 from services.recommender.registry import packaging
-from services.recommender.splits import Split
-from services.workbench import rankings
+from services.recommender.training.splits import Split
+from services.registry import VALIDATION, Rule, Threshold, measures_of, run_named, tracking_at
 
-if TYPE_CHECKING:  # it imports torch, and who only reads the registry needs none
-    from services.recommender.training import Recipe
+if TYPE_CHECKING:  # it imports torch, which reading the registry does not need
+    from services.recommender.training.trainer import Recipe
 
 EXPERIMENT = "recommender"
-VALIDATION = "validation"
-"""The name of the data set that promotion looks at."""
+
 RANKED_BY = "ndcg_at_10"
-"""Candidates are put in order by this measure, on validation ratings."""
+"""Candidates are ranked by this measure, on validation ratings."""
+
+RULE: Rule = (
+    Threshold(RANKED_BY, 0.002),
+    Threshold("hr_at_10", -0.01),
+    Threshold("coverage_at_10", -0.05),
+)
+"""For promotion: better lists, for about as many users, from about as much of the catalogue.
+
+RMSE is not included: a model that only ranks has none, and the best by RMSE makes poor lists.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,24 +69,10 @@ class Logged:
     metrics: dict[str, float]
 
 
-@contextlib.contextmanager
-def tracking_at(uri: str | None) -> Iterator[None]:
-    """Work with the tracking server at *uri*, then with the one before again; None: stay."""
-    if uri is None:
-        yield
-        return
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)
-
-
 def digest(known: Ratings, held_out: Ratings) -> str:
-    """Return a fingerprint of a question: these known ratings, those to be found. 16 digits.
+    """Return a fingerprint of known ratings and held-out ratings: 16 hexadecimal digits.
 
-    It is taken over raw ids, so it does not depend on who else is in the table.
+    It is computed from raw ids, so it does not depend on other users in the table.
     """
     content = hashlib.sha256()
     for part in (known, held_out):
@@ -93,12 +85,12 @@ def digest(known: Ratings, held_out: Ratings) -> str:
 
 
 def test_set(split: Split) -> PandasDataset:
-    """Return the test ratings, to be found by who knows all others."""
+    """Return the test ratings as an MLflow data set; the known ratings are all others."""
     return _dataset(split.test, "test", digest(split.development, split.test))
 
 
 def validation_set(split: Split) -> PandasDataset:
-    """Return the validation ratings as MLflow notes them down, under their :func:`digest`."""
+    """Return the validation ratings as an MLflow data set with their :func:`digest`."""
     return _dataset(split.validation, VALIDATION, digest(split.train, split.validation))
 
 
@@ -118,7 +110,7 @@ def log_candidate(
     Parameters
     ----------
     recommender : Recommender
-        What was trained, on ``split.train``.
+        Trained on ``split.train``.
     metrics : Metrics
         Its measures on ``split.validation``.
     split : Split
@@ -128,9 +120,9 @@ def log_candidate(
     losses : sequence of float
         Mean loss of each epoch; becomes a curve.
     seed : int
-        Of the training.
+        The seed of the training.
     seconds : float, optional
-        Of processor time that it took.
+        Processor time that it took.
     tracking_uri : str, optional
         The server; MLflow's current one if not given.
 
@@ -141,15 +133,13 @@ def log_candidate(
     """
     kind = recommender.model.kind
     params = {**(asdict(recipe) if recipe else {"kind": kind}), "seed": seed}
-    with tracking_at(tracking_uri), run_named(kind) as run_id:
+    with tracking_at(tracking_uri), run_named(kind, EXPERIMENT) as run_id:
         mlflow.log_params(params)
         train = _dataset(split.train, "train", digest(split.train, split.train))
         held_out = validation_set(split)
         log_input(train, "training")
         log_input(held_out, "validation")
         _log_curve(run_id, losses, seconds)
-        if losses:
-            mlflow.log_figure(rankings.losses({kind: losses}), "loss.png")
         info = packaging.log(recommender, params={name: str(v) for name, v in params.items()})
         mlflow.log_metrics(metrics.as_dict(), model_id=info.model_id, dataset=held_out)
     return Logged(str(info.model_id), run_id, kind, metrics.as_dict())
@@ -158,29 +148,14 @@ def log_candidate(
 def log_measures(
     model_id: str, metrics: Metrics, data: PandasDataset, *, tracking_uri: str | None = None
 ) -> None:
-    """Log how a model that is there already did on other data, in a run of its own."""
-    with tracking_at(tracking_uri), run_named(f"measure {model_id}"):
+    """Log an existing model's measures on other data, in a separate run."""
+    with tracking_at(tracking_uri), run_named(f"measure {model_id}", EXPERIMENT):
         log_input(data, data.name)
         mlflow.log_metrics(metrics.as_dict(), model_id=model_id, dataset=data)
 
 
-@contextlib.contextmanager
-def run_named(name: str, experiment: str = EXPERIMENT) -> Iterator[str]:
-    """Begin a run in an experiment, which is made if need be; yield the run's id."""
-    client = MlflowClient()
-    if client.get_experiment_by_name(experiment) is None:
-        # A server says where artifacts go. Without one MLflow would take the current folder.
-        served = mlflow.get_tracking_uri().startswith("http")
-        place = None if served else (build_dir() / "mlflow" / "artifacts").as_uri()
-        with contextlib.suppress(MlflowException):  # somebody else made it just now
-            client.create_experiment(experiment, place)
-    mlflow.set_experiment(experiment)
-    with mlflow.start_run(run_name=name) as run:
-        yield run.info.run_id
-
-
 def log_input(data: PandasDataset, context: str) -> None:
-    """Note down that the current run used a data set."""
+    """Record that the current run used a data set."""
     with warnings.catch_warnings():
         # Ids are whole numbers and never missing.
         warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer")
@@ -209,21 +184,15 @@ def best(
         order |= {"dataset_name": data.name, "dataset_digest": data.digest}
     client = MlflowClient(tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    found = experiment and client.search_logged_models(
+    ranked = experiment and client.search_logged_models(
         [experiment.experiment_id], max_results=1, order_by=[order]
     )
-    for model in found or ():
+    for model in ranked or ():
         measures = measures_of(model.metrics or (), data.digest if data else None)
         if by in measures:
             kind = str(model.params.get("kind", model.name))
             return Logged(model.model_id, str(model.source_run_id), kind, measures)
     raise LookupError(f"no candidate with {by} is logged; train some first")
-
-
-def measures_of(metrics: Iterable[Metric], digest: str | None = None) -> dict[str, float]:
-    """Return a logged model's measures on one data set (any: None), the latest of each name."""
-    chosen = [one for one in metrics if digest is None or one.dataset_digest == digest]
-    return {one.key: one.value for one in sorted(chosen, key=lambda one: one.timestamp)}
 
 
 def _dataset(part: Ratings, name: str, fingerprint: str) -> PandasDataset:

@@ -1,7 +1,7 @@
 """From ratings to a version in production: train, compare, register, promote.
 
-The same steps serve the first time and every time after that: when new ratings have come in, the
-candidates are trained anew, and the version in production is asked the same new questions.
+The steps are the same the first time and every time after that: when new ratings have arrived, the
+candidates are retrained, and the version in production is measured on the same new ratings.
 """
 
 from __future__ import annotations
@@ -16,32 +16,34 @@ import numpy as np
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from services.recommender.elsewhere import Elsewhere
-from services.recommender.metrics import Metrics, evaluate
-from services.recommender.ratings import Ratings
+from services.recommender.model.metrics import Metrics, evaluate
+from services.recommender.model.ratings import Ratings
 from services.recommender.recommender import Recommender
 from services.recommender.registry.candidates import (
     RANKED_BY,
+    RULE,
     Logged,
     log_candidate,
     log_measures,
     test_set,
     validation_set,
 )
-from services.recommender.registry.production import Decision, promote
-from services.recommender.registry.promotion import RULE, Rule
-from services.recommender.registry.versions import (
-    MODEL,
+from services.recommender.settings import MODEL
+from services.recommender.training.cross_dataset import CrossDatasetModel
+from services.recommender.training.splits import Split, at_random, by_time
+from services.recommender.training.synthetic import make_ratings
+from services.registry import (
     PROD,
     STAGING,
+    Decision,
+    Rule,
     Version,
     fetch,
+    promote,
     register,
     version_of,
     versions,
 )
-from services.recommender.splits import Split, at_random, by_time
-from services.recommender.synthetic import make_ratings
 
 SMALL = {"n_users": 200, "n_movies": 300, "n_ratings": 12_000, "seed": 1}
 """What :func:`ensure` trains on: ``make_ratings(**SMALL)``."""
@@ -62,7 +64,7 @@ def train(
     ValueError
         If there is no such candidate.
     """
-    from services.recommender.training import RECIPES, fit
+    from services.recommender.training.trainer import RECIPES, fit
 
     logged = []
     for kind in kinds:
@@ -73,7 +75,7 @@ def train(
             split.train,
             seed=seed,
             progress=progress,
-            on_epoch=lambda epoch, loss: losses.append(loss),  # noqa: B023, called in this turn only
+            on_epoch=lambda epoch, loss: losses.append(loss),  # noqa: B023, called in this iteration only
         )
         seconds = time.process_time() - began
         logged.append(
@@ -92,7 +94,7 @@ def train(
 
 
 def latest(ratings: Ratings) -> Split:
-    """Keep the newest ratings back: the last tenth to report on, the tenth before to decide by."""
+    """Hold out the newest ratings: the last tenth to report on, the tenth before to decide by."""
     return by_time(ratings, validation=0.1, test=0.1)
 
 
@@ -107,17 +109,17 @@ def learn(
     progress: bool = True,
     tracking_uri: str | None = None,
 ) -> Decision:
-    """Learn from all ratings that there are by now, and promote what is better than before.
+    """Train on all ratings available by now, and promote the result if it is better.
 
-    The version in production was trained before, on fewer ratings. It is measured on the same
-    validation ratings as the candidates; those that it was trained on are no question for anybody.
+    The version in production was trained earlier, on fewer ratings. It is measured on the same
+    validation ratings as the candidates; ratings that it was trained on are left out for all.
 
     Parameters
     ----------
     ratings : Ratings
-        Old and new. There may be new users and movies.
+        Old and new ones; new users and movies are fine.
     kinds : iterable of str
-        Which candidates; the one with the best NDCG is registered.
+        The candidates; the one with the best NDCG is registered.
     how : callable
         Splits the ratings; by time if not given.
     name : str
@@ -125,16 +127,16 @@ def learn(
     rule : tuple of Threshold
         For the promotion.
     seed : int
-        Of the training.
+        The seed of the training.
     progress : bool
-        Show bars.
+        Show progress bars.
     tracking_uri : str, optional
         The server; MLflow's current one if not given.
 
     Returns
     -------
     Decision
-        A service that follows the alias ``prod`` takes a promoted version by itself.
+        A service that follows the alias ``prod`` picks up a promoted version by itself.
 
     Raises
     ------
@@ -146,7 +148,7 @@ def learn(
     with contextlib.suppress(LookupError):  # nothing is in production yet
         served = version_of(PROD, name=name, tracking_uri=tracking_uri)
     if served:
-        knows = _learned(_opened(served, tracking_uri), split.validation)
+        knows = _trained_on(_load(served, tracking_uri), split.validation)
         if knows.all():
             raise ValueError(
                 f"version {served.number}, in production, was trained on all of the ratings that "
@@ -171,37 +173,37 @@ def measure(
     *,
     tracking_uri: str | None = None,
 ) -> Metrics:
-    """Measure a registered version on ratings other than those it was registered with, and log it.
+    """Measure a registered version on other ratings than those it was registered with; log it.
 
-    The lists only: of movies and users that it does not know it estimates no ratings.
+    Only ranking measures: it estimates no ratings of movies and users that it does not know.
 
     Raises
     ------
     ValueError
-        If it was trained on some of the ratings that it is to find.
+        If it was trained on some of the held-out ratings.
     """
-    recommender = _opened(version, tracking_uri)
+    recommender = _load(version, tracking_uri)
     if on == "test":
         known, held_out, data = split.development, split.test, test_set(split)
     else:
         known, held_out, data = split.train, split.validation, validation_set(split)
-    if seen := int(_learned(recommender, held_out).sum()):
+    if seen := int(_trained_on(recommender, held_out).sum()):
         raise ValueError(
             f"version {version.number} was trained on {seen} of these {len(held_out)} ratings; "
             "measure it on ratings that are new to it"
         )
-    metrics = evaluate(Elsewhere(recommender, known), known, held_out)
+    metrics = evaluate(CrossDatasetModel(recommender, known), known, held_out)
     log_measures(version.model_id, metrics, data, tracking_uri=tracking_uri)
     return metrics
 
 
-def _opened(version: Version, tracking_uri: str | None) -> Recommender:
+def _load(version: Version, tracking_uri: str | None) -> Recommender:
     with TemporaryDirectory() as folder:
         at = fetch(version.number, folder, name=version.name, tracking_uri=tracking_uri)
         return Recommender.load(at / "artifacts" / "recommender.npz", str(version.number))
 
 
-def _learned(recommender: Recommender, part: Ratings) -> NDArray[np.bool_]:
+def _trained_on(recommender: Recommender, part: Ratings) -> NDArray[np.bool_]:
     """Return for each rating whether the recommender was trained on it, shape (len(part),)."""
     movies = part.movies.ids.raw(part.items)
     learned = np.zeros(len(part), bool)
@@ -213,32 +215,35 @@ def _learned(recommender: Recommender, part: Ratings) -> NDArray[np.bool_]:
 
 
 def ensure(tracking_uri: str | None = None, ratings: Ratings | None = None) -> list[Version]:
-    """Fill the registry if nothing is in production there; seconds.
+    """Fill the registry with three versions if none is in production; takes seconds.
 
-    Version 1 knows popularity only and was in production first; version 2, matrix factorisation by
-    BCE, took its place; version 3 is the same with other first weights and stands in staging.
+    Version 1 is popularity and was in production first. Version 2, matrix factorisation trained
+    with BCE, replaced it. Version 3 differs from it in its random start; it has the alias
+    ``staging``.
 
     Parameters
     ----------
     tracking_uri : str, optional
         The server; MLflow's current one if not given.
     ratings : Ratings, optional
-        To train on; a small invented table if not given (:data:`SMALL`).
+        To train on; a small synthetic table if not given (:data:`SMALL`).
 
     Returns
     -------
     list of Version
-        All versions that there are.
+        All versions.
     """
-    known = versions(tracking_uri=tracking_uri)
+    known = versions(name=MODEL, tracking_uri=tracking_uri)
     if not any(PROD in version.aliases for version in known):
         split = at_random(ratings or make_ratings(**SMALL)[0])
-        made = train(split, ["popularity", "mf-bce"], progress=False, tracking_uri=tracking_uri)
-        made += train(split, ["mf-bce"], seed=1, progress=False, tracking_uri=tracking_uri)
-        first, second, third = (register(one.model_id, tracking_uri=tracking_uri) for one in made)
+        logged = train(split, ["popularity", "mf-bce"], progress=False, tracking_uri=tracking_uri)
+        logged += train(split, ["mf-bce"], seed=1, progress=False, tracking_uri=tracking_uri)
+        first, second, third = (
+            register(one.model_id, name=MODEL, tracking_uri=tracking_uri) for one in logged
+        )
         for version in (first, second):
-            promote(version.number, tracking_uri=tracking_uri)
+            promote(version.number, name=MODEL, rule=RULE, tracking_uri=tracking_uri)
         client = MlflowClient(tracking_uri)
         client.set_registered_model_alias(MODEL, STAGING, str(third.number))
-        known = versions(tracking_uri=tracking_uri)
+        known = versions(name=MODEL, tracking_uri=tracking_uri)
     return known

@@ -27,20 +27,18 @@ from mlflow.types.schema import (
     Schema,
 )
 
+from services.packaging.model_code import copy_modules
+from services.packaging.requirements import resolve_pins
 from services.recommender.recommender import Recommender
-from services.workbench.model_code import copied
-from services.workbench.requirements import needed
 
-CODE = Path(__file__).parents[1] / "mlflow_model.py"
+CODE = Path(__file__).parents[1] / "mlflow" / "model.py"
 """The file that MLflow runs to get the model."""
 
 CORE = (
     "services/errors.py",
-    *(
-        f"services/recommender/{name}.py"
-        for name in ("__init__", "ids", "metrics", "models", "questions", "ratings")
-    ),
-    *(f"services/recommender/{name}.py" for name in ("recommender", "storage")),
+    "services/recommender/__init__.py",
+    "services/recommender/recommender.py",
+    "services/recommender/model/*.py",
 )
 """What that file imports of this repository. None of it needs more than NumPy."""
 
@@ -75,16 +73,16 @@ SIGNATURE = ModelSignature(
     ),
     params=ParamSchema([ParamSpec("top_k", _long, 10)]),
 )
-"""What may be asked, a whole number and a list of them, and what is answered."""
+"""The columns of a request and of an answer."""
 
 
 def requirements() -> list[str]:
     """Return the pinned packages that a served recommender needs, all the way down; no torch."""
-    return needed(PACKAGES)
+    return resolve_pins(PACKAGES)
 
 
 def example(recommender: Recommender) -> pd.DataFrame:
-    """Return a question that can be answered: a known user, and one movie to leave out."""
+    """Return an example request: a known user, and one movie to leave out."""
     user = int(recommender.user_ids.ids[0])
     movie = int(recommender.movies.ids.ids[0])
     return pd.DataFrame({"user_id": [user], "rated": [[movie]]})
@@ -114,7 +112,7 @@ def log(recommender: Recommender, name: str = "recommender", **about: Any) -> Mo
             name=name,
             python_model=str(CODE),
             artifacts={"recommender": str(data)},
-            code_paths=[str(copied(CORE, folder))],
+            code_paths=[str(copy_modules(CORE, folder))],
             signature=SIGNATURE,
             input_example=example(recommender),
             pip_requirements=requirements(),

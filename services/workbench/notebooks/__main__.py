@@ -1,24 +1,27 @@
 """Execute the chapter's notebooks, build the ones that people read, and check both.
 
 ``chapter`` runs the sources into ``build/chapter``; ``build`` runs them and writes the normalised,
-stamped notebooks that are committed; ``check`` executes nothing.
+stamped notebooks that are committed; ``check`` and ``registers`` execute nothing: the latter writes
+``ERRATA.md`` and ``CHAPTER.md``, and ``build`` does so too.
 
 ::
 
-    python -m services.workbench.notebooks chapter [--only 02] [-p name value]
+    python -m services.workbench.notebooks chapter [--only 02] [-p name value] [--params "a=1 b=2"]
     python -m services.workbench.notebooks build [--only 02]
     python -m services.workbench.notebooks check [--only 02]
+    python -m services.workbench.notebooks registers
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import shlex
 import sys
 from typing import Any
 
 from services.environment import build_dir
-from services.workbench.notebooks import checks
+from services.workbench.notebooks import checks, registers
 from services.workbench.notebooks.files import NotebookError, committed_path, short, sources
 from services.workbench.notebooks.run import build, run
 
@@ -33,8 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     chapter.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
     )
+    chapter.add_argument(
+        "--params", default="", metavar="'NAME=VALUE …'", help="the same, as make's PARAMS gives it"
+    )
     build_parser = commands.add_parser("build", help="write the notebooks that people read")
     check = commands.add_parser("check", help="check sources and committed notebooks, no execution")
+    commands.add_parser("registers", help="write ERRATA.md and CHAPTER.md from the sources")
     for command in (chapter, build_parser, check):
         command.add_argument("--only", metavar="NN", help="the notebooks whose name starts so")
     return parser
@@ -48,26 +55,53 @@ def _literal(value: str) -> Any:
         return value
 
 
+def _parameters(pairs: list[list[str]], text: str) -> dict[str, Any]:
+    """Return the parameters given by ``-p`` and by ``--params``.
+
+    Raises
+    ------
+    NotebookError
+        If a word of *text* is not ``NAME=VALUE``.
+    """
+    try:
+        words = [word.partition("=") for word in shlex.split(text)]
+    except ValueError as error:
+        raise NotebookError(f"PARAMS={text!r}: {error}") from None
+    for name, sign, _ in words:
+        if not sign or not name.isidentifier():
+            raise NotebookError(f"PARAMS has {name!r}; write NAME=VALUE, as image_name=one_card")
+    given = [*pairs, *([name, value] for name, _, value in words)]
+    return {name: _literal(value) for name, value in given}
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the command that *options* name."""
+    if options.command == "registers":
+        return registers.write()
+    chosen = sources(options.only)
+    if not chosen:
+        print("no notebooks yet: notebooks/sources/ is empty")
+    if options.command == "check":
+        return checks.report(chosen)
+    if options.command == "build":
+        for source in chosen:
+            changed = build(source)
+            print(f"  {short(committed_path(source))} {'written' if changed else 'unchanged'}")
+        return registers.write()
+    parameters = _parameters(options.parameters, options.params)
+    for source in chosen:
+        run(source, build_dir() / "chapter" / f"{source.stem}.ipynb", parameters)
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        chosen = sources(options.only)
-        if not chosen:
-            print("no notebooks yet: notebooks/sources/ is empty")
-        if options.command == "check":
-            return checks.report(chosen)
-        for source in chosen:
-            if options.command == "build":
-                changed = build(source)
-                print(f"  {short(committed_path(source))} {'written' if changed else 'unchanged'}")
-            else:
-                parameters = {name: _literal(value) for name, value in options.parameters}
-                run(source, build_dir() / "chapter" / f"{source.stem}.ipynb", parameters)
+        return _run(options)
     except NotebookError as error:
         print(f"  {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from services.environment import ROOT
 from services.workbench.notebooks import provenance
@@ -29,7 +31,7 @@ from services.workbench.notebooks.files import (
 
 MAX_CELL_LINES = 25
 MAX_MEDIAN_LINES = 6
-WORDS_A_CODE_LINE = (4.0, 14.0)
+MAX_COLUMNS = 100
 
 Check = Callable[[NotebookNode], list[str]]
 
@@ -113,22 +115,6 @@ def cell_lengths(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
-def words_a_code_line(notebook: NotebookNode) -> float:
-    """Return how many words of prose the notebook has for each line of code."""
-    prose = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    words = sum(len(re.findall(r"\w[\w'-]*", text)) for text in prose)
-    return words / max(1, sum(_code_lines(cell) for cell in _code_cells(notebook)))
-
-
-def prose(notebook: NotebookNode) -> list[str]:
-    """Ask for neither a bare listing nor an essay."""
-    low, high = WORDS_A_CODE_LINE
-    ratio = words_a_code_line(notebook)
-    if low <= ratio <= high:
-        return []
-    return [f"{ratio:.1f} words of prose a line of code; {low:g} to {high:g} are wanted"]
-
-
 def forbidden_code(notebook: NotebookNode) -> list[str]:
     """Refuse switches for tests inside a notebook, and sleeping as a way to wait."""
     complaints = []
@@ -141,7 +127,7 @@ def forbidden_code(notebook: NotebookNode) -> list[str]:
 
 
 def pictures(notebook: NotebookNode) -> list[str]:
-    """Ask for at least one picture, and for alternative text on every one.
+    """Ask for at least one image, and for alternative text on every one.
 
     ``![what it shows](file)``, ``<img alt=…>`` and ``alt="…"`` in a code cell count.
     """
@@ -155,9 +141,9 @@ def pictures(notebook: NotebookNode) -> list[str]:
             has_alt = bool(alt.strip()) if match["html"] is None else bool(_ALT.search(alt))
             found += has_alt
             if not has_alt:
-                complaints.append(f"{cell.id}: a picture without alternative text")
+                complaints.append(f"{cell.id}: an image without alternative text")
     if not found and not complaints:
-        complaints.append("no picture or plot with alternative text")
+        complaints.append("no image or plot with alternative text")
     return complaints
 
 
@@ -166,7 +152,6 @@ SOURCE_CHECKS: tuple[Check, ...] = (
     tags,
     parameters_are_used,
     cell_lengths,
-    prose,
     forbidden_code,
     pictures,
 )
@@ -196,7 +181,7 @@ def executed(notebook: NotebookNode) -> list[str]:
 
 
 def _output_texts(cell: NotebookNode) -> Iterator[str]:
-    """Yield every text that a cell put out, pictures left aside."""
+    """Yield every text that a cell put out, images left aside."""
     for output in cell.get("outputs", []):
         if output.output_type == "stream":
             yield text_of(output.text)
@@ -217,7 +202,7 @@ def machine_traces(notebook: NotebookNode) -> list[str]:
 
 
 def displayed_images(notebook: NotebookNode) -> list[str]:
-    """Ask for alternative text on every picture among the outputs.
+    """Ask for alternative text on every image among the outputs.
 
     A figure that IPython displays by itself has nowhere to carry one: JupyterLab ignores it.
     """
@@ -229,11 +214,33 @@ def displayed_images(notebook: NotebookNode) -> list[str]:
         for output in cell.get("outputs", []):
             mimes = set(output.get("data", {}))
             if "text/html" not in mimes and any(mime.startswith("image/") for mime in mimes):
-                complaints.append(f"{cell.id}: a picture {remedy}")
+                complaints.append(f"{cell.id}: an image {remedy}")
     return complaints
 
 
-COMMITTED_CHECKS: tuple[Check, ...] = (ids, executed, machine_traces, displayed_images)
+def readable_outputs(notebook: NotebookNode) -> list[str]:
+    """Ask for printed lines that fit the page, and for tables with a text in every heading."""
+    complaints = []
+    for cell in _code_cells(notebook):
+        for output in cell.get("outputs", []):
+            printed = text_of(output.text) if output.output_type == "stream" else ""
+            widest = max(map(len, printed.splitlines()), default=0)
+            if widest > MAX_COLUMNS:
+                complaints.append(f"{cell.id}: a line of {widest} columns (max {MAX_COLUMNS})")
+        if any(re.search(r"<th\b[^>]*>\s*</th>", text) for text in _output_texts(cell)):
+            complaints.append(
+                f"{cell.id}: a table with an empty heading; pandas: .rename_axis(columns='row')"
+            )
+    return complaints
+
+
+COMMITTED_CHECKS: tuple[Check, ...] = (
+    ids,
+    executed,
+    machine_traces,
+    displayed_images,
+    readable_outputs,
+)
 """Checks of a committed notebook that need nothing but the notebook."""
 
 
@@ -249,22 +256,21 @@ def drift(source: Path, committed: Path | None = None) -> list[str]:
     return []
 
 
-def _normalised(name: str) -> str:
-    """Return a distribution's name as package indexes spell it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def locked(lock: Path = ROOT / "requirements.txt") -> dict[str, str]:
-    """Return the versions that the lock pins, by normalised name."""
-    pins = re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)", lock.read_text("utf-8"), re.M)
-    return {_normalised(name): version for name, version in pins}
+    """Return the versions that the lock pins for this Python and system, by normalised name."""
+    pins: dict[str, str] = {}
+    for line in re.findall(r"^[\w.-]+(?:\[[^\]]*\])?==[^\\#\n]+", lock.read_text("utf-8"), re.M):
+        pin = Requirement(line)
+        if canonicalize_name(pin.name) not in pins or pin.marker is None or pin.marker.evaluate():
+            pins[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
+    return pins
 
 
 def versions(notebook: NotebookNode, pins: dict[str, str]) -> list[str]:
     """Hold the package versions in a notebook's stamp to the lock."""
     complaints = []
     for name, version in notebook.metadata.get(provenance.STAMP, {}).get("packages", {}).items():
-        pin = pins.get(_normalised(name), "no such package")
+        pin = pins.get(canonicalize_name(name), "no such package")
         if pin != version:
             complaints.append(f"executed with {name} {version}, the lock has {pin}")
     return complaints
@@ -286,8 +292,7 @@ def report(sources: list[Path]) -> int:
     failed = False
     for source in sources:
         found = complaints(source)
-        ratio = words_a_code_line(read_source(source))
-        print(f"{source.stem:<20} {ratio:4.1f} words a code line  {'ok' if not found else ''}")
+        print(f"{source.stem:<20} {'ok' if not found else ''}")
         for complaint in found:
             print(f"  {complaint}")
         failed = failed or bool(found)

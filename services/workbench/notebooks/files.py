@@ -36,6 +36,11 @@ class NotebookError(Exception):
     """A notebook could not be executed, or must not be committed as it is."""
 
 
+def anchor_of(heading: str) -> str:
+    """Return what JupyterLab calls a heading in an address: hyphens for spaces."""
+    return heading.replace("`", "").replace(" ", "-")
+
+
 def sources(only: str | None = None, folder: Path = SOURCES) -> list[Path]:
     """Return the text sources in reading order.
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import ast
 import logging
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from services.environment import ROOT, build_dir
-from services.workbench import processes
 from services.workbench.notebooks import normalise, provenance
 from services.workbench.notebooks.files import (
     NotebookError,
@@ -28,9 +29,36 @@ from services.workbench.notebooks.files import (
     short,
     warnings_in,
 )
+from services.workbench.servers import processes
 
 CELL_TIMEOUT = 600
 """Seconds after which a cell that hangs is interrupted."""
+
+
+OnCell = Callable[[int, int], None]
+"""What is called with the number of the cell that starts, from 1, and the number of cells."""
+
+
+class _NotingEngine(NBClientEngine):
+    """Papermill's engine, which also says which cell starts."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, on_cell: OnCell | None = None, **options: Any
+    ) -> None:
+        """Execute as papermill does, and call *on_cell* before each cell."""
+        start, cells = nb_man.cell_start, len(nb_man.nb.cells)
+
+        def cell_start(cell: NotebookNode, cell_index: int, **more: Any) -> None:
+            if on_cell:
+                on_cell(cell_index + 1, cells)
+            start(cell, cell_index, **more)
+
+        nb_man.cell_start = cell_start
+        super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+papermill_engines.register("noting", _NotingEngine)
 
 
 @contextmanager
@@ -44,8 +72,8 @@ def _quiet() -> Iterator[None]:
         logging.getLogger("papermill").setLevel(logging.NOTSET)
 
 
-def _unknown_parameters(notebook: NotebookNode, parameters: Iterable[str]) -> list[str]:
-    """Return the *parameters* that the notebook's ``parameters`` cell does not define."""
+def parameters_in(notebook: NotebookNode) -> set[str]:
+    """Return the names that the notebook's ``parameters`` cell defines."""
     known: set[str] = set()
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
@@ -53,7 +81,7 @@ def _unknown_parameters(notebook: NotebookNode, parameters: Iterable[str]) -> li
                 node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)
             )
             known.update(name.id for name in names)
-    return sorted(set(parameters) - known)
+    return known
 
 
 def execute(
@@ -61,6 +89,7 @@ def execute(
     output: Path,
     parameters: Mapping[str, Any] | None = None,
     cwd: Path = ROOT,
+    on_cell: OnCell | None = None,
 ) -> NotebookNode:
     """Execute a text source with papermill and return the notebook as it ran.
 
@@ -74,13 +103,15 @@ def execute(
         Values for names of the cell tagged ``parameters``.
     cwd : Path
         The kernel's working directory.
+    on_cell : callable, optional
+        Is called with a cell's number and the number of cells before the cell runs.
 
     Raises
     ------
     NotebookError
         If a cell fails, or a parameter is unknown. The message says which cell, why, what next.
     """
-    return execute_notebook(read_source(source), source, output, parameters, cwd)
+    return execute_notebook(read_source(source), source, output, parameters, cwd, on_cell)
 
 
 def execute_notebook(
@@ -89,9 +120,10 @@ def execute_notebook(
     output: Path,
     parameters: Mapping[str, Any] | None = None,
     cwd: Path = ROOT,
+    on_cell: OnCell | None = None,
 ) -> NotebookNode:
     """Do what :func:`execute` does with a notebook that was made from *source*."""
-    if unknown := _unknown_parameters(notebook, parameters or {}):
+    if unknown := sorted(set(parameters or {}) - parameters_in(notebook)):
         raise NotebookError(f"{source.stem} has no parameter {', '.join(unknown)}")
     output.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, output)
@@ -104,12 +136,20 @@ def execute_notebook(
                 kernel_name="python3",
                 cwd=str(cwd),
                 progress_bar=False,
+                engine_name="noting",
+                on_cell=on_cell,
                 execution_timeout=CELL_TIMEOUT,
-                # Otherwise every kernel remarks that its loopback sockets are not encrypted.
-                extra_arguments=["--log-level=ERROR"],
+                # Otherwise every kernel remarks that its loopback sockets are not encrypted, and a
+                # kernel that is shut down in the middle of a cell (Ctrl-C) logs a traceback.
+                extra_arguments=["--log-level=CRITICAL"],
             )
     except PapermillExecutionError as error:
-        raise NotebookError(_explain(error, source, output)) from None
+        cells = len(notebook.cells) + bool(parameters)  # papermill adds a cell for them
+        raise NotebookError(_explain(error, source, output, cells)) from None
+    except CellTimeoutError:
+        raise NotebookError(
+            f"a cell of {source.stem} took longer than {CELL_TIMEOUT} s; see {short(output)}"
+        ) from None
     except DeadKernelError:
         raise NotebookError(f"the kernel died (out of memory?); see {short(output)}") from None
     finally:
@@ -139,12 +179,12 @@ def _own_temporary_folder() -> Iterator[None]:
                 os.environ["TMPDIR"] = before
 
 
-def _explain(error: PapermillExecutionError, source: Path, output: Path) -> str:
+def _explain(error: PapermillExecutionError, source: Path, output: Path, cells: int) -> str:
     """Say which cell failed, on which lines, why, and what to do next."""
     lines = [f"    | {line}" for line in error.source.splitlines()[-6:]]
     return "\n".join(
         [
-            f"cell {error.cell_index + 1} ({source.stem}), its last lines:",
+            f"cell {error.cell_index + 1} of {cells} ({source.stem}), its last lines:",
             *lines,
             f"  {error.ename}: {error.evalue}",
             f"  as far as it came: {short(output)}; its source: {short(source)}",
@@ -155,21 +195,33 @@ def _explain(error: PapermillExecutionError, source: Path, output: Path) -> str:
 
 def _command(source: Path) -> str:
     """Return the command that executes one notebook or lab."""
+    if source.parent.name == "loop":
+        return "python -m services.loop start"
     if source.stem.startswith("lab"):
         return f"make labs ONLY={source.stem[3:5]}"
     return f"make chapter ONLY={source.stem[:2]}"
 
 
 def run(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:
-    """Execute one notebook, with a progress line that carries its seconds."""
+    """Execute one notebook, with a progress line: the cell that runs, then the seconds of all."""
     start = time.perf_counter()
-    verdict = "FAILED"
-    print(f"{source.stem:<20}", end="", flush=True)
+    name, verdict = f"{source.stem:<20}", "FAILED"
+    # A terminal shows one line that changes; a log gets a line that is complete.
+    again = f"\r\x1b[K{name}" if sys.stdout.isatty() else ""
+
+    def show_cell(cell: int, cells: int) -> None:
+        if again:
+            print(f"{again}cell {cell} of {cells}", end="", flush=True)
+
+    print(name, end="", flush=True)
     try:
-        executed = execute(source, output, parameters)
+        executed = execute(source, output, parameters, on_cell=show_cell)
         verdict = "ok"
+    except KeyboardInterrupt:
+        verdict = "stopped"
+        raise
     finally:
-        print(f"{time.perf_counter() - start:7.1f} s  {verdict}", flush=True)
+        print(f"{again}{time.perf_counter() - start:7.1f} s  {verdict}", flush=True)
     return executed
 
 
@@ -190,7 +242,7 @@ def build(source: Path) -> bool:
     """
     executed = normalise.notebook(run(source, build_dir() / "notebooks" / f"{source.stem}.ipynb"))
     if warnings := warnings_in(executed):
-        raise NotebookError("a cell warned; mend it at its cause:\n  " + "\n  ".join(warnings))
+        raise NotebookError("a cell warned; fix the cause:\n  " + "\n  ".join(warnings))
     executed.metadata[provenance.STAMP] = provenance.stamp(executed, source)
     nbformat.validate(executed)
     target = committed_path(source)

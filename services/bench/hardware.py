@@ -1,0 +1,243 @@
+"""Threads, workers, a CPU quota and a price, for the detector on this machine; notebook 14.
+
+::
+
+    python -m services.bench.hardware --backend int8     # one worker, once it reads a line
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import psutil
+
+from services.id_card.detector import Detector
+from services.id_card.model.backends import BackendName, OnnxBackend
+from services.id_card.model.geometry import batch_of
+from services.id_card.samples import load_sample
+
+PRICES = Path(__file__).with_name("prices.csv")
+"""On-demand list prices (us-east-1, Linux), each with its source: an example, to be replaced."""
+
+PERIOD = 0.1
+"""Seconds after which a CPU quota starts again; what container engines set, too."""
+
+_KINDS = {
+    "convolutions": ("Conv", "QLinearConv", "FusedConv"),
+    "activations": ("QuickGelu", "Sigmoid", "Mul", "QLinearSigmoid", "QLinearMul"),
+    "rounding": ("QuantizeLinear", "DequantizeLinear"),
+}
+
+
+def profile(model: Path, runs: int = 10) -> dict[str, float]:
+    """Say where ONNX Runtime's time for one image goes, with one thread.
+
+    Parameters
+    ----------
+    model : Path
+        An ``.onnx`` file of the detector, in float or 8 bits.
+    runs : int
+        Runs, 1 or more; of each operator the fastest counts, so that a busy machine matters less.
+
+    Returns
+    -------
+    dict of str to float
+        Milliseconds by kind of operator: convolutions, activations, rounding, all others.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    options.enable_profiling = True
+    network = OnnxBackend(model, "cpu")
+    board = batch_of([np.asarray(load_sample("two_cards"))], network.imgsz)
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        for _ in range(runs):
+            session.run(None, {session.get_inputs()[0].name: board})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    fastest: dict[tuple[str, str], float] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("kernel_time"):
+            key = (event["args"]["op_name"], event["name"])
+            fastest[key] = min(fastest.get(key, float("inf")), event["dur"] / 1000)
+    total = dict.fromkeys((*_KINDS, "all others"), 0.0)
+    for (operator, _), milliseconds in fastest.items():
+        kind = next((kind for kind, some in _KINDS.items() if operator in some), "all others")
+        total[kind] += milliseconds
+    return total
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What workers did together.
+
+    Attributes
+    ----------
+    rate : float
+        Images a second, of all workers.
+    milliseconds : tuple of float
+        Of each image, in the order of the first worker, then the others.
+    mib : float
+        Memory of all workers in MiB; pages that they share count once, where the system tells.
+    """
+
+    rate: float
+    milliseconds: tuple[float, ...]
+    mib: float
+
+    def percentile(self, percent: float) -> float:
+        """Return the milliseconds that so many percent of the images did not exceed."""
+        return float(np.percentile(self.milliseconds, percent, method="inverted_cdf"))
+
+
+class Quota:
+    """A control group (cgroup) with a CPU quota, as a container engine's ``--cpus`` makes one."""
+
+    def __init__(self, folder: Path, cpus: float) -> None:
+        self._folder = folder
+        period = round(PERIOD * 1e6)
+        if (folder / "cpu.max").exists():  # cgroup 2
+            (folder / "cpu.max").write_text(f"{round(cpus * period)} {period}")
+        else:
+            (folder / "cpu.cfs_period_us").write_text(str(period))
+            (folder / "cpu.cfs_quota_us").write_text(str(round(cpus * period)))
+
+    def add(self, pid: int) -> None:
+        """Put a process under the quota, with the threads that it has."""
+        (self._folder / "cgroup.procs").write_text(str(pid))
+
+    def throttled(self) -> tuple[int, int]:
+        """Return how many periods had work, and in how many of them the quota stopped it."""
+        lines = (self._folder / "cpu.stat").read_text().split("\n")
+        stat = {
+            name: int(value) for name, _, value in (line.partition(" ") for line in lines if line)
+        }
+        return stat["nr_periods"], stat["nr_throttled"]
+
+
+@contextmanager
+def quota(cpus: float) -> Iterator[Quota]:
+    """Make a CPU quota for the processes that are added to it.
+
+    Raises
+    ------
+    OSError
+        Where this user may not make one: that takes root, or a container engine.
+    """
+    root = Path("/sys/fs/cgroup")
+    folder = (root / "cpu" if (root / "cpu").is_dir() else root) / f"serving_labs_{os.getpid()}"
+    folder.mkdir()
+    try:
+        yield Quota(folder, cpus)
+    finally:
+        folder.rmdir()
+
+
+def throughput(
+    backend: BackendName,
+    workers: int,
+    threads: int,
+    seconds: float = 2.0,
+    under: Quota | None = None,
+) -> Throughput:
+    """Let so many processes detect for some seconds, each with so many threads.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive.
+    RuntimeError
+        If a worker ends early; its log is in the message.
+    """
+    if min(workers, threads, seconds) <= 0:
+        raise ValueError(
+            f"workers, threads and seconds are positive; got {workers}, {threads}, {seconds}"
+        )
+    line = [sys.executable, "-m", "services.bench.hardware", "--backend", backend]
+    line += ["--seconds", str(seconds)]
+    with ExitStack() as stack:
+        crew = [
+            stack.enter_context(
+                subprocess.Popen(
+                    line, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+                )
+            )
+            for _ in range(workers)
+        ]  # fmt: skip
+        for worker in crew:
+            stack.callback(worker.kill)
+        for worker in crew:
+            assert worker.stdout
+            if worker.stdout.readline() != "ready\n":
+                raise RuntimeError(f"a worker ended: {worker.communicate()[1][-500:]}")
+            if under:
+                under.add(worker.pid)
+        for worker in crew:
+            assert worker.stdin
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        answers = [json.loads(worker.communicate(timeout=60 + 20 * seconds)[0]) for worker in crew]
+    times = tuple(time for answer in answers for time in answer["milliseconds"])
+    rate = sum(1000 / statistics.mean(answer["milliseconds"]) for answer in answers)
+    return Throughput(rate, times, sum(answer["mib"] for answer in answers))
+
+
+def prices(path: Path = PRICES) -> list[dict[str, str]]:
+    """Read the table of prices: a row for each machine, as text."""
+    with path.open(newline="", encoding="ascii") as stream:
+        return list(csv.DictReader(stream))
+
+
+def usd_for_1000(usd_an_hour: float, rate: float, busy: float = 1.0) -> float:
+    """Return what 1,000 answers cost on a machine that is busy for a share of its time.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not positive, or *busy* not above 0 and at most 1.
+    """
+    if rate <= 0 or not 0 < busy <= 1:
+        raise ValueError(f"a positive rate, and a share above 0 to 1; got {rate} and {busy}")
+    return 1000 * usd_an_hour / (3600 * rate * busy)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Be one worker: load, say so, wait for a line, detect, and print what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m services.bench.hardware", description=__doc__)
+    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    given = parser.parse_args(arguments)
+    detector, image = Detector(backend=given.backend), [load_sample("two_cards")]
+    print("ready", flush=True)
+    sys.stdin.readline()
+    milliseconds: list[float] = []
+    end = time.perf_counter() + given.seconds
+    while not milliseconds or time.perf_counter() < end:
+        start = time.perf_counter()
+        detector.detect(image)
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    memory = psutil.Process().memory_full_info()
+    size = memory.pss if hasattr(memory, "pss") else memory.rss
+    print(json.dumps({"milliseconds": milliseconds, "mib": size / 2**20}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

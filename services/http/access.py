@@ -1,0 +1,137 @@
+"""Who may send requests, and how many: the middleware in front of every adapter.
+
+Both checks are off until the environment names them; see :mod:`services.http.api_key` and
+:mod:`services.http.rate_limit`. Health and readiness probes are always answered.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from services.errors import InputError
+from services.http.api_key import ApiKeys
+from services.http.asgi import (
+    App,
+    OnRefusal,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+    discard_body,
+    header,
+    ignore_refusal,
+    send_refusal,
+)
+from services.http.rate_limit import RateLimit, client_of
+
+PROBES = re.compile(
+    r"/(?:livez|readyz|healthz|health|v2/health/(?:live|ready)|v2/models/[^/]+/ready)"
+)
+"""The paths that a cluster asks without a key."""
+
+DRAINED = 32 * 2**20
+"""So many bytes of a refused body are read: a client that still sends would miss the answer."""
+
+RespondTo = Callable[[Scope, Refusal, Send], Awaitable[None]]
+
+CLIENT = "serving_labs.client"
+"""The field of a scope with the name of the client that was let in: of a key, or an address."""
+
+
+async def _respond(_: Scope, refusal: Refusal, send: Send) -> None:
+    await send_refusal(refusal, send)
+
+
+class Access:
+    """What a server asks of its clients.
+
+    Parameters
+    ----------
+    keys : ApiKeys, optional
+        None: everybody may send requests.
+    limit : RateLimit, optional
+        None: as many as the server can answer.
+    """
+
+    def __init__(self, keys: ApiKeys | None = None, limit: RateLimit | None = None) -> None:
+        self.keys = keys
+        self.limit = limit
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Access:
+        """Return what the environment asks for.
+
+        Raises
+        ------
+        OSError, ValueError
+            As the two checks do.
+        """
+        return cls(ApiKeys.from_environment(environment), RateLimit.from_environment(environment))
+
+    def check(self, authorization: str | None, address: str) -> str:
+        """Let one request in; return the client that it is counted for, a key or an address.
+
+        Raises
+        ------
+        UnauthorizedError, RateLimitedError
+            If it is not let in.
+        """
+        client = client_of(address) if self.keys is None else self.keys.check(authorization)
+        if self.limit is not None:
+            self.limit.take(client)
+        return client
+
+
+class AccessMiddleware:
+    """ASGI middleware: let in what *access* lets in, and every probe.
+
+    A request that has passed such a middleware passes others untouched, and is counted once.
+
+    Parameters
+    ----------
+    app : ASGI application
+    access : Access, optional
+        What is asked; what the environment says if not given.
+    on_refusal : callable
+        Called with each refusal, to count it.
+    respond : callable
+        Sends a refusal, in a form of its own where a protocol prescribes one.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        access: Access | None = None,
+        on_refusal: OnRefusal = ignore_refusal,
+        respond: RespondTo = _respond,
+    ) -> None:
+        self.app = app
+        self.access = access or Access.from_environment()
+        self.on_refusal = on_refusal
+        self.respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; see the ASGI specification."""
+        if scope["type"] == "websocket" and self.access.keys:  # no service here has any
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http" or CLIENT in scope or _is_probe(scope):
+            await self.app(scope, receive, send)
+            return
+        try:
+            address = (scope.get("client") or ("unknown",))[0]
+            client = self.access.check(header(scope, b"authorization"), address)
+        except InputError as refusal:
+            self.on_refusal(refusal)
+            if header(scope, b"expect") is None:
+                await discard_body(receive, max_bytes=DRAINED, seconds=5.0)
+            await self.respond(scope, refusal, send)
+            return
+        await self.app({**scope, CLIENT: client}, receive, send)
+
+
+def _is_probe(scope: Scope) -> bool:
+    return scope["method"] in ("GET", "HEAD") and bool(PROBES.fullmatch(scope["path"]))

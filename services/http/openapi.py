@@ -1,0 +1,133 @@
+"""Put into a service's OpenAPI document what stands before the framework that has written it.
+
+A document is what clients are generated from. BentoML's describes a file in a way that OpenAPI does
+not know (``type: file``) and, like every framework's, nothing of our middleware: which media types
+it reads, and how it refuses a request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from services.http.asgi import App, Message, Receive, Scope, Send
+
+PAGES = ("/docs.json", "/openapi.json")
+"""Where frameworks serve the document."""
+
+STATUSES = {
+    "400": "The request cannot be read: it is cut off, damaged or malformed.",
+    "401": "The API key is missing or not valid, where the server is set up to require one.",
+    "408": "The body did not arrive in time.",
+    "413": "The request is too large.",
+    "415": "The request, or the file in it, has a type that is not read here.",
+    "422": "A field is missing, unknown or has an invalid value.",
+    "429": "Too many requests, of all clients or of this one; Retry-After says when to try again.",
+    "503": "The server is overloaded or not ready; Retry-After says when to try again.",
+}
+"""The refusals of a guarded endpoint."""
+
+BINARY = {"type": "string", "format": "binary"}
+
+_TEXT = {"type": "string"}
+_NAME = "ErrorBody"
+_ERROR = {
+    "type": "object",
+    "title": _NAME,
+    "description": "Why a request was refused, and what to change.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "title": "ErrorDetail",
+            "required": ["code", "message", "hint"],
+            "properties": {"code": _TEXT, "message": _TEXT, "hint": _TEXT},
+        }
+    },
+}
+
+
+def corrected(
+    document: dict[str, Any], paths: Collection[str], media_types: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a document that is valid OpenAPI and describes the middleware, too.
+
+    Parameters
+    ----------
+    document : dict
+        As a framework writes it. It is changed.
+    paths : collection of str
+        The endpoints that are guarded.
+    media_types : mapping of str to schema
+        What their bodies may be besides what is described already.
+    """
+    document["openapi"] = "3.1.0"  # BentoML says 3.0, but writes the schemas of 3.1
+    _correct_files(document)
+    document.setdefault("components", {}).setdefault("schemas", {})[_NAME] = _ERROR
+    for path, methods in document.get("paths", {}).items():
+        post = methods.get("post")
+        if post is None or not path.endswith(tuple(paths)):
+            continue
+        for name in ("consumes", "produces"):  # of OpenAPI 2
+            post.pop(name, None)
+        content = post.setdefault("requestBody", {}).setdefault("content", {})
+        post["requestBody"]["required"] = True
+        for media_type, schema in media_types.items():
+            content.setdefault(media_type, {"schema": schema})
+        _allow_no_more_fields(content.get("application/json", {}))
+        answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_NAME}"}}}
+        post["responses"] |= {
+            status: {"description": text, "content": answer} for status, text in STATUSES.items()
+        }
+        _correct_answer(post["responses"].get("200", {}))
+    return document
+
+
+def _correct_files(node: Any) -> None:
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, dict | list):
+            _correct_files(child)
+    if isinstance(node, dict) and node.get("type") == "file":
+        node.pop("content_type", None)
+        node |= BINARY
+
+
+def _allow_no_more_fields(json_body: dict[str, Any]) -> None:
+    """Say of a JSON object that an unknown field is refused."""
+    schema = json_body.get("schema", {})
+    if "properties" in schema:
+        schema["additionalProperties"] = False
+
+
+def _correct_answer(answer: dict[str, Any]) -> None:
+    """Let JSON without a schema be any JSON; BentoML's Runner API says that it is an object."""
+    described = answer.get("content", {}).get("application/json", {})
+    if described.get("schema") == {"type": "object"}:
+        described["schema"] = {}
+
+
+async def send_corrected(
+    app: App,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    paths: Collection[str],
+    media_types: Mapping[str, Any],
+) -> None:
+    """Answer a request for the document with what *app* answers, :func:`corrected`."""
+    start: Message = {}
+    body = b""
+
+    async def keep(message: Message) -> None:
+        nonlocal start, body
+        if message["type"] == "http.response.start":
+            start = message
+        body += message.get("body", b"")
+
+    await app(scope, receive, keep)
+    if start.get("status") == 200:
+        body = json.dumps(corrected(json.loads(body), paths, media_types)).encode()
+    kept = [(key, value) for key, value in start["headers"] if key.lower() != b"content-length"]
+    await send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,171 @@
+"""Build the detector's Bentos: the model into the store, the requirements, the Bento itself.
+
+::
+
+    python -m services.id_card.bento.build model                   # weights into the model store
+    python -m services.id_card.bento.build build --version 1.0.0   # and the Bento that pins them
+    python -m services.id_card.bento.build container               # make container: an image of it
+    python -m services.id_card.bento.build requirements            # after make lock
+
+``bentoml build -f services/id_card/bento/bentofile.yaml`` does the second step as well, with the
+newest model in the store. Everything goes to the stores in ``BENTOML_HOME``. Chapter section 10.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import bentoml
+
+from services.environment import ROOT
+from services.id_card.bento.model_store import ALIAS, save
+from services.id_card.model.checkpoint import WEIGHTS, sha256
+from services.packaging import bentos, container_engine, images
+
+FOLDER = Path(__file__).parent
+
+BENTOFILES = {
+    "service": FOLDER / "bentofile.yaml",
+    "runner": FOLDER / "bentofile_runner.yaml",
+}
+"""The build files, by the API that they serve with: today's, or the chapter's."""
+
+REQUIREMENTS = FOLDER / "requirements.txt"
+"""What the Bentos install: the committed result of :func:`requirements`."""
+
+IMPORTED = (
+    "anyio",
+    "bentoml",
+    "numpy",
+    "onnxruntime",
+    "opencv-python",
+    "pillow",
+    "prometheus-client",
+    "starlette",
+    "typing-extensions",
+)
+"""What the served modules import. No torch and no ultralytics: the export needs neither."""
+
+
+def requirements() -> str:
+    """Return the content of ``requirements.txt``: what serving needs, at the lock's versions."""
+    # opencv-python wants the libraries of a desktop, which slim images lack; the same OpenCV is
+    # published without windows.
+    command = "python -m services.id_card.bento.build requirements"
+    return bentos.requirements(
+        IMPORTED, command, instead={"opencv-python": "opencv-python-headless"}
+    )
+
+
+def build(
+    api: str = "service", *, version: str | None = None, weights: Path = WEIGHTS
+) -> bentoml.Bento:
+    """Build a Bento that pins the model made from *weights*.
+
+    Parameters
+    ----------
+    api : {"service", "runner"}
+        Which of :data:`BENTOFILES`.
+    version : str, optional
+        BentoML makes one up if not given.
+    weights : Path
+        An ultralytics checkpoint; see :func:`services.id_card.bento.model_store.save`.
+
+    Returns
+    -------
+    bentoml.Bento
+        ``id_card_detector:<version>``, or ``yolo_v8:<version>`` of the runner's API.
+
+    Raises
+    ------
+    ValueError
+        If the version exists already: versions are never overwritten.
+    """
+    options = bentos.read(BENTOFILES[api])
+    options["models"] = [{"tag": str(save(weights).tag), "alias": ALIAS}]
+    name = {"service": "id_card_detector", "runner": "yolo_v8"}[api]
+    return bentos.build(options, name=name, version=version)
+
+
+def image_name() -> str:
+    """Return the name of the container image that holds the present code and weights.
+
+    Its tag is the project's version and a hash of all that goes into the Bento, so an image of
+    that name never has to be built twice.
+    """
+    digest = hashlib.sha256()
+    bentofile = BENTOFILES["service"]
+    files = bentos.included(bentos.read(bentofile))
+    for path in (bentofile, REQUIREMENTS, *files, WEIGHTS):
+        digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
+    return f"id_card_detector:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
+
+
+def container() -> str:
+    """Build the image of :func:`image_name`, unless it is there, and return what it is.
+
+    It gets a second name, with the project's version alone for a tag, which is the one that the
+    manifests in ``infra/kubernetes`` ask for.
+
+    Raises
+    ------
+    NotRunError
+        If something for it is missing on this machine.
+    ContainerError
+        If a command fails.
+    """
+    start = time.monotonic()
+    image = image_name()
+    builder = images.find_builder()
+    how = "it was there"
+    if not container_engine.has_image(builder, image):
+        if not bentos.exists(image):
+            build(version=image.partition(":")[2])
+        base = images.containerize(image, image, builder=builder)
+        how = f"from {base}, in {time.monotonic() - start:.0f} s"
+    container_engine.command(builder, "tag", image, image.partition("-")[0])
+    return f"{image}: {container_engine.size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.id_card.bento.build",
+        description="Build the detector's Bentos.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    model = commands.add_parser("model", help="put weights into the model store")
+    making = commands.add_parser("build", help="build a Bento, its model included")
+    commands.add_parser("container", help="build the container image, unless it is there")
+    commands.add_parser("requirements", help="take what serving needs from the lock")
+    for command in (model, making):
+        command.add_argument("--weights", type=Path, default=WEIGHTS, help="a checkpoint")
+        command.add_argument("--version", help="of the model, or of the Bento")
+    making.add_argument("--api", choices=sorted(BENTOFILES), default="service")
+    given = parser.parse_args(arguments)
+    if given.command == "requirements":
+        REQUIREMENTS.write_text(requirements(), encoding="utf-8")
+        print(REQUIREMENTS.relative_to(ROOT))
+        return 0
+    try:
+        if given.command == "container":
+            print(container())
+        elif given.command == "model":
+            print(save(given.weights, given.version).tag)
+        else:
+            print(build(given.api, version=given.version, weights=given.weights).tag)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    except (container_engine.NotRunError, container_engine.ContainerError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

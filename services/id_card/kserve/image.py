@@ -1,0 +1,153 @@
+"""Build the container image of the KServe predictors, and take its requirements from the lock.
+
+::
+
+    python -m services.id_card.kserve.image                # the image serving_labs_kserve
+    python -m services.id_card.kserve.image requirements   # after make lock
+
+One image holds all of them, and the manifests in ``infra/kserve`` say which is started. It has the
+exported detectors and no torch. The recommender's model is not in it: KServe mounts that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+from services.environment import ROOT, build_dir
+from services.id_card.model.checkpoint import SMALL_WEIGHTS, WEIGHTS, sha256
+from services.packaging import container_engine, images
+from services.packaging.requirements import resolve_pins
+
+NAME = "serving_labs_kserve"
+BASE = "python:3.11-slim"
+
+FOLDER = ROOT / "infra" / "kserve"
+DOCKERFILE = FOLDER / "Dockerfile"
+REQUIREMENTS = FOLDER / "requirements.txt"
+
+STARTED = (
+    "services.id_card.kserve.predictor",
+    "services.id_card.kserve.grayscale",
+    "services.id_card.kserve.transformer",
+    "services.recommender.kserve.predictor",
+)
+"""The modules that containers start with; the code in the image is what these import."""
+
+IMPORTED = (
+    *("kserve", "grpcio", "httpx", "orjson", "fastapi", "starlette", "uvicorn"),
+    *("numpy", "onnxruntime", "opencv-python", "pillow"),
+    *("prometheus-client", "pyyaml", "typing-extensions"),
+)
+"""What that code imports."""
+
+WITHOUT = ("kserve-storage", "grpcio-tools")
+"""KServe asks for them. Downloads are the storage initialiser's work, and no code is generated."""
+
+
+def requirements() -> str:
+    """Return the content of ``requirements.txt``: what serving needs, at the lock's versions."""
+    lines = resolve_pins(
+        IMPORTED, instead={"opencv-python": "opencv-python-headless"}, without=WITHOUT
+    )
+    head = "# Taken from the repository's lock by: python -m services.id_card.kserve.image"
+    return "\n".join([f"{head} requirements", *lines]) + "\n"
+
+
+def code() -> list[Path]:
+    """Return this repository's files that the predictors import, relative to its root."""
+    program = (
+        "import importlib, json, sys\n"
+        f"for name in {STARTED!r}: importlib.import_module(name)\n"
+        "files = [getattr(m, '__file__', None) for n, m in sys.modules.items()"
+        " if n.split('.')[0] == 'services']\n"
+        "print(json.dumps([f for f in files if f]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    files = json.loads(done.stdout.splitlines()[-1])
+    return sorted(Path(file).relative_to(ROOT) for file in files)
+
+
+def image_name(files: list[Path]) -> str:
+    """Return the image's name: the project's version, and a hash of all that goes into it."""
+    digest = hashlib.sha256()
+    for path in (
+        *(ROOT / file for file in files),
+        DOCKERFILE,
+        REQUIREMENTS,
+        WEIGHTS,
+        SMALL_WEIGHTS,
+    ):
+        digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
+    return f"{NAME}:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
+
+
+def gather(folder: Path, files: list[Path]) -> Path:
+    """Put together the folder that the image is built from, and return it."""
+    from services.id_card.model.export import exported
+
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "models").mkdir(parents=True)
+    shutil.copy(DOCKERFILE, folder)
+    shutil.copy(REQUIREMENTS, folder)
+    for weights in (WEIGHTS, SMALL_WEIGHTS):
+        shutil.copy(exported(weights, "onnx"), folder / "models" / f"{weights.stem}.onnx")
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    return folder
+
+
+def container() -> str:
+    """Build the image of :func:`image_name`, unless it is there, and return what it is.
+
+    It gets a second name, with the project's version alone for a tag, which is the one that the
+    manifests ask for.
+
+    Raises
+    ------
+    NotRunError
+        If something for it is missing on this machine.
+    ContainerError
+        If a command fails.
+    """
+    start = time.monotonic()
+    builder = images.find_builder()
+    files = code()
+    image = image_name(files)
+    how = "it was there"
+    if not container_engine.has_image(builder, image):
+        context = gather(build_dir() / "container" / "kserve", files)
+        base = images.build(context, image, base=BASE, builder=builder)
+        how = f"from {base}, in {time.monotonic() - start:.0f} s"
+    container_engine.command(builder, "tag", image, image.rpartition("-")[0])
+    return f"{image}: {container_engine.size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Build the image of the KServe predictors.")
+    parser.add_argument("what", nargs="?", choices=["image", "requirements"], default="image")
+    if parser.parse_args(arguments).what == "requirements":
+        REQUIREMENTS.write_text(requirements(), encoding="utf-8")
+        print(REQUIREMENTS.relative_to(ROOT))
+        return 0
+    try:
+        print(container())
+    except (container_engine.NotRunError, container_engine.ContainerError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,4 @@
+"""What the detector's core is made of: images, network, boxes, drawing.
+
+Imported by the core and the adapters. Imports no serving framework.
+"""

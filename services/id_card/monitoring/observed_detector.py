@@ -1,0 +1,96 @@
+"""A detector that measures itself and knows when it is broken. It knows no serving framework."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from services.id_card.detector import Detection, Detector
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.monitoring import metrics
+
+FAILURES = 3
+"""So many failures in a row, and the detector counts as broken. One may be the picture's fault."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What went into the detector, what came out, and which model it was.
+
+    The image itself is not kept: here it shows somebody's identity card.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height of the image in pixels.
+    detections : list of Detection
+        The boxes, the most confident first.
+    seconds : float
+        How long it took.
+    model, version : str
+        The weights' name and the hash of their content.
+    """
+
+    size: tuple[int, int]
+    detections: list[Detection]
+    seconds: float
+    model: str
+    version: str
+
+
+def _discard(inference: Inference) -> None:
+    """Drop it."""
+
+
+class ObservedDetector(Detector):
+    """A :class:`~services.id_card.detector.Detector` whose every answer is measured.
+
+    It is made and called like its base class. The image that warms it up is not counted.
+
+    Attributes
+    ----------
+    model, version : str
+        The weights' name and the hash of their content, as in its metrics.
+    record : callable
+        Called with each :class:`Inference`; set it to keep a log.
+    """
+
+    def __init__(self, weights: str | Path = WEIGHTS, *args: Any, **kwargs: Any) -> None:
+        self.record: Callable[[Inference], None] = _discard
+        self._failures = 0
+        self._in_service = False
+        super().__init__(weights, *args, **kwargs)
+        self.model = Path(weights).stem
+        self.version = metrics.version_of(weights)
+        self._in_service = True
+
+    @property
+    def broken(self) -> bool:
+        """Whether the last calls, :data:`FAILURES` or more of them, all raised."""
+        return self._failures >= FAILURES
+
+    def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+        """Find the objects in a batch of images, as the base class does, and measure it.
+
+        The time of a batch is shared out evenly among its images.
+        """
+        if not self._in_service:
+            return super().detect(images)
+        start = time.perf_counter()
+        try:
+            with metrics.in_progress():
+                found = super().detect(images)
+        except Exception:
+            self._failures += 1
+            raise
+        self._failures = 0
+        seconds = (time.perf_counter() - start) / max(1, len(found))
+        for image, detections in zip(images, found, strict=True):
+            metrics.observe(detections, seconds, model=self.model, version=self.version)
+            self.record(Inference(image.size, detections, seconds, self.model, self.version))
+        return found

@@ -1,0 +1,222 @@
+"""Write the synthetic identity-card data set in YOLO format.
+
+    python -m services.id_card.training.dataset --out build/id_cards --n 2000 --seed 0
+
+Image i of a split depends on the seed, the split and i alone, so any number of workers
+writes the same bytes, and a larger data set begins with the smaller one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from services.id_card.training.synth import (
+    DIFFICULTIES,
+    MAX_CARDS,
+    SPLITS,
+    Difficulty,
+    Scene,
+    Split,
+    make_scene,
+)
+
+CLASS_NAME = "id_card"
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to be made and written; small, so that it travels between processes."""
+
+    out: Path
+    split: Split
+    index: int
+    seed: int
+    difficulty: Difficulty
+    cards: int | None
+    imgsz: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What :func:`write_dataset` wrote: where, and how many images and cards."""
+
+    data_yaml: Path
+    images: int
+    cards: int
+
+
+def yolo_lines(scene: Scene) -> list[str]:
+    """Return a scene's labels: class, centre x, centre y, width, height, as shares of the image."""
+    width, height = scene.image.size
+    return [
+        f"0 {(x0 + x1) / 2 / width:.6f} {(y0 + y1) / 2 / height:.6f} "
+        f"{(x1 - x0) / width:.6f} {(y1 - y0) / height:.6f}"
+        for x0, y0, x1, y1 in scene.boxes.tolist()
+    ]
+
+
+def write_dataset(
+    out: str | Path,
+    n: int,
+    seed: int = 0,
+    *,
+    first: int = 0,
+    val: int | None = None,
+    test: int | None = None,
+    imgsz: int = 384,
+    difficulty: Difficulty = "mixed",
+    cards: int | None = None,
+    workers: int = 1,
+    progress: bool = True,
+) -> Summary:
+    """Write a data set that ultralytics can train on.
+
+    Parameters
+    ----------
+    out : path
+        Folder; made if it is missing. Must not hold images of other sizes or seeds: files
+        of the same name are overwritten, others are left alone.
+    n : int
+        Number of training images.
+    seed : int
+        Seed of everything, from 0.
+    first : int
+        Number of the first training image: fresh ones for the next epoch of a training.
+    val, test : int, optional
+        Number of validation and test images; a tenth of `n` each unless given.
+    imgsz : int
+        Long side of the images in pixels.
+    difficulty : {"typical", "harsh", "mixed"}
+        See :func:`services.id_card.training.synth.make_scene`.
+    cards : int, optional
+        How many cards each image shows, such as 0 for images without any.
+    workers : int
+        Processes to draw with.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or there would be no image at all.
+    """
+    counts: dict[Split, int] = {
+        "train": n,
+        "val": n // 10 if val is None else val,
+        "test": n // 10 if test is None else test,
+    }
+    if min(counts.values()) < 0 or not any(counts.values()):
+        raise ValueError(f"counts must not be negative, nor all zero, got {counts}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if seed < 0 or first < 0:
+        raise ValueError(f"seed and first must not be negative, got {seed} and {first}")
+    folder = Path(out)
+    for split in SPLITS:
+        (folder / "images" / split).mkdir(parents=True, exist_ok=True)
+        (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
+    job = Job(folder, "train", 0, seed, difficulty, cards, imgsz)
+    jobs = [
+        replace(job, split=split, index=index + (first if split == "train" else 0))
+        for split, count in counts.items()
+        for index in range(count)
+    ]
+    total = write_jobs(jobs, workers, progress=progress)
+    return Summary(_write_yaml(folder), len(jobs), total)
+
+
+def write_jobs(jobs: Sequence[Job], workers: int = 1, *, progress: bool = False) -> int:
+    """Make and write images with so many processes; return the number of cards in them.
+
+    Their folders are made if they are missing.
+    """
+    for folder in {(job.out, job.split) for job in jobs}:
+        for kind in ("images", "labels"):
+            (folder[0] / kind / folder[1]).mkdir(parents=True, exist_ok=True)
+    return sum(tqdm(_run(jobs, workers), total=len(jobs), unit="scene", disable=not progress))
+
+
+def _run(jobs: Sequence[Job], workers: int) -> Iterator[int]:
+    if workers == 1:
+        yield from map(write_one, jobs)
+        return
+    # Fresh processes: forking one in which torch runs threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+        yield from pool.map(write_one, jobs, chunksize=8)
+
+
+def _one_thread() -> None:
+    """Keep OpenCV from starting a thread a core in every worker."""
+    cv2.setNumThreads(1)
+
+
+def write_one(job: Job) -> int:
+    """Make and write one image and its label file; return the number of cards in it."""
+    scene = make_scene(
+        job.split, job.index, job.seed, job.difficulty, cards=job.cards, imgsz=job.imgsz
+    )
+    name = f"{job.split}_{job.index:06d}"
+    # Colour at full resolution: these images are small, and the camera's JPEG is in them already.
+    path = job.out / "images" / job.split / f"{name}.jpg"
+    scene.image.save(path, quality=JPEG_QUALITY, subsampling=0)
+    text = "".join(line + "\n" for line in yolo_lines(scene))
+    (job.out / "labels" / job.split / f"{name}.txt").write_text(text, encoding="ascii")
+    return len(scene.boxes)
+
+
+def _write_yaml(folder: Path) -> Path:
+    """Write ``data.yaml`` without a path: ultralytics then looks beside the file itself."""
+    lines = [f"{split}: images/{split}" for split in SPLITS]
+    path = folder / "data.yaml"
+    path.write_text("\n".join([*lines, "names:", f"  0: {CLASS_NAME}", ""]), encoding="ascii")
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.id_card.training.dataset",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", required=True, help="folder to write to")
+    parser.add_argument("--n", type=int, default=2000, help="training images (2000)")
+    parser.add_argument("--val", type=int, help="validation images (a tenth of --n)")
+    parser.add_argument("--test", type=int, help="test images (a tenth of --n)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
+    parser.add_argument("--first", type=int, default=0, help="first training image (0)")
+    parser.add_argument("--imgsz", type=int, default=384, help="long side in pixels (384)")
+    parser.add_argument("--difficulty", choices=DIFFICULTIES, default="mixed", help="(mixed)")
+    parser.add_argument("--cards", type=int, choices=range(MAX_CARDS + 1),
+                        help="cards in each image, 0 for none (random)")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="(one a core)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; `arguments` default to the process's own."""
+    parser = _parser()
+    args = vars(parser.parse_args(arguments))
+    try:
+        summary = write_dataset(args.pop("out"), args.pop("n"), **args)
+    except ValueError as error:
+        parser.error(str(error))
+    print(f"{summary.images} images with {summary.cards} cards, see {summary.data_yaml}")
+
+
+if __name__ == "__main__":
+    main()

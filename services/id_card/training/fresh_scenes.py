@@ -1,0 +1,138 @@
+"""The images of a training: fresh ones every few epochs, drawn when they are needed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from services.environment import usable_cores
+from services.id_card.training.dataset import CLASS_NAME, Job, write_dataset, write_jobs
+from services.id_card.training.hard_negatives import FIRST_EMPTY, find_hard
+from services.id_card.training.recipe import Run
+
+RENDER = 1.25  # scenes are drawn larger than trained on, so that zooming in finds more detail
+VAL_SCENES = 400
+MINED_SHARE = 0.6  # of the card-free scenes of a set; the others are new
+
+
+class FreshScenes:
+    """Draws scenes into a run folder, each of them once in a training.
+
+    Beside the images lies a note of which they are, written last: images whose drawing was
+    cut short are drawn again, others are used again after a restart.
+
+    Parameters
+    ----------
+    run : Run
+        The training that they are for.
+    out : Path
+        Its folder: ``scenes`` and ``val`` in it are this object's.
+    """
+
+    def __init__(self, run: Run, out: Path) -> None:
+        self.run, self.out = run, out
+        self._drawn: object = None
+
+    def data_yaml(self) -> Path:
+        """Draw the validation scenes and return the file that tells ultralytics where all are."""
+        size = _drawn_size(max(stage.imgsz for stage in self.run.stages))
+        count = min(VAL_SCENES, max(stage.scenes for stage in self.run.stages))
+        self._write("val", {"seed": self.run.seed, "imgsz": size, "count": count})
+        path = self.out / "data.yaml"
+        path.write_text(
+            f"train: scenes/images/train\nval: val/images/val\nnames:\n  0: {CLASS_NAME}\n",
+            encoding="ascii",
+        )
+        return path
+
+    def draw(self, number: int, epoch: int) -> bool:
+        """Draw the scenes for an epoch of a stage, both counted from 0.
+
+        Returns
+        -------
+        bool
+            Whether they are others than at the last call.
+        """
+        stage = self.run.stages[number]
+        earlier = sum(each.scenes * each.sets for each in self.run.stages[:number])
+        empty, turn = round(stage.scenes * stage.empty), epoch // stage.uses
+        hard = self._hard(number)
+        again = min(len(hard), round(empty * MINED_SHARE))
+        first_empty = FIRST_EMPTY + sum(
+            each.mine + round(each.scenes * each.empty) * each.sets
+            for each in self.run.stages[:number]
+        )
+        fresh_empty = first_empty + stage.mine + empty * turn
+        wanted = {
+            "seed": self.run.seed,
+            "imgsz": _drawn_size(stage.imgsz),
+            "first": earlier + stage.scenes * turn,
+            "count": stage.scenes - empty,
+            "empty": [
+                *(hard[(turn * again + i) % len(hard)] for i in range(again)),
+                *range(fresh_empty, fresh_empty + empty - again),
+            ],
+        }
+        self._write("scenes", wanted)
+        fresh, self._drawn = wanted != self._drawn, wanted
+        return fresh
+
+    def mine(self, number: int, weights: Path) -> None:
+        """Look for a stage's hard scenes with the network that it starts from.
+
+        Does nothing if they have been looked for before.
+        """
+        stage, note = self.run.stages[number], self._note(number)
+        if not stage.mine or note.exists():
+            return
+        first = FIRST_EMPTY + sum(
+            each.mine + round(each.scenes * each.empty) * each.sets
+            for each in self.run.stages[:number]
+        )
+        found = find_hard(
+            weights, range(first, first + stage.mine), self.run.seed, stage.imgsz, usable_cores()
+        )
+        note.write_text(json.dumps(found), encoding="ascii")
+
+    def _note(self, number: int) -> Path:
+        return self.out / f"hard{number + 1}.json"
+
+    def _hard(self, number: int) -> list[int]:
+        note = self._note(number)
+        return list(json.loads(note.read_text(encoding="ascii"))) if note.exists() else []
+
+    def _write(self, name: str, wanted: dict[str, Any]) -> None:
+        """Draw a set unless it lies there."""
+        folder, count = self.out / name, wanted["count"]
+        note = folder / "drawn.json"
+        if note.exists() and json.loads(note.read_text(encoding="ascii")) == wanted:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        # A process takes seconds to start: not for a handful of images.
+        workers = min(usable_cores(), max(1, count // 64))
+        write_jobs(
+            [
+                Job(folder, "train", index, wanted["seed"], "mixed", 0, wanted["imgsz"])
+                for index in wanted.get("empty", ())
+            ],
+            workers,
+        )
+        write_dataset(
+            folder,
+            count if name == "scenes" else 0,
+            wanted["seed"],
+            first=wanted.get("first", 0),
+            val=count if name == "val" else 0,
+            test=0,
+            imgsz=wanted["imgsz"],
+            difficulty="mixed",
+            workers=workers,
+            progress=False,
+        )
+        note.write_text(json.dumps(wanted), encoding="ascii")
+
+
+def _drawn_size(imgsz: int) -> int:
+    return max(64, round(imgsz * RENDER))

@@ -1,0 +1,73 @@
+"""What a training wrote down after each epoch."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.id_card.model.checkpoint import WEIGHTS
+
+HISTORY = WEIGHTS.with_name("history.csv")
+"""The training of the weights that ship."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over a stage's images.
+
+    Attributes
+    ----------
+    stage, epoch : int
+        From 1; each stage counts its own epochs.
+    imgsz : int
+        Side of the square that the network saw, in pixels.
+    box_loss, cls_loss, dfl_loss : float
+        Means over the epoch, of the three parts that YOLOv8's loss is the sum of: overlap of the
+        boxes, card or not, and the exact place of the edges.
+    map50, map50_95 : float or None
+        Average precision on the validation scenes, 0 to 1, where it was measured.
+    """
+
+    stage: int
+    epoch: int
+    imgsz: int
+    box_loss: float
+    cls_loss: float
+    dfl_loss: float
+    map50: float | None
+    map50_95: float | None
+
+
+def read_history(path: Path = HISTORY) -> list[Epoch]:
+    """Read a training's ``history.csv``.
+
+    Where an epoch stands there twice, because the training was killed between its line and its
+    checkpoint, the later line counts.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    KeyError, ValueError
+        If it is something else.
+    """
+    with path.open(newline="", encoding="ascii") as stream:
+        rows = [_epoch(row) for row in csv.DictReader(stream)]
+    return list({(row.stage, row.epoch): row for row in rows}.values())
+
+
+def _epoch(row: dict[str, str]) -> Epoch:
+    def measured(name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    return Epoch(
+        stage=int(row["stage"]),
+        epoch=int(row["epoch"]),
+        imgsz=int(row["imgsz"]),
+        box_loss=float(row["box_loss"]),
+        cls_loss=float(row["cls_loss"]),
+        dfl_loss=float(row["dfl_loss"]),
+        map50=measured("mAP50"),
+        map50_95=measured("mAP50-95"),
+    )

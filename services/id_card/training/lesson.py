@@ -1,0 +1,214 @@
+"""Learned by heart, or understood? One small training, done twice, on few pictures and on many.
+
+::
+
+    python -m services.id_card.training.lesson        # some five minutes on two cores
+
+Both trainings take as many steps, from the same first weights. The first looks at few pictures many
+times, the second at eight times as many pictures, the first's among them, an eighth as often. On
+the way both networks are asked the same: about the few pictures, about new ones of the same kind,
+and about cards, surfaces and things of the test split, which neither has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from services.environment import build_dir
+from services.id_card.detector import Detector
+from services.id_card.training.dataset import write_dataset
+from services.id_card.training.evaluate import SEARCH_CONF, evaluate
+from services.id_card.training.recipe import Run, Stage
+from services.id_card.training.synth import Scene, Split, make_scene
+from services.id_card.training.train import Training
+
+RESULT = Path(__file__).with_name("lesson.csv")
+"""What the command wrote for the repository; notebook 00 draws it."""
+
+TRAININGS = {"few pictures, often": 1, "many pictures, seldom": 8}
+"""How many times the few pictures each training gets, and so how much less often it sees each."""
+QUESTIONS: dict[str, tuple[Split, int]] = {
+    "the few pictures": ("train", 0),
+    "new pictures": ("train", 1_000_000),  # numbers that no training comes to
+    "held-out designs": ("test", 0),
+}
+"""The split and the first number of the scenes that are asked about."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the experiment is.
+
+    Attributes
+    ----------
+    few : int
+        Pictures of the smaller training, and scenes of each question.
+    looks : int
+        How often the smaller training sees each; a multiple of 32.
+    imgsz : int
+        Side of the square that the networks see, in pixels, a multiple of 32.
+    asked : int
+        How often each network is asked on its way.
+    """
+
+    few: int = 96
+    looks: int = 64
+    imgsz: int = 96
+    asked: int = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a network did: a line of the result.
+
+    Attributes
+    ----------
+    training, question : str
+        Keys of :data:`TRAININGS` and :data:`QUESTIONS`.
+    pictures : int
+        How many the network had been trained on by then, repetitions included.
+    map50, low, high : float
+        Average precision at an overlap of 0.5, 0 to 1, and its 95 % interval by bootstrap.
+    """
+
+    training: str
+    question: str
+    pictures: int
+    map50: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.training:<22} {self.pictures:>5} pictures · {self.question:<17} "
+            f"{self.map50:.3f} ({self.low:.3f} to {self.high:.3f})"
+        )
+
+
+def questions(size: Size, seed: int) -> dict[str, list[Scene]]:
+    """Draw the scenes of each question: one card each, in fair light."""
+    return {
+        name: [_scene(split, first + i, seed, size) for i in range(size.few)]
+        for name, (split, first) in QUESTIONS.items()
+    }
+
+
+def _scene(split: Split, number: int, seed: int, size: Size) -> Scene:
+    return make_scene(split, number, seed, "typical", cards=1, imgsz=_drawn(size))
+
+
+def _drawn(size: Size) -> int:
+    return round(1.25 * size.imgsz)  # zooming in finds detail
+
+
+def compare(
+    out: Path, size: Size = Size(), seed: int = 0, say: Callable[[str], None] = print
+) -> list[Answer]:
+    """Run both trainings.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for the scenes and checkpoints. What an earlier run left in it is removed.
+    size : Size
+        How large.
+    seed : int
+        Of the scenes and of the trainings, from 0.
+    say : callable
+        Gets a line for each answer, when it is there.
+
+    Returns
+    -------
+    list of Answer
+        In the order they were given.
+    """
+    asked = questions(size, seed)
+    answers = []
+    for training, times in TRAININGS.items():
+        folder = out / f"times{times}"
+        shutil.rmtree(folder, ignore_errors=True)
+        data = write_dataset(
+            folder / "scenes", times * size.few, seed, val=8, test=0, cards=1,
+            imgsz=_drawn(size), difficulty="typical", progress=False,
+        )  # fmt: skip
+
+        def ask(pictures: int, checkpoint: Path, training: str = training) -> None:
+            detector = Detector(checkpoint, "torch", device="cpu", conf=SEARCH_CONF)
+            for question, scenes in asked.items():
+                quality = evaluate(detector, scenes).map50(resamples=100)
+                figures = (round(v, 4) for v in (quality.value, quality.low, quality.high))
+                answers.append(Answer(training, question, pictures, *figures))
+                say(str(answers[-1]))
+
+        _train(folder / "run", times, size, seed, data.data_yaml, ask)
+    return answers
+
+
+def _train(
+    out: Path, times: int, size: Size, seed: int, data: Path, ask: Callable[[int, Path], None]
+) -> None:
+    """Train, and ask the checkpoint as often as *size* says."""
+    scenes, epochs = times * size.few, size.looks // times
+    every = max(1, epochs // size.asked)
+    done = 0
+
+    def after_an_epoch(line: str) -> None:
+        nonlocal done
+        done += 1
+        if done % every == 0:
+            ask(done * scenes, out / "stage1" / "weights" / "last.pt")
+
+    stage = Stage(size.imgsz, scenes, epochs, epochs, 0.002, 0.0001, val_every=epochs)
+    run = Run((stage,), seed=seed, data=str(data))
+    Training(run, out, device="cpu", say=after_an_epoch).train()
+
+
+def write(answers: Sequence[Answer], path: Path) -> None:
+    """Write answers as CSV."""
+    with path.open("w", newline="", encoding="ascii") as stream:
+        names = [field.name for field in fields(Answer)]
+        writer = csv.DictWriter(stream, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(answer) for answer in answers)
+
+
+def read(path: Path = RESULT) -> list[Answer]:
+    """Read what :func:`write` wrote."""
+    with path.open(newline="", encoding="ascii") as stream:
+        return [_answer(row) for row in csv.DictReader(stream)]
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    figures = (float(row[name]) for name in ("map50", "low", "high"))
+    return Answer(row["training"], row["question"], int(row["pictures"]), *figures)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.id_card.training.lesson",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, help="folder to work in (build/lesson)")
+    parser.add_argument("--csv", type=Path, help="file for the result (lesson.csv in it)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
+    parser.add_argument("--looks", type=int, default=Size().looks,
+                        help="at each of the few pictures, a multiple of 32 (64)")  # fmt: skip
+    args = parser.parse_args(arguments)
+    if args.looks < 32 or args.looks % 32:
+        parser.error(f"--looks is a multiple of 32; got {args.looks}")
+    out = args.out or build_dir() / "lesson"
+    out.mkdir(parents=True, exist_ok=True)
+    write(compare(out, Size(looks=args.looks), args.seed), args.csv or out / "lesson.csv")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,163 @@
+"""What a training does, in one table: sizes, scenes, epochs and learning rates."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+BATCH = 16
+NAMES = {"nano": "yolov8_custom.pt", "small": "yolov8_small.pt"}
+"""The file that each network ships as."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the training, at one image size.
+
+    Attributes
+    ----------
+    imgsz : int
+        Side of the square that the network sees, in pixels, a multiple of 32.
+    scenes : int
+        Images an epoch.
+    epochs : int
+        Passes.
+    uses : int
+        After so many epochs the scenes are replaced by fresh ones.
+    lr, lr_end : float
+        AdamW's learning rate at the beginning and the end; a cosine between.
+    val_every : int
+        Epochs from one validation to the next; the last epoch is always validated.
+    empty : float
+        Share of the scenes that are drawn without any card, beside those that happen to be.
+    mine : int
+        So many further scenes without a card are looked at before the stage begins; those in which
+        the network of the stage before finds one make up half of the card-free share.
+    box, dfl : float
+        Weights of the two losses of a box: its overlap, and the exact place of its edges.
+    zoom : float
+        Images are shrunk or enlarged by up to this share as they are shown.
+    freeze : int
+        So many of the network's first layers stay as they are; its backbone has ten.
+    """
+
+    imgsz: int
+    scenes: int
+    epochs: int
+    uses: int
+    lr: float
+    lr_end: float
+    val_every: int = 3
+    empty: float = 0.0
+    mine: int = 0
+    box: float = 7.5
+    dfl: float = 1.5
+    zoom: float = 0.3
+    freeze: int = 0
+
+    @property
+    def sets(self) -> int:
+        """How many times the scenes are drawn."""
+        return math.ceil(self.epochs / self.uses)
+
+    @property
+    def cost(self) -> float:
+        """What an epoch takes, in arbitrary units: time grows with the pixels."""
+        return self.scenes * self.imgsz**2
+
+
+#            imgsz  scenes epochs uses   lr      lr_end
+PLAN = (
+    Stage(     160,  4000,   15,   3,  0.0020, 0.0014),
+    Stage(     224,  4000,   12,   2,  0.0014, 0.0010),
+    Stage(     288,  2000,   12,   2,  0.0010, 0.0006, 4),
+    Stage(     320,  2000,   10,   2,  0.0006, 0.00002, 4),
+    # The second edition: near misses, and those of them that the network falls for. The backbone
+    # is good enough by now; leaving it alone halves the time.
+    Stage(     320,  1200,    3,   3,  0.0004, 0.00002, 3, empty=1/3, mine=2000, freeze=10),
+)  # fmt: skip
+SMALL_PLAN = (
+    Stage(     160,  4000,    4,   2,  0.0020, 0.0012, 4),
+    Stage(     192,  2000,    4,   2,  0.0012, 0.00002, 4),
+)  # fmt: skip
+PLANS = {"nano": PLAN, "small": SMALL_PLAN}
+"""The stages of each network. The small one is there to be compared with, and trains shorter."""
+QUICK = (Stage(96, 32, 1, 1, 0.002, 0.001),)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained: everything that must not change when a training goes on.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+        See :data:`PLAN`.
+    seed : int
+        Of the scenes, the first weights and the augmentation.
+    model : {"nano", "small"}
+        YOLOv8n, or a network of half its width.
+    weights : str, optional
+        A checkpoint to start from instead of random weights.
+    data : str, optional
+        A data set in YOLO format (its ``data.yaml``) to train on instead of drawn scenes.
+    first_stage : int
+        Where in the stages to begin, from 0: with weights that have the earlier ones behind them.
+    """
+
+    stages: tuple[Stage, ...] = PLAN
+    seed: int = 0
+    model: str = "nano"
+    weights: str | None = None
+    data: str | None = None
+    first_stage: int = 0
+
+    def record(self, folder: Path) -> None:
+        """Write this into the run folder, or see that the same is there already.
+
+        Raises
+        ------
+        ValueError
+            If another training lives in the folder.
+        """
+        file = folder / "run.json"
+        text = json.dumps(asdict(self), indent=1) + "\n"
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="ascii")
+        elif file.read_text(encoding="ascii") != text:
+            raise ValueError(
+                f"{folder} holds a training with other settings (see run.json in it); "
+                "choose another --out, or remove the folder"
+            )
+
+
+def optimiser_settings(stage: Stage, *, first: bool) -> dict[str, Any]:
+    """Return ultralytics' settings of optimizer, schedule and augmentation for a stage."""
+    return {
+        "imgsz": stage.imgsz,
+        "epochs": stage.epochs,
+        "batch": BATCH,
+        "nbs": BATCH,  # a step a batch
+        "optimizer": "AdamW",
+        "lr0": stage.lr,
+        "lrf": stage.lr_end / stage.lr,
+        "cos_lr": True,
+        "warmup_epochs": 0.8 if first else 0.3,
+        "warmup_bias_lr": 0.0,
+        "weight_decay": 0.0005,
+        # The scenes have perspective, light and clutter already: only zoom, flip and recolour.
+        "mosaic": 0.0,
+        "scale": stage.zoom,
+        "freeze": stage.freeze or None,
+        "translate": 0.08,
+        "box": stage.box,
+        "dfl": stage.dfl,
+        "hsv_h": 0.015,
+        "hsv_s": 0.5,
+        "hsv_v": 0.3,
+        "patience": 0,  # no early stopping
+    }

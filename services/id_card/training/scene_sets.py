@@ -1,0 +1,82 @@
+"""The scenes and photographs that the detector is measured on."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from services.id_card.training.synth import Difficulty, Scene, Split, make_scene
+from services.id_card.training.synth.photo.photographs import load_photograph, shipped_photographs
+
+SCENE_SIZE = 480  # pixels: more than the network sees, as with photographs
+ULTRALYTICS_PHOTOGRAPHS = ("bus.jpg", "zidane.jpg")
+
+
+@dataclass(frozen=True)
+class SceneSet:
+    """Scenes of one kind, of a split that training never saw.
+
+    Attributes
+    ----------
+    name : str
+        For the progress bar.
+    difficulty : {"typical", "harsh", "mixed"}
+        See :func:`~services.id_card.training.synth.make_scene`.
+    count : int
+        Scenes.
+    cards : int, optional
+        How many cards each shows; 0 for none, a random number if not given.
+    split : {"test", "val", "train"}
+        Where designs, surfaces and clutter come from.
+    """
+
+    name: str
+    difficulty: Difficulty
+    count: int
+    cards: int | None = None
+    split: Split = "test"
+
+    def scenes(self, seed: int, workers: int) -> Iterator[Scene]:
+        """Draw the scenes, in their order, with so many processes."""
+        first = 0 if self.cards is None else 1_000_000  # or they would repeat the others' tables
+        make = partial(
+            make_scene, self.split, seed=seed, difficulty=self.difficulty, cards=self.cards,
+            imgsz=SCENE_SIZE,
+        )  # fmt: skip
+        numbers = range(first, first + self.count)
+        if workers == 1:
+            yield from map(make, numbers)
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+            # In portions: the pool would draw everything at once and hold it in memory.
+            for start in range(0, self.count, 64):
+                yield from pool.map(make, numbers[start : start + 64], chunksize=4)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def card_free_photographs() -> dict[str, Image.Image]:
+    """Return real photographs without a card, by name: ultralytics' two, scikit-image's all.
+
+    Those of scikit-image that training used as backgrounds are among them: a box on one would be
+    the worse.
+    """
+    from ultralytics.utils import ASSETS
+
+    pictures: dict[str, Image.Image] = {
+        name: Image.open(ASSETS / name) for name in ULTRALYTICS_PHOTOGRAPHS
+    }
+    for name in shipped_photographs("skimage"):
+        pictures[Path(name).name] = Image.fromarray(np.asarray(load_photograph(name)))
+    return pictures

@@ -1,0 +1,128 @@
+"""Run the detector over scenes and score it image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from tqdm import tqdm
+
+from services.id_card.detector import SERVED_CONF, Detection, Detector
+from services.id_card.training.metrics import (
+    Curve,
+    ImageScore,
+    Interval,
+    bootstrap,
+    curve,
+    map50,
+    map50_95,
+    score_image,
+    share,
+)
+from services.id_card.training.synth import Scene
+
+SEARCH_CONF = 0.001
+"""The confidence a detector must go down to, for average precision to see its whole curve."""
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a detector did on a set of scenes.
+
+    Attributes
+    ----------
+    images : tuple of ImageScore
+        One for each scene, in their order: hits, misses and false alarms.
+    conf : float
+        The served confidence, for what depends on one.
+    """
+
+    images: tuple[ImageScore, ...]
+    conf: float = SERVED_CONF
+
+    @cached_property
+    def curve(self) -> Curve:
+        """Precision against recall, and the average precision at each overlap."""
+        return curve(self.images)
+
+    def map50(self, **options: int) -> Interval:
+        """Return mAP50; `options` (``resamples``, ``seed``) go to the bootstrap."""
+        return bootstrap(self.images, map50, **options)
+
+    def map50_95(self, **options: int) -> Interval:
+        """Return mAP50-95; `options` (``resamples``, ``seed``) go to the bootstrap."""
+        return bootstrap(self.images, map50_95, **options)
+
+    def recall(self) -> Interval:
+        """Return the share of the cards that were found at the served confidence."""
+        truths = sum(image.truths for image in self.images)
+        return share(truths - sum(image.misses(self.conf) for image in self.images), truths)
+
+    def false_positive_share(self) -> Interval:
+        """Return the share of the images with a box, at the served confidence, on no card."""
+        wrong = sum(image.false_alarms(self.conf) > 0 for image in self.images)
+        return share(wrong, len(self.images))
+
+
+def evaluate(
+    detector: Detector,
+    scenes: Iterable[Scene],
+    *,
+    conf: float = SERVED_CONF,
+    progress: bool | str = False,
+    total: int | None = None,
+) -> Result:
+    """Run a detector over scenes and score it image by image.
+
+    Parameters
+    ----------
+    detector : Detector
+        Made with a low threshold, ``Detector(conf=0.001)``: average precision looks at all boxes.
+    scenes : iterable of Scene
+        From :func:`services.id_card.training.synth.make_scene`. Read once, a few at a time.
+    conf : float
+        The served confidence, 0 to 1: it changes recall and false positives, not mAP.
+    progress : bool or str
+        Show a progress bar, of *total* scenes if given; a string is its title.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        If the detector keeps to itself what is below a confidence of 0.05.
+    """
+    if detector.conf > 0.05:
+        raise ValueError(
+            f"average precision needs boxes of all confidences; this detector drops those below "
+            f"{detector.conf}. Evaluate Detector(conf={SEARCH_CONF})"
+        )
+    images: list[ImageScore] = []
+    title = progress if isinstance(progress, str) else None
+    with tqdm(total=total, desc=title, unit="scene", disable=not progress) as bar:
+        for batch in _batches(scenes, BATCH):
+            found = detector.detect([scene.image for scene in batch])
+            images += map(_score, found, batch)
+            bar.update(len(batch))
+    return Result(tuple(images), conf)
+
+
+def _score(found: list[Detection], scene: Scene) -> ImageScore:
+    boxes = np.array([each.box for each in found], float).reshape(-1, 4)
+    return score_image(boxes, np.array([each.confidence for each in found]), scene.boxes)
+
+
+def _batches(scenes: Iterable[Scene], size: int) -> Iterator[list[Scene]]:
+    batch: list[Scene] = []
+    for scene in scenes:
+        batch.append(scene)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

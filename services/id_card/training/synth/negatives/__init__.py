@@ -1,0 +1,4 @@
+"""Everything that is not an identity card: near misses, other cards, paper, desks.
+
+Imported by the composer.
+"""

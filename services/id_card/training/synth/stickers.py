@@ -1,0 +1,35 @@
+"""The flat things that lie in a scene, as cut-out pictures with a real size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.id_card.training.synth.drawing import Array, Rng
+
+
+@dataclass(frozen=True)
+class Sticker:
+    """A cut-out picture of a thing.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (h, w, 4), uint8
+        Colour and opacity, not premultiplied.
+    thick_mm : float
+        How far the thing rises over the table; sets the length of its shadow.
+    gloss : float
+        How strongly it mirrors a lamp, 0 (paper) to 1 (a laminated card).
+    """
+
+    pixels: Array
+    thick_mm: float = 0.3
+    gloss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A kind of object: how to draw it, and the real length of its long side."""
+
+    draw: Callable[[Rng, int], Sticker]
+    long_mm: float

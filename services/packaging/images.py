@@ -1,0 +1,233 @@
+"""Make a container image from a Bento with docker, podman or buildah: ``bentoml containerize``.
+
+Where a registry answers, that command is all. Where none can be reached, the image's base is made
+here, from Debian's packages (``infra/container/make-base.sh``; podman or buildah, and root), and
+takes the place of the one that the Bento names. What the build then needs of this machine (its
+certificates, its package index, uv and its cache) is lent for the build; none of it is in the
+image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import bentoml
+
+from services.environment import ROOT, build_dir
+from services.packaging.container_engine import ContainerError, NotRunError, command, has_image
+from services.setup import preflight
+
+BASE = "localhost/serving-labs-base:bookworm"
+"""The base image that is made where there is no registry."""
+
+MAKE_BASE = ROOT / "infra" / "container" / "make-base.sh"
+
+BUILDERS = ("docker", "podman", "buildah")
+"""The programs that can build, in the order in which they are asked."""
+
+_BUILD_SECONDS = 900.0
+
+
+def find_builder() -> str:
+    """Return the first of :data:`BUILDERS` that answers ``info``.
+
+    Raises
+    ------
+    NotRunError
+        If none does.
+    """
+    for name in BUILDERS:
+        if preflight.answers([name, "info"]):
+            return name
+    raise NotRunError(
+        f"{preflight.NOT_RUN}: {', '.join(BUILDERS)} are missing or do not answer; "
+        f"{preflight.TOOLS['engine'].remedy}"
+    )
+
+
+def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
+    """Build *image* from the Bento *tag* and say how its base was come by.
+
+    Parameters
+    ----------
+    tag : str
+        A Bento in the store.
+    image : str
+        The name of the image, with a tag.
+    builder : str, optional
+        One of :data:`BUILDERS`; the first that answers if not given.
+
+    Returns
+    -------
+    str
+        The base image: the one that the Bento names, or :data:`BASE`.
+
+    Raises
+    ------
+    NotRunError
+        If there is no builder, or a base image can neither be fetched nor made.
+    ContainerError
+        If a command fails; with the last lines that it printed.
+    """
+    builder = builder or find_builder()
+    base = base_of(tag)
+    arguments = [
+        *(sys.executable, "-m", "bentoml", "containerize", tag),
+        *("--image-tag", image, "--backend", builder),
+    ]
+    if has_image(builder, base) or _pulled(builder, base):
+        command(*arguments, timeout=_BUILD_SECONDS)
+    else:
+        make_base(builder)
+        command(
+            *arguments,
+            *("--opt", f"from={BASE}"),
+            timeout=_BUILD_SECONDS,
+            env={"CONTAINERS_CONF": str(write_build_config()), "BUILDAH_ISOLATION": "chroot"},
+        )
+        base = BASE
+    return base
+
+
+def build(context: Path, image: str, base: str, *, builder: str | None = None) -> str:
+    """Build *image* from a folder with a Dockerfile that takes its base from ``ARG BASE``.
+
+    Parameters
+    ----------
+    context : Path
+        The folder.
+    image : str
+        The name of the image, with a tag.
+    base : str
+        The base image to take where a registry has it.
+    builder : str, optional
+        One of :data:`BUILDERS`; the first that answers if not given.
+
+    Returns
+    -------
+    str
+        The base image: *base*, or :data:`BASE`.
+
+    Raises
+    ------
+    NotRunError, ContainerError
+        As for :func:`containerize`.
+    """
+    builder = builder or find_builder()
+    env = {}
+    if not (has_image(builder, base) or _pulled(builder, base)):
+        make_base(builder)
+        base = BASE
+        env = {"CONTAINERS_CONF": str(write_build_config()), "BUILDAH_ISOLATION": "chroot"}
+    arguments = [builder, "build", "--tag", image, "--build-arg", f"BASE={base}", str(context)]
+    command(*arguments, timeout=_BUILD_SECONDS, env=env)
+    return base
+
+
+def base_of(tag: str) -> str:
+    """Return the image that a Bento's Dockerfile starts from."""
+    dockerfile = Path(bentoml.get(tag).path_of("env/docker/Dockerfile")).read_text("utf-8")
+    found = re.search(r"^FROM (\S+)", dockerfile, re.M)
+    if found is None:
+        raise ValueError(f"the Dockerfile of {tag} has no FROM")
+    return found[1]
+
+
+def make_base(builder: str) -> None:
+    """Make :data:`BASE` unless it is there; it takes a minute or two.
+
+    Raises
+    ------
+    NotRunError
+        If something that is needed for it is missing.
+    ContainerError
+        If it fails.
+    """
+    if has_image(builder, BASE):
+        return
+    missing = ""
+    if builder == "docker":
+        missing = "no registry answers docker; install podman to do without one"
+    elif shutil.which("debootstrap") is None:
+        missing = "no registry answers, and there is no debootstrap; apt-get install debootstrap"
+    elif os.geteuid() != 0:
+        missing = "no registry answers, and only root can make a base image; sudo make container"
+    if missing:
+        raise NotRunError(f"{preflight.NOT_RUN}: {missing}")
+    command(str(MAKE_BASE), builder, BASE, timeout=_BUILD_SECONDS)
+
+
+def _pulled(builder: str, base: str) -> bool:
+    """Fetch a base image; false where no registry answers."""
+    reference = base if "/" in base else f"docker.io/library/{base}"
+    try:
+        command(builder, "pull", "--quiet", reference, timeout=300)
+    except ContainerError:
+        return False
+    return True
+
+
+def write_build_config() -> Path:
+    """Write what the build borrows from this machine, and return the file that says so.
+
+    ``CONTAINERS_CONF`` makes podman and buildah mount it while ``RUN`` runs; see
+    containers.conf(5). ``bentoml containerize`` has no option for several volumes.
+    """
+    folder = build_dir() / "container"
+    cache = folder / "uv-cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    settings = folder / "uv.toml"
+    settings.write_text(_uv_settings(), encoding="utf-8")
+    for_pip = folder / "pip.conf"
+    for_pip.write_text(_pip_settings(), encoding="utf-8")
+    volumes = [
+        f"{Path(sys.executable).parent / 'uv'}:/usr/local/bin/uv:ro",
+        f"{settings}:/etc/uv/uv.toml:ro",
+        f"{cache}:/var/cache/uv:rw",
+        f"{for_pip}:/etc/pip.conf:ro",
+    ]
+    certificates = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    if certificates.is_file():
+        volumes.append(f"{certificates}:/etc/ssl/certs/ca-certificates.crt:ro")
+    conf = folder / "containers.conf"
+    # The host's network: the index may be one that only this machine knows.
+    lines = ["[containers]", f"volumes = {json.dumps(volumes)}", 'netns = "host"']
+    conf.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return conf
+
+
+def _uv_settings() -> str:
+    """Return uv's settings for the build: this machine's certificates and its package index."""
+    lines = ['cache-dir = "/var/cache/uv"', "system-certs = true", 'link-mode = "copy"']
+    if index := _index():
+        lines.append(f"index-url = {json.dumps(index)}")
+    return "\n".join(lines) + "\n"
+
+
+def _pip_settings() -> str:
+    """Return pip's: the same, and that it may install beside Debian's packages in an image."""
+    lines = ["[global]", "break-system-packages = true", "disable-pip-version-check = true"]
+    lines.append("cert = /etc/ssl/certs/ca-certificates.crt")
+    if index := _index():
+        lines.append(f"index-url = {index}")
+    return "\n".join(lines) + "\n"
+
+
+def _index() -> str:
+    """Return the package index that this machine is told to use; empty for the default one."""
+    return os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL") or _pip_index()
+
+
+def _pip_index() -> str:
+    """Return the package index that pip is told to use, by its environment or its files."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
+    ).stdout
+    found = re.findall(r"^(?:global|install|:env:)\.index-url='(.*)'$", listed, re.M)
+    return found[-1] if found else ""

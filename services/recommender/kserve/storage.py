@@ -1,0 +1,94 @@
+"""What to write as ``storageUri``, so that KServe serves a version of the registry.
+
+::
+
+    python -m services.recommender.kserve.storage --alias prod --artifacts s3://models/recommender
+
+KServe's storage initialiser knows buckets, web addresses and folders. It refuses MLflow's own
+``models:/…``; and where clients send artifacts through the tracking server, MLflow itself says
+``mlflow-artifacts:/…``, which it refuses, too. Behind that stands a place in the storage that the
+server was started with (``--artifacts-destination``), and this is what KServe can read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from mlflow import MlflowClient
+
+from services.recommender.settings import MODEL
+from services.registry import PROD, version_of
+
+_PROXIED = "mlflow-artifacts:/"
+
+
+def storage_uri(
+    which: int | str = PROD,
+    *,
+    artifacts: str | None = None,
+    name: str = MODEL,
+    tracking_uri: str | None = None,
+) -> str:
+    """Return where a version's model folder lies, as KServe takes it.
+
+    Parameters
+    ----------
+    which : int or str
+        The version's number or an alias. What is returned names that version for good: when the
+        alias moves, the InferenceService has to be changed.
+    artifacts : str, optional
+        The tracking server's ``--artifacts-destination``, e.g. ``s3://bucket/path``. Needed where
+        artifacts go through the server.
+    name : str
+        The registered model.
+    tracking_uri : str, optional
+        MLflow's present one if not given.
+
+    Raises
+    ------
+    LookupError
+        If there is no such version.
+    ValueError
+        If *artifacts* is needed and not given.
+    """
+    version = version_of(which, name=name, tracking_uri=tracking_uri)
+    client = MlflowClient(tracking_uri)
+    uri: str = client.get_model_version_download_uri(name, str(version.number))
+    if not uri.startswith(_PROXIED):
+        return uri
+    if not artifacts:
+        raise ValueError(
+            f"{uri} is known to the tracking server only; give the storage behind it, which it was "
+            "started with as --artifacts-destination"
+        )
+    return f"{artifacts.rstrip('/')}/{uri.removeprefix(_PROXIED).lstrip('/')}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the ``storageUri``; see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Print a version's storageUri for KServe.")
+    parser.add_argument("--alias", default=PROD, help="an alias, or a version's number")
+    parser.add_argument("--name", default=MODEL, help="the registered model")
+    parser.add_argument("--artifacts", help="the tracking server's --artifacts-destination")
+    parser.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"))
+    given = parser.parse_args(arguments)
+    which = int(given.alias) if given.alias.isdecimal() else given.alias
+    try:
+        print(
+            storage_uri(
+                which,
+                artifacts=given.artifacts,
+                name=given.name,
+                tracking_uri=given.tracking_uri,
+            )
+        )
+    except (LookupError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""A container image with a registered recommender behind MLflow's scoring server.
+
+``mlflow models build-docker`` makes one too, of several gigabytes in its default, with nginx and as
+root. This is what a team would rather run: ``infra/mlflow/Dockerfile``, some fifty packages, no
+root, nothing written::
+
+    python -m services.recommender.mlflow.image models:/recommender_production@prod
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import mlflow
+
+from services.environment import ROOT
+from services.packaging import container_engine, images
+from services.packaging.requirements import resolve_pins
+
+DOCKERFILE = ROOT / "infra" / "mlflow" / "Dockerfile"
+DOOR = Path(__file__).with_name("scoring_app.py")
+
+BASE = "python:3.11-slim-bookworm"
+"""The image to start from where a registry can be asked; the Dockerfile's own default."""
+
+IMAGE = "recommender_mlflow:0.1.0"
+
+SERVED_PORT = 8080
+"""The port inside."""
+
+IMPORTED = ("mlflow-skinny", "numpy", "pandas", "pyyaml", "typing-extensions")
+"""What serving imports. The small edition of MLflow has its scoring server, and no server else."""
+
+LEFT_OUT = "pyarrow=="
+"""Half of the size, for bodies in Parquet only."""
+
+
+def requirements() -> list[str]:
+    """Return what the image installs, at the lock's versions."""
+    return [line for line in resolve_pins(IMPORTED) if not line.startswith(LEFT_OUT)]
+
+
+def context(model: Path, folder: Path) -> Path:
+    """Put everything that the Dockerfile copies into *folder*, and return it.
+
+    Parameters
+    ----------
+    model : Path
+        A version's folder, as :func:`mlflow.artifacts.download_artifacts` returns it.
+    folder : Path
+        An empty folder, or one to be made.
+    """
+    shutil.copytree(model, folder / "model")
+    shutil.copy(DOOR, folder)
+    shutil.copy(DOCKERFILE, folder)
+    (folder / "requirements.txt").write_text("\n".join(requirements()) + "\n", encoding="utf-8")
+    return folder
+
+
+def build(model: Path, image: str = IMAGE, *, builder: str | None = None) -> str:
+    """Build the image from a version's folder, and say from which base.
+
+    Raises
+    ------
+    services.workbench.servers.containers.NotRunError
+        If something for it is missing on this machine.
+    services.workbench.servers.containers.ContainerError
+        If it fails.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return images.build(context(model, Path(scratch)), image, BASE, builder=builder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m services.recommender.mlflow.image")
+    parser.add_argument("model", help="models:/name@alias, or a model's folder")
+    parser.add_argument("--image", default=IMAGE, help=f"({IMAGE})")
+    given = parser.parse_args(arguments)
+    model = Path(mlflow.artifacts.download_artifacts(given.model))
+    try:
+        base = build(model, given.image)
+    except container_engine.NotRunError as missing:
+        print(missing)
+        return 1
+    size = container_engine.size(images.find_builder(), given.image)
+    print(f"{given.image}: {size / 1e6:.0f} MB, from {base}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,97 @@
+"""The recommender as an MLflow model: a table of users in, a table of answers out.
+
+This file is logged as it stands ("models from code", https://mlflow.org/docs/latest/ml/model/),
+together with the core's modules and the data in ``artifacts/recommender.npz``. So loading it reads
+code and arrays, no pickle, and needs no torch. Chapter section 10.6 serves it with MLflow alone.
+
+A process should load one version: Python keeps the modules of the first, and a second one would
+run with them. The way to a new version is a new process.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from services.errors import InputError
+from services.recommender.model.requests import RecommendRequest
+from services.recommender.recommender import Recommender
+
+
+class RecommenderModel(PythonModel):
+    """The core behind MLflow's ``predict``."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the data that was logged beside this file."""
+        path = Path(context.artifacts["recommender"])
+        self.recommender = Recommender.load(path, version=version_in(path.parents[1]))
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Answer a batch.
+
+        Parameters
+        ----------
+        context : PythonModelContext
+            Not used.
+        model_input : DataFrame
+            A row for each request: ``user_id``, and, if wanted, ``rated``, a list or None.
+        params : dict, optional
+            ``top_k``, 10 if not given.
+
+        Returns
+        -------
+        DataFrame
+            A row for each request, the columns of
+            :class:`~services.recommender.recommender.AnswerDict`.
+
+        Raises
+        ------
+        MlflowException
+            If any request cannot be answered; it names the row. MLflow's server makes a 400 of it,
+            and puts this repository's ``error`` (code, message, hint) into the body beside its own.
+        """
+        top_k = (params or {}).get("top_k", 10)
+        rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
+        pairs = zip(model_input["user_id"], map(_given, rated), strict=True)
+        answers = self.recommender.recommend_many([RecommendRequest(u, top_k, r) for u, r in pairs])
+        for row, answer in enumerate(answers):
+            if isinstance(answer, InputError):
+                place = f"Row {row} of 0 to {len(answers) - 1}: " if len(answers) > 1 else ""
+                error = {**answer.as_dict()["error"], "message": place + answer.message}
+                text = f"row {row}: {answer.message} {answer.hint}"
+                raise MlflowException(text, INVALID_PARAMETER_VALUE, error=error)
+        rows = [answer.as_dict() for answer in answers if not isinstance(answer, InputError)]
+        return pd.DataFrame(rows, dtype=object)
+
+
+def _given(rated: Any) -> Any:
+    """Return what a cell holds; None where pandas fills a row that has no such field with NaN."""
+    return None if isinstance(rated, float) and rated != rated else rated
+
+
+def version_in(folder: Path) -> str:
+    """Return which version a model's folder holds, as its registry or its training called it.
+
+    MLflow leaves the version's number in a file when it downloads ``models:/name/number`` or
+    ``models:/name@alias``; where there is none, it is the id of the logged model.
+    """
+    meta = folder / "registered_model_meta"
+    if meta.is_file():
+        return str(yaml.safe_load(meta.read_text(encoding="utf-8"))["model_version"])
+    about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    return str(about.get("model_id") or "unregistered")
+
+
+set_model(RecommenderModel())

@@ -1,0 +1,100 @@
+"""A request to explain a recommendation: its fields, and their validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.errors import InputError
+from services.recommender.model.requests import invalid, parsed, unknown_field, whole
+
+TOP = 5
+LARGEST_TOP = 100
+
+FIELDS = ("user_id", "movie_id", "top")
+
+CODES = (
+    "movie_id_invalid",
+    "movie_id_missing",
+    "movie_rated",
+    "movie_unknown",
+    "not_explainable",
+    "top_invalid",
+    "user_unknown",
+)
+"""The codes of the InputErrors that only such a request can lead to."""
+
+_EXAMPLE = 'Send a JSON object such as {"user_id": 7, "movie_id": 50}.'
+
+
+@dataclass(frozen=True)
+class ExplainRequest:
+    """A request to explain a recommendation, validated by :meth:`checked`.
+
+    Attributes
+    ----------
+    user_id, movie_id : int
+        Raw ids.
+    top : int
+        How many reasons at most, 1 to :data:`LARGEST_TOP`.
+    """
+
+    user_id: int
+    movie_id: int
+    top: int = TOP
+
+    @classmethod
+    def from_json(cls, body: bytes) -> ExplainRequest:
+        """Read the body of a request; raise as :meth:`from_dict`, or 400 if it is not JSON."""
+        return cls.from_dict(parsed(body, _EXAMPLE))
+
+    @classmethod
+    def from_dict(cls, body: object) -> ExplainRequest:
+        """Read a request's JSON, checked.
+
+        Raises
+        ------
+        InputError
+            422, code ``request_invalid``, ``field_unknown``, ``user_id_missing``,
+            ``movie_id_missing``, or as :meth:`checked`.
+        """
+        if not isinstance(body, Mapping):
+            raise _bad(
+                "request_invalid",
+                f"The request must be a JSON object; it is a {type(body).__name__}.",
+            )
+        for key in body:
+            if key not in FIELDS:
+                raise unknown_field(key, FIELDS)
+        for name in ("user_id", "movie_id"):
+            if name not in body:
+                raise _bad(f"{name}_missing", f"The field {name!r} is missing.")
+        return cls(**body).checked()
+
+    def checked(self) -> ExplainRequest:
+        """Return the request in plain Python integers.
+
+        Raises
+        ------
+        InputError
+            422, code ``user_id_invalid``, ``movie_id_invalid`` or ``top_invalid``.
+        """
+        numbers = []
+        for name, value in (("user_id", self.user_id), ("movie_id", self.movie_id)):
+            number = whole(value)
+            if number is None or number < 0:
+                raise invalid(name, value, "Send an id: a whole number from 0 up.")
+            numbers.append(number)
+        top = whole(self.top)
+        if top is None or not 1 <= top <= LARGEST_TOP:
+            hint = f"Send a whole number from 1 to {LARGEST_TOP}, or leave it out."
+            raise invalid("top", self.top, hint)
+        return ExplainRequest(numbers[0], numbers[1], top)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON that :meth:`from_dict` reads."""
+        return {"user_id": self.user_id, "movie_id": self.movie_id, "top": self.top}
+
+
+def _bad(code: str, message: str) -> InputError:
+    return InputError(message, code=code, status=422, hint=_EXAMPLE)

@@ -1,0 +1,162 @@
+"""Ratings as a table: who rated which movie, how, and when.
+
+Everything behind this module counts users and movies by index; the raw ids are kept beside them,
+in the two :class:`~services.recommender.model.ids.IdMap` that every part of a split shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recommender.model.ids import IdMap, Ints
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Movies:
+    """The catalogue: everything that can be recommended, rated or not.
+
+    Attributes
+    ----------
+    ids : IdMap
+        Raw movie id to item index and back.
+    titles : tuple of str
+        One for each item index, with the year: ``"The Silent Harbour (1987)"``.
+    genres : tuple of tuple of str
+        One for each item index; may be empty.
+    """
+
+    ids: IdMap
+    titles: tuple[str, ...]
+    genres: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.ids) == len(self.titles) == len(self.genres):
+            raise ValueError(
+                f"{len(self.ids)} movie ids, {len(self.titles)} titles and "
+                f"{len(self.genres)} lists of genres; one of each is needed for a movie"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """A table of ratings, a row each. The arrays are read-only.
+
+    Attributes
+    ----------
+    users, items : ndarray of shape (n,), int64
+        Indexes into :attr:`user_ids` and :attr:`movies`.
+    values : ndarray of shape (n,), float32
+        The ratings, usually 1 to 5.
+    timestamps : ndarray of shape (n,), int64
+        Seconds since 1970, UTC.
+    user_ids : IdMap
+        Raw user id to user index and back.
+    movies : Movies
+        The catalogue.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length, or an index is outside its map.
+    """
+
+    users: Ints
+    items: Ints
+    values: Floats
+    timestamps: Ints
+    user_ids: IdMap
+    movies: Movies
+
+    def __post_init__(self) -> None:
+        columns = {"users": np.int64, "items": np.int64, "values": np.float32}
+        for name, dtype in {**columns, "timestamps": np.int64}.items():
+            column = np.array(getattr(self, name), dtype=dtype)
+            if column.shape != (len(self.users),):
+                raise ValueError(
+                    f"column {name} has the shape {column.shape}, users {len(self.users)} rows"
+                )
+            column.flags.writeable = False
+            object.__setattr__(self, name, column)
+        for name, size in (("users", self.n_users), ("items", self.n_items)):
+            column = getattr(self, name)
+            if len(column) and not 0 <= column.min() <= column.max() < size:
+                raise ValueError(
+                    f"{name} are indexes 0 to {size - 1}, not raw ids; "
+                    f"got {column.min()} to {column.max()}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_users(self) -> int:
+        """Users in the map, those without a rating in this table too."""
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """Movies in the catalogue, those without a rating in this table too."""
+        return len(self.movies)
+
+    def take(self, rows: NDArray[np.bool_] | Ints) -> Ratings:
+        """Return the rows that a mask or an index array picks; the maps stay the same."""
+        return replace(
+            self,
+            users=self.users[rows],
+            items=self.items[rows],
+            values=self.values[rows],
+            timestamps=self.timestamps[rows],
+        )
+
+    def per_user(self) -> Ints:
+        """Count each user's ratings, shape (n_users,)."""
+        return np.bincount(self.users, minlength=self.n_users)
+
+    def per_item(self) -> Ints:
+        """Count each movie's ratings, shape (n_items,)."""
+        return np.bincount(self.items, minlength=self.n_items)
+
+    def items_of(self, user: int) -> Ints:
+        """Return the item indexes that a user (by index) rated, rising."""
+        starts, items = self._by_user
+        return items[starts[user] : starts[user + 1]]
+
+    def contains(self, users: Ints, items: Ints) -> NDArray[np.bool_]:
+        """Return for each pair of user and item whether the table has its rating."""
+        pairs = np.asarray(users) * self.n_items + items
+        places = np.searchsorted(self._pairs, pairs)
+        places[places == len(self._pairs)] = 0
+        return self._pairs[places] == pairs if len(self._pairs) else np.zeros(pairs.shape, bool)
+
+    @cached_property
+    def _pairs(self) -> Ints:
+        return np.sort(self.users * self.n_items + self.items)
+
+    @cached_property
+    def _by_user(self) -> tuple[Ints, Ints]:
+        """Where each user's items begin, shape (n_users + 1,), and the items, user by user."""
+        starts = np.concatenate([[0], np.cumsum(self.per_user())])
+        return starts, self._pairs % max(self.n_items, 1)
+
+
+def gini(counts: Ints) -> float:
+    """Return how unequally counts are spread, 0 (all the same) to 1 (one has them all).
+
+    The Gini coefficient; of :meth:`Ratings.per_item` it says how far a few movies take all
+    the attention.
+    """
+    rising = np.sort(np.asarray(counts, float))
+    total = rising.sum()
+    if not total:
+        return 0.0
+    ranks = np.arange(1, len(rising) + 1)
+    return float((2 * ranks - len(rising) - 1) @ rising / (len(rising) * total))

@@ -1,0 +1,105 @@
+"""Validation middleware for the recommender's endpoints.
+
+Without it BentoML would answer a body that is not JSON with its own kind of 400 and a wrong type
+with pydantic's list of errors, and ignore an unknown field: a misspelt ``top_k`` would be 10.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from services.errors import InputError
+from services.http.asgi import App, Receive, Scope, Send, header, read_body
+from services.http.validation import ValidationMiddleware
+from services.recommender.model.requests import RecommendRequest
+
+MAX_BYTES = 2_000_000
+"""Of a body: room for the longest list of rated movies."""
+
+MAX_CONCURRENCY = 256
+"""An answer takes about a millisecond, so the last of so many waits a quarter of a second."""
+
+_HOW = (
+    "Send JSON and say so: curl -H 'Content-Type: application/json' -d '{\"user_id\": 7}'. "
+    "The fields are 'user_id', 'top_k' and 'rated'."
+)
+
+
+class Readable(Protocol):
+    """A kind of request that can be read from an HTTP body."""
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Readable:
+        """Read and check it; raise InputError."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return its JSON."""
+
+
+class RecommendValidationMiddleware(ValidationMiddleware):
+    """ASGI middleware: pass valid requests on in canonical form, refuse all others.
+
+    Parameters
+    ----------
+    app : ASGI application
+        It receives a JSON object with ``user_id``, ``top_k`` and ``rated``, all of the right type
+        and in range. ``ranked_movies`` has become ``rated``.
+    max_bytes : int
+        The largest request body, in bytes.
+    max_concurrency : int
+        How many requests may be answered at a time; a batch is made of many.
+    **options
+        ``paths``, ``seconds`` and ``on_refusal``, as for its base class.
+
+    Notes
+    -----
+    It answers 400 for what is not JSON or was cut off, 408 for a body that does not arrive, 413 for
+    one that is too large, 415 for another type, 422 for invalid fields. Only the model knows how
+    many movies are left for a user, so ``top_k_too_large`` comes from there.
+    """
+
+    reads: type[Readable] = RecommendRequest
+    """How the body is read; a subclass may validate another kind of request."""
+
+    how = _HOW
+    """The hint for a body that is not JSON."""
+
+    too_large_hint = "Shorten the list in 'rated'; the movies of the training are left out anyway."
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_concurrency: int = MAX_CONCURRENCY,
+        **options: Any,
+    ) -> None:
+        super().__init__(app, max_bytes=max_bytes, max_concurrency=max_concurrency, **options)
+
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as held:  # until the answer is sent
+            try:
+                body = await read_body(receive)
+                _check_type(scope, self.how)
+                request = self.reads.from_json(body)
+                held.enter_context(self._admitted())
+            except InputError as refusal:
+                await self._refuse(refusal, send)
+                return
+            canonical = json.dumps(request.as_dict()).encode()
+            await self._pass_on(canonical, "application/json", scope, receive, send)
+
+
+def _check_type(scope: Scope, how: str) -> None:
+    declared = header(scope, b"content-type") or ""
+    media_type = declared.partition(";")[0].strip().lower()
+    # A client that declares no type gets the benefit of the doubt.
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        raise InputError(
+            f"The request is of the type {media_type[:80]!r}; JSON was expected.",
+            code="content_type",
+            status=415,
+            hint=how,
+        )

@@ -1,0 +1,106 @@
+"""Plots of a service that changes while it answers, and of two groups of users.
+
+Each function returns a figure in the style of :mod:`services.workbench.plots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from services.workbench.flow import Reply
+from services.workbench.plots import COLORS, STYLE
+
+if TYPE_CHECKING:
+    from services.recommender.training.experiment import Comparison
+
+_ROTATION = ("blue", "orange", "green")
+
+
+@mpl.rc_context(STYLE)
+def versions_over_time(
+    replies: Sequence[Reply], events: Mapping[str, float], *, title: str = "", width: float = 8.0
+) -> Figure:
+    """Draw every answer at its time, as high as it took long, in its version's colour.
+
+    Parameters
+    ----------
+    replies : sequence of Reply
+        Those whose body names a ``version``; all others are crosses at the lower edge.
+    events : mapping of str to float
+        What was done, and when, in seconds; a line each.
+    title : str, optional
+        Heading.
+    width : float, default 8.0
+        Width of the figure in inches, above 0.
+
+    Raises
+    ------
+    ValueError
+        If there are no replies.
+    """
+    if not replies:
+        raise ValueError("there are no replies to draw")
+    fig = Figure((width, 3.2), layout="constrained")
+    axes = fig.subplots()
+    versions = sorted({reply.body["version"] for reply in replies if reply.ok})
+    for version, color in zip(versions, _ROTATION * len(versions), strict=False):
+        own = [reply for reply in replies if reply.ok and reply.body["version"] == version]
+        times = [reply.at for reply in own]
+        axes.plot(times, [1000 * reply.seconds for reply in own], ".", markersize=3,
+                  color=COLORS[color], label=f"version {version}: {len(own)} answers")  # fmt: skip
+    failed = [reply.at for reply in replies if not reply.ok]
+    axes.set_yscale("log")
+    # As high as the axes' lower edge, whatever the scale.
+    axes.plot(failed, [0.0] * len(failed), "x", color=COLORS["ink"], clip_on=False,
+              transform=axes.get_xaxis_transform(), label=f"failed: {len(failed)}")  # fmt: skip
+    top = axes.get_ylim()[1]
+    for name, at in events.items():
+        axes.axvline(at, color=COLORS["ink"], linewidth=1, linestyle="--")
+        axes.text(at, top, f" {name}", rotation=90, va="top", ha="left", fontsize="small")
+    axes.set(title=title, xlabel="seconds", ylabel="answer after (ms)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4, markerscale=3)
+    return fig
+
+
+@mpl.rc_context(STYLE)
+def differences(
+    compared: Mapping[str, Comparison], *, title: str = "", width: float = 8.0
+) -> Figure:
+    """Draw what several experiments found: a point and its interval each, zero as a line.
+
+    Parameters
+    ----------
+    compared : mapping of str to Comparison
+        At least one, by what it is called; the first at the top. A grey band is what the
+        experiment is too small to find reliably.
+    title : str, optional
+        Heading.
+    width : float, default 8.0
+        Width of the figure in inches, above 0.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if not compared:
+        raise ValueError("there is nothing to draw")
+    fig = Figure((width, 1.2 + 0.6 * len(compared)), layout="constrained")
+    axes = fig.subplots()
+    for row, one in enumerate(compared.values()):
+        low, high = one.interval
+        axes.barh(row, 2 * one.detectable, left=-one.detectable, height=0.6,
+                  color=COLORS["ink"], alpha=0.12, linewidth=0)  # fmt: skip
+        axes.plot([low, high], [row, row], color=COLORS["blue"], linewidth=2)
+        axes.plot(one.difference, row, "o", color=COLORS["blue"])
+    axes.axvline(0, color=COLORS["ink"], linewidth=1)
+    axes.set_yticks(range(len(compared)), list(compared))
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(title=title, xlabel="B's click-through rate less A's; in grey: too small to be found")
+    return fig

@@ -1,0 +1,127 @@
+"""Run ``bentoml serve`` with a home and a temporary folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from services.environment import ROOT, build_dir
+from services.workbench.servers.launch import Ready, start
+from services.workbench.servers.ports import HOST
+from services.workbench.servers.server import Server
+
+# macOS's own temporary folder is too long for a socket's path.
+_SHORT = "/tmp" if len(tempfile.gettempdir()) > 40 and Path("/tmp").is_dir() else None
+
+
+def bentoml(
+    target: str,
+    *,
+    development: bool = False,
+    api_workers: int | None = None,
+    arguments: Sequence[str] = (),
+    working_dir: str | Path = ROOT,
+    ready: Ready = "/readyz",
+    name: str | None = None,
+    port: int | None = None,
+    timeout: float = 120.0,
+    env: Mapping[str, str] | None = None,
+) -> Server:
+    """Run ``bentoml serve`` and return once the service is ready.
+
+    The server gets a ``BENTOML_HOME`` of its own, in which only the stores of models and Bentos are
+    shared: BentoML keeps the counts behind ``/metrics`` in that folder and empties it at each
+    start, so that a second server would set the first one's metrics to zero.
+
+    Parameters
+    ----------
+    target : str
+        What to serve: ``"package.module:Name"``, the tag of a Bento, or a Bento's folder.
+    development : bool, default False
+        One process, runners included, and more in the log.
+    api_workers : int, optional
+        Number of API processes, 1 or more, of a ``bentoml.legacy.Service``; as many as there are
+        cores if not given. BentoML ignores it for a ``@bentoml.service``, which states its
+        ``workers=`` itself.
+    arguments : sequence of str, optional
+        More arguments for ``bentoml serve``.
+    working_dir : str or path, optional
+        The folder from which *target* is imported; the repository if not given.
+    ready, name, port, timeout, env
+        As for :func:`start`. With another *ready* than ``"/readyz"`` a model that cannot be loaded
+        is yours to notice.
+
+    Raises
+    ------
+    ServerError
+        As for :func:`start`. A model that cannot be loaded is a :class:`CrashedError`.
+    """
+    command = [sys.executable, "-m", "bentoml", "serve", target, "--host", HOST]
+    command += ["--port", "{port}", "--working-dir", str(working_dir)]
+    if development:
+        command.append("--development")
+    if api_workers is not None:
+        command += ["--api-workers", str(api_workers)]
+    return start_bentoml(
+        [*command, *arguments],
+        ready=ready,
+        name=name or f"bentoml-{target}",
+        port=port,
+        timeout=timeout,
+        env=env or {},
+        cwd=working_dir,
+    )
+
+
+def start_bentoml(
+    command: Sequence[str],
+    *,
+    ready: Ready,
+    name: str,
+    env: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Server:
+    """Start BentoML with a BENTOML_HOME and a temporary folder of its own, removed at its end."""
+    env = env or {}
+    home = _own_bentoml_home(env.get("BENTOML_HOME"))
+    # For folders that it would leave behind, and for its sockets, whose paths must be short.
+    temporary = tempfile.mkdtemp(prefix="serving-labs-", dir=_SHORT)
+    try:
+        server = start(
+            command,
+            ready=ready,
+            name=re.sub(r"\W+", "-", name).strip("-"),
+            env={"TMPDIR": temporary, **env, "BENTOML_HOME": str(home)},
+            gives_up="Application startup failed. Exiting." if ready == "/readyz" else None,
+            pages={"Swagger UI": "/", "metrics": "/metrics"},
+            **options,
+        )
+    except BaseException:
+        _remove(home, temporary)
+        raise
+    server.on_stop(partial(_remove, home, temporary))
+    return server
+
+
+def _remove(*folders: str | Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_bentoml_home(shared: str | None) -> Path:
+    """Make a BENTOML_HOME for one server, with links to the stores in *shared*."""
+    store = Path(shared or os.environ["BENTOML_HOME"])
+    homes = build_dir() / "bentoml-servers"
+    homes.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(dir=homes))
+    for name in ("bentos", "models"):
+        (store / name).mkdir(parents=True, exist_ok=True)
+        (home / name).symlink_to((store / name).resolve())
+    return home

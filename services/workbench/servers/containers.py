@@ -1,0 +1,245 @@
+"""Run a container image on a free loopback port, wait until it answers, and leave nothing behind.
+
+::
+
+    with containers.run("id_card_detector:0.1.0") as container:
+        httpx.get(f"{container.url}/readyz")
+
+The container runs as the manifests in ``infra/kubernetes`` run it: nothing may be written but
+``/tmp``, no capability, no way to more rights. docker and podman will do, whichever answers
+``info``. How an image is made is in :mod:`services.packaging.images`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from services.environment import build_dir
+from services.packaging.container_engine import (
+    ContainerError,
+    NotRunError,
+    command,
+    find_engine,
+    has_image,
+)
+from services.setup import preflight
+from services.workbench.servers.ports import HOST, free_port
+from services.workbench.servers.processes import POLL
+
+SERVED_PORT = 3000
+"""The port inside of BentoML's images."""
+
+HARDENED = (
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+"""What the container may not do; see the security context in ``infra/kubernetes``."""
+
+# podman would raise the limits to what a whole machine allows, and inside of a virtual machine or
+# a container it often may not. A server of this size needs no more.
+LIMITS = {"podman": ("--ulimit=nofile=4096:4096", "--ulimit=nproc=1024:1024")}
+
+
+class Container:
+    """A running container, made by :func:`run`; as a context manager it is removed at the end.
+
+    Attributes
+    ----------
+    engine, name, image : str
+        Who runs it, what it is called, and what it was made from.
+    url : str
+        ``http://127.0.0.1:<port>``, without a slash at the end.
+    """
+
+    def __init__(self, engine: str, name: str, image: str, port: int) -> None:
+        self.engine = engine
+        self.name = name
+        self.image = image
+        self.url = f"http://{HOST}:{port}"
+        self.exit_code: int | None = None
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process runs."""
+        return self.exit_code is None and bool(self._state()["Running"])
+
+    def execute(self, *arguments: str) -> str:
+        """Run a command inside, as the container's own user, and return what it printed.
+
+        Raises
+        ------
+        ContainerError
+            If it fails.
+        """
+        return command(self.engine, "exec", self.name, *arguments)
+
+    def tail(self, n: int = 20) -> str:
+        """Return the last *n* lines that the container printed."""
+        done = subprocess.run(
+            [self.engine, "logs", "--tail", str(n), self.name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    def stop(self, grace: int = 30) -> int:
+        """Ask it to end (SIGTERM), kill it after *grace* seconds, and remove it.
+
+        Returns
+        -------
+        int
+            The exit code of its first process: 137 if it had to be killed. Calling it again
+            returns the same.
+        """
+        if self.exit_code is None:
+            command(self.engine, "stop", "--time", str(grace), self.name, timeout=grace + 60)
+            self.exit_code = int(self._state()["ExitCode"])
+            remove(self.engine, self.name)
+        return self.exit_code
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, object] = json.loads(command(self.engine, "inspect", self.name))[0][
+            "State"
+        ]
+        return state
+
+
+def run(
+    image: str,
+    *,
+    env: Mapping[str, str | None] | None = None,
+    ready: str = "/readyz",
+    timeout: float = 120.0,
+    engine: str | None = None,
+    served: int = SERVED_PORT,
+    hardened: bool = True,
+    arguments: Sequence[str] = (),
+    mounts: Mapping[str, str | Path] | None = None,
+) -> Container:
+    """Run an image and return once it is ready.
+
+    Parameters
+    ----------
+    image : str
+        One in the engine's own store; nothing is fetched.
+    env : mapping of str to str or None, optional
+        Variables for the container; None keeps ours of that name out.
+    ready : str
+        The path that has to answer 200.
+    timeout : float
+        Seconds within which it must.
+    engine : str, optional
+        As :func:`find_engine` returns it.
+    served : int, default 3000
+        The port inside, 1 to 65535.
+    hardened : bool, default True
+        Whether :data:`HARDENED` holds; an image that writes where it likes needs False.
+    arguments : sequence of str
+        The command to run in place of the image's own.
+    mounts : mapping of str to path, optional
+        Folders inside to folders of this machine, which the container may read.
+
+    Raises
+    ------
+    NotRunError
+        If there is no engine, or no such image.
+    ContainerError
+        If the container ends, or is not ready in time; with the last lines that it printed.
+    """
+    engine = engine or find_engine()
+    if not has_image(engine, image):
+        raise NotRunError(f"{preflight.NOT_RUN}: there is no image {image}; make container")
+    sweep(engine)
+    port = free_port()
+    name = f"serving-labs-{os.getpid()}-{port}"
+    # BentoML wants to write where its home is, and the image says that this is the user's folder.
+    variables = {"BENTOML_HOME": "/tmp/bentoml", **(env or {})}
+    container = Container(engine, name, image, port)
+    atexit.register(remove, engine, name)
+    try:
+        command(
+            engine,
+            "run",
+            "--detach",
+            f"--name={name}",
+            f"--label={label()}",
+            f"--publish={HOST}:{port}:{served}",
+            *(f"--env={key}={value}" for key, value in variables.items() if value is not None),
+            *(HARDENED if hardened else ()),
+            *LIMITS.get(engine, ()),
+            *(f"--volume={outer}:{inner}:ro" for inner, outer in (mounts or {}).items()),
+            image,
+            *arguments,
+        )
+        _wait_until_ready(container, ready, timeout)
+    except BaseException:
+        remove(engine, name)
+        raise
+    return container
+
+
+def remove(engine: str, name: str) -> None:
+    """Remove a container, running or not; one that is gone already is not an error."""
+    subprocess.run([engine, "rm", "--force", name], capture_output=True)
+
+
+def left_behind(engine: str, still: Callable[[int], bool] = psutil.pid_exists) -> list[str]:
+    """Return the names of this checkout's containers whose owner no longer runs."""
+    names = command(
+        engine, "ps", "--all", f"--filter=label={label()}", "--format={{.Names}}"
+    ).splitlines()
+    return [name for name in names if not still(int(name.split("-")[2]))]
+
+
+def sweep(engine: str) -> list[str]:
+    """Remove the containers that :func:`left_behind` returns, and return their names."""
+    names = left_behind(engine)
+    for name in names:
+        remove(engine, name)
+    return names
+
+
+def label() -> str:
+    """Return the label by which this checkout knows its containers."""
+    return f"serving-labs.build={build_dir()}"
+
+
+def _wait_until_ready(container: Container, ready: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    answer = "nothing was asked"
+    with httpx.Client(trust_env=False, timeout=5.0) as client:
+        while time.monotonic() < deadline:
+            if not container.running:
+                raise ContainerError(f"{container.image} ended at start:\n{container.tail()}")
+            try:
+                status = client.get(container.url + ready).status_code
+            except httpx.HTTPError as error:
+                answer = type(error).__name__
+            else:
+                if status == HTTPStatus.OK:
+                    return
+                answer = str(status)
+            time.sleep(POLL)
+    raise ContainerError(
+        f"{container.image} was not ready in {timeout:g} s ({answer}):\n{container.tail()}"
+    )

@@ -1,0 +1,207 @@
+"""Start a server on a free loopback port, wait until it answers, and leave nothing behind.
+
+::
+
+    with servers.bentoml("services.id_card.bento.service:IdCardDetector") as server:
+        httpx.get(f"{server.url}/readyz")
+
+Any command will do: ``{port}`` in it is replaced by the port. Everything the server prints goes to
+a file under ``build/logs/``, whose end is shown when something goes wrong. :meth:`Server.stop` ends
+the server and all its children, and so does the end of the interpreter. After a kernel was killed,
+:func:`sweep` does it; :func:`start` calls it too, so nobody inherits yesterday's server.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+import psutil
+
+from services.environment import ROOT
+from services.workbench.servers.ports import free_port, listens, taken
+from services.workbench.servers.processes import POLL, sweep
+from services.workbench.servers.server import (
+    CrashedError,
+    NotReadyError,
+    PortTakenError,
+    Server,
+    ServerError,
+    running,
+)
+
+_PORT_ATTEMPTS = 3
+_REQUEST_TIMEOUT = 5.0
+_GRACE_AT_EXIT = 2.0  # a notebook server kills a kernel that takes more than five seconds to end
+_ADDRESS_IN_USE = re.compile(r"address already in use|EADDRINUSE", re.IGNORECASE)
+
+Ready = str | Callable[[Server], bool]
+"""A path that must answer 200, or a function that looks at the server and says whether it is."""
+
+
+def start(
+    command: Sequence[str],
+    *,
+    ready: Ready = "/readyz",
+    name: str | None = None,
+    port: int | None = None,
+    timeout: float = 120.0,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+    gives_up: str | None = None,
+    pages: Mapping[str, str] | None = None,
+) -> Server:
+    """Start a server and return once it is ready.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments; ``{port}`` in any of them is replaced by the port. Programs
+        of this interpreter's environment come first on the ``PATH``.
+    ready : str or callable, default "/readyz"
+        A path: the server is ready when ``GET`` answers 200 and one of *its* processes listens on
+        the port. Or a function of the :class:`Server` that returns true; it must return soon.
+    name : str, optional
+        For messages and the log; the program's name if not given.
+    port : int, optional
+        A port of 127.0.0.1, 1 to 65535; a free one if not given.
+    timeout : float, default 120.0
+        Seconds, above 0, within which the server must be ready.
+    env : mapping of str to str, optional
+        Variables added to those of this process.
+    cwd : str or path, optional
+        The folder to run in; the repository if not given.
+    gives_up : str, optional
+        A text which in the log means that the server will never be ready, although it still runs:
+        a supervisor often survives the worker that could not load its model.
+    pages : mapping of str to str, optional
+        Paths to open in a browser, by title: ``{"Swagger UI": "/"}``. A notebook that shows the
+        server shows links to them.
+
+    Returns
+    -------
+    Server
+        Use it in a ``with`` statement, or call :meth:`Server.stop`.
+
+    Raises
+    ------
+    CrashedError
+        If the server ended, or gave up, before it was ready.
+    NotReadyError
+        If *timeout* seconds went by.
+    PortTakenError
+        If another process has *port*, or took each of the free ports that were tried.
+    FileNotFoundError
+        If there is no such program.
+    ValueError
+        If *ready* is a text that is not a path.
+    """
+    if isinstance(ready, str) and not ready.startswith("/"):
+        raise ValueError(f"ready must be a path that starts with '/', got {ready!r}")
+    sweep()
+    name = name or Path(command[0]).stem
+    attempts = 1 if port is not None else _PORT_ATTEMPTS
+    while True:
+        attempts -= 1
+        chosen = free_port() if port is None else port
+        try:
+            if taken(chosen):
+                raise PortTakenError(f"{name}: port {chosen} is in use", command=command)
+            server = Server(
+                name, command, chosen, _environment(env or {}), Path(cwd or ROOT), pages
+            )
+            try:
+                _wait_until_ready(server, ready, timeout, gives_up)
+            except BaseException:
+                server.stop(_GRACE_AT_EXIT)
+                raise
+            return server
+        except PortTakenError:
+            # Between our choice and the server's bind, somebody else took the port: choose again.
+            if attempts < 1:
+                raise
+
+
+def _wait_until_ready(server: Server, ready: Ready, timeout: float, gives_up: str | None) -> None:
+    deadline = time.monotonic() + timeout
+    answer = "nothing was asked"
+    with httpx.Client(trust_env=False) as client:  # a proxy has no business on the loopback
+        while True:
+            if not server.running:
+                raise _ended(server)
+            if gives_up and gives_up in server.log.read_text(encoding="utf-8", errors="replace"):
+                raise _error(CrashedError, server, f"gave up at start: {gives_up}")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise _error(NotReadyError, server, f"was not ready in {timeout:g} s: {answer}")
+            if callable(ready):
+                if ready(server):
+                    return
+                answer = "the function given as ready said no"
+            else:
+                status, answer = _get(client, server.url + ready, min(left, _REQUEST_TIMEOUT))
+                if status == HTTPStatus.OK:
+                    if listens((record.pid for record in server.processes()), server.port):
+                        return
+                    raise _error(PortTakenError, server, f"port {server.port} is another's")
+            time.sleep(POLL)
+
+
+def _get(client: httpx.Client, url: str, timeout: float) -> tuple[int | None, str]:
+    """Ask *url* within *timeout* seconds; return the status, if any, and the outcome in words."""
+    try:
+        response = client.get(url, timeout=timeout)
+    except httpx.HTTPError as error:
+        return None, f"GET {url} failed: {type(error).__name__}"
+    return response.status_code, f"GET {url} answered {response.status_code}"
+
+
+def _ended(server: Server) -> ServerError:
+    """Return the error for a server that ended before it was ready."""
+    code = server.stop(_GRACE_AT_EXIT)
+    how = f"exit code {code}"
+    if code < 0:
+        how += f", {signal.Signals(-code).name}"
+    if taken(server.port) or _ADDRESS_IN_USE.search(server.tail()):
+        return _error(PortTakenError, server, f"found its address in use ({how})", code)
+    return _error(CrashedError, server, f"crashed at start ({how})", code)
+
+
+def _error(
+    kind: type[ServerError], server: Server, what: str, exit_code: int | None = None
+) -> ServerError:
+    return kind(
+        f"{server.name} {what}", command=server.command, log=server.log, exit_code=exit_code
+    )
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's variables with *extra*, our programs and modules in reach."""
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
+    programs = str(Path(sys.executable).parent)
+    variables["PATH"] = os.pathsep.join(filter(None, [programs, variables.get("PATH")]))
+    variables["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(ROOT), variables.get("PYTHONPATH")])
+    )
+    return variables
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Leave nothing behind when the interpreter ends, also when a notebook raised."""
+    ours = [server for server in running if server.owner == os.getpid()]
+    for server in ours:
+        # All are asked before the first is awaited, so that they end side by side.
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(server.pid).terminate()
+    for server in ours:
+        server.stop(_GRACE_AT_EXIT)

@@ -1,0 +1,123 @@
+"""MLServer, in the environment of its own that it needs: make it, and serve a model there.
+
+MLServer speaks the Open Inference Protocol ("V2"). MLflow could start it until version 3; today one
+starts it oneself. Its last release wants an older FastAPI than the other servers here, so
+``make mlserver-env`` installs ``infra/mlserver/requirements.txt`` into a second environment::
+
+    python -m services.workbench.servers.mlserver        # what the make target runs
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from services.environment import ROOT, build_dir
+from services.setup.install import separate
+from services.setup.preflight import MLSERVER, NOT_RUN, OK, find_tool
+from services.workbench import servers
+from services.workbench.servers import Server
+from services.workbench.servers.ports import HOST, free_port
+
+LOCK = ROOT / "infra" / "mlserver" / "requirements.txt"
+"""What the environment holds, exactly."""
+
+RUNTIMES = {
+    "recommender": "services.recommender.mlflow.mlserver_runtime.RecommenderRuntime",
+    "recommender_mlflow": "mlserver_mlflow.MLflowRuntime",
+}
+"""Models by name, each the code that serves it: ours over the core, and MLServer's for MLflow."""
+
+
+class NoEnvironmentError(RuntimeError):
+    """There is no environment with MLServer; the message says what makes it."""
+
+
+def install() -> Path:
+    """Make the environment, or bring it up to date, and return its folder.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If the packages cannot be installed; uv has said why.
+    """
+    return separate(MLSERVER.parents[1], LOCK, quiet=not sys.stderr.isatty())
+
+
+def server(model: Path, *, version: str = "unregistered", timeout: float = 180.0) -> Server:
+    """Serve a recommender's model folder with MLServer and return once it is ready.
+
+    Parameters
+    ----------
+    model : Path
+        As :func:`mlflow.artifacts.download_artifacts` returns it for a registered recommender. It
+        is served under each name of :data:`RUNTIMES`.
+    version : str
+        For the answers of ``recommender``.
+    timeout : float
+        Seconds within which both must be ready.
+
+    Raises
+    ------
+    NoEnvironmentError
+        If ``make mlserver-env`` was not run.
+    services.workbench.servers.ServerError
+        If the server does not become ready.
+    """
+    row = find_tool("mlserver")
+    if row.status != OK:
+        raise NoEnvironmentError(f"{NOT_RUN}: {row.detail}; {row.remedy}")
+    folder = Path(tempfile.mkdtemp(prefix="mlserver-", dir=build_dir()))
+    _write_settings(folder, model.resolve(), version)
+    # Only the port of HTTP is asked for by clients here; those of gRPC and metrics are free ones.
+    try:
+        running = servers.start(
+            ["env", "MLSERVER_HTTP_PORT={port}", str(MLSERVER), "start", str(folder)],
+            ready=_models_ready,
+            name="mlserver",
+            timeout=timeout,
+            env={
+                "MLSERVER_GRPC_PORT": str(free_port()),
+                "MLSERVER_METRICS_PORT": str(free_port()),
+                "TMPDIR": str(folder),
+            },
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    running.on_stop(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return running
+
+
+def _models_ready(running: Server) -> bool:
+    """Ask for each model: "/v2/health/ready" says yes before the first of them is loaded."""
+    with httpx.Client(base_url=running.url, trust_env=False, timeout=5.0) as client:
+        try:
+            return all(client.get(f"/v2/models/{name}/ready").is_success for name in RUNTIMES)
+        except httpx.HTTPError:
+            return False
+
+
+def _write_settings(folder: Path, model: Path, version: str) -> None:
+    """Write the two kinds of file that MLServer reads: one for itself, one a model."""
+    # No workers: each would load the model once more.
+    own = {"host": HOST, "parallel_workers": 0, "debug": False}
+    (folder / "settings.json").write_text(json.dumps(own), encoding="utf-8")
+    for name, implementation in RUNTIMES.items():
+        settings = {
+            "name": name,
+            "implementation": implementation,
+            "parameters": {"uri": str(model), "version": version},
+        }
+        (folder / name).mkdir()
+        text = json.dumps(settings, indent=2)
+        (folder / name / "model-settings.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    print(f"MLServer is in {install().relative_to(ROOT)}")

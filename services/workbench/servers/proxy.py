@@ -1,0 +1,107 @@
+"""Run nginx with ``infra/nginx/nginx.conf`` in front of a server, with a certificate made for it.
+
+::
+
+    with proxy.start(server.url) as tls:
+        httpx.get(f"{tls.url}/readyz", verify=tls.context)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from services.environment import ROOT
+from services.setup.tools import program
+from services.workbench.servers.launch import start as start_server
+from services.workbench.servers.ports import HOST, free_port
+from services.workbench.servers.server import Server
+
+CONFIGURATION = ROOT / "infra" / "nginx" / "nginx.conf"
+
+
+class Proxy:
+    """A running nginx; as a context manager it stops at the end.
+
+    Attributes
+    ----------
+    server : Server
+        Its process.
+    url : str
+        ``https://localhost:<port>``.
+    context : ssl.SSLContext
+        Trusts its certificate, and nobody else's.
+    folder : Path
+        Its configuration, certificate and log; gone when it stops.
+    """
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.url = f"https://localhost:{server.port}"
+        self.context = ssl.create_default_context(cafile=folder / "cert.pem")
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """End it; return its exit code."""
+        return self.server.stop()
+
+
+def make_certificate(folder: Path) -> None:
+    """Make a key and a self-signed certificate for localhost that is valid for a day."""
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -keyout key.pem -out cert.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*command.split(), *names], cwd=folder, check=True, capture_output=True)
+
+
+def start(upstream: str) -> Proxy:
+    """Start nginx in front of a server; only the two addresses in its configuration are changed.
+
+    Parameters
+    ----------
+    upstream : str
+        ``http://127.0.0.1:<port>``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nginx or openssl is not installed.
+    ServerError
+        As for :func:`services.workbench.servers.start`.
+    """
+    nginx = program("nginx")
+    if nginx is None:
+        raise FileNotFoundError("nginx is not installed; apt-get install nginx-light")
+    folder = Path(tempfile.mkdtemp(prefix="nginx-"))
+    port = free_port()
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    text = text.replace("127.0.0.1:3000", urlsplit(upstream).netloc)
+    config = folder / "nginx.conf"
+    config.write_text(text.replace("127.0.0.1:8443", f"{HOST}:{port}"), encoding="utf-8")
+    try:
+        make_certificate(folder)
+        # Started by root its workers are "nobody", who cannot write into a private folder.
+        also = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
+        command = [nginx, "-p", str(folder), "-c", str(config), "-g", also]
+        server = start_server(command, ready=_listens, name="nginx", port=port)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    server.on_stop(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return Proxy(server, folder)
+
+
+def _listens(server: Server) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, server.port)) == 0

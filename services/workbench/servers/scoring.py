@@ -1,0 +1,180 @@
+"""MLflow's own scoring server: start it on a registered model, and ask it.
+
+::
+
+    with scoring.server("models:/recommender_production@prod", tracking_uri) as server:
+        scoring.ask(server.url, [{"user_id": 7}], top_k=3)
+
+Chapter section 10.6 starts it with ``mlflow models serve``. Protocol:
+https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import httpx
+
+from services.environment import build_dir
+from services.workbench import servers
+from services.workbench.servers import Server
+from services.workbench.servers.ports import HOST
+
+JSON = "application/json"
+
+
+class ScoringError(RuntimeError):
+    """The scoring server answered with an error; with its message."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a client got for one request.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    message : str
+        The error's message in one line; empty if the request was answered.
+    code : str
+        This repository's code for the error, if the body has one (``error.code``); else MLflow's.
+    trace : bool
+        Whether the body holds a stack trace of the server.
+    predictions : list
+        The answers; empty in case of an error.
+    """
+
+    status: int
+    message: str
+    code: str
+    trace: bool
+    predictions: list[Any]
+
+
+def server(
+    model_uri: str,
+    tracking_uri: str,
+    *,
+    port: int | None = None,
+    workers: int = 1,
+    timeout: float = 180.0,
+    env: Mapping[str, str] | None = None,
+) -> Server:
+    """Start ``mlflow models serve`` on 127.0.0.1 and return once it is ready.
+
+    The model is fetched once, at the start. If an alias in *model_uri* moves later, the server
+    goes on with the version that it has.
+
+    Parameters
+    ----------
+    model_uri : str
+        ``models:/name@alias``, ``models:/name/version`` or a model's folder.
+    tracking_uri : str
+        Of the server that has the model.
+    port, timeout, env
+        As for :func:`services.workbench.servers.start`.
+    workers : int
+        Processes, 1 or more; each holds the model.
+
+    Raises
+    ------
+    services.workbench.servers.ServerError
+        If it does not become ready; the message ends with its log's last lines.
+    """
+    # The packages are those of this environment ("local"); otherwise MLflow makes a new one, from
+    # a package index. It leaves the model that it fetched in the temporary folder.
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model_uri]
+    command += ["--env-manager", "local", "--host", HOST, "--port", "{port}"]
+    command += ["--workers", str(workers)]
+    build_dir().mkdir(parents=True, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix="scoring-", dir=build_dir())
+    try:
+        running = servers.start(
+            command,
+            ready="/ping",
+            name="mlflow-models-serve",
+            port=port,
+            timeout=timeout,
+            env={"MLFLOW_TRACKING_URI": tracking_uri, "TMPDIR": temporary, **(env or {})},
+        )
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    running.on_stop(partial(shutil.rmtree, temporary, ignore_errors=True))
+    return running
+
+
+def send(
+    url: str, body: object, *, content_type: str | None = JSON, timeout: float = 60.0
+) -> Outcome:
+    """Post a body to ``/invocations`` and return what a client gets.
+
+    Parameters
+    ----------
+    url : str
+        Of the server, without a path.
+    body : str, bytes or object
+        Text and bytes go as they are, everything else as JSON.
+    content_type : str, optional
+        The header; none at all for None.
+    timeout : float
+        Seconds to wait.
+    """
+    headers = {} if content_type is None else {"content-type": content_type}
+    raw = body if isinstance(body, str | bytes) else None
+    with httpx.Client(base_url=url, trust_env=False, timeout=timeout) as client:
+        if raw is not None:
+            response = client.post("/invocations", content=raw, headers=headers)
+        else:
+            response = client.post("/invocations", json=body, headers=headers)
+    return outcome(response)
+
+
+def outcome(response: httpx.Response) -> Outcome:
+    """Return what an answer of ``/invocations`` says, whichever of its shapes it has."""
+    try:
+        found = response.json()
+    except ValueError:
+        found = response.text
+    if not isinstance(found, dict):
+        return Outcome(response.status_code, _one_line(str(found)), "", False, [])
+    if response.is_success:
+        return Outcome(response.status_code, "", "", False, list(found["predictions"]))
+    own = found.get("error") or {}
+    return Outcome(
+        status=response.status_code,
+        message=_one_line(own.get("message") or found.get("message", "")),
+        code=own.get("code") or found.get("error_code", ""),
+        trace="stack_trace" in found,
+        predictions=[],
+    )
+
+
+def ask(
+    url: str, questions: Sequence[Mapping[str, object]], *, top_k: int | None = None
+) -> list[Any]:
+    """Ask for recommendations, a record a user, and return the answers in their order.
+
+    Raises
+    ------
+    ScoringError
+        If the server does not answer with 200.
+    """
+    body: dict[str, object] = {"dataframe_records": list(questions)}
+    if top_k is not None:
+        body["params"] = {"top_k": top_k}
+    result = send(url, body)
+    if result.status != httpx.codes.OK:
+        raise ScoringError(f"{result.status}: {result.message}")
+    return result.predictions
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,230 @@
+"""One running server and the errors that tell why there is none; see the module ``servers``."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from services.environment import ROOT, build_dir
+from services.workbench.servers.ports import HOST
+from services.workbench.servers.processes import MARK, ProcessRecord, end, family, new_mark, records
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+_UNFIT_FOR_FILES = re.compile(r"[^\w.-]+")
+
+running: list[Server] = []
+"""The servers of this process that have not been stopped."""
+
+
+class ServerError(RuntimeError):
+    """A server could not be started; the message ends with the last lines of its log.
+
+    Attributes
+    ----------
+    command : tuple of str
+        The command as it was run.
+    log : pathlib.Path or None
+        The file with everything the server printed; ``None`` if it was not even run.
+    exit_code : int or None
+        As of :class:`subprocess.Popen`: negative for a signal. ``None`` if it still ran.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        command: Sequence[str],
+        log: Path | None = None,
+        exit_code: int | None = None,
+    ) -> None:
+        lines = [what, f"  command: {shlex.join(command)}"]
+        if log is not None:
+            shown = log.relative_to(ROOT) if log.is_relative_to(ROOT) else log
+            printed = last_lines(log, 20).splitlines() or ["(nothing was printed)"]
+            lines += [f"  log: {shown}, its last lines:", *(f"    {line}" for line in printed)]
+        super().__init__("\n".join(lines))
+        self.command = tuple(command)
+        self.log = log
+        self.exit_code = exit_code
+
+
+class CrashedError(ServerError):
+    """The server ended, or said that it gives up, before it was ready."""
+
+
+class NotReadyError(ServerError):
+    """The server ran, but was not ready in time."""
+
+
+class PortTakenError(ServerError):
+    """Another process has the port that the server was to have."""
+
+
+class Server:
+    """A running server. Made by :func:`start`; as a context manager it stops at the end.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in messages and in the name of its log.
+    command : tuple of str
+        The command as it was run.
+    port : int
+        The port of 127.0.0.1 on which it listens.
+    url : str
+        ``http://127.0.0.1:<port>``, without a slash at the end.
+    pid : int
+        The process id of its first process, which leads a process group.
+    owner : int
+        The process id of the process that started it: this one, unless it was forked since.
+    log : pathlib.Path
+        The file with everything it prints.
+    pages : mapping of str to str
+        Paths worth opening in a browser, by title. A notebook shows them as links.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        port: int,
+        env: Mapping[str, str],
+        cwd: Path,
+        pages: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.pages = dict(pages or {})
+        self.command = tuple(part.replace("{port}", str(port)) for part in command)
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        self.log = log_file(name, port)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.owner = os.getpid()
+        self._mark = new_mark()
+        self._callbacks: list[Callable[[], object]] = []
+        self._stopped = False
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**env, MARK: self._mark},
+                cwd=cwd,
+                start_new_session=True,  # its own group: Ctrl-C in a terminal is not for it
+            )
+        self.pid = self._process.pid
+        running.append(self)
+
+    def __repr__(self) -> str:
+        return f"<Server {self.name} at {self.url}, {'running' if self.running else 'stopped'}>"
+
+    def _repr_html_(self) -> str | None:
+        """Return links to the pages of a running server; a notebook shows them."""
+        if not (self.pages and self.running):
+            return None
+        base = browser_url(self.port)
+        links = " · ".join(
+            f'<a href="{html.escape(base + path)}" target="_blank">{html.escape(title)}</a>'
+            for title, path in self.pages.items()
+        )
+        return f"<p>{self.url}: {links}</p>"
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the first process still runs."""
+        # Popen.poll() would do, but it waits for the process and so sets its id free for others;
+        # stop() relies on the id.
+        try:
+            return not self._stopped and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def processes(self) -> list[ProcessRecord]:
+        """List the running processes of the server, the first process and parents first."""
+        return [] if self._stopped else records(family(self.pid, self._mark))
+
+    def tail(self, n: int = 20) -> str:
+        """Return the last *n* lines of the log, without colour codes."""
+        return last_lines(self.log, n)
+
+    def on_stop(self, callback: Callable[[], object]) -> None:
+        """Have *callback* called once when the server has stopped, e.g. to remove a folder."""
+        self._callbacks.append(callback)
+
+    def stop(self, grace: float = 10.0) -> int:
+        """Stop the server and all its children. Calling it again does nothing.
+
+        Parameters
+        ----------
+        grace : float, default 10.0
+            Seconds, 0 or more, that the server has to end by itself (SIGTERM) before it is killed
+            (SIGKILL).
+
+        Returns
+        -------
+        int
+            The exit code of the first process, negative for a signal.
+
+        Raises
+        ------
+        ServerError
+            If a process survives even SIGKILL (it hangs in the kernel).
+        """
+        if not self._stopped:
+            left = end(self.pid, self._mark, grace)
+            if left:
+                raise ServerError(
+                    f"{self.name} cannot be ended: {records(left)} still run",
+                    command=self.command,
+                    log=self.log,
+                )
+            self._process.wait()
+            self._stopped = True
+            running.remove(self)
+            for callback in self._callbacks:
+                callback()
+        return int(self._process.returncode)
+
+
+def browser_url(port: int) -> str:
+    """Return where the reader's browser finds a port of 127.0.0.1, without a slash at the end.
+
+    On a JupyterHub the browser runs on another machine, so the hub has to pass requests on. It does
+    so under ``proxy/PORT/`` if its image holds jupyter-server-proxy.
+    """
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    return f"{prefix.rstrip('/')}/proxy/{port}" if prefix else f"http://{HOST}:{port}"
+
+
+def log_file(name: str, port: int) -> Path:
+    """Return where the server *name* on *port* writes its log."""
+    return build_dir() / "logs" / f"{_UNFIT_FOR_FILES.sub('-', name)}-{port}.log"
+
+
+def last_lines(log: Path, n: int) -> str:
+    """Return the last *n* lines of *log* without colour codes; nothing if there is no such file."""
+    if n < 1 or not log.exists():
+        return ""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    return "\n".join(_COLOUR.sub("", text).splitlines()[-n:])
+
+
+def first_lines(log: Path, n: int) -> list[str]:
+    """Return the first *n* lines of *log* that belong to no Python warning."""
+    lines = _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()
+    return [line for line in lines if re.match(r"\S", line) and "Warning: " not in line][:n]

@@ -1,0 +1,145 @@
+"""Start an MLflow tracking server: runs, models and the registry behind one address.
+
+::
+
+    with tracking.server() as server:
+        mlflow.set_tracking_uri(server.url)
+
+By default everything lies in a folder: a SQLite database, and beside it the artifacts, which
+clients send and fetch through the server. A team puts PostgreSQL and S3-compatible storage in their
+places, here or as in ``infra/mlflow/``; what the clients do stays the same.
+
+From a terminal, until Ctrl-C; open the address in a browser to look around::
+
+    python -m services.workbench.servers.tracking
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from services.environment import ROOT, build_dir
+from services.packaging.requirements import resolve_pins
+from services.workbench import servers
+from services.workbench.servers import Server
+from services.workbench.servers.ports import HOST
+
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""What can stand before ``://`` or ``+driver://`` in a backend's URI."""
+
+LOOPBACK = ("localhost", "localhost:*", "127.0.0.1", "127.0.0.1:*")
+"""Names by which a client on this machine may call the server."""
+
+REQUIREMENTS = ROOT / "infra" / "mlflow" / "requirements.txt"
+"""What a team's server installs: the committed result of :func:`requirements`."""
+
+
+def requirements() -> str:
+    """Return MLflow with its clients of PostgreSQL and S3, at the lock's versions."""
+    head = "# Taken from the lock by: python -m services.workbench.servers.tracking --lock"
+    return (
+        "\n".join([head, *resolve_pins(["boto3", "flask-wtf", "mlflow", "psycopg2-binary"])]) + "\n"
+    )
+
+
+def server(
+    folder: str | Path | None = None,
+    *,
+    backend_uri: str | None = None,
+    artifacts: str | Path | None = None,
+    hosts: Sequence[str] = (),
+    port: int | None = None,
+    timeout: float = 180.0,
+    env: Mapping[str, str] | None = None,
+) -> Server:
+    """Start ``mlflow server`` on 127.0.0.1 and return once it is ready.
+
+    One worker and no runner of background jobs: that is a quarter of the memory which MLflow takes
+    otherwise, and enough for a class.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        Where the database and the artifacts go; ``build/mlflow`` if not given. What is there
+        already is served again.
+    backend_uri : str, optional
+        The database, as SQLAlchemy writes it: ``postgresql+psycopg2://user:password@host/name``; a
+        SQLite file in *folder* if not given. MLflow no longer serves from a folder of files.
+    artifacts : str or path, optional
+        Where the server keeps what clients send: a folder or e.g. ``s3://bucket/path``; a folder
+        in *folder* if not given.
+    hosts : sequence of str, optional
+        More names by which clients call the server, each with its port: ``"mlflow:5000"``; ``*``
+        stands for anything. A request to any other name is answered 403, while ``/health`` stays
+        green.
+    port, timeout, env
+        As for :func:`services.workbench.servers.start`.
+
+    Returns
+    -------
+    Server
+        Its ``url`` is the tracking URI.
+
+    Raises
+    ------
+    ValueError
+        If *backend_uri* names no database.
+    services.workbench.servers.ServerError
+        If the server does not become ready; the message ends with its log's last lines.
+    """
+    folder = Path(folder or build_dir() / "mlflow").resolve()
+    scheme = (backend_uri or "sqlite://").split("://")[0].split("+")[0]
+    if scheme not in DATABASES:
+        raise ValueError(
+            f"backend_uri must name a database ({', '.join(DATABASES)}), got {backend_uri!r}; "
+            "for a folder on this machine, leave it out and give folder="
+        )
+    if backend_uri and backend_uri.startswith("postgresql://"):
+        # Since 2.1 SQLAlchemy takes that for psycopg 3; ours is the driver that MLflow names.
+        backend_uri = backend_uri.replace("postgresql", "postgresql+psycopg2", 1)
+    if backend_uri is None or artifacts is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", "{port}"]
+    command += ["--backend-store-uri", backend_uri or f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(artifacts or folder / "artifacts")]
+    command += ["--allowed-hosts", ",".join((*LOOPBACK, *hosts)), "--workers", "1"]
+    return servers.start(
+        command,
+        ready="/health",
+        name="mlflow",
+        port=port,
+        timeout=timeout,
+        env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **(env or {})},
+        pages={"MLflow": "/"},
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.workbench.servers.tracking",
+        description="MLflow's tracking server.",
+    )
+    parser.add_argument("--folder", type=Path, help="of the database and artifacts (build/mlflow)")
+    parser.add_argument("--port", type=int, default=5000, help="on 127.0.0.1 (5000)")
+    parser.add_argument("--lock", action="store_true", help="only write infra/mlflow's packages")
+    given = parser.parse_args(arguments)
+    if given.lock:
+        REQUIREMENTS.write_text(requirements(), encoding="utf-8")
+        return 0
+    try:
+        with server(given.folder, port=given.port) as running:
+            print(f"export MLFLOW_TRACKING_URI={running.url}", flush=True)
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except servers.ServerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
