@@ -13,38 +13,43 @@
 # %% [markdown]
 # # 02 · The service
 #
-# **Where you are:** chapter section 10.4, "Executing a BentoML Service Locally" · about 25 minutes ·
+# *Short path, step 2 of 7*
+#
+# **Where you are:** chapter section 10.4, "Executing a BentoML Service Locally" · about 20 minutes ·
 # before this: [01 · A model behind a Runner](01_runner.ipynb) ·
 # next: [03 · /render](03_render.ipynb)
 #
-# Last time you took a Runner apart. Now the detector is served twice: the chapter's way, and today's.
-# Then you attack an endpoint with uploads that are not pictures, as will happen to every public one.
+# An image endpoint on the internet receives more than images. In this notebook you serve the detector
+# twice, with the chapter's BentoML API and with today's, and call both from several clients. Then you
+# send both what real endpoints receive, such as text files, half images and paths, and build an
+# endpoint that answers with a clear error.
 #
 # ## After this notebook you can
 #
-# - write the same endpoint in both of BentoML's APIs and say what changed,
-# - find a service's endpoints, and call them with curl, httpx and BentoML's own client,
-# - say what a careless image endpoint does with a text file, half a picture, or a path,
-# - read a refusal and know what to change.
+# - write the same endpoint in both of BentoML's APIs and name the differences,
+# - list a service's endpoints, and call them with curl, httpx and BentoML's own client,
+# - predict what an unprotected image endpoint does with a text file, half an image, or a path,
+# - read a validation error and fix the request.
 
 # %% [markdown]
-# Any sample with a card in it will do: `one_card`, `two_cards`, `close_up` or `small_card`.
+# Any sample that shows a card will do: `one_card`, `two_cards`, `close_up` or `small_card`.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
 
 # %% [markdown]
-# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
-# command that mends it.
+# Check the machine first. `MISSING` means that a step will fail, `NOT RUN HERE` that it is skipped.
+# Each such line ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
-from services.workbench import preflight
+from services.setup import preflight
 
-print(*preflight.report(), sep="\n")
+preflight.needs("curl")
 
 # %% tags=["setup"]
 import io
 import subprocess
+import textwrap
 import threading
 import warnings
 from functools import partial
@@ -60,57 +65,72 @@ warnings.filterwarnings("ignore", "`bentoml")  # the old API is deprecated, as i
 from bentoml.io import JSON
 
 from services.environment import build_dir
-from services.id_card import gate, images
+from services.id_card import validation
 from services.id_card.detector import Detection
-from services.id_card.drawing import draw
+from services.id_card.model import opening
+from services.id_card.model.drawing import draw
 from services.id_card.samples import SAMPLES, load_sample, sample_path
 from services.workbench import servers, show
 
 # %% [markdown]
 # ## 1. Today's API
 #
-# Since version 1.2 a BentoML service is a **class**. What used to be a Runnable, a Runner, a Service
-# and functions around them is now one constructor and some methods. This is all of it:
+# Since version 1.2 a BentoML service is a **class**. The Runnable, the Runner, the Service and the
+# endpoint functions of notebook 01 have become one constructor and a few methods. (Listing 10.1 of the
+# chapter is written so already; [notebook 07](07_mlflow_pull.ipynb) runs it.) This is the whole service:
 
 # %%
-show.source("services/id_card/service.py")
+show.source("services/id_card/bento/service.py")
 
 # %% [markdown]
-# Compare one endpoint in the Runner service of the last notebook:
+# Compare one endpoint. In the Runner service of notebook 01 it reads:
 
 # %%
-show.source("services/id_card/runner_service.py", start="@svc.api", end="return await")
+show.source("services/id_card/bento/runner_service.py", start="@svc.api", end="return await")
 
 # %% [markdown]
-# with the same endpoint today:
+# And today:
 
 # %%
-show.source("services/id_card/service.py", start="@bentoml.api", end="return self")
+show.source("services/id_card/bento/service.py", start="@bentoml.api", end="return self")
 
 # %% [markdown]
-# The same core, the same gate, the same endpoints. What differs is how the framework is told:
+# Both use the same core and the same validation middleware, and both offer the same endpoints. What
+# differs is how you declare them:
 #
-# | | The chapter, BentoML 1.1.6 | Today, BentoML 1.4 | Why it changed |
+# | what | The chapter, BentoML 1.1.6 | Today, BentoML 1.4 | What you gain |
 # |---|---|---|---|
 # | a service is | an object plus functions | a class with `@bentoml.service` | the model has one obvious home: `self` |
-# | the model runs | in a Runner process | in the service's own worker | one hop fewer; `bentoml.depends` adds one where it pays |
-# | types | `Image()`, `JSON()` | Python annotations | one declaration serves editor, validator and OpenAPI |
-# | an endpoint is | `async`, and awaits the Runner | a plain function in a thread, or `async` | nothing to await, nothing to forget |
+# | the model runs | in a Runner process | in the service's own worker | one hop fewer; `bentoml.depends` adds one where needed |
+# | types | `Image()`, `JSON()` | Python annotations | one declaration for editor, validation and OpenAPI |
+# | an endpoint is | `async`, and awaits the Runner | a plain function in a thread, or `async` | no `await` to forget |
 #
-# Start both. Each binds to 127.0.0.1 only, on a free port.
+# Start today's service with the command that you would type. In a terminal, Ctrl-C stops it:
 
 # %%
-old = servers.bentoml("services.id_card.runner_service:svc", api_workers=1)
-new = servers.bentoml("services.id_card.service:IdCardDetector")
+new = servers.shell("""
+    bentoml serve services.id_card.bento.service:IdCardDetector --host 127.0.0.1 --port $PORT
+""")
+
+# %% [markdown]
+# The chapter's service starts with the same command and another target. `servers.bentoml` is short
+# for that command on a free port of 127.0.0.1, without the echo:
+
+# %%
+old = servers.bentoml("services.id_card.bento.runner_service:svc", api_workers=1)
 print([httpx.get(f"{server.url}/readyz").status_code for server in (old, new)])
 
 # %% [markdown]
+# Both answer 200, so both are ready.
+#
 # ## 2. Which endpoints are there?
 #
-# Open a BentoML server's root in a browser, and Swagger's page offers a form for each endpoint.
-# Programs read the same description from `/docs.json`:
+# Open a BentoML server's root address in a browser: Swagger UI, a page generated from the service's
+# description, offers a form for each endpoint.
 #
-# ![Swagger's page of the service id_card_detector, with the three endpoints](pictures/swagger.png)
+# ![Swagger UI of the service id_card_detector, with the three endpoints](pictures/swagger.png)
+#
+# Programs read the same description, an OpenAPI document, from `/docs.json`:
 
 # %%
 for server in (old, new):
@@ -118,8 +138,9 @@ for server in (old, new):
     print([path for path in paths if "post" in paths[path]])
 
 # %% [markdown]
-# Two names for one thing, and that is deliberate. The chapter's text promises `/inference`, but its
-# code calls the function `invocation`, and BentoML makes the path from the function's name:
+# `/inference` and `/invocation` do the same, on purpose. The chapter's text announces `/inference`,
+# but its code defines a function called `invocation`. BentoML derives the path from the function's
+# name:
 
 # %%
 demo = bentoml.legacy.Service("demo")
@@ -133,11 +154,12 @@ def invocation(data):
 print("paths:", [f"/{api.route}" for api in demo.apis.values()])
 
 # %% [markdown]
-# **Erratum 6.** Whoever follows the text gets a 404 from the code. We serve `/inference` and
-# keep `/invocation` as an alias of it.
+# > **Erratum 6** · section 10.4.1 · wrong when printed · `async def invocation(input_img):`
+# > The endpoint is `/invocation`; `/inference`, which the text announces, answers 404.
 #
-# **Erratum 7.** The listing with several models ends before its brackets do. Python reads a whole file
-# before it runs any of it, so such a server does not even start:
+# We serve `/inference` and keep `/invocation` as an alias. The chapter's listing with several models
+# has another fault: it stops before its closing brackets. Python parses a file before it runs any of
+# it, so such a server does not start:
 
 # %%
 try:
@@ -146,9 +168,11 @@ except SyntaxError as error:
     print(show.one_line(error))
 
 # %% [markdown]
-# **Erratum 8** is an address. The chapter opens `http://0.0.0.0:3000`. That is an address to *bind*
-# to ("every network of this machine"), not one to visit; some systems refuse it. It is also BentoML's
-# default, which offers your laptop's model to the whole café. Ours listen elsewhere:
+# > **Erratum 7** · section 10.4.1 · wrong when printed · `return {"results": { "model_a": results[0], …`
+# > The listing ends without `}}`, so Python refuses the whole file with `SyntaxError`.
+#
+# The chapter then opens `http://0.0.0.0:3000` in a browser. That is an address to *listen* on, "every
+# network interface of this machine", and it is BentoML's default:
 
 # %%
 from bentoml._internal.container import BentoMLContainer
@@ -162,6 +186,12 @@ connections = [
 print("ours:   ", *{c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN})
 
 # %% [markdown]
+# > **Erratum 8** · section 10.4.1 · wrong when printed · `head over to http://0.0.0.0:3000`
+# > Linux and macOS connect to the local machine, Windows does not; open `http://127.0.0.1:3000`.
+#
+# The default also offers the model to everyone on the same network, for instance in a café. All
+# servers here listen on 127.0.0.1, which only this machine can reach.
+#
 # ## 3. Four ways to call it
 #
 # A form field named `image` carries the file, as a browser or `curl -F` sends it:
@@ -172,24 +202,26 @@ printed = subprocess.run(command, capture_output=True, text=True, check=True).st
 print(printed[:56], "…")
 
 # %% [markdown]
-# From Python, httpx does the same in one line, and gives the JSON as lists and dictionaries:
+# In a terminal, that is `curl -F image=@two_cards.jpg http://127.0.0.1:3000/inference`. In Python,
+# httpx does it in one line and parses the JSON:
 
 # %%
-picture_bytes = sample_path(image_name).read_bytes()
-answer = httpx.post(f"{new.url}/inference", files={"image": picture_bytes}).json()
+image_bytes = sample_path(image_name).read_bytes()
+answer = httpx.post(f"{new.url}/inference", files={"image": image_bytes}).json()
 for box in answer:
     print(box["name"], round(box["confidence"], 2), {k: round(v) for k, v in box["box"].items()})
 
 # %% [markdown]
-# A camera or a queue has no forms. It sends the file itself as the body, with its type:
+# A camera or a message queue has no forms. It sends the file as the request body, with its type in a
+# header:
 
 # %%
 headers = {"Content-Type": "image/jpeg"}
-raw = httpx.post(f"{new.url}/inference", content=picture_bytes, headers=headers).json()
+raw = httpx.post(f"{new.url}/inference", content=image_bytes, headers=headers).json()
 print("the same answer:", raw == answer)
 
 # %% [markdown]
-# BentoML's client reads the service's description and offers its endpoints as methods. It knows
+# BentoML's client reads the service's description and offers each endpoint as a method. It supports
 # today's services only:
 
 # %%
@@ -201,10 +233,10 @@ except bentoml.exceptions.BentoMLException as error:
     print(type(error).__name__, "from the older service")
 
 # %% [markdown]
-# The older service answers the other three. One model, two doors:
+# The older service accepts the other three. Does the same model give the same boxes in both?
 
 # %%
-from_old = httpx.post(f"{old.url}/inference", files={"image": picture_bytes}).json()
+from_old = httpx.post(f"{old.url}/inference", files={"image": image_bytes}).json()
 gap = max(
     abs(a["box"][edge] - b["box"][edge])
     for a, b in zip(from_old, answer, strict=True)
@@ -213,7 +245,7 @@ gap = max(
 print(f"{len(from_old)} boxes, within a hundredth of a pixel: {gap < 0.01}")
 
 # %% [markdown]
-# The answer is enough to draw with, so a client needs nothing of the model:
+# A client can draw the frames from the JSON alone, without the model:
 
 # %%
 boxes = [Detection.from_dict(box) for box in answer]
@@ -221,10 +253,10 @@ alt = f"The scene with {SAMPLES[image_name]}, framed where the server's answer s
 show.picture(draw(load_sample(image_name), boxes), alt=alt, width=300)
 
 # %% [markdown]
-# ## 4. What a careless endpoint does
+# ## 4. What an unprotected endpoint does
 #
-# Here is the shortest image service one can write: the parameter is a PIL image, and it goes straight
-# to the model. It is written to a file, because a server is a program of its own.
+# This is the shortest image service one can write: the parameter is a PIL image, and it goes straight
+# to the model. It is written to a file, because a server is a separate program.
 
 # %%
 folder = build_dir() / "notebooks"
@@ -233,7 +265,7 @@ folder.mkdir(parents=True, exist_ok=True)
 import bentoml
 from PIL.Image import Image
 from ultralytics import YOLO
-from services.id_card.checkpoint import WEIGHTS
+from services.id_card.model.checkpoint import WEIGHTS
 
 @bentoml.service
 class Careless:
@@ -247,23 +279,24 @@ class Careless:
 careless = servers.bentoml("careless:Careless", working_dir=folder)
 
 # %% [markdown]
-# Now what every public endpoint meets sooner or later, after one good picture for control:
+# These are requests that every public endpoint receives sooner or later. The first one, a good image,
+# is the control:
 
 # %%
-half = picture_bytes[: len(picture_bytes) // 2]
+half = image_bytes[: len(image_bytes) // 2]
 attacks = {
-    "a picture": {"files": {"image": picture_bytes}},
+    "an image": {"files": {"image": image_bytes}},
     "a text file named card.jpg": {"files": {"image": ("card.jpg", b"hello", "image/jpeg")}},
     "an empty file": {"files": {"image": ("card.jpg", b"", "image/jpeg")}},
-    "half a picture": {"files": {"image": ("card.jpg", half, "image/jpeg")}},
-    "the wrong field": {"files": {"photo": picture_bytes}},
+    "half an image": {"files": {"image": ("card.jpg", half, "image/jpeg")}},
+    "the wrong field": {"files": {"photo": image_bytes}},
     "text in the field": {"files": {"image": (None, "card.jpg")}},
     "a path on the server": {"json": {"image": str(sample_path("close_up"))}},
     "30 million zeros": {"files": {"image": ("card.jpg", bytes(30_000_000), "image/jpeg")}},
 }
 
 # %% [markdown]
-# Send each to the careless service and to ours, and put the status codes side by side:
+# Send each to the unprotected service and to ours, and compare the status codes:
 
 
 # %%
@@ -272,18 +305,19 @@ def status(server, request):
 
 
 rows = [(name, status(careless, attack), status(new, attack)) for name, attack in attacks.items()]
-show.table(rows, columns=("what is sent", "careless", "ours"))
+show.table(rows, columns=("what is sent", "unprotected", "ours"))
 
 # %% [markdown]
-# Read the middle column. **500** means "the server is at fault", so an operator is woken at night
-# for a client's broken file. And this is all that the client is told:
+# Read the middle column. **500** means that the server is at fault, so an operator is woken at night
+# because a client sent a broken file. The client, meanwhile, learns nothing:
 
 # %%
 print(httpx.post(f"{careless.url}/inference", **attacks["an empty file"]).json()["error"])
 
 # %% [markdown]
-# One line is worse than a 500: the *path on the server*. Look at that answer again, and at what
-# happens when the text is the address of a picture on another machine:
+# One row is worse than a 500: *a path on the server* is answered with 200. See what the answer
+# contains, and what happens when the text is the URL of an image on another machine. A small web
+# server stands in for that machine:
 
 
 # %%
@@ -292,8 +326,8 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-folder_of_pictures = partial(Quiet, directory=sample_path("close_up").parent)
-elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), folder_of_pictures)
+folder_of_images = partial(Quiet, directory=sample_path("close_up").parent)
+elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), folder_of_images)
 threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
 
 # %%
@@ -303,31 +337,36 @@ for text in (str(sample_path("close_up")), address):
     print(stolen.status_code, [box["name"] for box in stolen.json()])
 
 # %% [markdown]
-# Neither request held a picture, only text. BentoML passed it on, and ultralytics, which accepts
-# paths and URLs as well as images, **opened the file on the server's disk**, and **fetched the
-# address from the server's network**. Anyone can make this endpoint look at whatever it can reach.
+# Neither request contained an image, only text. BentoML passed the text on. Ultralytics accepts paths
+# and URLs as well as images, so it **opened the file on the server's disk** and **fetched the URL from
+# the server's network**. Any client can make this endpoint read whatever the server can reach.
 #
-# ## 5. The gate
+# ## 5. The validation middleware
 #
-# Before either of our services sees an upload, a piece of *ASGI middleware* does: code between the HTTP
-# server and the framework. It counts the bytes while they arrive, takes the file out of the form,
-# and decodes it completely. What fails is refused; what passes is kept for `picture_of`:
+# In our services, *ASGI middleware* sees each upload first. ASGI is the interface between a Python web
+# server and a framework, and middleware is code that runs between the two. Ours counts the bytes as
+# they arrive, takes the file out of the form, and decodes the whole image.
+#
+# What fails is rejected. What passes is kept for `picture_of`, and the framework receives a one-pixel
+# placeholder instead, so nothing is parsed twice. This is the part that rejects:
 
 # %%
-show.source(gate.ImageGate._check, end="return")
+show.source(validation.ImageValidationMiddleware._check, end="return")
 
 # %% [markdown]
-# Today's service declares a *file* (`Annotated[Path, ContentType("image/*")]`), since BentoML's own
-# image type is what the careless service used. A refusal has one and the same shape everywhere:
+# Today's service declares a *file* (`Annotated[Path, Upload("image/*")]`), because BentoML's own image
+# type is what made the unprotected service accept a path. `Upload` is BentoML's type for files, without
+# its temporary file. Every rejection has the same shape:
 
 # %%
-refusal = httpx.post(f"{new.url}/inference", **attacks["half a picture"])
+refusal = httpx.post(f"{new.url}/inference", **attacks["half an image"])
 for key, value in refusal.json()["error"].items():
-    print(f"{key:8} {value}")
+    print(textwrap.fill(f"{key:8} {value}", 90, subsequent_indent=9 * " "))
 
 # %% [markdown]
-# The *code* is for programs, the *message* says what is wrong with this very request, and the *hint*
-# says what to change. A body may also arrive in pieces, without a length. It is counted as it comes:
+# The *code* is for programs, the *message* says what is wrong with this request, and the *hint* says
+# how to fix it. A body can also arrive in pieces, without a declared length, so the middleware counts
+# while it reads:
 
 # %%
 pieces = (bytes(1_000_000) for _ in range(30))
@@ -335,7 +374,7 @@ answer = httpx.post(f"{new.url}/inference", content=pieces, headers=headers)
 print(answer.status_code, answer.json()["error"]["message"])
 
 # %% [markdown]
-# The older service gives the same refusals, word for word:
+# The older service rejects the same requests with the same words:
 
 
 # %%
@@ -343,60 +382,60 @@ def error(server, request):
     return httpx.post(f"{server.url}/inference", timeout=60, **request).json()["error"]
 
 
-bad = [attack for name, attack in attacks.items() if name != "a picture"]
+bad = [attack for name, attack in attacks.items() if name != "an image"]
 same = [error(old, attack) == error(new, attack) for attack in bad]
-print(f"{sum(same)} of {len(same)} refusals are the same")
+print(f"{sum(same)} of {len(same)} error responses are the same")
 
 # %% [markdown]
-# How does the gate open a picture? These lines are the only ones in the repository that open one
-# from outside. Any exception in them becomes a refusal:
+# How does the middleware open an image? These are the only lines in this repository that open an image
+# from a client. Any exception in them becomes a 4xx:
 
 # %%
-show.source(images.decode, start="try:", end="return upright")
+show.source(opening.opened, start="try:", end="damaged(error, seconds) from error")
 
 # %% [markdown]
-# One name in it deserves a second look: `original_open`. Importing ultralytics replaces
-# `PIL.Image.open` for the whole process with its own version. Give that one a file it does not know,
-# and write down what it asks of ultralytics' package checker:
+# One name deserves a second look: `original_open`. Importing ultralytics replaces `PIL.Image.open` for
+# the whole process. Give the replacement a file that it does not know, and record what it requests
+# from ultralytics' package checker:
 
 # %%
 from ultralytics.utils import checks
 
-with patch.object(checks, "check_requirements") as asked:
+with patch.object(checks, "check_requirements") as requested:
     try:
-        Image.open(io.BytesIO(b"not a picture"))
+        Image.open(io.BytesIO(b"not an image"))
     except ModuleNotFoundError as error:
-        print(show.one_line(error), "· asked to install:", *asked.call_args.args)
+        print(show.one_line(error), "· to be installed:", *requested.call_args.args)
 
 # %% [markdown]
-# It wants to **install a package** because of what a client sent. A server must never do that, so the
-# gate uses the function that Pillow came with:
+# It tries to **install a package** because of what a client sent. A server must never do that, so the
+# middleware calls the function that Pillow came with:
 
 # %%
 print("PIL.Image.open now comes from", Image.open.__module__)
-print("the gate's comes from        ", images.original_open().__module__)
+print("the middleware's comes from  ", opening.original_open().__module__)
 
 # %% [markdown]
 # ## What broke, and why
 #
 # | The chapter | What happens today | Fixed by |
 # |---|---|---|
-# | text says `/inference`, code says `invocation` | 404 for whoever follows the text | one endpoint and an alias |
+# | the text says `/inference`, the code `invocation` | 404 for a client that follows the text | one endpoint and an alias |
 # | a listing without its last brackets | `SyntaxError` before anything starts | the brackets |
-# | open `http://0.0.0.0:3000` | an address to bind to, not to visit | 127.0.0.1 |
-# | (not mentioned) a bad upload | 500, or a file of the server is opened | the gate: a 4xx with a hint |
+# | open `http://0.0.0.0:3000` | an address to listen on; fails in a browser on Windows | 127.0.0.1 |
+# | (not mentioned) a bad upload | 500, or a file of the server is opened | the middleware: a 4xx with a hint |
 #
 # ## Summary
 #
 # - Today's BentoML service is a class; the Runner API lives on under `bentoml.legacy`.
-# - `/docs.json` is the list of endpoints; Swagger's page shows it to people.
-# - An image endpoint takes bytes, decodes them itself, and follows neither paths nor URLs.
-# - A refusal names what is wrong and what to change. That is part of the interface.
+# - `/docs.json` lists the endpoints for programs, Swagger UI for people.
+# - An image endpoint takes bytes and decodes them itself; it never follows a path or a URL.
+# - An error response says what is wrong and how to fix it. It is part of the interface.
 #
-# **Practise:** in [Lab 02](../labs/lab02_service/lab02_service.ipynb) you write the service, its
-# client and its defence.
+# **Practise:** `make lab N=02` opens your copy of [Lab 02](../labs/lab02_service/lab02_service.ipynb),
+# in which you write the service, its client and its validation.
 #
-# **Next:** [03 · /render](03_render.ipynb) returns pictures instead of numbers, and finds a race.
+# **Next:** [03 · /render](03_render.ipynb) returns images instead of numbers, and finds a race.
 
 # %% tags=["teardown"]
 elsewhere.shutdown()

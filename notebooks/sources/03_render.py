@@ -11,27 +11,33 @@
 # ---
 
 # %% [markdown]
-# # 03 · /render: a picture as the answer
+# # 03 · /render: an image as the answer
 #
-# **Where you are:** chapter section 10.4, "Implementing the /render endpoint" · about 20 minutes ·
+# *Short path, step 3 of 7*
+#
+# **Where you are:** chapter section 10.4.1, "Implementing the /render endpoint" · about 20 minutes ·
 # before this: [02 · The service](02_service.ipynb) · next:
 # [04 · Several runners](04_several_runners.ipynb)
 #
-# Boxes as numbers are for programs. People want to see the frame on the card, so the service has a
-# second endpoint that answers with a picture. The chapter lets its library save that picture to a
-# folder and opens the file again. With one request at a time that works. You will let a second
-# request come between, see what the first client gets, and then do without the folder.
+# Programs read boxes as numbers; people want to see the frame on the card. So the service gets a
+# second endpoint, `/render`, which returns the image with the frames drawn on it. The chapter lets its
+# library save that image to a folder and opens the file again. You will see how a second request can
+# replace the first one's image, and then draw without a file.
+#
+# The chapter explains several Runners first and `/render` second. Here `/render` comes first, because
+# it needs only one model.
 #
 # ## After this notebook you can
 #
 # - recognise a race on a shared file, and force it so that it shows every time,
-# - draw and encode a picture without touching the disk,
-# - tell RGB from BGR by looking, and know who uses which,
-# - call `/render` and check that everyone gets their own picture.
+# - draw and encode an image without touching the disk,
+# - tell RGB from BGR by looking, and say which library uses which,
+# - call `/render` and check that every client gets its own image.
 
 # %% [markdown]
-# Two clients send two pictures, which must be of the same size to be mistaken for each other.
-# `requests` is how often each experiment is repeated, `rounds` how often each way is timed.
+# Two clients send two images, which need the same size to be mistaken for each other. `colourful_name` is
+# the image that shows swapped colours best. `requests` is how often each experiment is repeated, `rounds`
+# how often each variant is timed.
 
 # %% tags=["parameters"]
 image_name = "one_card"
@@ -41,13 +47,13 @@ requests = 20
 rounds = 30
 
 # %% [markdown]
-# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
-# command that mends it.
+# Check the machine first. `MISSING` means that a step will fail, `NOT RUN HERE` that it is skipped.
+# Each such line ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
-from services.workbench import preflight
+from services.setup import preflight
 
-print(*preflight.report(), sep="\n")
+preflight.needs()
 
 # %% tags=["setup"]
 import io
@@ -61,23 +67,23 @@ import numpy as np
 from PIL import Image
 
 from services.environment import build_dir
-from services.id_card.checkpoint import WEIGHTS
 from services.id_card.detector import Detector
-from services.id_card.drawing import draw
-from services.id_card.images import encode_png
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.drawing import draw
+from services.id_card.model.images import encode_png
 from services.id_card.samples import load_sample, sample_path
 from services.workbench import plots, servers, show, timing
 
 # %% [markdown]
 # ## 1. The chapter's way
 #
-# The plan: predict with `save=True`, find out where ultralytics put its drawing, open that file,
-# return it. The chapter's fragment uses modules that it never imports. So does this one:
+# The chapter's plan: predict with `save=True`, find out where ultralytics saved its drawing, open that
+# file, return it. Its fragment uses modules that it never imports. So does this one:
 
 
 # %%
 def joined(folder, name):
-    return os.path.join(folder, name)  # noqa: F821 (what a linter says to this line)
+    return os.path.join(folder, name)  # noqa: F821 (what a linter says about this line)
 
 
 try:
@@ -86,9 +92,29 @@ except NameError as error:
     print(show.one_line(error))
 
 # %% [markdown]
-# **Erratum 9.** Python looks a name up when the line runs, so the fault waits for the first request.
-# A linter finds it sooner; this repository's `make test` begins with one. The fragment is also
-# printed outside its class, and no endpoint for it is printed at all. With all that in place:
+# > **Erratum 9** · section 10.4.1 · wrong when printed · `os.path.join(result[0].save_dir, …)`
+# > `os` and `PIL` are not imported, so the first request fails with `NameError`.
+#
+# Python looks a name up when the line runs, so the server starts and the error waits for the first
+# request. A linter finds it earlier; this repository's `make test` begins with one.
+#
+# > **Erratum 39** · section 10.4.1 · wrong when printed · `def render(self, input_img):`
+# > The method stands outside its class, and no endpoint calls it, so `/render` answers 404.
+#
+# A complete `/render` needs an endpoint. Ours asks the Runner for the boxes and draws them in the API
+# server: drawing needs no model, so the pixels do not have to travel between two processes.
+
+# %%
+show.source("services/id_card/bento/runner_service.py", start="output=File(", end="encode_png")
+
+# %% [markdown]
+# And today's, whose return type sets the response header `Content-Type: image/png`:
+
+# %%
+show.source("services/id_card/bento/service.py", start="/render", end="return encode_png")
+
+# %% [markdown]
+# Neither writes a file. To see why, save the drawings as the chapter does:
 
 # %%
 from ultralytics import YOLO
@@ -108,15 +134,35 @@ print(save(image_name).relative_to(folder))
 print(save(other_name).relative_to(folder))
 
 # %% [markdown]
-# **Erratum 10.** Two requests, one file. An uploaded picture has no name, so ultralytics calls each
-# of them `image0.jpg`, and a loaded model keeps its folder. The second drawing has overwritten the
+# > **Erratum 10** · section 10.4.1 · changed since · `self.model(input_img, save=True, project=…)`
+# > Today's ultralytics saves every request to one file; the chapter's made a new folder for each call.
+#
+# An uploaded image has no file name, so ultralytics calls each of them `image0.jpg`, and a loaded
+# model keeps its folder as long as `project` stays the same. The second drawing has overwritten the
 # first.
+#
+# Joining folder and name has a trap as well. Open an image from an absolute path, as a script would,
+# and join as the chapter does:
+
+# %%
+with Image.open(sample_path(image_name)) as opened:
+    [result] = model(opened, save=True, project=folder)
+    path = Path(result.save_dir) / result.path
+    print("the input file itself:", path == sample_path(image_name))
+    print("no frame drawn:       ", Image.open(path) == opened)
+
+# %% [markdown]
+# > **Erratum 35** · section 10.4.1 · wrong when printed · `os.path.join(result[0].save_dir, result[0].path)`
+# > Where the image has an absolute path, the join returns that path: the original without boxes.
+#
+# `Results.path` is the name of the *input*, and joining a folder with an absolute path gives the
+# absolute path. Uploads have no path, so the server escapes this; scripts and tests do not.
 #
 # ## 2. Another request comes between
 #
-# Is that bad, if every request opens its file at once? `Image.open` reads only the header. The
-# pixels are read when somebody needs them: in BentoML, when the answer is packed for its way
-# back, and by then the Runner may be at work for the next client. Let exactly that happen:
+# Is one shared file a problem, if every request opens it at once? `Image.open` reads only the header.
+# Pillow reads the pixels when they are first used. In BentoML that is when the answer is packed for
+# the API server, and by then the Runner may be drawing for the next client. Force that order:
 
 # %%
 first = Image.open(save(image_name))
@@ -124,19 +170,20 @@ second = Image.open(save(other_name))
 show.picture(first, alt="A strip of the first client's scene, then the second client's", width=300)
 
 # %% [markdown]
-# This is what the **first** client receives. The strip on top is theirs: it was read along with the
-# header. Everything below is the other client's document, with name and number. No error, no
-# warning. In a service that handles documents this is not a bug but a data breach.
+# This is what the **first** client receives. The strip at the top is theirs: it was read together with
+# the header. Everything below is the other client's scene, with both cards. There was no error and no
+# warning. In a service that handles documents this is not just a bug; it is a data breach.
 #
-# Is it always so? Count it. What each client should get is known: the file as it is when nobody
-# comes between.
+# This is a *race*: the result depends on which of two operations comes first. How often does it
+# happen? Count. The right answer for each client is the file as it is when no other request comes
+# between:
 
 
 # %%
 def own(drawn, name):
     try:
         return np.array_equal(np.asarray(drawn), expected[name])
-    except OSError:  # not even a whole picture
+    except OSError:  # the file ends too early
         return False
 
 
@@ -151,9 +198,9 @@ for _ in range(requests):
 print(f"{wrong} of {2 * requests} answers are not the client's own")
 
 # %% [markdown]
-# Half of all answers: whoever is overtaken loses, every time. We forced that. Left alone, the gap is
-# short. Here a Runner works off the same requests, one call at a time as BentoML's do, and each
-# answer is read as soon as it is there:
+# Half of all answers: in each pair, the request that came first loses. We forced that order. Without
+# force the time window is short. Here a Runner handles the same requests one at a time, as BentoML's
+# do, and each answer is read as soon as it is ready:
 
 # %% tags=["volatile"]
 with ThreadPoolExecutor(1) as runner:
@@ -162,19 +209,19 @@ with ThreadPoolExecutor(1) as runner:
 print(f"{wrong} of {len(answers)} answers are not the client's own")
 
 # %% [markdown]
-# On the machine that executed this notebook it was the number above; on yours it may be another.
-# That is what makes a race so costly: it passes the tests, and shows on the busiest day. So do not ask
-# *whether it happened*. Ask whether it *can*, and force it.
+# This number differs from machine to machine and from run to run. That is why a race is so costly: it
+# passes the tests and shows on the busiest day. So do not ask *whether it happened*. Ask whether it
+# *can* happen, and force it.
 #
-# A file can also be read while it is being written. Pause a writer in the middle with a *barrier*,
-# which lets nobody pass before two have arrived, and open the file at that moment:
+# A file can also be read while it is being written. To force that, stop the writer halfway with a
+# *barrier*, which holds each thread until two have arrived, and open the file at that moment:
 
 
 # %%
 def write_in_two_halves(path, data, meeting):
     with path.open("wb", buffering=0) as file:
         file.write(data[: len(data) // 2])
-        meeting.wait()  # the reader comes …
+        meeting.wait()  # the reader arrives …
         meeting.wait()  # … and has finished
         file.write(data[len(data) // 2 :])
 
@@ -182,8 +229,8 @@ def write_in_two_halves(path, data, meeting):
 def read(path, meeting):
     meeting.wait()
     try:
-        with Image.open(path) as picture:
-            picture.load()
+        with Image.open(path) as image:
+            image.load()
         return "whole"
     except OSError as error:
         return show.one_line(error)
@@ -204,13 +251,13 @@ print(sum(answer != "whole" for answer in answers), "of", requests, "were cut of
 print(answers[0])
 
 # %% [markdown]
-# The pause is ours; ultralytics writes the file in one go, so here the gap is very short. A lock around
-# the file would close both gaps and make every request wait for every other. There is a simpler way: no
-# file.
+# The pause is ours; ultralytics writes the file in one go, so in practice the window is very short. A
+# lock around the file would close both windows and make all requests wait for each other. Without a
+# file there is nothing to lock.
 #
 # ## 3. Draw in memory
 #
-# The core's `render` detects, copies the picture, and draws on the copy. Nothing is shared, so
+# The core's `render` detects, copies the image, and draws on the copy. Requests share nothing, so
 # nothing can be mixed up:
 
 # %%
@@ -223,12 +270,12 @@ expected = {name: np.asarray(detector.render(load_sample(name))) for name in nam
 wrong = 0
 for _ in range(requests):
     drawn = [(detector.render(load_sample(name)), name) for name in names]
-    wrong += sum(not own(picture, name) for picture, name in drawn)
+    wrong += sum(not own(image, name) for image, name in drawn)
 print(f"{wrong} of {2 * requests} answers are not the client's own")
 
 # %% [markdown]
-# The same forced order, and not one wrong answer. What stays behind on the server? Begin with an
-# empty folder, answer one request each way, and look:
+# The same forced order, and no wrong answer. Which files stay on the server? Start with an empty
+# folder, answer one request each way, and count:
 
 
 # %%
@@ -244,13 +291,13 @@ print(
 )
 
 # %% [markdown]
-# Under the chapter's way a client's document stays on the server's disk. Now the time. Machines
-# differ, and one machine differs from minute to minute, so absolute numbers say little. Measure in
-# turns and compare: a **ratio** travels. The network's time is the same for both ways and left out.
+# The chapter's way leaves a client's document on the server's disk. Is it slower, too? Seconds differ
+# between machines and from minute to minute, so time the variants alternately and compare **ratios**.
+# Network time is the same for all and is left out.
 
 # %% tags=["volatile"]
-picture = load_sample(image_name)
-[result], [found] = model(picture), detector.detect([picture])
+image = load_sample(image_name)
+[result], [detections] = model(image), detector.detect([image])
 folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -259,22 +306,22 @@ def over_the_disk():
         read_back.load()
 
 
-drawn = draw(picture, found)
-ways = {"drawn in memory": lambda: draw(picture, found), "saved and read back": over_the_disk}
+drawn = draw(image, detections)
+ways = {"drawn in memory": lambda: draw(image, detections), "saved and read back": over_the_disk}
 ways["then encoded as PNG"] = lambda: encode_png(drawn)
 seconds = timing.interleaved(ways, rounds)
 
 # %% tags=["volatile"]
 ratios = timing.ratios(seconds, reference="drawn in memory")
 figure = plots.ratio_bars(list(ratios), list(ratios.values()), xlabel="times as long")
-show.figure(figure, alt="Bars: the detour costs several times the drawing, the encoding still more")
+show.figure(figure, alt="Bars: the detour takes longer than drawing, and the encoding longest")
 
 # %% [markdown]
-# The detour costs several times what the drawing does. But look at the lowest bar: encoding the answer,
-# which both ways must do, costs more than either. The disk is not what makes a server slow. The
-# reason to leave it is the picture you saw above.
+# Saving and reading back takes more than twice as long as drawing. But look at the bottom bar: encoding
+# the answer, which both variants need, takes longer than either. The disk is not what makes a server
+# slow. The reason to avoid it is the image you saw in section 2.
 #
-# What is sent, and in which format, is a choice between bytes and exactness:
+# The format of the answer is a choice between size and exactness:
 
 
 # %%
@@ -289,21 +336,30 @@ rows = [("JPEG, quality 90", *cost(jpeg.getvalue())), ("PNG", *cost(encode_png(d
 show.table(rows, columns=("sent as", "size", "largest error of a pixel"))
 
 # %% [markdown]
-# The service sends PNG: several times the bytes, and exactly the pixels that were drawn.
+# The service sends PNG: several times as many bytes, and exactly the pixels that were drawn.
 #
-# ## 4. Ask the service
+# ## 4. Call the service
 #
-# Now over HTTP. The answer is not JSON but a picture, and its type says so:
+# Now over HTTP. Start the service as in a terminal, and look at the type of the answer:
 
 # %%
-server = servers.bentoml("services.id_card.service:IdCardDetector")
+server = servers.shell("""
+    bentoml serve services.id_card.bento.service:IdCardDetector --host 127.0.0.1 --port $PORT
+""")
+
+# %%
 upload = {"image": sample_path(image_name).read_bytes()}
 response = httpx.post(f"{server.url}/render", files=upload)
 print(response.status_code, response.headers["content-type"])
 
 # %% [markdown]
-# And with four clients at once? Each compares every pixel of its answer with what the core draws for
-# its picture:
+# In a browser, Swagger UI shows the image itself. The chapter's service sends the image as an attachment,
+# so there Swagger UI offers a *Download file* link, as in Figure 10.4:
+#
+# ![Swagger UI after a call of /render: status 200 and a Download file link](pictures/swagger-render.png)
+#
+# Now four clients call at once. Each compares every pixel of its answer with what the core draws for its
+# image:
 
 # %%
 core = Detector.from_environment()
@@ -323,10 +379,10 @@ print(f"{sum(right)} of {len(right)} answers are the client's own, to the last p
 # %% [markdown]
 # ## 5. The colours
 #
-# One more trap lies beside the chapter's way. Its saved file has the right colours, but whoever leaves
-# the file out may reach for `Results.plot()`, which returns an array. Pillow keeps a pixel as red,
-# green, blue; OpenCV, and with it ultralytics, as blue, green, red. Taken for RGB, the colours are
-# swapped without any error:
+# There is one more trap on the way to memory. Instead of the saved file you could use
+# `Results.plot()`, which returns an array. Pillow stores a pixel as red, green, blue (RGB); OpenCV,
+# and with it ultralytics, as blue, green, red (BGR). Read as RGB, that array has its colours swapped,
+# without any error:
 
 # %%
 [result] = model(load_sample(colourful_name))
@@ -334,14 +390,14 @@ forgotten = Image.fromarray(result.plot())
 fixed = Image.fromarray(result.plot()[..., ::-1])
 
 # %%
-figure = plots.picture_grid([forgotten, fixed], ["BGR taken for RGB", "channels reversed"])
-alt = "The same card twice: with blue skin and swapped colours, and as it was"
+figure = plots.picture_grid([forgotten, fixed], ["BGR read as RGB", "channels reversed"])
+alt = "The same card twice: with blue skin and swapped colours, and with the right colours"
 show.figure(figure, alt=alt, dpi=75)
 
 # %% [markdown]
-# The eye sees at once what no status code tells: the left one has the wrong skin. A test can see
+# You see at once what no status code shows: the skin on the left has the wrong colour. A test can see
 # it too, if it compares colours and not only sizes. Drawing a frame changes few pixels; swapping the
-# colours changes nearly all that are not grey:
+# channels changes nearly all that are not grey:
 
 # %%
 original = np.asarray(load_sample(colourful_name)).astype(int)
@@ -356,17 +412,19 @@ for name, drawn in (("forgotten", forgotten), ("fixed", fixed), ("our core", our
 # | The chapter | What happens today | Fixed by |
 # |---|---|---|
 # | uses `os` and `PIL` without importing them | `NameError` at the first request | imports, and a linter |
-# | saves to a folder, and returns the opened file | every upload has the same file name, and pixels are read late: a client can get another's document | draw in memory |
+# | shows `render` outside its class, and no endpoint | 404 | a method and an endpoint |
+# | joins the folder with `result.path` | the original image, where its path is absolute | draw in memory |
+# | saves to a folder, and returns the opened file | all uploads share one file, and pixels are read late: a client can receive another's document | draw in memory |
 #
 # ## Summary
 #
-# - A shared file is shared state, and opening a picture is not reading it.
+# - A shared file is shared state, and opening an image does not read its pixels.
 # - Forcing a race turns "now and then" into "every time", which is what a test needs.
 # - In memory there is nothing to mix up and nothing to clean up.
-# - RGB or BGR is a convention, and nobody checks it for you.
+# - RGB or BGR is a convention that no library checks for you.
 #
-# **Practise:** in [Lab 03](../labs/lab03_render/lab03_render.ipynb) you draw, and answer several
-# requests at once.
+# **Practise:** `make lab N=03` opens your copy of [Lab 03](../labs/lab03_render/lab03_render.ipynb),
+# in which you draw, and answer several requests at once.
 #
 # **Next:** [04 · Several runners](04_several_runners.ipynb) lets two models answer one request.
 

@@ -13,66 +13,82 @@
 # %% [markdown]
 # # 05 · Observability
 #
-# **Where you are:** chapter section 10.4, "Observability Endpoints", and Figure 10.2 ·
+# **Where you are:** chapter section 10.4.1, "Observability Endpoints", and Figure 10.2 ·
 # about 35 minutes · before this: [04 · Several runners](04_several_runners.ipynb) ·
 # next: [06 · Bento](06_bento.ipynb)
 #
-# A model fails in silence. It answers 200 and is wrong, or it never loads and nobody asks. In this
-# notebook you ask: first the probes that come with BentoML, then better ones, then a real Prometheus
-# that watches the service while you kill it.
+# A model service can answer every request with 200 and be wrong, or run without ever having loaded its
+# model. You only find out if you measure. In this notebook you check BentoML's health endpoints, make
+# them tell the truth, add metrics and a log of answers, and let a real Prometheus raise an alert while
+# you kill the service.
 #
 # ## After this notebook you can
 #
-# - say what each of `/livez`, `/healthz`, `/readyz` and `/metrics` promises, and what it does not,
+# - say what each of `/livez`, `/healthz`, `/readyz` and `/metrics` reports, and what it does not,
 # - make readiness wait for the model, and liveness notice a model that broke,
 # - add metrics of your own that stay right with several worker processes,
-# - find in a log what a model was asked, what it said, and which version it was,
-# - write an alert, and watch it go from *inactive* over *pending* to *firing*.
+# - find in a log what a model received, what it answered, and which version it was,
+# - read an alert rule, and watch it go from *inactive* through *pending* to *firing*.
 
 # %% [markdown]
-# How many requests each load below sends, and how many of them are under way at a time:
+# `requests` is how many section 6 sends to each service in all, the first round not counted,
+# `concurrency` how many of them run at the same time, and `load_seconds` how long each load in section 7
+# lasts:
 
 # %% tags=["parameters"]
 requests, concurrency = 96, 8
+load_seconds = 25
 
 # %% [markdown]
-# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
-# command that mends it.
+# Check the machine first. `MISSING` means that a step will fail, `NOT RUN HERE` that it is skipped.
+# Each such line ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
-from services.workbench import preflight
+from services.setup import preflight
 
-print(*preflight.report(), sep="\n")
+preflight.needs("prometheus", "hey")
 
 # %% tags=["setup"]
 import os
 import shutil
 import signal
+import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pandas as pd
 
-from services import bentoml_labels
+from services.bentoml_support import labels
 from services.environment import ROOT, build_dir
-from services.id_card import telemetry
+from services.id_card.monitoring import metrics as detector_metrics
 from services.id_card.samples import SAMPLES, sample_path
-from services.workbench import load, plots, prometheus, servers, show, timing
+from services.workbench import load, plots, servers, show, timing
+from services.workbench.servers import prometheus
 
 folder = build_dir() / "notebooks" / "05"
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 PROBES = ("/livez", "/healthz", "/readyz")
-OLD = "services.id_card.runner_service:svc"
-PLAIN = "services.id_card.service:IdCardDetector"
-OBSERVED = "services.id_card.observed_service:IdCardDetector"
+OLD = "services.id_card.bento.runner_service:svc"
+PLAIN = "services.id_card.bento.service:IdCardDetector"
+OBSERVED = "services.id_card.bento.observed_service:IdCardDetector"
 
 # %% [markdown]
 # ## 1. What comes with BentoML
 #
-# Start the chapter's service, and today's in the version of this notebook: the same endpoints, and
-# what you are about to see around them. Each gets two processes that answer HTTP. A probe reaches
-# just one of them, so wait until both have said in the log that their model is there.
+# Start the chapter's service with two API servers, as you would in a terminal (where Ctrl-C stops it):
+
+# %%
+old = servers.shell("""
+    bentoml serve services.id_card.bento.runner_service:svc
+        --host 127.0.0.1 --port $PORT --api-workers 2
+""")
+
+# %% [markdown]
+# Then start today's service in this notebook's version: the same endpoints, plus what you will see
+# below. It gets two workers. A request reaches only one of them, so wait until the log shows that both
+# have loaded their model:
 
 
 # %%
@@ -80,33 +96,46 @@ def both_loaded(server):
     return server.log.read_text().count("loaded and warm") == 2
 
 
-old = servers.bentoml(OLD, api_workers=2)
 settings = {"ID_CARD_WORKERS": "2", "ID_CARD_LOG": str(folder / "log")}
 new = servers.bentoml(OBSERVED, env=settings, ready=both_loaded)
 
 # %% [markdown]
-# Figure 10.6 promises probes, Figure 10.7 metrics. Here they are, asked of both services:
+# Figure 10.6 shows health endpoints, Figure 10.7 metrics. Swagger UI lists them like this:
+#
+# ![Swagger UI: /healthz, /livez, /readyz and /metrics, under "Infrastructure"](pictures/swagger-machines.png)
+#
+# Request them from both services:
 
 
 # %%
-def ask(server, path):
+def get(server, path):
     answer = httpx.get(server.url + path, timeout=60)
     return f"{answer.status_code} {answer.headers['content-type'].partition(';')[0]}"
 
 
-rows = [(path, ask(old, path), ask(new, path)) for path in (*PROBES, "/metrics")]
+rows = [(path, get(old, path), get(new, path)) for path in (*PROBES, "/metrics")]
 show.table(rows, columns=("path", "the chapter's service", "today's"))
 
 # %% [markdown]
-# Three paths answer with a status and an empty line, for machines. Kubernetes asks them, or any others
-# that you write into its configuration; it has no defaults:
+# Three paths answer with a status and an almost empty body. They are for *probes*: regular checks by
+# Kubernetes, which has no default paths and uses those in its configuration:
 #
-# - **liveness**, `/livez`: should this process be left alone? If not, it is restarted.
-# - **readiness**, `/readyz`: should it get requests now? If not, it gets none, and lives on.
-# - `/healthz` is BentoML's second name for `/livez`. It tells nothing else.
+# - **liveness**, `/livez`: does this process work? If not, it is restarted.
+# - **readiness**, `/readyz`: can it take requests now? If not, it gets none, and is not restarted.
+# - `/healthz` is BentoML's second name for `/livez`.
 #
-# The chapter expects more of it: of a pod that cannot initialise, `/healthz` is to report the failure.
-# Start its service with weights that do not exist, wait until the log says so, and ask:
+# `/metrics` is for Prometheus (section 7): plain text, one line for each number. About one of them, the
+# two comments (`HELP` says what it is, `TYPE` of which kind) and the first number, broken to fit the
+# page:
+
+# %% tags=["volatile"]
+lines = httpx.get(f"{new.url}/metrics").text.splitlines()
+some = [line for line in lines if "request_in_progress" in line][:3]
+print(*[textwrap.fill(line, 90) for line in some], sep="\n")
+
+# %% [markdown]
+# The chapter expects `/healthz` to report a pod (Kubernetes' unit of one or more containers) that cannot
+# initialise. Start its service with weights that do not exist, wait until the log shows it, and check:
 
 
 # %%
@@ -116,15 +145,17 @@ def gave_up(server):
 
 no_weights = {"ID_CARD_WEIGHTS": "no/such/weights.pt"}
 failing = servers.bentoml(OLD, api_workers=1, ready=gave_up, env=no_weights)
-print({path: ask(failing, path)[:3] for path in PROBES})
+print({path: get(failing, path)[:3] for path in PROBES})
 _ = failing.stop()
 
 # %% [markdown]
-# **Erratum 13.** `/healthz` says 200 of a service that has no model and never will. In this API
-# the model lives in the Runner's process, and `/livez` asks the web server only whether it runs. Just
-# `/readyz` asks the Runners too: no request reaches the service, and nothing ever restarts it.
+# > **Erratum 13** · section 10.4.1 · wrong when printed · `/healthz endpoint would indicate a failure`
+# > `/healthz` answers 200 for a service that has no model and never will; only `/readyz` shows it.
 #
-# Today's plain service, of notebook 02, loads its model in the constructor. How does that fail?
+# In this API the model lives in the Runner's process, and `/livez` only checks that the web server
+# runs. `/readyz` also checks the Runners. So the service receives no requests, and nothing restarts it.
+#
+# Today's plain service, of notebook 02, loads its model in the constructor. How does it fail?
 
 # %%
 failing = servers.bentoml(PLAIN, ready=gave_up, env=no_weights)
@@ -135,43 +166,46 @@ except httpx.HTTPError as error:
 _ = failing.stop()
 
 # %% [markdown]
-# Its only worker died while its supervisor lives and holds the port: whoever asks waits. A probe that
-# times out counts as failed, so Kubernetes does find out. But it looks the same while a healthy model is
-# still loading, and the answer says nothing.
+# Its only worker has ended, but the supervisor still runs and holds the port, so every request waits. A
+# probe that times out counts as failed, so Kubernetes does restart it. But a healthy model that is
+# still loading looks the same, and the client learns nothing.
 #
 # ## 2. Probes that tell the truth
 #
-# BentoML asks a service's `__is_ready__` and `__is_alive__` if it has them. This is all that the
+# BentoML calls a service's `__is_ready__` and `__is_alive__` if they exist. This is all that the
 # service of this notebook adds for its probes:
 
 # %%
 show.source(
-    "services/id_card/observed_service.py", start="def __init__", end="return self._loading.exc"
+    "services/id_card/bento/observed_service.py",
+    start="def __init__",
+    end="return self._loading.exc",
 )
 
 # %% [markdown]
-# The model is loaded **in the background**, so that the server can answer probes from its first second:
-# alive, not yet ready. `Detector` runs the network once when it is made; what is ready is also warm. A
-# request that comes too early waits for the model instead of failing. The endpoints are inherited from
-# the plain service. Let it fail in the same way:
+# The model is loaded **in the background**, so the server answers probes from its first second: alive,
+# not yet ready. `Detector` runs the network once when it is created, so a ready model is also warm. A
+# request that arrives too early waits for the model instead of failing. Let this service fail in the
+# same way:
 
 # %%
 failing = servers.bentoml(OBSERVED, ready=gave_up, env=no_weights)
-print({path: ask(failing, path)[:3] for path in PROBES})
+print({path: get(failing, path)[:3] for path in PROBES})
 print(httpx.get(f"{failing.url}/livez").text)
 _ = failing.stop()
 
 # %% [markdown]
-# Three clear answers: not ready, and not alive, so please restart. The log has the traceback.
+# All three answers are clear: not ready, and not alive, so restart it. The log has the traceback.
 #
-# Models also break *later*: a GPU loses its memory, a driver hangs up. Nothing crashes, every answer
-# is a 500. To see it, build a service whose network fails while a file named `broken` exists:
+# Models also break *later*, for instance when a GPU runs out of memory. Nothing crashes, and every
+# answer is a 500. To see it, build a service whose network fails as long as a file named `broken`
+# exists:
 
 # %%
 (folder / "breakable.py").write_text("""
 from pathlib import Path
-from services.id_card.backends import OnnxBackend
-from services.id_card.observed_service import IdCardDetector
+from services.id_card.model.backends import OnnxBackend
+from services.id_card.bento.observed_service import IdCardDetector
 
 works = OnnxBackend.__call__
 
@@ -185,7 +219,7 @@ OnnxBackend.__call__ = run
 single = servers.bentoml("breakable:IdCardDetector", working_dir=folder)
 
 # %% [markdown]
-# Send one picture after another, and ask both probes after each:
+# Send one image after another, and check all three probes after each:
 
 
 # %%
@@ -195,7 +229,7 @@ def send(server, name="one_card"):
 
 
 def after_one_more(title):
-    return title, send(single), *(ask(single, path)[:3] for path in PROBES)
+    return title, send(single), *(get(single, path)[:3] for path in PROBES)
 
 
 rows = [after_one_more("works")]
@@ -206,35 +240,39 @@ rows += [after_one_more("works again")]
 show.table(rows, columns=("the network", "/inference", *PROBES))
 
 # %% [markdown]
-# The third failure in a row turns both probes. Why not the first? One picture may hit a bug that
-# others do not, and a restart would throw away everybody's work for it. What a *client* gets wrong never
-# counts: the gate refuses it before the detector sees it. The rule is a few lines around the core:
+# The third failure in a row turns the probes to 503. Why not the first? A single image may trigger a
+# bug that others do not, and a restart would abort everyone else's requests. A *client's* mistake never
+# counts: the middleware rejects it before the detector sees it. The rule takes a few lines around the
+# core:
 
 # %%
-show.source("services/id_card/observed.py", start="start = time", end="return found")
+show.source(
+    "services/id_card/monitoring/observed_detector.py", start="start = time", end="return found"
+)
 
 # %% [markdown]
-# `infra/kubernetes/` puts these paths into a Deployment. Mind one thing with several workers: they share
-# one port, and a probe reaches **one** of them, whichever takes it. A broken worker among healthy
-# ones is seen by some probes and not by others. The metrics of the next section come from all of them.
+# `infra/kubernetes/` puts these paths into a Deployment, Kubernetes' description of the pods to run.
+# With several workers there is a limit: they share one port, and a probe reaches just **one** of
+# them. A broken worker among healthy ones fails some probes and not others. The metrics of the next
+# section cover all workers.
 #
-# ## 3. Numbers of the model's own
+# ## 3. Metrics of the model
 #
-# BentoML counts requests, their status codes and seconds. It cannot know how sure the model was. So
-# the detector has metrics itself, made with Prometheus's own Python library:
+# BentoML counts requests, their status codes and their duration. It cannot know how confident the model
+# was. So the detector defines its own metrics with Prometheus's Python library:
 
 # %%
-show.source(telemetry, start="DETECTIONS =", end="multiprocess_mode")
+show.source(detector_metrics, start="DETECTIONS =", end="multiprocess_mode")
 
 # %% [markdown]
-# Read the names: what is measured, then the unit (`seconds`, `ratio` for 0 to 1), and `_total` where it
-# only ever grows. A **histogram** counts into buckets, so that servers can be added up later. Send every
-# sample four times, and two files that are no pictures:
+# A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to 1), and ends in
+# `_total` if the value only grows. A **histogram** counts values in buckets, so that several servers
+# can be added up later. Send every sample four times, and two files that are not images:
 
 # %%
 for name in 4 * list(SAMPLES):
     send(new, name)
-for upload in (b"", b"no picture"):
+for upload in (b"", b"not an image"):
     httpx.post(f"{new.url}/inference", files={"image": upload})
 
 samples = prometheus.scrape(new.url)
@@ -243,105 +281,142 @@ rows = [(row["name"], row.model or row.reason, row.value) for _, row in counted.
 show.table(sorted(row for row in rows if row[2]), columns=("sample", "model or reason", "value"))
 
 # %% [markdown]
-# Each picture is counted once, each refusal under its code. Yet two processes did the work, and neither
-# knows what the other did. This is who served:
+# Each image is counted once, and each rejected upload under its error code. Yet two processes shared
+# the work, and neither knows what the other did. This is how many images each of them handled:
 
 # %% tags=["volatile"]
 for file in sorted((folder / "log").rglob("data.*.log")):
-    print(f"worker {file.suffixes[0][1:]}: {len(file.read_text().splitlines())} pictures")
+    print(f"worker {file.suffixes[0][1:]}: {len(file.read_text().splitlines())} images")
 
 # %% [markdown]
-# Ask ten times; whichever process answers, it is the same sum:
+# Read the metrics ten times. Whichever process answers, the total is the same:
 
 
 # %%
-def pictures():
+def images():
     found = prometheus.scrape(new.url)
     return int(found[found.name == "id_card_detections_count"].value.sum())
 
 
-print({pictures() for _ in range(10)})
+print({images() for _ in range(10)})
 
 # %% [markdown]
-# `bentoml serve` gives its processes a folder in the variable `PROMETHEUS_MULTIPROC_DIR`. Each process
-# writes its counts into files there, and `/metrics` adds up all of them. Counts simply add. A *gauge*
-# must say what adding means: `livesum`, the sum over processes that live, for pictures in progress.
-# Make one without the variable, as in a test or a notebook, and it counts for its own process only.
+# `bentoml serve` names a folder in the variable `PROMETHEUS_MULTIPROC_DIR`. Each process writes its
+# counts into files there, and `/metrics` adds them up. Counters can simply be added. A *gauge*, which
+# also goes down, must define how: images in progress use `livesum`, the sum over live processes.
+#
+# Without that variable, as in a test or a notebook, a metric counts for its own process only.
 #
 # ## 4. What must never be a label
 #
-# A label makes one time series into many: `reason="image_empty"`, `reason="image_format"` and so on.
-# Prometheus keeps every one. So a label's values must come from a **closed set**. Now be a scanner that
-# looks for forgotten admin pages, as scanners do all day:
+# Labels split a metric into several time series: `reason="image_empty"`, `reason="image_format"` and so
+# on. Prometheus stores each series, so a label's values must come from a **closed set**. Now act like a
+# scanner that searches for forgotten admin pages, as scanners do all day:
 
 # %%
-for server in (old, new):
+for name, server in {"the chapter's service": old, "today's": new}.items():
     for number in range(20):
         httpx.get(f"{server.url}/wp-admin-{number}.php")
     text = httpx.get(f"{server.url}/metrics").text
-    print(f"{text.count('wp-admin'):4} samples about pages that do not exist · {server.name}")
+    print(f"{text.count('wp-admin'):4} samples about pages that do not exist · {name}")
 
 # %% [markdown]
-# BentoML takes its label `endpoint` from the path **as the client wrote it**, in both of its APIs. Each
-# page that does not exist costs a histogram, in the server's files and in your Prometheus, until the
-# server ends. There is no setting against it. Our service swaps one class of BentoML's for another, which
-# labels by *route*:
+# Both of BentoML's APIs take the label `endpoint` from the path **as the client wrote it**. Each page
+# that does not exist adds a histogram, on the server and in Prometheus, until the server ends. BentoML
+# has no setting against it, so our service replaces one of its classes to label by *route* instead:
 
 # %%
-show.source(bentoml_labels._route)
+show.source(labels._route)
 
 # %% [markdown]
 # ## 5. What went in, what came out
 #
-# Metrics say *that* something changed. To learn *what*, you need single answers: the input, the output,
-# the model's version. `bentoml.monitor` writes them down, one line an answer:
+# Metrics show *that* something changed. To see *what*, you need individual answers: the input, the
+# output and the model's version. `bentoml.monitor` writes one line for each answer:
 
 # %%
-show.source("services/id_card/observed_service.py", start="with bentoml.monitor", end='"version"')
+show.source(
+    "services/id_card/bento/observed_service.py", start="with bentoml.monitor", end='"version"'
+)
 
 # %% [markdown]
-# Note what is **not** in it: the picture. It shows somebody's identity card, and a log is read by many.
-# Each worker has a file of its own, so read them all. BentoML adds a time and the request's id:
+# The image is **not** logged. It shows someone's identity card, and many people can read a log. Each
+# worker writes its own file, so read them all. BentoML adds a timestamp and the request's id:
 
 # %%
 files = sorted((folder / "log").rglob("data.*.log"))
 answers = pd.concat([pd.read_json(file, lines=True) for file in files])
 answers = answers.sort_values("timestamp", ignore_index=True)
 answers["boxes"] = answers.confidences.str.len()
-answers[["width", "height", "boxes", "confidences", "model", "version"]].head(len(SAMPLES))
+shown = answers[["width", "height", "boxes", "confidences", "model", "version"]]
+shown.head(len(SAMPLES)).rename_axis(columns="row")
 
 # %% [markdown]
-# A table, so every question that you can ask of a table. One line for each version would compare two:
+# The log is now a table that you can query. Grouped by version, it compares two versions of a model;
+# here there is only one:
 
 # %%
 one_a_box = answers.explode("confidences").astype({"confidences": float})
-one_a_box.groupby("version").confidences.agg(["count", "min", "mean", "max"]).round(2)
+by_version = one_a_box.groupby("version").confidences.agg(["count", "min", "mean", "max"])
+by_version.round(2).rename_axis(index=None, columns="version")
 
 # %% [markdown]
 # ## 6. Several web servers, several Runners
 #
-# Figure 10.2 draws many API servers before many Runners. You have both running. Their processes:
+# Figure 10.2 shows several API servers in front of several Runners. Both your services run several
+# processes; here they are:
 
 # %% tags=["volatile"]
-for server in (old, new):
+for name, server in {"the chapter's service": old, "today's": new}.items():
     for process in server.processes():
         role = next((word for word in process.command if "worker." in word), "supervisor")
-        print(f"pid {process.pid:<7} {role:<38} {server.name}")
+        print(f"pid {process.pid:<7} {role:<38} {name}")
 
 # %% [markdown]
-# The Runner API knows two numbers. `--api-workers` is that of the web servers. That of the Runners
-# follows from the Runnable: without `SUPPORTS_CPU_MULTI_THREADING` there is one for each core. Today's
-# service has one number, `workers=`, since each of its processes is both. Does it help? Put the same load
-# on one worker and on two, with [hey](https://github.com/rakyll/hey) where it is installed:
+# The Runner API has two settings. `--api-workers` sets the number of web servers. The number of Runners
+# follows from the Runnable: one for each core, unless it sets `SUPPORTS_CPU_MULTI_THREADING`. Today's
+# service has one setting, `workers=`, because each of its processes is both.
+#
+# The chapter's Listing 10.1 sets something else, `resources={"cpu": "2"}`. Serve the same class twice,
+# with 1 and with 64 in its place, and see what changes:
+
+# %%
+(folder / "limited.py").write_text("""
+import os
+import bentoml
+from services.environment import usable_cores
+
+@bentoml.service(resources={"cpu": os.environ["CPU"]})
+class Limited:
+    @bentoml.api
+    def cores(self) -> int:
+        return usable_cores()
+""")
+seen = []
+for cpu in ("1", "64"):
+    with servers.bentoml("limited:Limited", working_dir=folder, env={"CPU": cpu}) as server:
+        cores = httpx.post(f"{server.url}/cores", json={}).json()
+        seen.append((len(server.processes()), cores))
+print("the same number of processes and of usable cores:", seen[0] == seen[1])
+
+# %% [markdown]
+# > **Erratum 38** · section 10.5.1 · defect of a library · `resources={"cpu": "2"},`
+# > A local `bentoml serve` ignores the number: it starts no additional process and reserves no core.
+#
+# BentoCloud, BentoML's hosting service, chooses a machine by it. On your own machine set `workers=` and
+# the number of threads; in Kubernetes set the container's `resources`.
+#
+# Do more workers help? Put the same load on one worker, on two, and on the chapter's service, with
+# [hey](https://github.com/rakyll/hey), a load generator, where it is installed:
 
 # %% tags=["volatile"]
-picture = sample_path("two_cards")
+image = sample_path("two_cards")
 done = []
 
 
 def under_load(server):
     url, share = f"{server.url}/inference", {"requests": requests // 3, "concurrency": concurrency}
-    return lambda: done.append(load.send(url, picture, **share))
+    return lambda: done.append(load.send(url, image, **share))
 
 
 ways = {"1 worker": single, "2 workers": new, "2 + 2 (Runner API)": old}
@@ -358,27 +433,28 @@ fig = plots.ratio_bars(list(ratios), list(ratios.values()), reference="1 worker"
 show.figure(fig, alt="Bars: how long the same load took with two workers and with Runners")
 
 # %% [markdown]
-# No request is lost. Shorter bars are better, and yours will differ from these. Two workers do not halve
-# the time: each of them already computes one picture with **all** cores, so the second mostly finds
-# them taken and fills gaps, while pictures are decoded and answers written. The Runners share out the
-# cores in another way, one process and one thread for each, so they stay out of each other's way when
-# there is a queue; a single request has one core then. Workers also cost memory: each holds a copy of the
-# model. So measure with your own model, on the machine that will serve it.
+# No request was lost. A shorter bar is better, and yours will differ. Two workers do not halve the
+# time: each already computes an image with **all** cores, so the second worker mostly fills gaps while
+# images are decoded and answers written.
+#
+# The Runners divide the cores differently: one process with one thread for each core. Under a queue
+# they do not disturb each other, but a single request then has one core. Workers also cost memory,
+# since each holds a copy of the model. So measure with your model, on the machine that will serve it.
 #
 # ## 7. A real Prometheus
 #
-# Prometheus reads `/metrics` of all its targets every few seconds and keeps what it read. It also
-# evaluates rules: some record a figure, some raise an alert. Ours are in `infra/prometheus/`. The one to
-# remember is this:
+# Prometheus *scrapes* `/metrics`: it reads all its targets every few seconds and stores the values. It
+# also evaluates rules, which record a value or raise an alert. Ours are in `infra/prometheus/`. The
+# most important one is this:
 
 # %%
 show.source("infra/prometheus/alerts.yml", start="- alert: ServiceDown", end="severity")
 
 # %% [markdown]
-# `up` is Prometheus's own: 1 where the last reading succeeded. Only after the condition has held **for**
-# a minute does the alert fire, so a lost packet wakes nobody. Minutes are too long for a notebook: this
-# Prometheus reads every two seconds instead of every 15, and four seconds stand for the minute. Nothing
-# else is changed.
+# Prometheus sets `up` to 1 for a target whose last scrape succeeded. The alert fires only after the
+# condition has held **for** a minute, so one lost packet wakes nobody. A minute is too long for a
+# notebook: here Prometheus scrapes every two seconds instead of every 15, and the condition has to hold
+# for four seconds. Nothing else is changed.
 
 # %% tags=["volatile"]
 tool = preflight.find_tool("prometheus")
@@ -387,107 +463,131 @@ watcher = None
 if tool.status == preflight.OK:
     watcher = prometheus.start([new.url], scrape_every=2, hold=4)
     watcher.wait_for(lambda: watcher.query("up").value.tolist() == [1])
-begun = time.time()
 
 # %% [markdown]
-# Put load on the service: first one request at a time, then several, and a refusal now and then.
+# Put load on the service, each for a while: first one request at a time, then several. Between them
+# goes an upload that is rejected. The load ends early if a request is lost:
+
 
 # %% tags=["volatile"]
+def keep_loading(at_a_time):
+    started, sent, lost = time.time(), 0, 0
+    while time.time() < started + load_seconds and not lost:
+        part = {"requests": 4 * at_a_time, "concurrency": at_a_time}
+        one = load.send(f"{new.url}/inference", image, **part)
+        sent, lost = sent + one.sent, lost + one.lost
+    print(f"{at_a_time} at a time: {sent} sent, {lost} lost")
+    return started
+
+
 if watcher:
-    for at_a_time in (1, concurrency):
-        done = load.send(f"{new.url}/inference", picture, requests=requests, concurrency=at_a_time)
-        httpx.post(f"{new.url}/inference", files={"image": b"no picture"})
-        print(f"{at_a_time} at a time: {dict(done.statuses)}")
+    marks = {"one at a time": keep_loading(1)}
+    httpx.post(f"{new.url}/inference", files={"image": b"not an image"})
+    marks[f"{concurrency} at a time"] = keep_loading(concurrency)
     total = "sum(id_card_detections_count)"
-    watcher.wait_for(lambda: watcher.query(total).value.sum() == pictures())
+    watcher.wait_for(lambda: watcher.query(total).value.sum() == images())
 
 # %% [markdown]
-# The last line waited until Prometheus had read the final count. Now ask *it*, in its language:
+# The last line waits until Prometheus has scraped the final count. Now query Prometheus in its own
+# language, PromQL:
 
 # %% tags=["volatile"]
+RATE = 'sum(rate(bentoml_service_request_total{endpoint="/inference"}[30s]))'
 P95 = "histogram_quantile(0.95, sum by (le) (rate({}_bucket[30s])))"
-questions = {
-    "requests a second": 'sum(rate(bentoml_service_request_total{endpoint="/inference"}[30s]))',
+queries = {
+    "requests a second": RATE,
     "seconds for 95 of 100 requests": P95.format("bentoml_service_request_duration_seconds"),
     "seconds of that in the detector": P95.format("id_card_inference_duration_seconds"),
-    "boxes a picture": "sum(id_card_detections_sum) / sum(id_card_detections_count)",
+    "boxes an image": "sum(id_card_detections_sum) / sum(id_card_detections_count)",
     "share of failed requests": "job:bentoml_service_request_errors:ratio_rate5m",
 }
-rows = [(title, f"{watcher.query(q).value[0]:.3g}") for title, q in questions.items() if watcher]
-show.table(rows, columns=("asked", "answered"))
+rows = [(title, f"{watcher.query(q).value[0]:.3g}") for title, q in queries.items() if watcher]
+show.table(rows, columns=("query", "result"))
 
 # %% [markdown]
-# A counter is of no use by itself; `rate` makes "a second" of it. `histogram_quantile` finds the
-# percentile in the buckets, hence only as exactly as those are narrow. Compare the second row with the
-# third: what lies between them is decoding and **waiting for a worker**.
+# A counter by itself says little; `rate` turns it into "per second". `histogram_quantile` estimates the
+# percentile from the buckets, so it is only as exact as they are narrow. Compare the second row with
+# the third: the difference is decoding and **waiting for a worker**.
 #
-# The Grafana dashboard in `infra/grafana/` asks such questions too. Is there an answer to each?
+# The Grafana dashboard in `infra/grafana/` sends such queries too. Does each one return something?
 
 # %% tags=["volatile"]
 panels = prometheus.panels(ROOT / "infra" / "grafana" / "dashboards" / "id_card_detector.json")
 if watcher:
-    empty = [t for t, asked in panels.items() if any(watcher.query(q).empty for q in asked)]
-    print(f"{len(panels)} panels: {' · '.join(panels)}")
-    print("without an answer:", empty or "none")
+    empty = [t for t, sent in panels.items() if any(watcher.query(q).empty for q in sent)]
+    print(f"{len(panels)} panels:", *panels, sep="\n  ")
+    print("without a result:", empty or "none")
 
 # %% [markdown]
-# Now **kill the service**: SIGKILL to the supervisor and its workers, which leaves nobody to say goodbye.
-# Then follow the alert.
+# Now **kill the service** while requests arrive. SIGKILL ends a process at once, without a chance to
+# shut down. Halfway through a third load it goes to the supervisor and its workers. Then follow the
+# alert:
 
 # %% tags=["volatile"]
 if watcher:
-    killed = time.time()
-    for process in new.processes():
-        os.kill(process.pid, signal.SIGKILL)
-    for seconds, state in watcher.watch("ServiceDown", until="firing"):
-        print(f"{seconds:4.1f} s  {state}")
+    with ThreadPoolExecutor(1) as background:
+        _ = background.submit(keep_loading, concurrency)
+        halfway = time.time() + load_seconds / 2
+        watcher.wait_for(lambda: time.time() > halfway)
+        marks["killed"] = time.time()
+        for process in new.processes():
+            os.kill(process.pid, signal.SIGKILL)
+        for seconds, state in watcher.watch("ServiceDown", until="firing"):
+            print(f"{seconds:4.1f} s  {state}")
 
 # %% [markdown]
-# *Inactive* until the next reading fails, *pending* while the condition has to hold, then *firing*: from
-# here an Alertmanager would page somebody. This is what that person would look at:
+# *Inactive* until the next scrape fails, *pending* while the condition has to hold, then *firing*: now
+# an Alertmanager, the program that delivers alerts, would call somebody. The requests under way were
+# lost, and so were those that followed. The person on call would look at these three curves, here over
+# windows of eight seconds:
 
 # %% tags=["volatile"]
 if watcher:
-    asked = {
-        "requests / s": questions["requests a second"].replace("30s", "8s"),
-        "p95, seconds": questions["seconds for 95 of 100 requests"].replace("30s", "8s"),
+    shown = {
+        "requests / s": f"{RATE} or vector(0)",
+        "p95, seconds": queries["seconds for 95 of 100 requests"],
         "up": f'sum(up{{job="{prometheus.JOB}"}})',
     }
-    histories = {label: watcher.history(q, time.time() - begun) for label, q in asked.items()}
-    marks = {"killed": killed - time.time()}
-    fig = plots.over_time(histories, marks=marks, xlabel="seconds before now")
+    shown = {label: query.replace("30s", "8s") for label, query in shown.items()}
+    watcher.wait_for(lambda: watcher.query(shown["p95, seconds"]).dropna().empty)
+    begun = time.time() - min(marks.values()) + 5
+    histories = {label: watcher.history(query, begun) for label, query in shown.items()}
+    before_now = {text: moment - time.time() for text, moment in marks.items()}
+    fig = plots.over_time(histories, marks=before_now, xlabel="seconds before now")
 alt = "Request rate, latency and up over time; up falls to 0 where the service was killed"
 show.figure(fig, alt=alt) if watcher else print(tool)
 
 # %% [markdown]
-# Read it from left to right. One request at a time: a modest rate, and a latency that is the work itself.
-# Several at a time: more answers a second where cores are left for them, and everyone waits in the queue,
-# so latency rises more than the rate does. Then nothing. A rate of zero alone would not tell you whether the service is dead or
-# merely unasked; `up` does.
+# Read it from left to right. With one request at a time the rate is modest, and the latency is the work
+# itself. With several at a time, requests wait in a queue, so the latency rises more than the rate
+# does. At *killed*, `up` drops to 0, the rate falls as the window empties, and the latency curve ends.
+#
+# A rate of zero alone does not tell you whether the service is dead or just has no clients; `up` does.
 #
 # ## What broke, and why
 #
 # | What one might believe | What happens | What we did |
 # |---|---|---|
 # | `/healthz` shows a failed start (chapter) | 200 without a model | liveness that knows the model |
+# | `resources={"cpu": "2"}` gives two cores (chapter) | no effect on your own machine | `workers=`, threads |
 # | a server that is loading says so | it does not answer at all | load in the background; `/readyz` 503 |
-# | a broken model crashes | 500 for every request, probes at 200 | three failures in a row turn the probes |
-# | built-in metrics are safe to scrape | a series for every path anybody asks for | labels by route |
+# | a broken model crashes | 500 for every request, probes at 200 | three failures in a row turn the probes to 503 |
+# | built-in metrics are safe to scrape | a series for every path that a client makes up | labels by route |
 # | twice the workers, twice the speed | only where cores are idle | measured it, as a ratio |
 #
 # ## Summary
 #
-# - Liveness decides on restarts, readiness on traffic. Neither knows your model unless you tell it.
+# - Liveness decides on restarts, readiness on traffic. Neither knows your model unless you implement it.
 # - Measure the model itself: boxes, confidence, seconds, by model and version. Labels are a closed set.
-# - With several processes, metrics are merged through files, and a probe sees only one of them.
-# - A log of answers explains what a metric shows. Keep people's data out of it.
+# - With several processes, metrics are merged through files, and a probe reaches only one of them.
+# - A log of answers explains what a metric shows. Keep personal data out of it.
 # - An alert is a condition that held for a while. Test it like code; `promtool` does.
 #
-# **Practise:** in [Lab 05](../labs/lab05_observability/lab05_observability.ipynb) you write the metrics, the probes and
-# an alert yourself.
+# **Practise:** `make lab N=05` opens your copy of [Lab 05](../labs/lab05_observability/lab05_observability.ipynb),
+# in which you write the metrics, the probes and an alert yourself.
 #
-# **Next:** [06 · Bento](06_bento.ipynb) packs the service, its model and its requirements into one
-# archive, and that into a container.
+# **Next:** [06 · Bento](06_bento.ipynb) packages the service, its model and its requirements, and turns
+# the package into a container.
 
 # %% tags=["teardown"]
 for server in (old, new, single, *([watcher] if watcher else [])):

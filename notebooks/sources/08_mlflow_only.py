@@ -13,37 +13,42 @@
 # %% [markdown]
 # # 08 · MLflow alone
 #
-# **Where you are:** chapter section 10.6, "Using only MLFlow to create an inference service" · about
-# 40 minutes · before this: [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) · next:
-# [09 · KServe](09_kserve.ipynb)
+# *Short path, step 6 of 7*
 #
-# MLflow trained nothing here and drew nothing, but it knows every version and where its files lie. It
-# can serve them, too: one command, no service to write. This notebook runs that command, asks it good
-# and bad questions, looks at what it leaves out, and then watches the model for drift.
+# **Where you are:** chapter section 10.6, "Using only MLFlow to create an inference service" · about 40
+# minutes · before this: [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) · next: [09 ·
+# KServe](09_kserve.ipynb)
+#
+# In this notebook you serve the recommender with MLflow alone: one command and no service code. That is
+# the quickest way from a registered model to an HTTP endpoint, and often enough for a team's own use.
+#
+# You run the command, send it good and bad requests, and see what it leaves out. Then you watch the model
+# for **drift**: the requests or the users' taste change, and a good model becomes a bad one.
 #
 # ## After this notebook you can
 #
-# - serve a registered version with `mlflow models serve`, and say which payloads it takes,
-# - tell what MLflow's door does with bad input, and put a better one in front of it,
-# - read the Dockerfile that MLflow writes, and write a smaller one,
+# - serve a registered version with `mlflow models serve`, and name the payloads it accepts,
+# - say how MLflow's server handles bad input, and improve that with a middleware,
+# - read the Dockerfile that MLflow generates, and write a smaller one,
 # - serve the same model with MLServer, which MLflow used to start by itself,
-# - find out from a log that the people who ask have changed.
+# - detect from a log that the users have changed.
 
 # %% [markdown]
-# The alias to serve, how many movies to ask for, and what is going to change among the users at the
-# end: `audience`, `newcomers` or `taste`.
+# Parameters: the alias to serve, how many movies to ask for, and what changes among the users at the end:
+# `audience`, `newcomers` or `taste`.
 
 # %% tags=["parameters"]
 alias, top_k, change = "prod", 3, "taste"
 
 # %% [markdown]
-# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
-# command that mends it.
+# What this machine offers: `MISSING` stops the notebook, `NOT RUN HERE` skips a step. Each such line
+# ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
-from services.workbench import preflight
+from services.packaging import container_engine
+from services.setup import preflight
 
-print(*preflight.report(), sep="\n")
+preflight.needs("mlserver", "engine")
 
 # %% tags=["setup"]
 import io
@@ -52,29 +57,29 @@ import logging
 import os
 import re
 import shutil
+import textwrap
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import mlflow
 import pandas as pd
-from click.testing import CliRunner
+from matplotlib.figure import Figure
 from mlflow.models.cli import commands
 from mlflow.pyfunc import scoring_server
-from mlflow.tracking import MlflowClient
-from mlflow.types.schema import ColSpec, Schema
 from starlette.testclient import TestClient
 
 from services.environment import ROOT, build_dir
-from services.recommender import mlflow_door, mlflow_image, mlflow_requests, registry
+from services.recommender import registry
+from services.recommender.mlflow import image as mlflow_image, scoring_app
 from services.recommender.recommender import Recommender
-from services.workbench import containers, drift_plots, mlserver, plots, scoring, show
-from services.workbench import timing, tracking
+from services.workbench import servers, show, timing
+from services.workbench.plots import drift_plots, graphs
+from services.workbench.servers import mlserver, scoring, scoring_requests, terminal, tracking
 
 # %% [markdown]
-# A tracking server of this notebook's own, with three small versions in its registry: notebook 00
-# showed how they get there.
+# A tracking server for this notebook, with three small versions in its registry. Notebook 00 showed how
+# they get there.
 
 # %% tags=["setup"]
 place = build_dir() / "notebooks" / "mlflow_only"
@@ -82,31 +87,34 @@ shutil.rmtree(place, ignore_errors=True)
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 tracker = tracking.server(place / "tracking")
 mlflow.set_tracking_uri(tracker.url)
+os.environ["MLFLOW_TRACKING_URI"] = tracker.url  # for the commands below
+os.environ["TMPDIR"] = str(place / "tmp")  # where they leave the models that they download
+(place / "tmp").mkdir()
 rows = [(v.number, ", ".join(v.aliases)) for v in registry.ensure(tracker.url)]
 show.table(rows, columns=("version", "alias"))
 
 # %% [markdown]
+# The whole life of a model within MLflow, after the chapter's figure 10.11:
+
+# %%
+flow = {
+    "train and track": ["registry"],
+    "registry": ["alias prod"],
+    "alias prod": ["models serve", "build-docker", "deployments"],
+}
+fig = graphs.dependency_graph(flow, width=9)
+show.figure(
+    fig, alt="Train and track, then registry, then alias prod; from there three ways to serve"
+)
+
+# %% [markdown]
+# Steps one to three were notebook 00. The three boxes on the right are this notebook: a server on this
+# machine (sections 1 to 6), an image (section 8), and a cloud (section 8, at its end).
+#
 # ## 1. One command
 #
-# The chapter's script has two lines: one says where the tracking server is, in an environment variable,
-# the other is the command. This is ours; the model's address is `models:/NAME@ALIAS`:
-
-# %%
-show.source(scoring.server, start="command = [", end="workers)]")
-
-# %% [markdown]
-# It takes a while to start, as it imports MLflow. A thread waits for it while you read on. Meanwhile,
-# fetch the same version's files, for the core in this process:
-
-# %%
-model_uri = f"models:/{registry.MODEL}@{alias}"
-pool = ThreadPoolExecutor()
-starting = pool.submit(scoring.server, model_uri, tracker.url)
-version = str(registry.version_of(alias).number)
-folder = registry.fetch(int(version), place / "version")
-
-# %% [markdown]
-# Ours has four options more than the chapter's. What are their defaults?
+# The chapter's script has two lines. `export MLFLOW_TRACKING_URI=…` says where the tracking server is; the
+# setup did that. The other line is the command. Look at the defaults of its options first:
 
 # %%
 serve = commands.commands["serve"]
@@ -114,30 +122,52 @@ defaults = {option.name: option.default for option in serve.params}
 print({name: defaults[name] for name in ("host", "port", "env_manager", "workers")})
 
 # %% [markdown]
-# **Erratum 27.** The port: 5000, where the tracking server listens in the very same script. On one
-# machine the command finds its address in use. Give it another one.
+# > **Erratum 27** · section 10.6 · wrong when printed · `mlflow models serve -m "models:/…@prod"`
+# > The default port is 5000, where the tracking server of the same script listens: on one machine the
+# > command fails because the address is in use.
 #
-# **Erratum 28.** The chapter calls it the easy way to try a model. By default it first makes a new
-# environment: `virtualenv` means pyenv for the Python, and a package index for everything that the model
-# lists. `local` serves with the packages that are here. That is right if they are those that
-# the model was logged with, and MLflow warns in the log if they are not.
+# > **Erratum 28** · section 10.6 · wrong when printed · `This may be easier to spin up`
+# > By default (`virtualenv`) the command first builds a new environment: it needs pyenv, a package index
+# > and minutes, unless you pass `--env-manager local`.
 #
-# ## 2. Ask
-#
-# The server says which version of MLflow it is, and whether it lives, under two names. (Another one, for
-# section 7, starts in the background.)
+# `local` serves with the packages that are installed here. That is right if the model was logged with the
+# same versions; MLflow writes a warning into the log if it was not. So we add two options:
 
 # %%
-server = starting.result()
+model_uri = f"models:/{registry.MODEL}@{alias}"
+server = servers.shell(
+    f"mlflow models serve -m {model_uri} --env-manager local --port $PORT",
+    ready="/ping",
+    log_lines=4,
+)
+
+# %% [markdown]
+# MLflow downloaded the version behind the alias and started uvicorn, a Python web server. Fetch the files
+# of the same version for the core, so that we can compare. And start a second server for section 7 in the
+# background:
+
+# %%
+version = str(registry.version_of(alias).number)
+folder = registry.fetch(int(version), place / "version")
+pool = ThreadPoolExecutor()
 in_section_7 = pool.submit(mlserver.server, folder, version=version)
+
+# %% [markdown]
+# ## 2. Ask
+#
+# Which endpoints does the server have?
+
+# %%
 for path in ("/ping", "/health", "/version", "/metrics", "/readyz"):
     answer = httpx.get(server.url + path)
     print(f"{path:9} {answer.status_code} {answer.text.strip()[:30]}")
 
 # %% [markdown]
-# No metrics, and no readiness apart from liveness: it listens only when the model is loaded, so until
-# then a probe is refused. The endpoint that answers is `/invocations`. A question is a row in a table;
-# what is the same for all rows goes into `params`:
+# Liveness under two names, a version (of MLflow, not of the model), and no metrics. There is no separate
+# readiness either. The server listens only when the model is loaded, so a probe is refused until then.
+#
+# Predictions come from `/invocations`. A request is a row in a table; what is the same for all rows goes
+# into `params`:
 
 # %%
 core = Recommender.load(folder / "artifacts" / "recommender.npz", version=version)
@@ -147,7 +177,7 @@ answer = httpx.post(f"{server.url}/invocations", json=body).json()
 print(json.dumps(answer, indent=1)[:420], "…")
 
 # %% [markdown]
-# Is it what the core says? Not for one user, for all of them, in one request:
+# Does it agree with the core? Compare all users, in one request:
 
 # %%
 users = core.user_ids.ids.tolist()
@@ -165,39 +195,41 @@ print(len(users), "users, the same movies:", same)
 print("scores within 1e-5:", max(abs(a - b) for a, b in pairs) < 1e-5)
 
 # %% [markdown]
-# The adapter is a page. MLflow calls its `predict` with a table and the parameters:
+# The adapter between MLflow and the core is short. MLflow calls its `predict` with a table and the
+# parameters:
 
 # %%
-show.source("services/recommender/mlflow_model.py", start="top_k = (params", end="dtype=object")
+show.source("services/recommender/mlflow/model.py", start="top_k = (params", end="dtype=object")
 
 # %% [markdown]
 # ## 3. Payloads
 #
-# MLflow's documentation shows several forms of JSON, and CSV. Here is one question in all of them, and
-# once as a beginner would send it:
+# MLflow's documentation shows several forms of JSON, and CSV. Here is one request in all of them, and once
+# without the wrapping that MLflow expects:
 
 # %%
 rows = []
-for sent in mlflow_requests.same_question(user, [1], top_k):
+for sent in scoring_requests.same_question(user, [1], top_k):
     got = scoring.send(server.url, sent.body, content_type=sent.content_type)
     movies = [item["movie_id"] for found in got.predictions for item in found["items"]]
     rows.append((sent.name, got.status, movies or got.message[:74] + "…"))
-show.table(rows, columns=("payload", "status", "movies, or what the client is told"))
+show.table(rows, columns=("payload", "status", "movies, or the error message"))
 
 # %% [markdown]
-# The five forms of JSON say the same. CSV has no way to tell a list from a text, so MLflow does not try.
-# And the question alone, as notebook 07's service takes it, is refused: MLflow knows tables only.
+# The five JSON forms give the same movies. CSV cannot tell a list from a text, so MLflow refuses it here.
+# And the bare request, in the form that notebook 07's service accepts, is refused: MLflow accepts only
+# tables.
 #
-# Rows need not be alike. Where a field is left out, pandas fills the hole with its "not a number", which
-# is no list; our adapter knows that:
+# The rows may have different fields. pandas fills a missing field with its "not a number", which is not a
+# list; our adapter handles that:
 
 # %%
 mixed = [{"user_id": user, "rated": [1]}, {"user_id": user}, {"user_id": user, "rated": None}]
 print([len(found["items"]) for found in scoring.ask(server.url, mixed, top_k=top_k)])
 
 # %% [markdown]
-# You can try a payload without any server, too. `mlflow.models.predict` is the command
-# `mlflow models predict`, from a file to a file:
+# You can test a payload without a server. The command is `mlflow models predict -m MODEL -i FILE -o FILE`;
+# in Python it is:
 
 # %%
 asked, answered = place / "asked.json", place / "answered.json"
@@ -208,52 +240,54 @@ mlflow.models.predict(
 print("the same answer:", json.loads(answered.read_text()) == answer)
 
 # %% [markdown]
-# Older pages use `validate_serving_input` for it. It still works; MLflow says what to do instead:
+# Older pages use `validate_serving_input` for this. It still works, and its warning names the successor:
 
 # %%
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always", FutureWarning)
     table = mlflow.models.validate_serving_input(model_uri, json.dumps(body))
 print("the same answer:", table.to_dict("records") == answer["predictions"])
-print(said[-1].message)
+print(textwrap.fill(str(said[-1].message), 90))
 
 # %% [markdown]
 # ## 4. What bad input gets
 #
-# Now the questions that nobody should send, and somebody will:
+# Now requests that nobody should send, and somebody will:
 
 # %%
-bad = mlflow_requests.bad_questions(user)
+bad = scoring_requests.bad_questions(user)
 
 
-def told(send):
+def outcomes(send):
     for sent in bad:
         got = send(sent)
         text = got.message or f"{len(got.predictions[0]['items'])} movies"
         yield sent.name, got.status, got.code, text if len(text) < 90 else f"{text[:88]} …"
 
 
-def at_mlflow(sent):
+def to_mlflow(sent):
     return scoring.send(server.url, sent.body, content_type=sent.content_type)
 
 
-show.table(list(told(at_mlflow)), columns=("sent", "status", "code", "what the client is told"))
+show.table(list(outcomes(to_mlflow)), columns=("request", "status", "code", "message"))
 
 # %% [markdown]
-# Most get a 400. Where our model refuses, its message and code are the house's: the adapter raises
-# MLflow's own exception and hands it `code`, `message` and `hint`. Three things are wrong:
+# Most get a 400. Where our model refuses, the message and the code are ours: the adapter raises MLflow's
+# exception and passes `code`, `message` and `hint` along. Three things are wrong:
 #
-# 1. Without a content type: 500. MLflow takes the header apart and does not look whether it is there.
-# 2. A misspelt `topk`, or `top_k` in the row: 200, and ten movies. What the signature does not name is
-#    dropped, with a warning in the log that no client sees.
-# 3. What MLflow itself refuses has a message for programmers, and no hint.
+# 1. Without a content type: 500. MLflow parses the header without checking that it exists.
+# 2. A misspelt `topk`, or `top_k` in the row: 200, and ten movies. Fields that the signature does not
+#    name are dropped, with a warning in the log that no client sees.
+# 3. MLflow's own refusals have a message for programmers, and no hint.
 #
-# A fourth thing was wrong until we mended it. This model's signature says `any` for `user_id`; one would
-# rather name the type, `long`. MLflow then checks it, of a table as well as of JSON. Or does it?
+# This model's **signature** (MLflow's declaration of a model's inputs) says `any` for `user_id`. A stricter
+# type, `long`, seems better. MLflow then checks the type, in a table as well as in JSON. Or does it?
 
 # %%
 from mlflow.models.utils import _enforce_schema
 from mlflow.utils.proto_json_utils import dataframe_from_parsed_json
+
+from mlflow.types.schema import ColSpec, Schema
 
 schema = Schema([ColSpec("long", "user_id")])
 for value in (5.5, True, "5"):
@@ -264,14 +298,15 @@ for value in (5.5, True, "5"):
         print(f"{value!r:5} in JSON: user {row} · in a table: {str(error).rpartition('. ')[2]}")
 
 # %% [markdown]
-# **Erratum 29.** To a table MLflow is strict, as its documentation promises: it converts nothing that
-# cannot be converted safely. JSON it converts first and checks afterwards. So 5.5 gets somebody else's
-# recommendations, with status 200. With `any` the value comes as it was sent, and the core refuses it,
-# as it does behind every other door.
+# > **Erratum 29** · section 10.6 · defect of a library · `inference endpoints under … /invocations`
+# > With a signature of type `long`, JSON is converted before it is checked: user 5.5 gets user 5's
+# > recommendations with status 200, while the same value in a table is refused.
 #
-# ### What goes out
+# With `any`, the value arrives as it was sent, and the core refuses it, as it does in every other adapter.
 #
-# And when something breaks that is nobody's input? CSV was such a case. Look at the whole answer:
+# ### What an error tells the client
+#
+# And when MLflow itself fails? CSV was such a case. Look at the whole answer:
 
 # %%
 answer = httpx.post(
@@ -282,10 +317,11 @@ print(answer.status_code, re.findall(r"/(\w+/\w+\.py)\\?\", line", trace))
 print("in the server's log:", "parse_csv_input" in server.log.read_text())
 
 # %% [markdown]
-# **Erratum 30.** The stack trace goes to the *client*, with the paths of the server's files, and not
-# into the log, where you would look for it.
+# > **Erratum 30** · section 10.6 · defect of a library · `inference endpoints under … /invocations`
+# > For such an error the *client* gets the stack trace, with paths of the server's files; the server's
+# > log has nothing.
 #
-# And if the model itself breaks? Load it here, take its core away, and put MLflow's application on it:
+# And if the model itself fails? Load it here, remove its core, and wrap it in MLflow's application:
 
 # %%
 broken = mlflow.pyfunc.load_model(str(folder))
@@ -294,91 +330,95 @@ application = scoring_server.init(broken)
 print(TestClient(application).post("/invocations", json=body).status_code)
 
 # %% [markdown]
-# A good question, a broken model, and 400, "bad request": the client looks for a mistake that it did not
-# make, and an alert on 5xx never rings.
+# A correct request to a broken model gets a 400, "bad request". The client searches for a mistake that it
+# did not make, and an alert on 5xx never fires.
 #
-# ## 5. A door in front
+# ## 5. A middleware in front
 #
-# MLflow's server is an ASGI application, so a middleware can stand before it. This one checks the
-# content type, keeps stack traces for the log, and gives every error the shape that all services of
-# this repository use:
+# MLflow's server is an ASGI application (ASGI is the interface between Python web servers and
+# applications). So a **middleware**, code that sees each request and answer, can wrap it. Ours checks the
+# content type, writes stack traces to the log, and gives every error this repository's shape:
 
 # %%
-show.source(mlflow_door.mend, start="try:")
+show.source(scoring_app.mend, start="try:")
 
 # %%
-show.source(mlflow_door.create_app)
+show.source(scoring_app.create_app)
 
 # %% [markdown]
-# The same bad questions at that door. It needs no server to be tried:
+# The same bad requests to the wrapped application. It can be tested without a server:
 
 # %%
 os.environ["MODEL"] = str(folder)
-door = TestClient(mlflow_door.create_app(), raise_server_exceptions=False)
+wrapped = TestClient(scoring_app.create_app(), raise_server_exceptions=False)
 
 
-def at_our_door(sent):
+def to_wrapped(sent):
     content = sent.body if isinstance(sent.body, str) else json.dumps(sent.body)
     headers = {"content-type": sent.content_type} if sent.content_type else {}
-    return scoring.outcome(door.post("/invocations", content=content, headers=headers))
+    return scoring.outcome(wrapped.post("/invocations", content=content, headers=headers))
 
 
-show.table(list(told(at_our_door)), columns=("sent", "status", "code", "what the client is told"))
+show.table(list(outcomes(to_wrapped)), columns=("request", "status", "code", "message"))
 
 # %% [markdown]
-# No 500 is left, and every refusal has a code. And the broken model is a 500 now, as it should be:
+# No 500 is left, and every refusal has a code. The broken model gives a 500 now, as it should:
 
 # %%
 written = io.StringIO()
-mlflow_door.log.addHandler(logging.StreamHandler(written))
-behind = TestClient(mlflow_door.Door(application)).post("/invocations", json=body)
-print(behind.status_code, behind.json())
+scoring_app.log.addHandler(logging.StreamHandler(written))
+behind = TestClient(scoring_app.Door(application)).post("/invocations", json=body)
+print(behind.status_code, *behind.json()["error"].values(), sep=" · ")
 print("in the log:", written.getvalue().split("\n")[-3])
 
 # %% [markdown]
-# The two that were answered with ten movies still are:
-# the names were dropped before the model saw them. BentoML's service in notebook 07 reads the body
-# itself and refuses both.
+# The two requests with a misplaced name still get ten movies: MLflow dropped the names before the model
+# could see them. BentoML's service in notebook 07 reads the body itself and refuses both.
 #
 # ## 6. The alias moves
 #
-# Say another version gets the alias while the server runs. Ask again:
+# Another version gets the alias while the server runs. Send a request again:
 
 # %%
-client = MlflowClient()
+client = mlflow.MlflowClient()
 client.set_registered_model_alias(registry.MODEL, alias, "1")
 [answer] = scoring.ask(server.url, [{"user_id": user}], top_k=1)
 print(f"{alias} is version", registry.version_of(alias).number, "· served:", answer["version"])
 client.set_registered_model_alias(registry.MODEL, alias, version)
 
 # %% [markdown]
-# The model is fetched when the server starts; the alias is not looked at again. So promoting means
-# starting anew: a rolling restart, by Kubernetes for instance. In notebook 07 the service swapped by
-# itself. Here the answer at least says which version it is from, because the adapter reads it from the
-# folder; MLflow's protocol has no place for it.
+# The alias names version 1 and the server still serves version 2. It resolves the alias once, at its
+# start. So promoting a version means restarting the server, for instance with a rolling restart in
+# Kubernetes. The service of notebook 07 swapped by itself.
+#
+# At least the answer names its version. The adapter adds it; MLflow's protocol has no field for it.
 #
 # ## 7. MLServer
 #
-# For many requests the chapter builds a container with `--enable-mlserver`. Try it:
+# For serving at scale the chapter builds a container with `--enable-mlserver`. Run its command:
 
 # %%
-build = ["build-docker", "-m", model_uri, "-n", "recommender_service", "--enable-mlserver"]
-print(CliRunner().invoke(commands, build).output.splitlines()[-1])
+image_command = f"mlflow models build-docker -m {model_uri} -n recommender_service"
+_ = terminal.run(f"{image_command} --enable-mlserver", begin="Error")
 
 # %% [markdown]
-# **Erratum 31.** The option is gone from MLflow 3. The last release of MLServer, 1.7.1, is of June 2025,
-# and it does not fit beside the other packages. Compare what it pins with what this repository has:
+# > **Erratum 31** · section 10.6 · changed since · `mlflow models build-docker … --enable-mlserver`
+# > MLflow 3 has removed the option; MLServer must be installed and started separately.
+#
+# The last release of MLServer, 1.7.1, is of June 2025. It does not fit into this repository's environment;
+# compare the versions that it pins with ours:
 
 # %%
 for lock in (mlserver.LOCK, ROOT / "requirements.txt"):
     print(lock.relative_to(ROOT), re.findall(r"^(?:fastapi|starlette)==.*", lock.read_text(), re.M))
 
 # %% [markdown]
-# So it gets an environment of its own, `make mlserver-env`, and is started by its own command. Of ours
-# there is one file, over the core. It speaks the Open Inference Protocol ("V2"), as KServe does:
+# So MLServer gets a separate environment (`make mlserver-env`) and is started by its own command,
+# `mlserver start FOLDER`. One file of ours adapts it to the core. It speaks the **Open Inference
+# Protocol** ("V2"), a standard of several model servers, KServe among them:
 
 # %%
-show.source("services/recommender/mlserver_runtime.py", start="async def predict", end="],")
+show.source("services/recommender/mlflow/mlserver_runtime.py", start="async def predict", end="],")
 
 # %% tags=["volatile"]
 second = None
@@ -395,7 +435,7 @@ def infer(model, tensor):
 
 
 # %% [markdown]
-# The same answer? And what does it say to a bad question?
+# Is the answer the same? And what does a bad request get?
 
 # %% tags=["volatile"]
 if second:
@@ -405,61 +445,74 @@ if second:
     print(refused.status_code, refused.json()["error"])
 
 # %% [markdown]
-# MLServer has a runtime for MLflow's models, too, which needs no file of ours. It answers
-# `/invocations` as MLflow does. In the V2 protocol it fails with this model: our answer has a `null` in
-# a column of text, and its tables cannot hold one.
+# MLServer also has a runtime for MLflow's models that needs no file of ours. It answers `/invocations` as
+# MLflow does. Its V2 endpoint fails with this model: our answer has a `null` in a column of text, and its
+# tables cannot hold one.
 
 # %% tags=["volatile"]
 if second:
     print(len(scoring.ask(second.url, [{"user_id": user}])), "answer from /invocations")
-    print(infer("recommender_mlflow", tensor).status_code, "from V2, of a good question")
+    print(infer("recommender_mlflow", tensor).status_code, "from V2, for a good request")
     second.stop()
 
 # %% [markdown]
-# ## 8. A container
+# ## 8. A container, or a cloud
 #
-# `mlflow models build-docker` needs an engine and minutes. Its sibling `generate-dockerfile` writes
-# down what it would do. Without options it takes the smallest of its variants, `--env-manager local`:
+# The chapter's command without the removed option is:
+#
+# ```sh
+# $ mlflow models build-docker -m models:/recommender_production@prod -n recommender_service
+# $ docker run --rm -p 5001:8080 recommender_service
+# ```
+#
+# NOT RUN HERE: it needs an engine, a package index, and minutes; `make nightly` runs it. Its sibling
+# `generate-dockerfile` writes the Dockerfile that would be built. First the smallest variant, with the
+# packages of the base image's Python:
 
 
 # %%
-def dockerfile(*options):
-    out = place / "-".join(["dockerfile", *options])
-    CliRunner().invoke(
-        commands, ["generate-dockerfile", "-m", str(folder), "-d", str(out), *options]
-    )
-    return out / "Dockerfile"
+def dockerfile(out):
+    source = folder.relative_to(place)
+    line = f"mlflow models generate-dockerfile -m {source} -d {out} --env-manager {out}"
+    terminal.run(line, cwd=place)
+    return (place / out / "Dockerfile").read_text()
 
 
-text = re.sub(r"3\.11\.\d+", "3.11.…", dockerfile().read_text())
+text = dockerfile("local")
+text = re.sub(r"3\.11\.\d+", "3.11.…", text)
 print(*re.findall(r"^(?:FROM|RUN (?!printf)|COPY|ENTRY).{,88}", text, re.M), sep="\n")
 
 # %% [markdown]
-# Read it aloud: nginx in front, everything as root, and the model comes before its packages, so each
-# new version installs them again. Next, the variant `virtualenv`. It is what `build-docker` does if you
-# give no option, as in the chapter:
+# nginx (a proxy) in front, everything as root, and the model comes before its packages, so each new
+# version of the model installs them again. Next, the variant `virtualenv`, which is what `build-docker`
+# uses without options, as in the chapter:
 
 # %%
-lines = dockerfile("--env-manager", "virtualenv").read_text().splitlines()
-told_so = [line for line in lines if re.search(r"^FROM|github|openjdk|build-essential", line)]
-print(*(line.strip()[:88] for line in told_so), sep="\n")
+lines = dockerfile("virtualenv").splitlines()
+lines = [line for line in lines if re.search(r"^FROM|github|openjdk", line)]
+print(*(line.strip()[:88] for line in lines), sep="\n")
 
 # %% [markdown]
-# **Erratum 32.** A compiler, a Python built by pyenv from GitHub, and Java, in an image that
-# multiplies two small tables. MLflow's own help says that Java is *not* installed for such a model, and
-# that both commands make the same image; neither is so in 3.17.
+# > **Erratum 32** · section 10.6 · defect of a library · `mlflow models build-docker -m … -n …`
+# > The image of a Python model gets a compiler, a Python built by pyenv from GitHub, and Java; MLflow's
+# > help says that Java is not installed for it (3.17).
 #
-# When it runs, nginx passes on `/ping` and `/invocations` and nothing else, so the chapter's `/health`
-# (**erratum 33**) is a 404. The variable `DISABLE_NGINX=true` takes nginx away; what is left listens on
-# 127.0.0.1 of the container, where nobody outside can reach it. `make nightly` builds that image and
-# shows all of it. This is what we would run instead:
+# When the image runs, its nginx forwards `/ping` and `/invocations` and nothing else.
+#
+# > **Erratum 33** · section 10.6 · wrong when printed · `health and inference endpoints under /health`
+# > In the container `/health` is a 404, because nginx does not forward it: probe `/ping`. Without a
+# > container, `mlflow models serve` answers both.
+#
+# The variable `DISABLE_NGINX=true` removes nginx; what is left listens on 127.0.0.1 of the container, where
+# no client can reach it. `make nightly` builds that image and checks all of this. This is the Dockerfile
+# that we would use instead:
 
 # %%
 show.source("infra/mlflow/Dockerfile", start="FROM")
 
 # %% [markdown]
-# No root, the packages before the model, our door. It installs `mlflow-skinny`, MLflow without its
-# tracking server, and no torch: the core scores in NumPy.
+# It runs without root, installs the packages before the model, and adds our middleware. It uses
+# `mlflow-skinny`, MLflow without its tracking server, and no torch: the core scores in NumPy.
 
 # %%
 whole = (folder / "requirements.txt").read_text().splitlines()
@@ -467,19 +520,42 @@ print(len(mlflow_image.requirements()), "packages; the model's own list has", le
 
 # %% tags=["needs-engine"]
 try:
-    engine = containers.find_engine()
-    if not containers.has_image(engine, mlflow_image.IMAGE):
-        raise containers.NotRunError(
-            "NOT RUN HERE: no image; python -m services.recommender.mlflow_image FOLDER"
+    engine = container_engine.find_engine()
+    if not container_engine.has_image(engine, mlflow_image.IMAGE):
+        raise container_engine.NotRunError(
+            "NOT RUN HERE: no image; python -m services.recommender.mlflow.image FOLDER"
         )
-    print(containers.size(engine, mlflow_image.IMAGE) // 10**6, "MB")
-except containers.NotRunError as missing:
+    print(container_engine.size(engine, mlflow_image.IMAGE) // 10**6, "MB")
+except container_engine.NotRunError as missing:
     print(missing)
 
 # %% [markdown]
+# ### To a cloud
+#
+# The chapter mentions "deployment to cloud platforms". `mlflow deployments` does that, through plugins
+# called *targets*. Which are installed, and which addresses does Amazon's accept?
+
+# %%
+from mlflow.deployments.interface import plugin_store
+
+print(sorted(plugin_store.registry))
+_ = terminal.run("mlflow deployments help -t sagemaker", begin="The target URI", lines=4)
+
+# %% [markdown]
+# NOT RUN HERE, since each needs an account:
+#
+# | cloud | commands |
+# |---|---|
+# | Amazon SageMaker | `mlflow sagemaker build-and-push-container`, then `mlflow deployments create -t sagemaker:/eu-west-1 --name recommender -m models:/recommender_production@prod` |
+# | Databricks | `mlflow deployments create-endpoint -t databricks --endpoint recommender -C …` |
+# | Azure Machine Learning | install the plugin `azureml-mlflow`, then `mlflow deployments create -t azureml://… --name recommender -m …` |
+#
+# The targets `http`, `https` and `openai` are gateways to hosted models; they deploy nothing.
+#
 # ## 9. What a table costs
 #
-# The same question to the core, to the model as MLflow loads it, and to the server:
+# How much time does MLflow add? Send the same request to the core, to the model as MLflow loads it
+# (`pyfunc`, its interface for any Python model), and to the server:
 
 # %% tags=["volatile"]
 pyfunc = mlflow.pyfunc.load_model(str(folder))
@@ -492,41 +568,50 @@ ways = {
 }
 seconds = timing.interleaved(ways, 30)
 times = timing.ratios(seconds, "core")
-figure = plots.ratio_bars(list(times), list(times.values()), reference="core")
+
+fig = Figure((7, 2.2), layout="constrained")
+axes = fig.subplots()
+bars = axes.barh(list(times), list(times.values()), color="#0072B2")
+axes.bar_label(bars, [f"{ratio:.0f} times" for ratio in times.values()], padding=4)
+axes.invert_yaxis()
+axes.set(xlabel="time of one request, core = 1", xlim=(0, 1.2 * max(times.values())))
 alt = "Bars: pyfunc takes several times as long as the core, the scoring server longer still"
-show.figure(figure, alt=alt, dpi=80)
+show.figure(fig, alt=alt, dpi=80)
 
 # %% [markdown]
-# What is between the first bar and the others is tables: making them, checking them against the
-# signature, and turning them into JSON. For a small model that is nearly all the time. For hundreds of
-# users in one request it hardly counts; so a table is the right thing for batches.
+# The first bar is the computation. The rest is tables: building them, checking them against the signature,
+# and turning them into JSON. For a small model that is nearly all the time. With hundreds of users in one
+# request it hardly counts, so tables suit batches.
 #
 # ## 10. Watching the model
 #
-# A model that was good when it was promoted can go stale while nothing in its code changes. MLflow's
-# server keeps no log of what it was asked; notebook 07's service does. To learn how one reads such a
-# log, draw one: then you know the truth. First 2,000 requests of a good time, the *reference*:
+# A model that was good when it was promoted can become bad although none of its code changes. MLflow's
+# server keeps no log of its requests; notebook 07's service does. To learn how to read such a log, we
+# simulate one, so that we know the truth. First 2,000 requests of a good period, the **reference**:
 
 # %%
 from services.drift.distance import compare
-from services.drift.monitor import DriftMonitor, Promise
-from services.recommender import drift_study
-from services.recommender.drift_traffic import Traffic
-from services.recommender.synthetic import make_ratings
+from services.drift.monitor import DriftMonitor, AlarmBudget
+from services.recommender.monitoring import drift_study
+from services.recommender.monitoring.drift_traffic import Traffic
+from services.recommender.training.synthetic import make_ratings
 
 _, truth = make_ratings(**registry.SMALL)
 traffic = Traffic(core, truth)
 reference = traffic.requests(2000, "nothing", 0)
-reference.head(3)
+reference.head(3).rename_axis(columns="row")
 
 # %% [markdown]
-# A row is a request: how many movies were asked for, how much the user has rated, of which genre the
-# list has most, how well known its movies are, the best score. `clicked` comes later, from the page
+# One row is one request: how many movies it asks for, how much the user has rated, the most frequent genre
+# in the list, how well known its movies are, and the best score. `clicked` is recorded later, by the page
 # that showed the list.
 #
-# Now the taste of a fifth of the users moves. Nobody tells the model. Hold 500 requests from before and
-# 500 from after against the reference. The **PSI** compares the shares of ten bins; the test, KS for
-# numbers and chi-squared for names, asks how likely chance alone is:
+# Now the taste of a fifth of the users changes, and nobody tells the model. Compare 500 requests from
+# before and 500 from after with the reference, by two measures:
+#
+# - the **PSI** (population stability index) compares the shares of ten bins; 0 means equal shares,
+# - a **test** (KS for numbers, chi-squared for categories) gives the probability that chance alone
+#   produces such a difference.
 
 # %%
 same = compare(reference, traffic.requests(500, "nothing", 1))
@@ -538,25 +623,26 @@ rows = [
 show.table(rows, columns=("feature", "test", "PSI, before", "PSI, after", "p, after"))
 
 # %% [markdown]
-# One line moved, and it is not one of the questions or answers. The same users ask and get the same
-# lists; they only like them less. **A log of inputs and outputs cannot show that a taste has changed.**
-# What people do with the answers can.
+# Only one row moved much, `clicked`, and it is neither an input nor an output of the model. The same users
+# send the same requests and get the same lists; they only like them less. **A log of inputs and outputs
+# cannot show that a taste has changed.** What people do with the answers can.
 #
 # ### When is it an alarm?
 #
-# The habit is "PSI above 0.25". But the PSI of two samples is never 0: the fewer the requests, the
-# larger it is by chance. A monitor that looks at six features every 50 requests needs limits that were
-# made for that. Ours plays many services in which nothing changes, and takes the lowest limits that
-# keep its promise:
+# A common rule is "PSI above 0.25". But the PSI of two samples is never 0, and with fewer requests it is
+# larger by chance. A monitor that checks six features every 50 requests needs limits made for that.
+#
+# Ours starts from an **alarm budget**: how many services in which nothing changes may raise an alarm. It
+# simulates such services and takes the lowest limits that keep the budget:
 
 # %%
-promise = Promise(window=500, every=50)
-monitor = DriftMonitor(reference, promise)
-print(promise)
-print({name: round(limit, 3) for name, limit in monitor.limits.items()})
+budget = AlarmBudget(window=500, every=50)
+monitor = DriftMonitor(reference, budget)
+print(budget)
+print(*(f"{name} {limit:.3f}" for name, limit in monitor.limits.items()), sep=" · ")
 
 # %% [markdown]
-# Feed it 1,500 quiet requests, then 1,500 after the change:
+# Feed it 1,500 requests without a change, then 1,500 after the change:
 
 # %%
 stream = pd.concat(
@@ -574,11 +660,12 @@ alt = "PSI of each feature over its limit; after the change the clicks alone go 
 show.figure(figure, alt=alt, dpi=80)
 
 # %% [markdown]
-# The lines wander below 1 as long as nothing changes, which is the promise. After the change one of
-# them climbs while the window fills with new requests. It is the clicks; the others go on wandering.
+# Each line is one feature's PSI divided by its limit, so 1 is an alarm. Before the change all lines stay
+# below 1. After it one line climbs while the window fills with new requests: the clicks. The others stay
+# where they were.
 #
-# One stream is an anecdote. `python -m services.recommender.drift_study` plays 200 services for each
-# kind of change; this is what it wrote down:
+# One stream is an anecdote. `python -m services.recommender.monitoring.drift_study` simulates 200 services
+# for each kind of change. These are its results:
 
 # %%
 study = pd.read_csv(drift_study.RESULT)
@@ -587,19 +674,20 @@ ours = study[study.detector.str.contains("PSI|limit")]
 show.table(ours[columns].fillna("-").values.tolist(), columns=columns)
 
 # %% [markdown]
-# `nothing` is the rate of false alarms: under 5 of 100, as promised. `median` and `ninth` are the requests
-# from the change to the alarm, in half of the services and in nine of ten. The change of taste is found
-# in every one of them by the clicks, and in none by the log beyond what chance does. The limit of habit
-# finds newcomers, finds a new audience late or not at all, and a new taste never.
+# The rows `nothing` show the rate of false alarms: it stays within the budget of 5 in 100. `median` and
+# `ninth` are the requests from the change to the alarm, in half of the services and in nine of ten.
 #
-# ### Where it is kept
+# A change of taste is found in every service by the clicks, and by the log no more often than by chance.
+# The limit of 0.25 finds newcomers; it finds a new audience late or not at all, and a new taste never.
 #
-# The figures belong beside the model. A run takes them as metrics, with the requests for steps, so
+# ### Where the results are kept
+#
+# The results belong beside the model. A run stores them as metrics, with the request number as step, so
 # MLflow's pages draw the same curves:
 
 # %%
 with mlflow.start_run(run_name="drift"):
-    mlflow.log_params({"model": model_uri, "window": promise.window, "reference": len(reference)})
+    mlflow.log_params({"model": model_uri, "window": budget.window, "reference": len(reference)})
     for requests, look in looks.iloc[::5].iterrows():
         mlflow.log_metrics({f"psi.{name}": psi for name, psi in look.items()}, step=requests)
     run = mlflow.active_run().info.run_id
@@ -607,8 +695,8 @@ kept = client.get_metric_history(run, "psi.clicked")
 print([(metric.step, round(metric.value, 3)) for metric in kept][-3:])
 
 # %% [markdown]
-# **evidently** is a library for all of this, with a page to look at. It divides by a column's spread, so
-# one that is always the same (`top_k` here) stays out. Its verdicts:
+# **evidently** is a library for all of this, with an HTML report. It divides by a column's spread, so a
+# constant column (`top_k` here) must be left out. Its verdicts:
 
 # %%
 from services.drift.report import evidently_report, save_page, verdicts
@@ -622,38 +710,43 @@ found["method"] = found["method"].str[:30]
 show.table(found.round(3).values.tolist(), columns=list(found))
 
 # %% [markdown]
-# It agrees about what moved. Its thresholds do not know how many requests
-# there were, nor that it is asked every day; ours do. The page itself is in
-# `build/notebooks/mlflow_only/drift.html`.
+# It agrees about what moved. But its thresholds do not depend on the number of requests or on how often
+# you check; ours do. The report itself is in `build/notebooks/mlflow_only/drift.html`.
 #
+# Finally, stop the server: Ctrl-C in its terminal, or SIGTERM (signal 15) as here. A negative exit code is
+# the number of the signal that ended the process:
+
+# %%
+http.close()
+print("exit code", server.stop())
+
+# %% [markdown]
 # ## What broke, and why
 #
-# - **The port, the environment, the option**: three defaults of another time or another machine.
-# - **5.5 became user 5**: a signature converts before it enforces.
-# - **A stack trace for the client, none for the log**: an error handler for developers, in production.
-# - **An image with Java**: a template for every kind of model serves none of them well.
+# - **The port, the environment, the option**: two defaults and an option from another time or another machine.
+# - **5.5 became user 5**: JSON is converted before the signature is enforced.
+# - **A stack trace for the client, none in the log**: an error handler for developers, used in production.
+# - **An image with Java**: one template for every kind of model.
 #
 # ## Summary
 #
-# - `mlflow models serve` serves any registered version in a line. It takes tables; good for batches, for
-#   trying a version, for a team without a service of its own.
-# - It has no metrics, no log of answers, no swap while it runs, and no house style for errors. A door of
-#   a page mends the last.
-# - `build-docker` makes an image that runs. A Dockerfile of ten lines makes one that is smaller, not
-#   root, and reachable.
-# - MLServer still serves the model, from an environment of its own.
-# - Drift of taste shows in what people do, not in what they ask. Limits are made from a promise.
+# - `mlflow models serve` serves any registered version with one command. It accepts tables, which suits
+#   batches, trying out a version, or a team without a service.
+# - It has no metrics, no log of answers, no swap while it runs, and its errors help no client. A short
+#   middleware fixes the errors.
+# - `build-docker` makes an image that runs. A Dockerfile of a dozen instructions makes one that is smaller, runs
+#   without root, and is reachable.
+# - Where MLServer is installed, it still serves the model, from a separate environment.
+# - A drift of taste shows in what people do, not in what they request. Derive limits from an alarm budget.
 #
-# Where is MLflow alone enough? Where whoever calls is a colleague or a batch job that speaks tables.
-# Where strangers call, put the core behind a service: notebook 07, or KServe in notebook 09.
+# When is MLflow alone enough? When the clients are colleagues or batch jobs that send tables. For the
+# public, put the core behind a service: notebook 07, or KServe in notebook 09.
 #
-# **Practise:** in [Lab 08](../labs/lab08_mlflow_only/lab08_mlflow_only.ipynb) you write what MLflow serves
-# and what it is asked, refuse a worse version, and set an alarm for drift.
+# **Practise:** `make lab N=08` opens your copy of [Lab 08](../labs/lab08_mlflow_only/lab08_mlflow_only.ipynb),
+# in which you serve a version, send it requests, refuse a worse version, and set an alarm for drift.
 #
-# **Next:** [09 · KServe](09_kserve.ipynb) gives the models to a cluster.
+# **Next:** [09 · KServe](09_kserve.ipynb) prepares the models for a cluster, and checks them without one.
 
 # %% tags=["teardown"]
-http.close()
-for running in (server, tracker):
-    running.stop()
+tracker.stop()
 pool.shutdown()

@@ -13,39 +13,46 @@
 # %% [markdown]
 # # 09 · KServe
 #
-# **Where you are:** chapter section 10.7, "KServe: An Alternative to BentoML" · about 45 minutes ·
-# before this: [08 · MLflow alone](08_mlflow_only.ipynb) · next: [10 · Choosing](10_choosing.ipynb)
+# *Short path, step 7 of 7*
 #
-# With BentoML you wrote a service and built a container of it. With KServe you write a *manifest*: a
-# few lines of YAML say which model is to be served, and a Kubernetes cluster does the rest. Two things
-# are left to you: the manifest must be right, and so must the server in the container that it names.
-# Both can be checked without a cluster, and in this notebook you do. (KServe began as a part of Kubeflow,
-# under the name KFServing. Today it is a project of its own and needs no Kubeflow.)
+# **Where you are:** chapter section 10.7, "KServe: An Alternative to BentoML" · about 45 minutes · before
+# this: [08 · MLflow alone](08_mlflow_only.ipynb) · next: [10 · Choosing](10_choosing.ipynb)
+#
+# With BentoML you wrote a service and built a container from it. With **KServe** you write a *manifest*:
+# a few lines of YAML name the model, and a Kubernetes cluster downloads, serves, scales and updates it.
+# That pays off for a team with many models and a cluster.
+#
+# Two things are left to you: the manifest must be right, and so must the server in the container that it
+# names. You can check both without a cluster, and in this notebook you do.
+#
+# KServe began as a part of Kubeflow (a collection of ML tools for Kubernetes), under the name KFServing.
+# Today it is an independent project and does not need Kubeflow.
 #
 # ## After this notebook you can
 #
 # - read an InferenceService line by line, and say why one would never become ready,
 # - write a predictor with KServe's Python SDK, and start it as the manifest does,
-# - send one picture in V1, V2 and gRPC, and say what each of them costs,
-# - keep a server's liveness apart from its work, put a transformer before a predictor,
+# - send one image by V1, V2 and gRPC, and say what each protocol costs,
+# - keep liveness probes answered while the model computes,
+# - put a transformer before a predictor, and read an InferenceGraph,
 # - bring a model from MLflow's registry to where KServe finds it.
 
 # %% [markdown]
-# Which of the drawn scenes is sent, how many pictures one request of the long queue holds, and how
-# often each protocol is timed:
+# Parameters: the sample image to send, how many images one request of the long queue holds, and how often
+# each protocol is timed.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
 pictures, rounds = 6, 15
 
 # %% [markdown]
-# What this machine has: `MISSING` stops you, `NOT RUN HERE` skips a step. Each such line ends with the
-# command that mends it.
+# What this machine offers: `MISSING` stops the notebook, `NOT RUN HERE` skips a step. Each such line
+# ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
-from services.workbench import preflight
+from services.setup import preflight
 
-print(*preflight.report(), sep="\n")
+preflight.needs("cluster")
 
 # %% tags=["setup"]
 import asyncio
@@ -54,6 +61,7 @@ import json
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,22 +70,23 @@ import httpx
 import numpy as np
 import pandas as pd
 import yaml
+from matplotlib.figure import Figure
 
 # %% tags=["setup"]
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve_storage import Storage
 
 from services.environment import ROOT, build_dir
-from services.id_card import kserve_transformer
 from services.id_card.detector import Detection, Detector
-from services.id_card.images import grayscale
-from services.id_card.kserve_predictor import IdCardPredictor
+from services.id_card.kserve import transformer
+from services.id_card.kserve.predictor import IdCardPredictor
+from services.id_card.model.images import grayscale
 from services.id_card.samples import load_sample, sample_path
-from services.recommender.models import Popularity
+from services.recommender.model.models import Popularity
 from services.recommender.recommender import Recommender
-from services.recommender.synthetic import make_ratings
-from services.workbench import plots, prometheus, servers, show, timing
-from services.workbench.manifests.__main__ import main as manifests
+from services.recommender.training.synthetic import make_ratings
+from services.workbench import plots, servers, show, timing
+from services.workbench.servers import prometheus, terminal
 
 folder = build_dir() / "notebooks" / "09"
 shutil.rmtree(folder, ignore_errors=True)
@@ -90,8 +99,8 @@ detector = Detector(backend="onnx")
 # %% [markdown]
 # ## 1. A manifest that never becomes ready
 #
-# The chapter deploys its detector with ten lines of YAML. This manifest is ours, with the same
-# choices in it:
+# The chapter deploys its detector with ten lines of YAML. An **InferenceService** is KServe's resource for
+# one served model. This manifest is ours, with the chapter's choices:
 
 # %%
 manifest = yaml.safe_load("""
@@ -108,37 +117,38 @@ spec:
 """)
 
 # %% [markdown]
-# A cluster has not much to say against it, and then nothing happens for a long while. So ask first. This
-# repository has a checker that knows the types of KServe's own SDK and the rules of its webhook. On the
-# command line it is `python -m services.workbench.manifests FILE`:
+# A cluster would report little about it, and the service would not become ready. So check it first. This
+# repository has a checker that knows the types of KServe's SDK and the rules of its webhook (the code that
+# validates resources inside the cluster). `check` runs its command:
 
 
 # %%
 def check(manifest):
-    path = folder / "id-card.yaml"
-    path.write_text(yaml.safe_dump(manifest, sort_keys=False))
-    _ = manifests([str(path)])
+    (folder / "id-card.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
+    terminal.run("python -m services.manifests id-card.yaml", cwd=folder)
 
 
 check(manifest)
 
 # %% [markdown]
-# Read it from below.
+# Read the findings from the bottom up:
 #
-# - **The mode is not set.** KServe runs a service in one of two ways: `Standard`, as a plain Deployment,
-#   or `Knative`, which can scale to zero and needs Knative in the cluster. Without a word the cluster's
-#   default counts. The same manifest then works for one team and not for another.
-# - **The format does not fit the model.** `sklearn` selects KServe's server for scikit-learn. It looks
-#   for one file that ends in `.joblib`, `.pkl` or `.pickle`, and unpickles that. A YOLO checkpoint is not
-#   one of them.
-# - **The name.** It becomes a host name, and those know no underscore.
+# - **The mode is not set.** KServe runs a service as a plain Deployment (`Standard`), or with **Knative**
+#   (an add-on of Kubernetes that can scale to zero). Without the annotation the cluster's default decides,
+#   so the same manifest can work for one team and not for another.
+# - **The format.** It does not fit the model.
+# - **The name.** It becomes a host name, and host names cannot contain an underscore.
 #
-# - **The place** is a bucket, and whether the pod may read it is told by a `serviceAccountName`. There is
-#   none; a checker cannot know whether the bucket is public.
+# One problem the checker cannot find: the pod may not be allowed to read the bucket, since no
+# `serviceAccountName` is given. The format is the chapter's:
 #
-# **Erratum 34.** The chapter serves a YOLO network with `modelFormat: sklearn`. The pod would be created,
-# would load nothing, and would be restarted for ever. Nothing in `kubectl get inferenceservice` says why;
-# the reason is in the log of the pod. The name is quickly mended, and so is the mode:
+# > **Erratum 34** · section 10.7 · wrong when printed · `modelFormat: name: sklearn`
+# > With a YOLO checkpoint behind `storageUri` the service never becomes ready: `sklearn` starts the
+# > server for scikit-learn. (The chapter calls it just an example; with a scikit-learn model it works.)
+#
+# That server looks for one file that ends in `.joblib`, `.pkl` or `.pickle`. It would find none and be
+# restarted again and again. `kubectl get inferenceservice` does not say why; the reason is in the pod's
+# log. Name and mode are quickly fixed:
 
 # %%
 manifest["metadata"]["name"] = "id-card"
@@ -146,12 +156,13 @@ manifest["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": "Stan
 check(manifest)
 
 # %% [markdown]
-# And the format? `pytorch` is one that KServe knows, and the checker would let it pass. It stands for
-# TorchServe, which wants an archive with a handler class in it, and whose maintainers have stopped working
-# on it. `onnx` would run our exported network with Triton. That answers with raw tensors, though, of some
-# thousand candidates: the client would have to letterbox its pictures and suppress double boxes itself.
+# And the format? KServe knows two others that seem to fit:
 #
-# What we want to serve is the *core*: picture in, boxes out. So it becomes a container of our own:
+# - `pytorch` means TorchServe. It needs an archive with a handler class, and it is no longer maintained.
+# - `onnx` would run our exported network with Triton. But Triton returns raw tensors with some thousand
+#   candidates. The client would have to scale its images and remove duplicate boxes itself.
+#
+# We want to serve the *core*: an image in, boxes out. So we name a container of our own:
 
 # %%
 predictor = manifest["spec"]["predictor"]
@@ -159,8 +170,8 @@ predictor["containers"] = [{"name": "kserve-container", "image": "serving_labs_k
 check(manifest)
 
 # %% [markdown]
-# By the name `kserve-container` KServe knows which container answers; one of another name is only a
-# companion. Now there are two that would answer, ours and that of the model. And `latest` is no version.
+# KServe sends requests to the container named `kserve-container`; others are helpers beside it. Now two
+# would answer: ours and the one for the model. And `latest` is not a version.
 
 # %%
 del predictor["model"]
@@ -168,9 +179,9 @@ predictor["containers"][0]["image"] = "serving_labs_kserve:0.1.0"
 check(manifest)
 
 # %% [markdown]
-# No fault is left. What is missing hurts later: the container may start as root, it has no limits, and
-# nobody asks whether it is ready. The manifests in `infra/kserve/base` have all of that. Here is what
-# theirs starts:
+# No error is left. What is missing causes trouble later: the container may run as root, it has no
+# limits, and it has no readiness probe. The manifests in `infra/kserve/base` have all of that. This is
+# what theirs starts:
 
 # %%
 show.source("infra/kserve/base/id-card.yaml", start="containers:", end="containerPort")
@@ -178,43 +189,56 @@ show.source("infra/kserve/base/id-card.yaml", start="containers:", end="containe
 # %% [markdown]
 # ## 2. The predictor
 #
-# `command` and `args` start a Python program. It is written with KServe's SDK: subclass `Model`, load in
-# `load`, answer in `predict`.
+# `command` and `args` start a Python program, the **predictor**. It is written with KServe's SDK: a
+# subclass of `Model` that loads in `load` and answers in `predict`.
+
+# %%
+show.source(IdCardPredictor, start="class IdCardPredictor", end="Find ID cards")
 
 # %%
 show.source(IdCardPredictor, start="def load", end="return self.ready")
 
 # %%
-show.source(IdCardPredictor, start="async def predict", end="return answers")
+show.source(IdCardPredictor, start="async def predict", end="for detection in found")
 
 # %% [markdown]
-# The same core as behind BentoML. What is new are the shapes that `files_of` and `respond` read and
-# write, and the thread; of both more below. Start it with the arguments of the manifest. Just the ports
-# are others, as they may be taken on this machine:
+# It is the same core as behind BentoML. New are `files_of` and `respond`, which read and write KServe's
+# payloads, and the `Decoder`: it reserves the memory that each image needs before it decodes it, and
+# works in a thread; section 6 explains the thread. A plain predictor starts with one line,
+# `kserve.ModelServer().start([model])`. Ours does it in `main`:
 
 # %%
+show.source("services/id_card/kserve/predictor.py", start="def main", end="return 0")
+
+# %% [markdown]
+# Start it with the manifest's own arguments. Only the ports differ, as 8080 may be taken here:
+
+# %% tags=["volatile"]
 spec = yaml.safe_load((ROOT / "infra/kserve/base/id-card.yaml").read_text())["spec"]
 container = spec["predictor"]["containers"][0]
 arguments = [one for one in container["args"] if "_port" not in one]
-print(*container["command"], *arguments)
 READY = container["readinessProbe"]["httpGet"]["path"]
+grpc_port = servers.free_port()
+line = " ".join([*container["command"], *arguments])
+server = servers.shell(
+    f"{line} --http_port $PORT --grpc_port {grpc_port}", ready=READY, log_lines=0
+)
+print(*(line.partition(" INFO")[2].strip(" :") for line in server.tail(5).splitlines()), sep="\n")
+
+# %% [markdown]
+# `servers.shell` waited until the manifest's readiness probe answered 200. The command names two ports: one
+# for REST (JSON over HTTP) and one for **gRPC** (binary messages over HTTP/2).
+#
+# More servers follow, so the same start as a function:
 
 
 # %%
 def start(module, *arguments, ready=READY, **options):
     port = servers.free_port()
     command = [sys.executable, "-m", module, "--http_port", "{port}", "--grpc_port", str(port)]
-    server = servers.start([*command, *arguments], ready=ready, name=module, **options)
-    server.grpc_port = port
-    return server
+    return servers.start([*command, *arguments], ready=ready, name=module, **options)
 
 
-server = start(container["command"][-1], *arguments)
-
-# %% [markdown]
-# `start` waited until the readiness probe of the manifest answered 200. The server offers more:
-
-# %%
 paths = ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/id_card", READY]
 rows = [(path, httpx.get(server.url + path).text) for path in paths]
 show.table(rows, columns=("GET", "answer"))
@@ -222,20 +246,20 @@ show.table(rows, columns=("GET", "answer"))
 # %% [markdown]
 # ## 3. One picture, three protocols
 #
-# **V1** is the older protocol, and the simpler one: a list of *instances* in JSON. JSON can hold no bytes,
-# so the picture's file becomes base64 text:
+# **V1** is the older and simpler protocol: a list of *instances* in JSON. JSON cannot contain bytes, so the
+# image file becomes base64 text:
 
 # %%
 text = base64.b64encode(file).decode()
 v1 = {"instances": [{"image_b64": text}]}
 answer = httpx.post(f"{server.url}/v1/models/id_card:predict", json=v1).json()
 print(json.dumps(v1)[:80], "…")
-print(json.dumps(answer)[:120], "…")
+print(json.dumps(answer)[:90], "…")
 
 # %% [markdown]
-# What an instance holds, each model decides for itself. **V2** is stricter, and not KServe's alone: it is
-# the *Open Inference Protocol*, which Triton, MLServer and others speak too. Requests and answers are
-# lists of **tensors**, each with a name, a type and a shape:
+# Each model defines what an instance contains. **V2** is stricter: it is the *Open Inference Protocol*,
+# which Triton, MLServer and others speak too. Requests and answers are lists of **tensors**, each with a
+# name, a type and a shape:
 
 # %%
 tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
@@ -245,16 +269,18 @@ print(json.dumps(v2)[:80], "…")
 print({**answer_v2["outputs"][0], "data": "…"})
 
 # %% [markdown]
-# Our answer is one JSON text a picture, since pictures have any number of boxes, and tensors know no
-# rows of unequal length. In V2 binary data can also follow *behind* the JSON, and gRPC takes bytes as they
-# are. KServe's SDK builds the tensor for both:
+# Our output is one JSON text for each image: images have different numbers of boxes, and a tensor cannot
+# have rows of unequal length.
+#
+# In V2 binary data can also follow *after* the JSON, and gRPC sends bytes as they are. KServe's SDK builds
+# the tensor for both:
 
 # %%
 image = InferInput("image", [1], "BYTES")
 image.set_data_from_numpy(np.array([file], dtype=object))
 request = InferRequest("id_card", [image])
 body, json_length = request.to_rest()
-print(body[:json_length].decode().partition(',"model_name')[2])
+print(body[:json_length].decode().partition(',"inputs":')[2])
 
 # %% [markdown]
 # The header `Inference-Header-Content-Length` says where the JSON ends:
@@ -263,11 +289,11 @@ print(body[:json_length].decode().partition(',"model_name')[2])
 headers = {"Inference-Header-Content-Length": str(json_length)}
 binary = httpx.post(f"{server.url}/v2/models/id_card/infer", content=body, headers=headers).json()
 
-async with InferenceGRPCClient(f"127.0.0.1:{server.grpc_port}") as client:
+async with InferenceGRPCClient(f"127.0.0.1:{grpc_port}") as client:
     by_grpc = await client.infer(request)
 
 # %% [markdown]
-# Four answers. Are they the same boxes, and are they the core's?
+# Four answers. Are they the same boxes as the core's?
 
 # %%
 texts = {
@@ -286,7 +312,7 @@ show.figure(boxes, alt="The scene with the two identity cards in frames, each wi
 # %% [markdown]
 # ## 4. What a protocol costs
 #
-# First the bytes on the wire, as a multiple of the picture's file:
+# First the bytes on the wire, as a multiple of the image file:
 
 # %%
 sizes = {
@@ -295,13 +321,11 @@ sizes = {
     "V2 binary": len(body),
     "gRPC": request.to_grpc().ByteSize(),
 }
-ratios = [size / len(file) for size in sizes.values()]
-fig = plots.ratio_bars(list(sizes), ratios, reference="the file", title="Bytes of a request")
-show.figure(fig, alt="Bars: V1 and V2 send a third more than the file has, binary and gRPC as much")
+print({way: f"{size / len(file):.2f} times" for way, size in sizes.items()})
 
 # %% [markdown]
-# Base64 writes three bytes as four letters, hence a third more. Now the time, as a multiple of what the
-# core takes by itself:
+# Base64 writes three bytes as four letters, hence a third more for V1 and V2. Now the time, as a multiple
+# of the core's time:
 
 
 # %%
@@ -310,7 +334,7 @@ def post(path, **content):
 
 
 httpx_client = httpx.Client(base_url=server.url)
-channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}")
+channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}")
 infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
 message = request.to_grpc().SerializeToString()
 ways = {
@@ -322,23 +346,29 @@ ways = {
 }
 
 # %% tags=["volatile"]
-seconds = timing.interleaved(ways, rounds=rounds)
-ratios = timing.ratios(seconds, reference="the core")
-title = "Time of one request after another"
-fig = plots.ratio_bars(list(ratios), list(ratios.values()), reference="the core", title=title)
-show.figure(
-    fig, alt="Bars: the four protocols take somewhat longer than the core, and differ little"
-)
+ratios = timing.ratios(timing.interleaved(ways, rounds=rounds), reference="the core")
+
+fig = Figure((7, 2.6), layout="constrained")
+axes = fig.subplots()
+bars = axes.barh(list(ratios), list(ratios.values()), color="#0072B2")
+axes.bar_label(bars, [f"{ratio:.2f} times" for ratio in ratios.values()], padding=4)
+axes.invert_yaxis()
+axes.set(xlabel="time of one request, core = 1", xlim=(0, 1.2 * max(ratios.values())))
+alt = "Bars: the four protocols take somewhat longer than the core, and differ little"
+show.figure(fig, alt=alt)
 
 # %% [markdown]
-# For one picture of this size the network's work outweighs everything else, so the protocols differ
-# little. It is another matter where inputs are large and the model is fast. Choose by who asks: V1 for a
-# `curl` by hand, V2 for clients that shall also work with other servers, gRPC between your own services.
+# For one image of this size the network (the model's computation) takes most of the time, so the protocols
+# differ little. With large inputs and a fast model they would differ more.
+#
+# Choose by the client: V1 for `curl` by hand, V2 for clients that should also work with other servers, gRPC
+# between your own services.
 #
 # ## 5. What a bad request gets
 #
-# Ask for things that cannot be answered. All of them are the client's to mend, so all of them must be a
-# 4xx that says how:
+# Now requests that cannot be answered. All of them are the client's mistake, so each must get a 4xx that
+# explains how to fix it. V1 leaves the form of an error open, and ours is an object. V2 prescribes a
+# string under `error`, which its clients print, so code and hint stand beside it:
 
 # %%
 bad = {
@@ -350,22 +380,28 @@ bad = {
 }
 for what, (path, content) in bad.items():
     response = httpx.post(server.url + path, json=content)
-    error = response.json()["error"]
-    print(f"{what}: {response.status_code} {error['code']}\n    {error['message']} {error['hint']}")
+    answer = response.json()  # V1 nests the parts of an error; V2 keeps a text under "error"
+    error = (
+        answer["error"]
+        if isinstance(answer["error"], dict)
+        else {"message": answer["error"], **answer}
+    )
+    print(f"{what}: {response.status_code} {error['code']}")
+    print(textwrap.indent(textwrap.fill(f"{error['message']} {error['hint']}", 90), "    "))
 
 # %% [markdown]
-# By gRPC the same words come with the status INVALID_ARGUMENT:
+# By gRPC the same message comes with the status INVALID_ARGUMENT:
 
 # %%
 photo = InferRequest("id_card", [InferInput("photo", [1], "BYTES", data=["?"])])
 try:
     infer(photo.to_grpc().SerializeToString())
 except grpc.RpcError as error:
-    print(error.code().name, "·", error.details())
+    print(error.code().name, error.details(), sep="\n    ")
 
 # %% [markdown]
-# Of KServe's own accord most of these would be a 500 with the text of a Python exception. Worse, so would
-# a *good* one. This is how KServe 0.21 reads the binary request of section 3:
+# Unmodified, KServe would answer most of these with a 500 and the text of a Python exception. It would
+# even do so for a *good* request. This is how KServe 0.21 reads the binary request of section 3:
 
 # %%
 try:
@@ -374,10 +410,12 @@ except Exception as error:
     print(type(error).__name__, "·", show.one_line(error)[-72:])
 
 # %% [markdown]
-# It takes every BYTES tensor for text in UTF-8, which no JPEG is. Therefore a small door stands before
-# KServe's server here. It reads V2 requests itself, checks them, limits their size, and gives all errors
-# one form (`services/kserve_support`). What it sees, it counts, since KServe's `/metrics` knows the
-# seconds of each step but neither how many requests there were nor how many of them failed:
+# It decodes every BYTES tensor as UTF-8 text, and a JPEG is not text. So our server has a middleware in
+# front of KServe's (`services/kserve_support`). It reads and checks V2 requests, limits their size, and
+# gives all errors one shape.
+#
+# It also counts requests. KServe's `/metrics` has the seconds of each step, but neither the number of
+# requests nor the number of failures:
 
 # %%
 samples = prometheus.scrape(server.url)
@@ -386,24 +424,26 @@ rows = sorted(zip(errors.model_name, errors.protocol, errors.code, errors.value,
 show.table(rows, columns=("model", "protocol", "code", "requests"))
 
 # %% [markdown]
-# The model that is not there is counted as `unknown`, whatever it was called: a label's values come from a
-# closed set (notebook 05).
+# The model that does not exist is counted as `unknown`, whatever name the client sent: the values of a
+# label come from a closed set (notebook 05).
 #
 # ## 6. Alive while it works
 #
-# Kubernetes asks `/v2/health/live` every few seconds, and restarts a container that does not answer in
-# time. KServe serves all requests in **one thread**, its event loop. Whoever computes in there keeps it
-# from everything else. To see it, here is a predictor that does:
+# Kubernetes requests `/v2/health/live` every few seconds (a **liveness probe**) and restarts a container
+# that does not answer in time. KServe handles all requests in **one thread**, its event loop: a loop that
+# runs one piece of code after another. Code that computes there blocks everything else. This predictor
+# does:
 
 # %%
 (folder / "blocking.py").write_text("""
-from services.id_card.kserve_predictor import OUTPUT, IdCardPredictor, files_of
+from services.id_card.kserve.decoding import picture_of
+from services.id_card.kserve.predictor import OUTPUT, IdCardPredictor, files_of
 from services.kserve_support import server
 from services.kserve_support.payloads import respond
 
 class Blocking(IdCardPredictor):
     async def predict(self, payload, headers=None):
-        found = self._find(files_of(payload))
+        found = [self._find(picture_of(file)) for file in files_of(payload)]
         return respond(payload, found, model_name=self.name, output=OUTPUT)
 
 options = server.parser("", model_name="id_card").parse_args()
@@ -412,8 +452,8 @@ server.serve(Blocking("id_card"), options)
 blocking = start("blocking", cwd=folder)
 
 # %% [markdown]
-# Put eight requests of several pictures each before it, and ask for its liveness all the while, every
-# twentieth of a second. Do the same to ours:
+# Send it eight requests of several images each, and probe its liveness every twentieth of a second. Then
+# do the same with our predictor:
 
 
 # %%
@@ -455,46 +495,44 @@ alt = "Waits over time: long and falling while the event loop is blocked, near z
 show.figure(fig, alt=alt)
 
 # %% [markdown]
-# The upper line falls like a slope: all probes that were sent while the loop was busy are answered at the
-# moment when it is free, so the earliest waited longest. The other line stays low: the event loop is free,
-# and just the cores are shared. The cure is the one line that you saw in section 2,
-# `await asyncio.to_thread(…)`. With a slower model, or larger requests, the first server would have been
-# restarted *because* it had work.
+# The line for the event loop falls like a slope. All probes that were sent while the loop was busy are
+# answered when it is free, so the earliest waited longest. The line for the thread stays low.
+#
+# The fix is in section 2: `_decoder.each` computes every image in a thread, with `asyncio.to_thread`.
+# With a slower model or larger requests Kubernetes would have restarted the first server *because* it was
+# working.
 #
 # ## 7. A transformer
 #
-# In the chapter's section 10.4 a Runner makes pictures grey before two models see them. KServe has a word
-# for such a step, **transformer**: a second server, with its own container, that asks the predictor. It is
-# a `Model` too:
+# In the chapter's section 10.4 a Runner converts images to grayscale before two models see them. KServe
+# calls such a step a **transformer**: a second server in a separate container, which processes the
+# request and calls the predictor. It is a `Model` too:
 
 # %%
-show.source(
-    kserve_transformer.GrayscaleTransformer, start="async def predict", end="return respond"
-)
+show.source(transformer.GrayscaleTransformer, start="async def predict", end="return respond")
 
 # %% [markdown]
-# KServe tells it by `--predictor_host` whom to ask, and `--predictor_protocol` in which words. Take all
-# three in turn, and ask each by V1:
+# KServe passes two arguments: `--predictor_host`, the predictor's address, and `--predictor_protocol`. Try
+# all three protocols, each with the same V1 request from the client:
 
 
 # %%
 def through(protocol):
-    port = server.grpc_port if protocol == "grpc-v2" else server.port
+    port = grpc_port if protocol == "grpc-v2" else server.port
     to = ("--predictor_host", f"127.0.0.1:{port}", "--predictor_protocol", protocol)
-    with start("services.id_card.kserve_transformer", *to) as grey:
+    with start("services.id_card.kserve.transformer", *to) as grey:
         answer = httpx.post(f"{grey.url}/v1/models/id_card:predict", json=v1, timeout=60).json()
     return [Detection.from_dict(one) for one in answer["predictions"][0]]
 
 
 [expected_grey] = detector.detect([grayscale(picture)])
 for protocol in ("v1", "v2", "grpc-v2"):
-    print(
-        f"{protocol:<8} the core's answer for the grey picture:", through(protocol) == expected_grey
-    )
+    same = through(protocol) == expected_grey
+    print(f"{protocol:<8} the core's answer for the grayscale image: {same}")
 
 # %% [markdown]
-# Why does it not simply inherit `predict`, which would forward the request? Because of what that sends
-# with a binary V2 request:
+# Why does the transformer not simply inherit `predict`, which would forward the request? Look at what the
+# inherited method sends with a binary V2 request:
 
 # %%
 seen = []
@@ -512,14 +550,35 @@ _ = await client.infer("http://predictor", request, "id_card", inherited)
 print(seen[0])
 
 # %% [markdown]
-# Two content types. A server takes the first, tries to read a JPEG as JSON, and answers 422. Ours passes
-# none, and the client adds the right one.
+# Two content types. A server uses the first, tries to parse a JPEG as JSON, and answers 422. Our
+# transformer passes no content type, and the client adds the right one.
+#
+# ### Both models in a graph
+#
+# For the chapter's whole pipeline (grayscale, then both detectors at the same time) KServe has the
+# **InferenceGraph**: a resource that routes a request through several InferenceServices. A `Sequence` runs
+# steps one after another; an `Ensemble` runs them in parallel and merges the answers:
+
+# %%
+show.source("infra/kserve/base/graph-ensemble.yaml", start="nodes:")
+
+# %% [markdown]
+# `serviceName` refers to an InferenceService, `nodeName` to a node of the graph. A `Hard` dependency must
+# succeed; a `Soft` one may fail. The checker knows graphs, and the services that they refer to:
+
+# %%
+base = "infra/kserve/base"
+names = ("graph-ensemble", "graph-splitter", "grayscale", "id-card", "id-card-small")
+_ = terminal.run(" ".join(["python -m services.manifests", *(f"{base}/{n}.yaml" for n in names)]))
+
+# %% [markdown]
+# A graph needs a cluster: KServe starts a router for it there. In Lab 09 you design one.
 #
 # ## 8. Where the model comes from
 #
 # The detector's weights are in its image. The recommender's model comes from MLflow's registry (notebook
-# 07), and changes more often than its code. For that there is `storageUri`: before the server starts, a
-# second container copies what it names to `/mnt/models`. It runs this:
+# 07) and changes more often than its code. For this there is `storageUri`: before the server starts, a
+# second container copies what it names to `/mnt/models`. That container runs this code:
 
 # %%
 for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m-1/artifacts"):
@@ -529,19 +588,19 @@ for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m
         print(show.one_line(error).partition("  '")[0][:90])
 
 # %% [markdown]
-# It knows buckets, web addresses and folders. It does not know MLflow's registry, nor what MLflow calls
-# the artifacts that go through its server. But MLflow knows where a version's files are
-# (`MlflowClient.get_model_version_download_uri`), and whoever started its server knows the bucket behind
-# it. Out of both this command makes what the manifest needs:
+# It supports buckets, web addresses and folders, but neither MLflow's registry nor artifacts that go
+# through MLflow's server. MLflow, however, knows where a version's files are
+# (`MlflowClient.get_model_version_download_uri`), and you know the bucket behind its server. This command
+# combines both into the line for the manifest:
 #
 # ```sh
-# python -m services.recommender.kserve_storage --alias prod --artifacts s3://models
+# $ python -m services.recommender.kserve.storage --alias prod --artifacts s3://models
 # ```
 #
-# What it prints names *one version*, for good. When `prod` moves on, somebody has to change the manifest,
-# and that is a good thing: it is in git, it can be reviewed, and rolled back.
+# The result names *one version*, permanently. When `prod` moves, somebody must change the manifest. That
+# is an advantage: the manifest is in git, where the change can be reviewed and reverted.
 #
-# Take a folder for the bucket, and a small model in it, with the files that our predictor reads:
+# Here a folder takes the place of the bucket, with a small model in the files that our predictor reads:
 
 # %%
 ratings, _ = make_ratings(50, 100, 2000)
@@ -550,13 +609,13 @@ _ = (folder / "bucket/MLmodel").write_text("model_id: m-1\n")
 mounted = Storage.download(f"file://{folder / 'bucket'}", str(folder / "model"))
 
 # %% [markdown]
-# The predictor takes the folder as `--model_dir`. V2 has a custom for tables: one tensor a column, and
-# `content_type` is `pd`, for pandas:
+# The predictor takes the folder as `--model_dir`. V2 has a convention for tables: one tensor for each
+# column, and `content_type` is `pd`, for pandas:
 
 # %%
 name, at = "recommender", ("--model_dir", mounted)
 ready = "/v2/models/recommender/ready"
-movies = start("services.recommender.kserve_predictor", *at, ready=ready)
+movies = start("services.recommender.kserve.predictor", *at, ready=ready)
 columns = [
     ("user_id", "INT64", [1, 2]),
     ("top_k", "INT64", [2, 1]),
@@ -571,16 +630,14 @@ for line in answer["outputs"][0]["data"]:
     print(found["user_id"], [item["title"] for item in found["items"]], "version", found["version"])
 
 # %% [markdown]
-# The chapter's alternative would be KServe's own server for MLflow's format, `kserve-mlserver`. That one
-# starts MLServer in a container, which loads the model as a Python function, with all that the model asks
-# to be installed; of MLflow it lists the formats 1 and 2 only, and MLServer is no longer maintained.
-# Notebook 08 runs it from an environment of its own. Our predictor reads one file of numbers, and runs no
-# code that came out of a bucket.
+# KServe also has a server for MLflow's format, `kserve-mlserver`. It starts MLServer, installs what the
+# model lists, and supports only versions 1 and 2 of its format; notebook 08 runs MLServer in a separate
+# environment. Our predictor reads one file of numbers and runs no code from a bucket.
 #
 # ## 9. Four more traps
 #
-# **It reads your arguments.** `import kserve` parses `sys.argv`, and takes the beginning of an option for
-# the whole. A program with a `--max` of its own changes KServe's:
+# **It parses your arguments.** `import kserve` parses `sys.argv` and accepts abbreviated options. A program
+# with an option `--max_t` changes KServe's `--max_threads`:
 
 # %%
 code = "import kserve.model_server as m; print(m.args.max_threads, m.args.grpc_port)"
@@ -588,23 +645,24 @@ command = [sys.executable, "-c", code, "--max_t", "99", "--grpc_p", "1"]
 print(subprocess.run(command, capture_output=True, text=True).stdout.strip())
 
 # %% [markdown]
-# In `services/kserve_support` it is imported with none.
+# `services/kserve_support` imports it with an empty argument list.
 #
-# **It listens to everybody.** REST on 0.0.0.0, gRPC on [::]. In a container that is right, on your
-# notebook's machine it is not. Here it is 127.0.0.1, unless `--host` or `SERVING_LABS_HOST` says
-# otherwise; the manifests do.
+# **It listens on all addresses.** REST on 0.0.0.0, gRPC on [::]. That is right in a container but not on
+# your own machine. Our server listens on 127.0.0.1, unless `--host` or `SERVING_LABS_HOST` says otherwise;
+# the manifests do.
 #
-# **Anybody may unload the model.** One POST without a password, and KServe's `/v2/health/ready` stays at
-# 200 when the model is gone. So probe the model's own `ready`, as the manifests do. Ours refuses:
+# **Anybody may unload the model.** One POST without a password does it, and KServe's `/v2/health/ready`
+# stays at 200. So probe the model's own `ready`, as our manifests do. Our server refuses to unload:
 
 # %%
 answer = httpx.post(f"{server.url}/v2/repository/models/id_card/unload")
-print(answer.status_code, answer.json()["error"]["message"])
+print(answer.status_code, answer.json()["error"])
 
 # %% [markdown]
-# **Its end.** On SIGTERM, KServe unloads the models at once, while gRPC still takes requests for them. Ours
-# first stops taking, then answers what it has, then ends. Send eight requests, wait until they have
-# arrived, and tell it to stop:
+# **Its shutdown.** On SIGTERM (the signal that asks a process to end), KServe unloads the models at once,
+# while gRPC still accepts requests for them. Ours stops accepting, answers what it has, and then ends.
+#
+# Send eight requests, wait until they have arrived, and stop the server:
 
 
 # %%
@@ -622,15 +680,30 @@ with ThreadPoolExecutor(8) as pool:
     asked = [pool.submit(httpx.post, path, json=load, timeout=60) for _ in range(8)]
     while arrived(server) < before + 8:
         pass
-    code = server.stop()
-print("answered:", [one.result().status_code for one in asked], "· exit code", code)
+    server.stop()
+print("answered:", [one.result().status_code for one in asked])
 
 # %% [markdown]
 # ## 10. The same on a cluster
 #
-# Where `kubectl` reaches a cluster with KServe in it, the manifests go there as they are. These cells ask
-# whether there is one, and say so if not. `infra/kserve/README.md` has the commands for a small one on your
-# own machine, with kind.
+# The chapter's steps on a cluster are: create a namespace, apply the InferenceService, wait, and read its
+# URL. With the manifest of section 1 they look like this. NOT RUN HERE: the transcript shows what `kubectl`
+# prints, and it was written by hand:
+#
+# ```text
+# $ kubectl create ns pytorch-yolo
+# namespace/pytorch-yolo created
+# $ kubectl apply -n pytorch-yolo -f id-card.yaml
+# inferenceservice.serving.kserve.io/id-card created
+# $ kubectl wait -n pytorch-yolo --for=condition=Ready inferenceservice/id-card --timeout=300s
+# inferenceservice.serving.kserve.io/id-card condition met
+# $ kubectl get -n pytorch-yolo inferenceservice id-card -o jsonpath='{.status.url}'
+# http://id-card-pytorch-yolo.example.com
+# ```
+#
+# The URL works only with DNS and an ingress set up; `port-forward` works always. Where `kubectl` reaches a
+# cluster with KServe, the next cells apply this repository's manifests. `infra/kserve/README.md` has the
+# commands for a small cluster on your own machine, with kind.
 
 # %% tags=["needs-cluster"]
 cluster = preflight.find_tool("cluster")
@@ -643,42 +716,42 @@ print(cluster if cluster.status != preflight.OK else f"KServe is there: {has_kse
 commands = """
 kubectl apply -k infra/kserve/overlays/local
 kubectl -n serving-labs-kserve wait --for=condition=Ready inferenceservice/id-card --timeout=300s
+kubectl -n serving-labs-kserve get inferenceservice id-card -o jsonpath={.status.url}
 kubectl -n serving-labs-kserve port-forward service/id-card-predictor 8080:80
 curl -d @request.json http://127.0.0.1:8080/v1/models/id_card:predict
 """
-for line in commands.strip().splitlines()[: 2 if has_kserve else 0]:
-    done = subprocess.run(line.split(), cwd=ROOT, capture_output=True, text=True)
-    print(done.stdout or done.stderr)
+for line in commands.strip().splitlines()[: 3 if has_kserve else 0]:
+    _ = terminal.run(line)
 print("" if has_kserve else f"NOT RUN HERE:{commands}")
 
 # %% [markdown]
-# The request is the one of section 3, and so is the answer: what runs in the cluster is the program that
-# ran here, started with the same arguments.
+# The request is the one of section 3, and the answer should be too: the cluster runs the program that ran
+# here, with the same arguments.
 #
 # ## What broke, and why
 #
 # | What one might believe | What happens | What we did |
 # |---|---|---|
-# | `modelFormat: sklearn` for a YOLO network (chapter) | never ready, and no reason given | a container with the core |
-# | a manifest that is taken is right | the server starts, or not, minutes later | check before |
-# | the SDK reads what the protocol allows | 500 for a JPEG behind the JSON | read and check it ourselves |
+# | `modelFormat: sklearn` fits a YOLO network (chapter) | never ready, and no reason given | a container with the core |
+# | an accepted manifest is right | the server starts, or not, minutes later | check it before |
+# | the SDK reads what the protocol allows | 500 for a JPEG after the JSON | read and check it ourselves |
 # | `async` keeps a server responsive | not if the work is done in the loop | `asyncio.to_thread` |
 # | a transformer just forwards | two content types, 422 | pass none |
-# | `storageUri` takes MLflow's names | refused | the storage behind the registry |
+# | `storageUri` accepts MLflow's addresses | refused | the storage behind the registry |
 # | ready means ready | 200 without a model | probe the model; refuse to unload |
 #
 # ## Summary
 #
-# - An InferenceService names a model *or* containers. The format has to be the model's.
-# - A predictor is `load` and `predict` around a core. Check what comes in; compute in a thread.
-# - V1 is JSON of your own making; V2 is tensors, in JSON, in binary or by gRPC, for many servers.
-# - A transformer is a second server. It costs a hop, and scales by itself.
+# - An InferenceService names a model *or* containers. The format must fit the model.
+# - A predictor is `load` and `predict` around a core. Check the input; compute in a thread.
+# - V1 is JSON that each model defines; V2 is tensors, in JSON, in binary or by gRPC, for many servers.
+# - A transformer is a second server. It costs a hop and is scaled separately. A graph connects services.
 # - The cluster runs the same program as you do. Test it here, with the manifest's own arguments.
 #
-# **Practise:** in [Lab 09](../labs/lab09_kserve/lab09_kserve.ipynb) you speak V2, write a predictor, mend a
-# manifest and design a graph.
+# **Practise:** `make lab N=09` opens your copy of [Lab 09](../labs/lab09_kserve/lab09_kserve.ipynb),
+# in which you send V2 requests, write a predictor, fix a manifest and design a graph.
 #
-# **Next:** [10 · Choosing](10_choosing.ipynb) puts the three side by side, and measures.
+# **Next:** [10 · Choosing](10_choosing.ipynb) compares the three, with measurements.
 
 # %% tags=["teardown"]
 channel.close()

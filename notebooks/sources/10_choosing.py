@@ -16,44 +16,50 @@
 # **Where you are:** chapter section 10.7, its last table, and the list in section 10.1 · about 30 minutes ·
 # before this: [09 · KServe](09_kserve.ipynb) · next: [11 · Batch](11_batch.ipynb)
 #
-# You have served one model with BentoML, MLflow and KServe. Which one do you take? The chapter ends with a
-# table of opinions. Here you hold it against figures: every server of this repository, over the same core, in
-# one run. Plain FastAPI, no serving framework, and LitServe, a young one, take part as points of reference.
+# You have served one model with BentoML, MLflow and KServe. Which one should you use for the next model? In
+# this notebook you answer that with measurements: every server of this repository, over the same core, in
+# one benchmark.
+#
+# The chapter ends with a table of features. You compare it with the figures. Two more servers take part as
+# baselines: plain FastAPI (a web framework without any model serving), and LitServe (a small serving
+# framework).
 #
 # ## After this notebook you can
 #
-# - measure servers so that the ratio means something, and tell the server's time from the network's,
-# - say what each does with bad input, and with requests under way at its end,
-# - choose by the row that matters to *you*, with a figure behind it,
-# - find where each of the chapter's ten challenges is met, and ask both models *why*.
+# - measure servers so that the ratios mean something, and separate the server's time from the network's,
+# - say how each server handles bad input, and the requests in progress at its shutdown,
+# - choose by the criterion that matters to *you*, with a figure behind it,
+# - find where each of the chapter's ten challenges is met, and explain both models' answers.
 
 # %% [markdown]
-# The figures come from `make bench`. With `rerun` you measure your own machine, in short:
+# The figures come from `make bench`, which takes long. With `rerun = True` you run a short version on your
+# machine:
 
 # %% tags=["parameters"]
 rerun = False
 
 # %% [markdown]
-# What this machine has and lacks, with the command that mends it:
+# What this machine offers; each line with something missing ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
-from services.workbench import preflight
+from services.setup import preflight
 
-print(*preflight.report(), sep="\n")
+preflight.needs()
 
 # %% tags=["setup"]
+import textwrap
 from dataclasses import replace
+
+import httpx
+from matplotlib.figure import Figure
 
 from services.bench import chapter, code, guide, null_model, peers, probes, report
 from services.bench.numbers import rotated
 from services.bench.run import QUICK, Plan, compare
 from services.environment import build_dir
 from services.id_card.detector import Detector
-from services.id_card.images import decode
+from services.id_card.model.images import decode
 from services.id_card.samples import load_sample, sample_path
-from services.recommender.recommender import Recommender
-from services.recommender.synthetic import make_ratings
-from services.recommender.training import fit
 from services.workbench import servers, show
 
 result = compare(QUICK) if rerun else report.load()
@@ -64,49 +70,68 @@ def table(part):
     return show.table(rows, columns=head)
 
 
+def wrapped(text):
+    print(textwrap.fill(text, 96, subsequent_indent="    "))
+
+
 # %% [markdown]
 # ## 1. The chapter's table
 #
-# In our own words, with what can be held against each row:
+# The chapter's claims in our words, and what this repository observed for each:
 
 # %%
 chapter.linked(("row", "the chapter says", "what was seen", "where"), chapter.CLAIMS)
 
 # %% [markdown]
-# There is no row for speed, memory, bad input or a clean end.
+# The table has no row for speed, memory, bad input or shutdown. These follow.
 #
 # ## 2. A fair comparison
 #
-# A benchmark is easily unfair: another model, more threads, a chattier log, a machine that was busy just
-# then. So all servers get one environment, and each is in its quietest logging:
+# A benchmark becomes unfair easily: another model, more threads, a more verbose log, a machine that was
+# busy just then. So all servers get the same environment variables, and each logs as little as it can:
 
 # %%
 show.source(peers.environment)
 
 # %% [markdown]
-# One server at a time is asked. Each round begins with another one, so that a slow minute of the machine hits
-# everybody:
+# The servers are started by the commands that you know; only FastAPI's and LitServe's are new. As you
+# would type it, with one request and the shutdown:
+
+# %%
+card = sample_path("two_cards").read_bytes()
+command = "uvicorn services.id_card.baselines.fastapi_app:app --host 127.0.0.1 --port $PORT"
+server = servers.shell(f"ID_CARD_BACKEND=onnx {command}", log_lines=4)
+answer = httpx.post(f"{server.url}/inference", files={"image": card}, timeout=60)
+print([box["name"] for box in answer.json()])
+print("exit code", server.stop())
+
+# %% [markdown]
+# uvicorn is the web server that runs a FastAPI application. It loaded the model, found two cards, and shut
+# down at SIGTERM, the signal that asks a process to end. The exit code -15 means "ended by signal 15":
+# after its shutdown uvicorn raises the signal again.
+#
+# The benchmark runs one server at a time. Each round starts with a different one, so that a slow minute of
+# the machine affects all of them:
 
 # %%
 for turn in range(3):
     print(f"round {turn}:", " → ".join(rotated(list(peers.PEERS), turn)))
 
 # %% [markdown]
-# The picture is the same for all, but each protocol packs it in its own way:
+# The image is the same for all, but each protocol wraps it differently:
 
 # %%
-card = sample_path("two_cards").read_bytes()
-print(f"the picture: {len(card):,} bytes")
+print(f"the image: {len(card):,} bytes")
 for peer in peers.PEERS.values():
     ask = peer.request(card)
     form = ask.content_type.partition(";")[0]
-    print(f"{len(ask.body):7,} bytes as {form:20} to {ask.path:30} {peer.title}")
+    print(f"{len(ask.body):7,} bytes as {form:20} to {ask.path:26} {peer.title}")
 
 # %% [markdown]
-# JSON holds no bytes, so MLflow and KServe's first protocol carry base64, a third more.
+# JSON cannot contain bytes, so MLflow and KServe's V1 protocol carry base64 text, a third more.
 #
-# A plan that would not be fair is refused. Here is one, on purpose: 100 requests are no multiple of 16, so the load
-# generator would silently send fewer.
+# A plan that would not be fair is refused. 100 requests are not a multiple of 16, the number of parallel
+# clients, so the load generator would silently send fewer:
 
 # %%
 try:
@@ -115,26 +140,30 @@ except ValueError as error:
     print(show.one_line(error))
 
 # %% [markdown]
-# This is on what the committed figures were measured:
+# The committed figures were measured under these conditions:
 
 # %%
-print(report.conditions(result))
+for line in report.conditions(result).splitlines():
+    wrapped(line)
 
 # %% [markdown]
-# The last line matters: with many more processes than cores, absolute times are too long. Before anything was
-# timed, every server was asked for the five samples, several at once, and each box was held against the core's:
+# The last line matters: if many more processes want a core than there are cores, all times are too long.
+#
+# Before anything was timed, every server got the five sample images, several at once, and each box was
+# compared with the core's:
 
 # %%
 checked = {name: result["peers"][name]["checked"] for name in report.servers_of(result)}
-print(checked, "wrong answers: 0")
+print(checked)
+print("wrong answers: 0")
 
 # %% [markdown]
-# Had one been wrong, `compare` would have stopped.
+# With a wrong answer, `compare` would have stopped.
 #
 # ## 3. What the server takes, and what the network takes
 #
-# How much of a request is the framework? Take the network away. A small ONNX file answers with zeros at once, and
-# every server loads it in the place of the detector. Nothing else is changed:
+# How much of a request is the framework's time? Remove the computation. A **null model**, a tiny ONNX file,
+# answers with zeros at once, and every server loads it in place of the detector. Nothing else changes:
 
 # %%
 file = null_model.write(build_dir() / "notebooks" / "10" / "null.onnx")
@@ -161,14 +190,18 @@ for name in report.servers_of(result):
     print(f"{guide.share_of_server(result, name):4.0%} of a request to {peers.TITLES[name]}")
 
 # %% [markdown]
-# Orange first: with nothing to compute, a request costs a fraction of a millisecond to a few milliseconds. FastAPI and
-# KServe take least. BentoML writes the upload to a file, keeps a trace and counts; the Runner adds a second process.
+# The orange bars first. With nothing to compute, a request costs from under one to a few milliseconds.
+# FastAPI and KServe add least. BentoML writes the upload to a file, records a trace and counts; the Runner
+# adds a second process.
 #
-# Now blue. Every server adds *more* around the detector than around the null model: a real picture has to travel and
-# be unpacked, and the asking program wants the same two cores. So a null model shows the least that a server
-# takes. Each process of the Runner computes with one core, so a single request has half of the machine.
+# Now the blue bars. Every server adds *more* around the detector than around the null model. A real image
+# must be transferred and decoded, and the client uses the same two cores. So a null model shows the
+# minimum that a server adds.
 #
-# Now on this machine, really started:
+# Each process of the Runner computes with one core, so a single request gets half of the machine.
+#
+# The same measurement in short, on this machine. So short a run is off by some milliseconds in either
+# direction, and by much more if other programs are busy:
 
 # %% tags=["volatile"]
 small = replace(QUICK, peers=("fastapi",), requests=32, ending=0)
@@ -179,12 +212,18 @@ for kind in ("null", "real"):
 # %% [markdown]
 # ## 4. Many callers
 #
-# With several callers, they share two cores:
+# Now 1, 4 and 16 clients at the same time, which share two cores. The median rates from the result:
 
 # %%
-show.figure(
-    report.throughput(result), alt="Bars: answers a second at 1, 4 and 16 callers, by server"
-)
+counts = list(map(str, result["plan"]["concurrency"]))
+fig = Figure((9, 3.6), layout="constrained")
+axes = fig.subplots()
+for name, peer in result["peers"].items():
+    rates = [peer["real"][count]["rate"]["median"] for count in counts]
+    axes.plot(counts, rates, marker="o", label=peers.TITLES[name])
+axes.set(xlabel="clients at the same time", ylabel="answers a second", ylim=(0, None))
+fig.legend(loc="outside right center", frameon=False)
+show.figure(fig, alt="Lines: answers a second at 1, 4 and 16 clients; all stay below the bare core")
 
 # %%
 show.figure(report.latency(result), alt="Bars: median latency at 1, 4 and 16 callers, by server")
@@ -193,58 +232,96 @@ show.figure(report.latency(result), alt="Bars: median latency at 1, 4 and 16 cal
 # The best server's rate, as a share of the bare core's:
 
 # %%
-for count in map(str, result["plan"]["concurrency"]):
+for count in counts:
     rates = {n: p["real"][count]["rate"]["median"] for n, p in result["peers"].items()}
     limit = rates.pop("core")
     first = max(rates, key=rates.get)
     print(f"{count:>2} at a time: {rates[first] / limit:.0%}, {peers.TITLES[first]}")
 
 # %% [markdown]
-# First, the cores are the limit: no server reaches the bare core. Second, the order is not
-# that of section 3. Those that fall behind compute one request at a time: BentoML's service (`threads`, 1 unless
-# you say otherwise) and LitServe's worker. Our adapters for FastAPI and KServe let two in, MLflow many, and the
-# Runner has two processes. While one picture is decoded, another one is computed.
+# First, the cores are the limit: no server reaches the bare core. Second, the order is not that of section
+# 3. The servers that fall behind computed one request at a time: BentoML's service and LitServe's worker.
+# FastAPI and KServe let two in, MLflow many, and the Runner has two processes. While one image is decoded,
+# another one is computed.
 #
-# That is a setting. Look at it before you change the framework.
+# That is a setting. For BentoML it is `threads`, 1 by default. When these figures were measured, our service
+# used the default; `service.py` now sets 2. Look at such settings before you change the framework.
 #
-# All figures, medians over the turns, with the smallest and the largest in brackets:
+# All figures are medians over the turns, with the smallest and the largest in brackets:
 
 # %%
 table(report.transposed(report.speed(result)))
 
 # %% [markdown]
+# A rate becomes a cost when you ask how many machines a load needs. Do not plan for a machine that is
+# always busy: its queue only grows. With a price for such a machine, per month and in any currency:
+
+
+# %%
+import math
+
+
+def fleet(demand=200, busy=0.6, price=50):
+    rows = []
+    for name in report.servers_of(result):
+        most = result["peers"][name]["real"][counts[-1]]
+        machines = math.ceil(demand / (busy * most["rate"]["median"]))
+        p99 = round(most["p99"]["median"])
+        rows.append((peers.TITLES[name], machines, machines * price, p99))
+    columns = ("server", "machines", "price a month", f"p99 in ms, {counts[-1]} clients")
+    return show.table(sorted(rows, key=lambda row: row[1:]), columns=columns)
+
+
+fleet()
+
+# %% [markdown]
+# Machines come whole, so a small difference between two rates costs one machine or nothing. The servers
+# that computed one request at a time cost most, and that was a setting. In JupyterLab the next cell shows
+# sliders for the demand (answers a second), the share of the time that a machine is busy, and the price:
+
+# %%
+import ipywidgets
+
+_ = ipywidgets.interact(fleet, demand=(10, 2000, 10), busy=(0.1, 0.9, 0.1), price=(5, 500, 5))
+
+# %% [markdown]
+# With a small demand every server needs one machine: choose by something else, such as the next section.
+#
 # ## 5. Besides speed
 #
-# This was asked from the servers, too, and not read in their documentation; only the last row is:
+# The following was measured on the running servers; only the last row comes from their documentation:
 
 # %%
 table(report.transposed(report.offers(result)))
 
 # %% [markdown]
-# What do they count, and what can be posted?
+# Which endpoints accept a POST, and which metrics does each server have?
 
 # %%
 for name in report.servers_of(result):
     found = result["peers"][name]
-    print(peers.TITLES[name], "·", *found["endpoints"]["posts"])
-    print("   ", ", ".join(report.own_metrics(found["metrics"])) or "no metric of its own")
+    wrapped(f"{peers.TITLES[name]} · {' '.join(found['endpoints']['posts'])}")
+    wrapped("    " + (", ".join(report.own_metrics(found["metrics"])) or "no metrics"))
 
 # %% [markdown]
-# The start is mostly the import of the framework. Memory: each process that holds the model counts, and so does
-# what the framework imports. KServe answers on most pages, since it speaks two protocols. Only BentoML and KServe
-# have metrics of their own. FastAPI counts no request until somebody writes it.
+# The start is mostly the import of the framework. Memory grows with each process that holds the model, and
+# with what the framework imports. KServe answers on most pages, since it speaks two protocols. Only BentoML
+# and KServe have metrics; FastAPI counts no request until you write the code for it.
 #
-# Lines are lines of code. *Adapter* translates between framework and core. *Support* mends
-# what the framework gets wrong, or catches what clients do; the gate is shared by four servers. KServe's:
+# "Lines" are lines of our code. *Adapter* translates between framework and core. *Support* works around
+# faults of the framework, or validates requests; four servers share the validation middleware. KServe's
+# files:
 
 # %%
 peer = peers.PEERS["kserve"]
-print({file: code.lines_of([file]) for file in (*peer.adapter, *peer.support)})
+rows = [(file, code.lines_of([file])) for file in (*peer.adapter, *peer.support)]
+show.table(rows, columns=("file", "lines"))
 
 # %% [markdown]
 # ## 6. What bad input gets
 #
-# Six mistakes of clients, each in the server's own form. "Helps" is a 4xx that says what to change, by a rough rule:
+# Six mistakes of clients, each in the server's own format. "Helps" is a 4xx that says what to change, by a
+# rough rule:
 
 # %%
 for status, text in ((500, "Internal Server Error"), (400, "Bad Request"), (400, "Send a file.")):
@@ -254,19 +331,21 @@ for status, text in ((500, "Internal Server Error"), (400, "Bad Request"), (400,
 table(report.bad_input(result))
 
 # %% [markdown]
-# No 5xx, and nobody stayed silent. But look at who did it: four servers stand behind *our* gate of notebook 02, and
-# KServe's answers come from the support package of notebook 09. MLflow has no limit for a body, so it read all 50
-# megabytes of the largest request. Its answers echo what was sent:
+# Every server answered, and none with a 5xx. But consider the reason: four servers run behind *our*
+# middleware of notebook 02, and KServe's answers come from the support package of notebook 09.
+#
+# MLflow has no limit for the body, so it read all 50 megabytes of the largest request. Its messages repeat
+# what was sent:
 
 # %%
 cases = result["peers"]["mlflow"]["bad_input"]
 for name, case in cases.items():
-    print(f"{name}: {case['status']} {case['text'][:150]}\n")
+    wrapped(f"{name}: {case['status']} {case['text'][:150]}")
 
 # %% [markdown]
 # ## 7. What happens at SIGTERM
 #
-# A new version is rolled out, and the old server gets SIGTERM while requests are under way:
+# A rollout of a new version sends SIGTERM to the old server while requests are in progress:
 
 # %%
 table(report.sigterm(result))
@@ -275,30 +354,32 @@ table(report.sigterm(result))
 print({name: count for name, count in report.lost(result).items() if count} or "nothing was lost")
 
 # %% [markdown]
-# A zero is no promise. FastAPI and MLflow run uvicorn as it comes: at SIGTERM it answers what it has begun to read;
-# what has arrived and is not read yet sees its connection closed. That is a matter of milliseconds, so three ends a
-# server may hit it or not. On Kubernetes a `preStop` that waits some seconds prevents it; `infra/kubernetes/` has one.
+# A zero is not a guarantee. FastAPI and MLflow run uvicorn unchanged. At SIGTERM it answers the requests
+# that it has begun to read; for a request that has arrived but is not read yet, the connection is closed.
+# This window lasts milliseconds, so three tries may miss it.
 #
-# That the others lose nothing took work. BentoML ended its Runners before their callers, KServe unloaded a model that
-# was still asked, and LitServe ends in good order at SIGINT only.
+# On Kubernetes a `preStop` hook that waits some seconds prevents the loss; `infra/kubernetes/` has one.
+#
+# That the others lose nothing took work. BentoML ended its Runners before their callers, KServe unloaded a
+# model that still had requests, and LitServe shuts down properly only at SIGINT (Ctrl-C).
 #
 # ## 8. A decision guide
 #
-# Choose by what you need. Each row is derived from the result by code. Where the ranges of two servers overlap, both
-# are named: they took turns at being better, and one run cannot tell them apart.
+# Choose by what you need. Code derives each row from the result. Where the ranges of two servers overlap,
+# both are named: one benchmark cannot tell them apart.
 
 # %%
 table(guide.guide(result))
 
 # %% [markdown]
-# Other needs are no measurement. They follow from the other notebooks:
+# Other needs cannot be measured. They follow from the other notebooks:
 
 # %%
 chapter.linked(("you need", "take", "seen in"), chapter.NEEDS)
 
 # %% [markdown]
-# Without a cluster, KServe's strong side is out of reach. Between BentoML and MLflow, ask where your model lives:
-# in an archive that you ship, or in a registry that the server reads.
+# Without a cluster you cannot use KServe's strengths. Between BentoML and MLflow, ask where your model is
+# kept: in an archive that you ship, or in a registry that the server reads.
 #
 # ## 9. The ten challenges
 #
@@ -310,8 +391,8 @@ chapter.linked(("challenge", "where it is met"), chapter.numbered(chapter.CHALLE
 # %% [markdown]
 # ## 10. Why this box? Why this movie?
 #
-# **D-RISE** hides random parts of the picture many times and looks how much of the box is
-# left. What has to be visible is bright:
+# Challenge 8 is explaining an answer. For a box, **D-RISE** hides random parts of the image many times and
+# measures how much of the box is left. Parts that the box needs are bright:
 
 # %%
 from services.id_card import explain as boxes
@@ -326,13 +407,18 @@ show.picture(boxes.overlay(picture, map_), title, width=480)
 print(f"inside the box {map_.contrast():.1f} times as bright as outside")
 
 # %% [markdown]
-# The card is brighter. The map tells what the network *reacts to*, not whether it should.
+# The card is brighter than its surroundings. The map shows what the network *reacts to*, not whether it
+# should.
 #
-# For a recommendation the reasons are movies that the user has rated. A user's vector can be made from those of
-# his or her movies, so the score falls apart into one summand for each:
+# For a recommendation the reasons are movies that the user has rated. The user's vector can be approximated
+# from the vectors of these movies. Then the score is a sum with one term for each movie:
 
 # %%
 from services.recommender import explain as movies
+
+from services.recommender.recommender import Recommender
+from services.recommender.training.synthetic import make_ratings
+from services.recommender.training.trainer import fit
 
 ratings, _ = make_ratings(400, 300, 12_000, seed=1)
 recommender = Recommender(fit("mf", ratings, progress=False), ratings)
@@ -350,15 +436,15 @@ def why(user):
 why(user=2)
 
 # %% [markdown]
-# The summands are from a *stand-in* for the user's vector. The last line says how close its scores are to the served
-# ones; 1 is the same order. Another user:
+# The terms come from an *approximation* of the user's vector. The last line says how well its scores agree
+# with the served ones; 1 means the same order. Another user:
 
 # %%
 why(user=50)
 
 # %% [markdown]
-# Below zero: these would be reasons for another order than the model's. An honest service shows none then. Both
-# explanations are offered over HTTP as `/explain`, by adapters of their own.
+# Below zero: these would be reasons for a different order than the model's. An honest service shows no
+# reasons then. Both explanations are available over HTTP as `/explain`, by separate adapters.
 #
 # ## What broke, and why
 #
@@ -366,17 +452,17 @@ why(user=50)
 # |---|---|---|
 # | the framework makes a model fast or slow | often it is how many requests are computed at a time | look for that setting |
 # | one number says who is faster | ranges overlap; another load, another order | turns, ranges, several loads |
-# | SIGTERM ends a server in good order | requests lost in a window of milliseconds, or a process that stays | try it under load, more than once |
+# | SIGTERM ends a server cleanly | requests can be lost in a window of milliseconds, or a process stays | try it under load, more than once |
 # | a table of features is a decision | another row, another winner | choose by your own row |
 #
 # ## Summary
 #
 # - Same core, same threads, turns: without these a ratio means nothing.
-# - A null model shows the least that a server takes.
-# - Where your model lives and where it has to run decides more than milliseconds do.
+# - A null model shows the minimum that a server adds.
+# - Where your model is kept and where it must run decides more than milliseconds do.
 #
-# **Practise:** in [Lab 10](../labs/lab10_choosing/lab10_choosing.ipynb) you measure two servers honestly, and choose one
-# with figures.
+# **Practise:** `make lab N=10` opens your copy of [Lab 10](../labs/lab10_choosing/lab10_choosing.ipynb),
+# in which you measure two servers honestly, and choose one with figures.
 #
 # **Next:** [11 · Batch](11_batch.ipynb), the same models without any server.
 

@@ -1,0 +1,440 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 14 · Hardware and resources, measured
+#
+# **Where you are:** chapter section 10.1, challenges 6 and 9 · about 30 minutes ·
+# before this: [13 · Continuous learning, driven by papermill](13_loop.ipynb) · next:
+# [15 · Security, by attack](15_security.ipynb)
+#
+# The chapter lists "hardware" and "resource management" among its ten challenges. Both come down to one
+# question: how many answers does a machine give for its price? In this notebook the detector stays the same,
+# and you change what computes it: the runtime, the number format, the threads, the workers, the CPU limit.
+#
+# ## After this notebook you can
+#
+# - compare runtimes for one model, and say when a difference is real,
+# - explain why 8-bit integers are faster than floats, and where they cost accuracy,
+# - choose threads and workers, and recognise a CPU limit by its p99,
+# - compute what 1,000 answers cost, and how fast a GPU must be to pay off.
+
+# %% [markdown]
+# `cpus` is the CPU limit of section 7, in cores; `seconds` is how long each setting is measured.
+
+# %% tags=["parameters"]
+seconds = 1.5
+cpus = 0.5
+
+# %% [markdown]
+# What this machine offers; each line with something missing ends with the command that fixes it.
+
+# %% tags=["setup", "volatile"]
+from services.setup import preflight
+
+preflight.needs()
+
+# %% tags=["setup"]
+import importlib.util
+import re
+
+import numpy as np
+import onnx
+from matplotlib.figure import Figure
+
+from services.bench import hardware, int8, machine
+from services.environment import usable_cores
+from services.id_card.detector import Detector
+from services.id_card.model import quantise
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.export import exported
+from services.id_card.samples import load_sample, sample_path
+from services.workbench import servers, show, timing
+
+# %% [markdown]
+# ## 1. One model, four ways to compute it
+#
+# A checkpoint holds numbers; a **runtime** multiplies them. PyTorch is made for training. ONNX Runtime and
+# OpenVINO read an exported graph and only serve it: they fuse layers, and arrange memory for the processor
+# they find. The fourth way is ONNX Runtime again, with 8-bit integers in place of 32-bit floats. The first
+# call exports the checkpoint; `make environment` installs OpenVINO.
+
+# %%
+names = ["torch", "onnx", "openvino", "int8"]
+if importlib.util.find_spec("openvino") is None:
+    names.remove("openvino")
+    print("NOT RUN HERE: OpenVINO. To enable it: pip install openvino")
+detectors = {name: Detector(backend=name) for name in names}
+image = load_sample("two_cards")
+for name, detector in detectors.items():
+    [found] = detector.detect([image])
+    print(
+        f"{name:9}", *(f"{box.confidence:.3f} at x = {box.box[0]:.1f}" for box in found), sep="   "
+    )
+
+# %% [markdown]
+# The first three agree to the printed digits. They compute the same arithmetic, and differ only in the order
+# of additions. `int8` finds the same cards at nearly the same place: it rounds.
+#
+# Now the time. The ways take turns, so that a slow minute of the machine affects all of them. The clock
+# counts processor time, of all threads together: other programs hardly change it, and it is what you pay for.
+
+# %% tags=["volatile"]
+import torch
+
+print("processor:", machine.describe()["processor"], "·", usable_cores(), "cores")
+print("GPU:", torch.cuda.get_device_name() if torch.cuda.is_available() else "none seen")
+
+# %% tags=["volatile"]
+import time
+
+ways = {name: lambda each=each: each.detect([image]) for name, each in detectors.items()}
+measured = timing.interleaved(ways, rounds=15, clock=time.process_time)
+for name, ratio in timing.ratios(measured, reference="onnx").items():
+    print(f"{name:9} {1 / ratio:5.2f} times as fast as onnx")
+
+# %% [markdown]
+# More than 1 is faster than ONNX Runtime in floats. A difference of a few percent is noise: run the cell
+# twice before you believe one.
+#
+# Where torch sees a GPU, these cells use it: `Detector` chooses `device="auto"`. ONNX Runtime does so with
+# the package `onnxruntime-gpu`. NOT RUN HERE, where the line above says "none seen".
+#
+# ## 2. Eight bits, by hand
+#
+# **Quantisation** replaces a float by a small integer and a scale that many numbers share. Take the
+# weights of one convolution, one output channel at a time:
+
+# %%
+graph = onnx.load(exported(WEIGHTS, "onnx")).graph
+stored = {each.name: each for each in graph.initializer}
+node = next(node for node in graph.node if node.name == "/model.5/conv/Conv")
+weights = onnx.numpy_helper.to_array(stored[node.input[1]])
+channel = weights[0].ravel()
+scale = np.abs(channel).max() / 127
+integers = np.round(channel / scale).astype(np.int8)
+print("floats:  ", channel[:6].round(4))
+print("integers:", integers[:6], f"times a scale of {scale:.6f}")
+print("largest error, in steps:", (np.abs(integers * scale - channel).max() / scale).round(2))
+print(f"{channel.nbytes:,} bytes became {integers.nbytes:,}")
+
+# %% [markdown]
+# No weight is off by more than half a step, and the memory is a quarter. What passes *between* the layers,
+# the **activations**, gets a scale too. Nobody knows its range in advance. So the float model runs over some
+# images and the range of each tensor is noted: that is **calibration**. A value outside the range is cut off.
+# Because the ranges are fixed before serving, this is called *static* quantisation.
+#
+# Why is it faster? A processor register holds 512 bits, say: 16 floats or 64 integers. Processors with
+# **VNNI** instructions multiply and add all 64 in one instruction; ones with AMX multiply small matrices. On
+# a processor without both, 8 bits may gain nothing. What has this one?
+
+# %% tags=["volatile"]
+from pathlib import Path
+
+text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+flags = set(re.findall(r"\S+", text))
+for flag in ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8"):
+    print(f"{flag:12}", "yes" if flag in flags else "no")
+
+# %% [markdown]
+# ## 3. Where the time goes
+#
+# ONNX Runtime can write down how long each operator took. One image, one thread, the fastest of ten runs:
+
+# %% tags=["volatile"]
+models = {"float": exported(WEIGHTS, "onnx"), "int8": exported(WEIGHTS, "int8")}
+profiles = {name: hardware.profile(path) for name, path in models.items()}
+show.table(
+    [(kind, *(f"{profiles[name][kind]:.2f} ms" for name in models)) for kind in profiles["float"]],
+    columns=("operators", *models),
+)
+
+# %% tags=["volatile"]
+fig = Figure((8, 2.2), layout="constrained")
+axes = fig.subplots()
+left = np.zeros(len(profiles))
+for kind, color in zip(
+    profiles["float"], ("#0072B2", "#D55E00", "#CC79A7", "#8A8A8A"), strict=True
+):
+    widths = [profile[kind] for profile in profiles.values()]
+    axes.barh(list(profiles), widths, left=left, label=kind, color=color)
+    left += widths
+axes.invert_yaxis()
+axes.set(xlabel="milliseconds for one image, one thread")
+fig.legend(loc="outside right center", frameon=False)
+show.figure(fig, alt="Bars: time by kind of operator; 8 bits shrink the convolutions, not the rest")
+
+# %% [markdown]
+# The convolutions shrink: they are the multiplications. Nothing else does. The grey part computes in floats in
+# both. The activations even take longer: in floats ONNX Runtime fuses the two operators of YOLO's activation
+# function into one, in integers it does not. And the rounding comes on top. So the whole can never be as much
+# faster as the convolutions alone (Amdahl's law). The file is smaller as well:
+
+# %%
+for name, path in models.items():
+    print(f"{name:6} {path.stat().st_size / 2**20:5.1f} MiB, "
+          f"{int8.float_convolutions(path)} convolutions in float")  # fmt: skip
+
+# %% [markdown]
+# ## 4. Where it hurts
+#
+# Quantising is a few lines with ONNX Runtime's own function. What we decide is on the last ones: the layers
+# that stay in float, and how ranges are measured.
+
+# %%
+show.source(quantise.quantise, start="        quantize_static(", end="extra_options")
+
+# %% [markdown]
+# How do these decisions matter? A long evaluation was run for each variant, on test scenes that neither
+# training nor calibration saw. mAP50-95 is the average precision over strict and lenient overlaps, 1 is
+# perfect; "found" is the share of cards above the served confidence:
+
+# %%
+rows = int8.read()
+show.table(
+    [
+        (row.variant, row.float_convolutions, f"{row.times_as_fast:.2f}",
+         f"{row.typical:.3f}", f"{row.harsh:.3f}", f"{row.typical_found:.1%}",
+         f"{row.harsh_found:.1%}", f"{row.alarms:.1%}")
+        for row in rows
+    ],
+    columns=("variant", "in float", "times as fast", "typical", "harsh", "found", "found, harsh",
+             "false alarms"),
+)  # fmt: skip
+
+# %%
+fig = Figure((7.5, 3.2), layout="constrained")
+axes = fig.subplots()
+reference = rows[0]
+for row in rows[1:]:
+    loss = [one - other for one, other in ((reference.typical, row.typical),
+                                           (reference.harsh, row.harsh))]  # fmt: skip
+    axes.plot([row.times_as_fast] * 2, loss, marker="o", label=row.variant)
+axes.axhline(0.005, color="#8A8A8A", linestyle="--")
+axes.axvline(1.4, color="#8A8A8A", linestyle="--")
+axes.set_yscale("symlog", linthresh=0.01)
+axes.set(xlabel="times as fast as float", ylabel="mAP50-95 lost", ylim=(-0.02, 2))
+fig.legend(loc="outside right center", frameon=False)
+show.figure(
+    fig, alt="Points: speed and lost mAP of four variants; the goal is the lower right corner"
+)
+
+# %%
+loss = max(reference.typical - rows[-1].typical, reference.harsh - rows[-1].harsh)
+print(f"served: {rows[-1].times_as_fast:.2f} times as fast, at most {loss:.4f} of mAP50-95 lost,",
+      f"{rows[-1].scenes} typical scenes")  # fmt: skip
+
+# %% [markdown]
+# Each variant has two points, for typical and for harsh scenes. The dashed lines are the goal: at least 1.4
+# times as fast, at most 0.005 lost. Read the variants from the top:
+#
+# - **every layer** loses the detections. The network's output is *one* tensor, with boxes of up to hundreds of
+#   pixels and scores of 0 to 1. One scale for both has steps of more than a pixel, in which a
+#   score disappears.
+# - **head in float** repairs that, and gives up speed: the head's convolutions are among the largest.
+# - **last layers in float** keeps only what stands behind the last 3-by-3 convolutions in float. So does the
+#   first convolution: with three input channels its 8-bit kernel is *slower* than the float one.
+# - **served** differs only in calibration. The range of a tensor is the *mean* over the scenes of its extremes,
+#   not the widest one that any scene had. Large values are cut off more often, but all others get finer steps.
+#   mAP hardly sees that. Look at the last three columns: which variant stays closest to the float model?
+#
+# Percentile and entropy calibration, ONNX Runtime's two other methods, were tried as well. Entropy gave the
+# boxes of the widest range; percentile was as good as the mean, and took many times the time and memory.
+#
+# mAP hides one thing: it looks at all confidences, a server at one threshold. Compare the confidences, box
+# by box, on fresh scenes:
+
+# %%
+from services.id_card.training.metrics import overlaps
+from services.id_card.training.scene_sets import SceneSet
+
+scenes = [scene.image for scene in SceneSet("fresh", "mixed", 24).scenes(seed=77, workers=1)]
+pairs = []
+low = {name: Detector(models_path, name, conf=0.05)
+       for name, models_path in (("onnx", models["float"]), ("int8", models["int8"]))}  # fmt: skip
+for ours, theirs in zip(low["onnx"].detect(scenes), low["int8"].detect(scenes), strict=True):
+    for box in ours:
+        same = [other for other in theirs
+                if overlaps(np.array([box.box]), np.array([other.box]))[0, 0] > 0.7]  # fmt: skip
+        pairs += [(box.confidence, other.confidence) for other in same[:1]]
+pairs = np.array(pairs)
+flipped = ((pairs > 0.5).sum(axis=1) == 1).sum()
+print(f"{len(pairs)} boxes in both, {flipped} of them on different sides of the served confidence")
+
+# %%
+fig = Figure((4.2, 4), layout="constrained")
+axes = fig.subplots()
+axes.scatter(*pairs.T, s=18, color="#0072B2")
+axes.plot([0, 1], [0, 1], color="#8A8A8A", linewidth=1)
+axes.axvspan(0.45, 0.55, color="#D55E00", alpha=0.15)
+axes.set(xlabel="confidence in float", ylabel="confidence in 8 bits", xlim=(0, 1), ylim=(0, 1))
+show.figure(fig, alt="Points near the diagonal: confidences in 8 bits against those in float")
+
+# %% [markdown]
+# The points lie near the diagonal, not on it. A box in the shaded band may appear or vanish. Rounding hurts
+# where the model was unsure anyway. So **choose the threshold again** for a quantised model:
+# `python -m services.id_card.training.evaluate --threshold --backend int8` does it.
+#
+# ## 5. Behind every server
+#
+# The core changed, the adapters did not. One environment variable serves 8 bits behind any of them:
+
+# %% tags=["volatile"]
+command = "uvicorn services.id_card.baselines.fastapi_app:app --host 127.0.0.1 --port $PORT"
+server = servers.shell(f"ID_CARD_BACKEND=int8 {command}", log_lines=2)
+
+# %% tags=["volatile"]
+import httpx
+
+card = sample_path("two_cards").read_bytes()
+answer = httpx.post(f"{server.url}/inference", files={"image": card}, timeout=60, trust_env=False)
+print(answer.status_code, [round(box["confidence"], 3) for box in answer.json()])
+print("exit code", server.stop())
+
+# %% [markdown]
+# A Bento and a registered model bring their own file, in float. In 8 bits they are another *version*: build
+# and register it as such, so that a rollback is possible.
+#
+# ## 6. Threads and workers
+#
+# A **worker** is a process with its own copy of the model; **threads** divide one image's work inside it. On
+# two cores: two workers with a thread each, or one worker with two? Servers set the first by `--workers` or
+# `workers=`, the second is `OMP_NUM_THREADS` here. Bare cores, without HTTP:
+
+# %% tags=["volatile"]
+settings = {(1, 1), (1, usable_cores()), (usable_cores(), 1), (usable_cores(), usable_cores())}
+table = {}
+for workers, threads in sorted(settings):
+    table[workers, threads] = hardware.throughput("int8", workers, threads, seconds)
+show.table(
+    [
+        (workers, threads, f"{got.rate:.0f}", f"{got.percentile(50):.0f} ms",
+         f"{got.percentile(99):.0f} ms", f"{got.mib:.0f} MiB")
+        for (workers, threads), got in table.items()
+    ],
+    columns=("workers", "threads", "images a second", "p50", "p99", "memory"),
+)  # fmt: skip
+
+# %% [markdown]
+# Look at three things. The first two rows: two threads do not halve the time of *one image*, because
+# threads wait for each other after each layer. With a model this small they may even lose. More workers
+# make *more images* a second, each at the pace of one thread, for another copy of the memory. And workers
+# times threads above the number of cores gains little or nothing: they take the cores from each other.
+#
+# The rule: **workers times threads is the number of cores**. Begin with one thread each and as many
+# workers as the memory allows. Take more threads only where your own table shows that a single caller
+# gets the answer sooner.
+#
+# ## 7. A CPU limit
+#
+# `docker run --cpus 1` and Kubernetes' `resources.limits.cpu` do not make a slower core. They make a
+# **cgroup** (control group: a folder of the kernel, with limits for the processes in it) with a quota: so
+# many milliseconds of processor time in each tenth of a second. A process that has used it up stands
+# still until the next tenth begins: it is **throttled**. This is what the engine writes, without an
+# engine:
+
+# %%
+show.source(hardware.Quota, start="period = round", end="cfs_quota_us")
+
+# %% tags=["volatile"]
+limited = {}
+try:
+    for threads in sorted({1, usable_cores()}):
+        with hardware.quota(cpus) as limit:
+            limited[threads] = hardware.throughput("int8", 1, threads, 2 * seconds, under=limit)
+            periods, throttled = limit.throttled()
+        free, got = table[1, threads], limited[threads]
+        print(f"{threads} threads: p50 {got.percentile(50):.0f} ms, p99 {got.percentile(99):.0f} ms;",
+              f"without a limit {free.percentile(50):.0f} and {free.percentile(99):.0f} ms;",
+              f"stopped in {throttled} of {periods} periods")  # fmt: skip
+except OSError as error:
+    print(f"NOT RUN HERE: {error.strerror}; as root, or: docker run --cpus {cpus} id_card_detector")
+
+# %% tags=["volatile"]
+fig = Figure((8, 2.6), layout="constrained")
+axes = fig.subplots()
+for threads, got in limited.items():
+    axes.plot(got.milliseconds[:60], marker=".", label=f"{threads} threads")
+axes.set(xlabel="one image after the other", ylabel="milliseconds", ylim=(0, None))
+fig.legend(loc="outside right center", frameon=False)
+show.figure(fig, alt="Lines: most images are fast; a throttled one waits for the next period")
+
+# %% [markdown]
+# Most images are as fast as before; some wait for most of a tenth of a second. A median does not show it:
+# **a limit shows in the p99**, and in `nr_throttled` of the file `cpu.stat`. (A machine on which others take
+# the cores may never reach its quota; then `throttled` is small.)
+#
+# More threads use the quota up sooner and then all stop together, so they gain nothing. Inside a container
+# count the quota, not the cores that the machine shows, and set `OMP_NUM_THREADS` to it, rounded up.
+#
+# ## 8. What 1,000 answers cost
+#
+# Public prices of three machines; **an example, to be replaced** by yours in `services/bench/prices.csv`:
+
+# %%
+prices = hardware.prices()
+show.table(
+    [(row["machine"], row["vcpus"], row["usd_an_hour"], row["read"]) for row in prices],
+    columns=("machine", "cores", "USD an hour", "price read on"),
+)
+
+# %% [markdown]
+# Price an hour, divided by answers an hour. We measured *this* machine, so take the first machine's price of
+# a core for each core here. A service is rarely busy all day: half the load, twice the price.
+
+# %% tags=["volatile"]
+price = float(prices[0]["usd_an_hour"]) / int(prices[0]["vcpus"]) * usable_cores()
+cost = {}
+for name in names:
+    got = hardware.throughput(name, workers=usable_cores(), threads=1, seconds=seconds)
+    cost[name] = got.rate
+    whole, tenth = (hardware.usd_for_1000(price, got.rate, busy) for busy in (1, 0.1))
+    print(f"{name:9} {got.rate:5.0f} images a second   {got.mib:5.0f} MiB   "
+          f"USD {whole:.4f} for 1,000; busy a tenth of the time: {tenth:.4f}")  # fmt: skip
+
+# %% [markdown]
+# And a GPU? It has to be as many times faster as it is dearer, *and be busy*:
+
+# %% tags=["volatile"]
+gpu = next(row for row in prices if row["gpu"])
+times = float(gpu["usd_an_hour"]) / price
+print(f"{gpu['machine']}: {times:.1f} times the price, so it pays off above",
+      f"{times * cost['int8']:.0f} images a second")  # fmt: skip
+
+# %% [markdown]
+# Below that load the cores are cheaper, however fast the GPU is: it would be paid for waiting.
+#
+# ## What broke, and why
+#
+# | What one might believe | What was seen | So |
+# |---|---|---|
+# | 8 bits are a quarter of the time | only the convolutions shrink | profile before you promise |
+# | quantise everything | the scores share a scale with pixels and vanish | keep the last layers in float |
+# | the widest range is the safest | all steps become coarser, confidences move | try both, measure |
+# | the same mAP means the same answers | boxes near the threshold flip | choose the threshold again |
+# | more threads are faster | above the cores, or in a quota, they wait | workers times threads is the number of cores |
+# | a CPU limit is a slower core | the process stands still; only p99 shows it | watch `nr_throttled` |
+#
+# ## Summary
+#
+# - A runtime that only serves is faster than the training framework, at the same answers.
+# - 8 bits are faster because a register holds four times as many numbers, and one instruction multiplies all.
+# - They hurt where numbers of very different size share a scale, and where the model was unsure.
+# - A limit on the CPU is a stop, not a slowdown. Cost is price divided by answers, at the load that you have.
+#
+# **Practise:** `make lab N=14` opens your copy of [Lab 14](../labs/lab14_hardware/lab14_hardware.ipynb),
+# in which you quantise by hand, and choose backend, threads and workers for three machines.
+#
+# **Next:** [15 · Security, by attack](15_security.ipynb).
+
+# %% tags=["teardown"]
+print("servers left running:", len(servers.strays()))
