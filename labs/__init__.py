@@ -11,6 +11,20 @@ In a lab's notebook::
 In a terminal, ``python -m labs start lab01`` makes your own copy of a lab under ``work/``.
 """
 
-from labs.engine.api import check, hint, preflight, solution
+from typing import TYPE_CHECKING, Any
+
+import services  # noqa: F401  (the settings, before any library is imported)
+
+if TYPE_CHECKING:
+    from labs.engine.api import check, hint, preflight, solution
 
 __all__ = ["check", "hint", "preflight", "solution"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a call when it is first used: ``python -m labs`` needs none, and they take seconds."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from labs.engine import api
+
+    return getattr(api, name)

@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from labs import desk
+from labs import cli
 from labs.engine.registry import UnknownExerciseError
 from services.environment import ROOT, build_dir
 
@@ -40,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--seconds", type=float, default=300.0, help="time for one submission")
     grade.add_argument("--memory", type=float, default=4.0, help="GB for one submission")
     grade.add_argument("--jobs", type=int, help="how many at a time")
+    grade.add_argument(
+        "--container",
+        metavar="IMAGE",
+        nargs="?",
+        const="serving-labs-grader",
+        help="run each submission in podman or docker, from this image",
+    )
     grade.add_argument("--seed", type=int, default=1, help="of the checks' inputs")
     return parser
 
@@ -50,13 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "start":
-                print(desk.start(options.lab, options.work))
+                print(cli.start(options.lab, options.work))
             case "reset":
-                print(desk.reset(options.lab, options.work))
+                print(cli.reset(options.lab, options.work))
             case "status":
-                print(desk.status(options.work))
+                print(cli.status(options.work))
             case "check-solutions":
-                from labs.making.solutions import check_solutions
+                from labs.build.solutions import check_solutions
 
                 return check_solutions(options.only)
             case "grade":

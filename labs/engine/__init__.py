@@ -1,9 +1,20 @@
 """How an answer is checked: time limit, fresh inputs, servers, and a result that says what differs.
 
-A learner needs none of this. Who writes a lab needs ``exercise`` and ``Context``.
+A learner needs none of this. Code that checks a lab needs ``Context``.
 """
 
-from labs.engine.context import Context
-from labs.engine.registry import Exercise, exercise
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Context", "Exercise", "exercise"]
+if TYPE_CHECKING:
+    from labs.engine.context import Context
+
+__all__ = ["Context"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what checks use when it is first used; commands that only count points do not."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from labs.engine.context import Context
+
+    return Context

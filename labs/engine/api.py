@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import os
 import secrets
@@ -17,15 +18,16 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from labs.engine import frames, progress, texts
-from labs.engine.attempted import require_attempt
+from labs.engine import cards, frames, progress, texts
+from labs.engine.attempted import LABS, answers_of, require_attempt
+from labs.engine.cards import Note
 from labs.engine.context import Context
 from labs.engine.limit import TimeIsUpError, nothing_left_behind, within
 from labs.engine.outcome import FailedError, NotAttemptedError, NotRunError, OutOfTimeError, Status
 from labs.engine.registry import Exercise, UnknownExerciseError, find
 from labs.engine.result import CheckFailedError, Result
-from services.id_card.images import original_open
-from services.workbench import preflight as machine
+from services.id_card.model.opening import original_open
+from services.setup import preflight as machine
 from services.workbench.show import Display, one_line
 
 STRICT = "LAB_STRICT"
@@ -41,7 +43,7 @@ _NO_CAUSE = {
 _hints_given: dict[str, int] = {}
 
 
-def check(exercise: str, *answers: Any, seed: int | None = None) -> Result:
+def check(exercise: str = "", *answers: Any, seed: int | None = None) -> Result:
     """Look at an answer and say what differs from what it should be.
 
     Parameters
@@ -65,9 +67,11 @@ def check(exercise: str, *answers: Any, seed: int | None = None) -> Result:
         other than ``PASS``.
     """
     result = examine(exercise, *answers, seed=seed)
-    progress.append(result)
+    if result.out_of:
+        progress.append(result)
     if os.environ.get(STRICT) == "1" and not result.passed:
         raise CheckFailedError(str(result))
+    cards.remember(result)
     return result
 
 
@@ -76,7 +80,10 @@ def examine(exercise: str, *answers: Any, seed: int | None = None) -> Result:
     try:
         declared = find(exercise)
     except UnknownExerciseError as error:
-        return Result(str(exercise), "no such exercise", Status.ERROR, differs=str(error))
+        return _miscalled(str(exercise)[:60], "no such exercise", str(error))
+    if problem := _wrong_count(declared, answers):
+        right = ", ".join([f'check("{declared.id}"', *answers_of(declared.id)])
+        return _miscalled(declared.id, declared.title, problem, declared.points, f"{right})")
     if seed is None:
         seed = int(os.environ.get(SEED) or secrets.randbelow(10**6))
     start = time.perf_counter()
@@ -92,6 +99,22 @@ def examine(exercise: str, *answers: Any, seed: int | None = None) -> Result:
         seconds=time.perf_counter() - start,
         history=progress.history(exercise),
     )
+
+
+def _miscalled(id: str, title: str, problem: str, out_of: int = 0, next: str = "") -> Result:
+    """Return the result of a call of ``check`` that names no exercise, or too few answers."""
+    return Result(id, title, Status.FAIL, out_of=out_of, differs=problem, layer="call", next=next)
+
+
+def _wrong_count(declared: Exercise, answers: tuple[Any, ...]) -> str:
+    """Say that the number of answers is not the exercise's; empty if it is."""
+    names = answers_of(declared.id)
+    wanted = len(names)
+    if not names or len(answers) == wanted:
+        return ""
+    given = {0: "none was", 1: "1 was"}.get(len(answers), f"{len(answers)} were")
+    count = "one answer" if wanted == 1 else f"{wanted} answers"
+    return f"{declared.id} has {count} ({', '.join(names)}); {given} given."
 
 
 def _outcome(
@@ -188,7 +211,7 @@ def _captured(printed: _Tail) -> Iterator[None]:
     """Keep the answer's prints for the card, and its warnings out of the notebook.
 
     And let ``Image.open`` be Pillow's own: once ultralytics is imported, an answer would meet
-    another exception for a file that is no picture, and the message would not fit.
+    another exception for a file that is not an image, and the message would not fit.
     """
     with (
         contextlib.redirect_stdout(printed),
@@ -200,7 +223,7 @@ def _captured(printed: _Tail) -> Iterator[None]:
         yield
 
 
-def hint(exercise: str, number: int | None = None) -> Display:
+def hint(exercise: str = "", number: int | None = None) -> Display:
     """Return a hint: the idea, then where to look, then nearly the answer.
 
     Parameters
@@ -213,23 +236,49 @@ def hint(exercise: str, number: int | None = None) -> Display:
     try:
         declared = find(exercise)
     except UnknownExerciseError as error:
-        return Display(str(error))
+        return _shown(Note(str(error)))
     if number is None:
-        number = _hints_given.get(exercise, 0) + 1
-    number = min(max(int(number), 1), 3)
-    _hints_given[exercise] = number
-    return texts.hint_text(exercise, declared.hints, number)
+        number = min(_hints_given.get(exercise, 0) + 1, 3)
+    if number not in (1, 2, 3):
+        return _shown(Note(f"{exercise} has three hints: 1, 2 and 3; {number!r} is none of them."))
+    _hints_given[exercise] = int(number)
+    return _shown(texts.hint_text(exercise, declared.hints, int(number)))
 
 
-def solution(exercise: str) -> Display:
+def _shown(note: Note) -> Note:
+    cards.remember(note)
+    return note
+
+
+def solution(exercise: str = "") -> Display:
     """Return one right answer, read from ``solutions/``, to be shown."""
     try:
         find(exercise)
     except UnknownExerciseError as error:
-        return Display(str(error))
-    return texts.solution_text(exercise)
+        return _shown(Note(str(error)))
+    return _shown(texts.solution_text(exercise, answers_of(exercise)))
 
 
 def preflight() -> Display:
-    """Return what this machine has, what it lacks, and the command that mends it."""
-    return Display("\n".join(str(row) for row in machine.report()))
+    """Return what this machine has, what it lacks, and how to get it.
+
+    A notebook folds the tools away that single exercises use.
+    """
+    rows = [*_own_copy(), *machine.report()]
+    shown, tools = (
+        html.escape("\n".join(str(row) for row in rows if (row.name in machine.TOOLS) is tool))
+        for tool in (False, True)
+    )
+    folded = (
+        f"<details><summary>the tools of single exercises</summary><pre>{tools}</pre></details>"
+    )
+    return Display("\n".join(map(str, rows)), html=f"<pre>{shown}</pre>{folded}")
+
+
+def _own_copy() -> list[machine.Row]:
+    """Return a row if this notebook is the lab as it ships, where git would see the answers."""
+    here = Path.cwd().resolve()
+    if here.parent != LABS:
+        return []
+    shipped = "this is the lab as it ships, which git tracks; in a terminal, to open your own"
+    return [machine.Row("copy", machine.MISSING, shipped, f"make lab N={here.name[3:5]}")]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 from labs.engine.frames import attribute, cells_of, functions_of, is_blank
 from labs.engine.outcome import NotAttemptedError
@@ -69,6 +69,27 @@ def starter_code(exercise: str) -> str:
     """Return the normalised code of an exercise's starter cell; empty where it is not known."""
     path = notebook_of(exercise.partition(".")[0])
     return _starters(path, path.stat().st_mtime_ns).get(exercise, "") if path else ""
+
+
+def answers_of(exercise: str) -> tuple[str, ...]:
+    """Return what the lab hands to ``check``, as written there; empty where it is not known."""
+    path = notebook_of(exercise.partition(".")[0])
+    return _calls(path, path.stat().st_mtime_ns).get(exercise, ()) if path else ()
+
+
+@functools.cache
+def _calls(path: Path, _: int) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if "check" in cell["metadata"].get("tags", []):
+            call = next(n for n in ast.walk(ast.parse("".join(cell["source"]))) if _is_check(n))
+            exercise, *answers = call.args
+            found[ast.literal_eval(exercise)] = tuple(map(ast.unparse, answers))
+    return found
+
+
+def _is_check(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "check"
 
 
 @functools.cache

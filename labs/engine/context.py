@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Context:
         mistake: str | None = None,
         cause: str = "",
         layer: Layer = "value",
-    ) -> None:
+    ) -> NoReturn:
         """End the check: the answer is wrong.
 
         Parameters
@@ -105,7 +105,7 @@ class Context:
             What each named mistake would give here. The first that equals *got* is the likely
             cause; one that equals *want* is passed over.
         types : mapping of str to str, optional
-            Named mistakes that a type in *got* means which is no plain data:
+            Named mistakes that a type in *got* means that is not plain data:
             ``{"Detection": "not_plain"}``.
         tolerance : float
             How far two numbers may be apart.
@@ -172,7 +172,7 @@ class Context:
             where=where,
             mistake=mistake,
             layer="request",
-            frames=frames.own_lines_of(error),
+            frames=getattr(error, "learner_lines", ()) or frames.own_lines_of(error),
         )
 
     def is_attempted(self, condition: bool, what: str) -> None:
@@ -186,7 +186,7 @@ class Context:
 
     def needs(self, tool: str) -> None:
         """End the check as NOT_RUN if a tool of the preflight is missing."""
-        from services.workbench import preflight
+        from services.setup import preflight
 
         row = preflight.find_tool(tool)
         if row.status != preflight.OK:
@@ -199,9 +199,9 @@ class Context:
         return fake_core.picture(self.numbers, cards, size)
 
     @contextmanager
-    def fake_core(self) -> Iterator[fake_core.Calls]:
-        """Put the fake detector in the real one's place; yields what it is asked."""
-        with fake_core.fake_core() as calls:
+    def fake_core(self, **options: Any) -> Iterator[fake_core.Calls]:
+        """Put the fake detector in the real one's place; see :func:`labs.engine.fake_core`."""
+        with fake_core.fake_core(**options) as calls:
             yield calls
 
     @contextmanager
@@ -230,7 +230,8 @@ def _difference(value: Any, want: Any, what: str) -> str:
         for n, (mine, theirs) in enumerate(zip(value, want, strict=True)):
             if not plain.same(mine, theirs):
                 return _difference(mine, theirs, f"{what.rstrip(',')}, item {n},")
-    return f"{what} is {plain.shown(value)}; {plain.shown(want)} was expected."
+    shown = repr if plain.shown(value) == plain.shown(want) else plain.shown  # it rounds
+    return f"{what} is {shown(value)}; {shown(want)} was expected."
 
 
 def _pairs(mistakes: Mistakes | None) -> list[tuple[str, Any]]:

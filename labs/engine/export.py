@@ -1,14 +1,18 @@
-"""Write a notebook's object into a module, because a server is a program of its own.
+"""Write a notebook's object into a module, because a server is a process of its own.
 
 From the cells that were executed, the statements are taken that the object needs: its own, those
-that bind the names in it, and so on; experiments and calls of ``check`` stay behind. What it needs
-must be written in cells: a value that only lives in the notebook does not reach a server.
+that bind the names in it, those that add something to it. Experiments and calls of ``check`` stay
+behind. This reads code, so it can miss something, and a module says so: it ends with a call of
+:func:`require_same`, which compares the copied service with the live one. The way out is
+:mod:`labs.engine.pickling`: the live object itself.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import pprint
+import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +20,8 @@ from typing import Any
 from labs.engine.frames import cells_of, functions_of
 from labs.engine.outcome import FailedError
 
-_STATEFUL = ("add_", "mount_")  # svc.add_asgi_middleware(…) belongs to svc; runner.run(…) does not
+_ADDING = ("add_", "mount_", "on_")  # svc.add_asgi_middleware(…) adds to svc; runner.run(…) not
+_ADDING_EXACTLY = {"api", "append", "add", "extend", "insert", "setdefault", "update"}
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,17 @@ class Statement:
     text : str
         Its source, decorators included.
     binds, uses, extends : frozenset of str
-        Names it gives a value to; names it reads; names of objects that it adds to.
+        Names it gives a value to; global names it reads; names of objects that it adds to.
     """
 
     text: str
     binds: frozenset[str]
     uses: frozenset[str]
     extends: frozenset[str] = field(default=frozenset())
+
+
+class CopyDiffersError(Exception):
+    """The copied service lacks something that the live one has; the message says what."""
 
 
 def module_of(answer: Any) -> tuple[str, str]:
@@ -53,10 +62,9 @@ def module_of(answer: Any) -> tuple[str, str]:
     function = next(functions_of(answer), None)
     if function is None:
         raise FailedError(
-            f"This is no service: a {type(answer).__name__}.",
-            where="What you passed to check.",
+            f"A {type(answer).__name__} was passed to check; a service was expected.",
             layer="import",
-            cause="check wants the service itself: the decorated class, or the Service object.",
+            cause="Pass the service itself: the decorated class, or the Service object.",
         )
     namespace = function.__globals__
     cells = [str(cell) for cell in namespace.get("In", [])] or cells_of(answer)
@@ -65,6 +73,58 @@ def module_of(answer: Any) -> tuple[str, str]:
     texts = _needed(statements, name, namespace)
     head = f'"""Written by check from the cells of a notebook that {name} needs."""'
     return "\n\n".join([head, *texts]) + "\n", name
+
+
+def service_module(answer: Any) -> tuple[str, str]:
+    """Return the same as :func:`module_of`; when imported, it compares itself with *answer*.
+
+    Raises
+    ------
+    FailedError
+        As :func:`module_of`.
+    """
+    text, name = module_of(answer)
+    expected = pprint.pformat(description(answer), width=96)
+    check = "from labs.engine.export import require_same as _require_same"
+    return f"{text}\n\n{check}\n\n_require_same({name}, {expected})\n", name
+
+
+def description(service: Any) -> dict[str, list[str]]:
+    """Return what a service of either of BentoML's APIs consists of, as texts."""
+    apis = getattr(service, "apis", None)
+    found = {
+        "endpoint": [getattr(api, "route", name) for name, api in apis.items()]
+        if isinstance(apis, Mapping)
+        else [],
+        "Runner": [runner.name for runner in getattr(service, "runners", ())],
+        "middleware": [
+            f"{cls.__name__}({', '.join(f'{key}={_shown(options[key])}' for key in options)})"
+            for cls, options in getattr(service, "middlewares", ())
+        ],
+        "mounted application": [path for _, path, _ in getattr(service, "mount_apps", ())],
+    }
+    return {kind: sorted(map(str, items)) for kind, items in found.items()}
+
+
+def _shown(value: Any) -> str:
+    """Return an option's text: that of a set in order, that of an object without its address."""
+    if isinstance(value, set | frozenset):
+        return str(sorted(map(str, value)))
+    plain = isinstance(value, str | int | float | list | tuple | dict | None)
+    return repr(value) if plain else type(value).__name__
+
+
+def require_same(service: Any, expected: Mapping[str, list[str]]) -> None:
+    """Raise :class:`CopyDiffersError` unless *service* has everything that is expected."""
+    got = description(service)
+    missing = [
+        f"{kind} {item}"
+        for kind, items in expected.items()
+        for item in items
+        if item not in got[kind]
+    ]
+    if missing:
+        raise CopyDiffersError(f"without its {', its '.join(missing)}")
 
 
 def _name_of(answer: Any, namespace: Mapping[str, Any]) -> str:
@@ -83,7 +143,7 @@ def _name_of(answer: Any, namespace: Mapping[str, Any]) -> str:
 
 
 def statements_of(cell: str) -> Iterator[Statement]:
-    """Yield the top-level statements of a cell; nothing for a cell that is no Python."""
+    """Yield the top-level statements of a cell; nothing for a cell that is not Python."""
     try:
         tree = ast.parse(cell)
     except SyntaxError:
@@ -92,45 +152,50 @@ def statements_of(cell: str) -> Iterator[Statement]:
     for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         text = "\n".join(lines[first - 1 : node.end_lineno])
-        uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        binds = frozenset(_bound(node))
-        yield Statement(text, binds, frozenset(uses - binds), frozenset(_extended(node)))
+        table = symtable.symtable(text, "cell", "exec")
+        binds = frozenset(
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_assigned() or symbol.is_imported()
+        )
+        uses = frozenset(_globals_in(table)) - binds
+        yield Statement(text, binds, uses, frozenset(_extended(node)))
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a statement binds in the module."""
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        yield node.id
-    elif not isinstance(node, ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            yield from _bound(child)
+def _globals_in(table: symtable.SymbolTable) -> Iterator[str]:
+    """Yield the global names that code refers to; a name that is local in a function is none."""
+    for symbol in table.get_symbols():
+        if table.get_type() == "module" or symbol.is_global():
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _globals_in(child)
 
 
 def _root(node: ast.AST) -> tuple[str, str]:
     """Return ``("svc", "api")`` of ``svc.api(…)``: the first name and what is taken of it."""
     attribute = ""
-    while isinstance(node, ast.Call | ast.Attribute):
+    while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
         if isinstance(node, ast.Attribute):
-            attribute, node = node.attr, node.value
-        else:
-            node = node.func
+            attribute = node.attr
+        node = node.func if isinstance(node, ast.Call) else node.value
     return (node.id, attribute) if isinstance(node, ast.Name) else ("", "")
 
 
-def _extended(node: ast.stmt) -> Iterator[str]:
-    """Yield the objects that a statement adds something to."""
+def _extended(node: ast.AST) -> Iterator[str]:
+    """Yield the objects that a statement adds something to, if it is run."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from (root for d in node.decorator_list for root, taken in [_root(d)] if taken)
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        root, taken = _root(node.value)
-        if taken.startswith(_STATEFUL):
+        yield from (_root(decorator)[0] for decorator in node.decorator_list)
+        return
+    if isinstance(node, ast.ClassDef | ast.Lambda):
+        return
+    if isinstance(node, ast.Call):
+        root, taken = _root(node)
+        if taken.startswith(_ADDING) or taken in _ADDING_EXACTLY:
             yield root
-    elif isinstance(node, ast.Assign):
-        yield from (_root(t)[0] for t in node.targets if isinstance(t, ast.Attribute))
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+        yield _root(node)[0]
+    for child in ast.iter_child_nodes(node):
+        yield from _extended(child)
 
 
 def _needed(statements: list[Statement], name: str, namespace: Mapping[str, Any]) -> list[str]:
@@ -149,11 +214,13 @@ def _needed(statements: list[Statement], name: str, namespace: Mapping[str, Any]
             imports.update(_import_line(wanted, namespace))
             continue
         begin = last[wanted]
-        extra = [
-            n
-            for n in range(begin + 1, len(statements))
-            if wanted in statements[n].extends and _is_latest(statements[n], n, last)
-        ]
+        extra = []
+        if not statements[begin].text.startswith(("import ", "from ")):
+            extra = [
+                n
+                for n in range(begin + 1, len(statements))
+                if wanted in statements[n].extends and _is_latest(statements[n], n, last)
+            ]
         for n in [begin, *extra]:
             if n not in chosen:
                 chosen.add(n)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from services.id_card.detector import Detection, Detector
-from services.id_card.images import upright_rgb
+from services.id_card.model.images import upright_rgb
 
 COLOURS: dict[tuple[int, int, int], float] = {
     (200, 40, 40): 0.97,
@@ -27,6 +27,9 @@ COLOURS: dict[tuple[int, int, int], float] = {
     (190, 60, 190): 0.62,
 }
 """The cards' colours, RGB, and how sure the fake core is of each."""
+
+UNSURE = (0.97312, 0.97004, 0.50003, 0.41863, 0.00211)
+"""Confidences for the same colours that show rounding and thresholds; the first is never alone."""
 
 _NEAR = 40
 """How far a channel may be from a card's colour: JPEG changes it a little."""
@@ -127,9 +130,15 @@ def install() -> Calls:
 
 
 @contextmanager
-def fake_core() -> Iterator[Calls]:
-    """Put the fake core in the real one's place for a while; yield what it is asked."""
+def fake_core(confidences: Sequence[float] = ()) -> Iterator[Calls]:
+    """Put the fake core in the real one's place for a while; yield what it is asked.
+
+    Parameters
+    ----------
+    confidences : sequence of float
+        For the colours in their order, 0 to 1, falling; those of :data:`COLOURS` if not given.
+    """
     calls = Calls()
     first, second = _patches(calls)
-    with first, second:
+    with first, second, patch.dict(COLOURS, dict(zip(COLOURS, confidences, strict=False))):
         yield calls

@@ -20,7 +20,7 @@ import psutil
 
 from labs.engine import serving
 from labs.engine.outcome import OutOfTimeError
-from services.workbench import processes
+from services.workbench.servers import processes
 
 _PATIENCE = 2.0
 _NAME = "labs-check"

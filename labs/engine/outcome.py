@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-Layer = Literal["import", "start", "readiness", "request", "schema", "value"]
-"""How far an answer came: its code is imported, its server starts and is ready, a request is
-answered, the answer has the right form, and the right content."""
+Layer = Literal["call", "import", "start", "readiness", "request", "schema", "value"]
+"""How far an answer came: check was called as it should be, the answer's code is imported, its
+server starts and is ready, a request is answered, the answer has the right form, and the right
+content."""
 
 
 class Status(StrEnum):

@@ -73,7 +73,7 @@ def array(value: Any) -> NDArray[Any]:
     Raises
     ------
     NotPlainError
-        If *value* is no array.
+        If *value* is not an array.
     """
     if not issubclass(type(value), np.ndarray):
         raise NotPlainError(f"it is of type {type(value).__name__}, not a NumPy array")

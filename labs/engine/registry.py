@@ -1,11 +1,17 @@
-"""What an exercise is, and how a lab's module declares one."""
+"""Find an exercise: its texts in ``exercises.toml``, its check in a module of its name.
+
+``lab03.ex2`` is the table ``[ex2]`` of ``labs/checks/lab03/exercises.toml`` and the function
+``check`` of ``labs/checks/lab03/ex2.py``, which is imported only when an answer is checked.
+"""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +20,12 @@ if TYPE_CHECKING:
 
 CHECKS = Path(__file__).resolve().parent.parent / "checks"
 
-CheckFunction = Callable[..., None]
-
 _ID = re.compile(r"(lab\d\d)\.ex\d")
 _SCALE = range(1, 6)
 
 
 class UnknownExerciseError(KeyError):
-    """There is no such exercise; the message lists those that there are."""
+    """There is no such exercise; the message lists the exercises that exist."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -29,7 +33,7 @@ class UnknownExerciseError(KeyError):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise and its check.
+    """One exercise: everything but the code of its check.
 
     Attributes
     ----------
@@ -37,9 +41,6 @@ class Exercise:
         ``"lab01.ex2"``.
     title : str
         A few words.
-    check : callable
-        ``check(context, *answers)``. It returns if the answer is right, and otherwise uses the
-        context to say what differs.
     points, minutes : int
         What it is worth, and how long a learner takes.
     difficulty, importance : int
@@ -49,17 +50,19 @@ class Exercise:
     help : tuple of two pairs of str
         The two most likely errors: what the learner sees, what to do about it.
     mistakes : mapping of str to str
-        Named wrong answers and, for each, the likely cause as the learner reads it.
+        Named wrong answers and, for each, the cause as the learner reads it.
     seconds : float
         The time limit of the check.
     figure : str
-        Of an open challenge: the name of the fact, a number, by which a class is ranked; more is
-        better. Empty for the other exercises.
+        For an open challenge: the name of the fact, a number, that ranks a class; more is better.
+        Empty for the other exercises.
+    apart : bool
+        The answer is a function of plain data to plain data: the grader leaves it in the process
+        of the learner's cells and calls it from the check's, which it therefore never sees.
     """
 
     id: str
     title: str
-    check: CheckFunction
     points: int
     minutes: int
     difficulty: int
@@ -69,6 +72,7 @@ class Exercise:
     mistakes: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60.0
     figure: str = ""
+    apart: bool = False
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -88,56 +92,19 @@ class Exercise:
         return self.id.partition(".")[0]
 
     def run(self, context: Context, *answers: Any) -> None:
-        """Check *answers*."""
-        self.check(context, *answers)
-
-
-_exercises: dict[str, Exercise] = {}
-
-
-def exercise(
-    id: str,
-    title: str,
-    *,
-    points: int,
-    minutes: int,
-    difficulty: int,
-    importance: int,
-    hints: tuple[str, str, str],
-    help: tuple[tuple[str, str], tuple[str, str]],
-    mistakes: Mapping[str, str],
-    seconds: float = 60.0,
-    figure: str = "",
-) -> Callable[[CheckFunction], CheckFunction]:
-    """Declare the decorated function to be an exercise's check; see :class:`Exercise`."""
-
-    def declare(check: CheckFunction) -> CheckFunction:
-        _exercises[id] = Exercise(
-            id=id,
-            title=title,
-            check=check,
-            points=points,
-            minutes=minutes,
-            difficulty=difficulty,
-            importance=importance,
-            hints=hints,
-            help=help,
-            mistakes=mistakes,
-            seconds=seconds,
-            figure=figure,
-        )
-        return check
-
-    return declare
+        """Check *answers*: import the exercise's module and call its ``check``."""
+        module = importlib.import_module(f"labs.checks.{self.id}")
+        module.check(context, *answers)
 
 
 def lab_names() -> list[str]:
     """Return the labs that have checks: ``["lab01", "lab02", …]``."""
-    return sorted(path.stem for path in CHECKS.glob("lab[0-9][0-9].py"))
+    return sorted(path.parent.name for path in CHECKS.glob("lab[0-9][0-9]/exercises.toml"))
 
 
-def exercises_of(lab: str) -> list[Exercise]:
-    """Return a lab's exercises in order.
+@cache
+def exercises_of(lab: str) -> tuple[Exercise, ...]:
+    """Return a lab's exercises in order, without importing their checks.
 
     Raises
     ------
@@ -146,8 +113,13 @@ def exercises_of(lab: str) -> list[Exercise]:
     """
     if lab not in lab_names():
         raise UnknownExerciseError(f"there is no {lab!r}; there are {', '.join(lab_names())}")
-    importlib.import_module(f"labs.checks.{lab}")
-    return sorted((e for e in _exercises.values() if e.lab == lab), key=lambda e: e.id)
+    data = tomllib.loads((CHECKS / lab / "exercises.toml").read_text(encoding="utf-8"))
+    return tuple(_exercise(f"{lab}.{name}", table) for name, table in sorted(data.items()))
+
+
+def _exercise(id: str, table: dict[str, Any]) -> Exercise:
+    hints, help = tuple(table.pop("hints")), tuple(tuple(pair) for pair in table.pop("help"))
+    return Exercise(id=id, hints=hints, help=help, **table)  # type: ignore[arg-type]
 
 
 def find(id: str) -> Exercise:
@@ -159,10 +131,10 @@ def find(id: str) -> Exercise:
         If there is none.
     """
     lab = str(id).partition(".")[0]
-    found = exercises_of(lab)
-    for candidate in found:
+    exercises = exercises_of(lab)
+    for candidate in exercises:
         if candidate.id == id:
             return candidate
     raise UnknownExerciseError(
-        f"{lab} has no exercise {id!r}; it has {', '.join(e.id for e in found)}"
+        f"{lab} has no exercise {id!r}; it has {', '.join(e.id for e in exercises)}"
     )

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labs.engine import cards
 from labs.engine.outcome import Layer, Status
 
 MIME = "application/vnd.serving-labs.result+json"
-"""In a notebook's file each card carries its result as data, for whoever collects notebooks."""
+"""In a notebook's file each card carries its result as data, for tools that collect them."""
 
 _LOOK = {
     Status.PASS: ("✓", "#2e7d32", "passed"),
@@ -125,6 +126,7 @@ class Result:
         }
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        cards.seen(self)
         return {"text/plain": str(self), "text/html": self._html(), MIME: self.as_dict()}
 
     def _html(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 import shutil
 import sys
@@ -13,18 +14,26 @@ from typing import Any
 
 import httpx
 
-from labs.engine.export import module_of
+from labs.engine import frames
+from labs.engine.export import CopyDiffersError, service_module
 from labs.engine.host import IMPORT_FAILED
 from labs.engine.outcome import FailedError, Layer
+from labs.engine.pickling import pickled
 from labs.engine.plain import shown
 from services.environment import build_dir
 from services.workbench import servers
-from services.workbench._server import last_lines
+from services.workbench.servers.server import last_lines
 
 _READY_SECONDS = 120.0
 _ERROR_LINE = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|NotFound|Exit)\b.*)$")
 _FRAME_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>\S+)')
 
+
+_LIVE = """import pickle
+from pathlib import Path
+
+{name} = pickle.loads(Path(__file__).with_suffix(".pickle").read_bytes())
+"""
 
 _running: list[Service] = []
 
@@ -38,14 +47,11 @@ class Service:
         Its address, without a slash at the end.
     server : services.workbench.servers.Server
         The server itself: its processes, its log.
-    source : str
-        The module that was written for it.
     """
 
     def __init__(self, server: servers.Server, file: Path, seconds: float) -> None:
         self.server = server
         self.url = server.url
-        self.source = file.read_text(encoding="utf-8")
         self._file = file
         self._client = httpx.Client(base_url=server.url, timeout=seconds, trust_env=False)
         _running.append(self)
@@ -81,7 +87,7 @@ class Service:
         Raises
         ------
         FailedError
-            Layer ``request`` for another status, ``schema`` for a body that is no JSON.
+            Layer ``request`` for another status, ``schema`` for a body that is not JSON.
         """
         request = f"{response.request.method} {response.request.url.path}"
         if response.status_code != status:
@@ -96,11 +102,11 @@ class Service:
             return response.json()
         except ValueError:
             kind = response.headers.get("content-type", "no type")
-            what = f"{request} answered {kind}, which is no JSON."
+            what = f"{request} answered with {kind}; JSON was expected."
             raise FailedError(what, where=where, layer="schema") from None
 
     def paths(self) -> list[str]:
-        """Return the paths that the service says it has, its own and not BentoML's."""
+        """Return the service's own paths, without BentoML's."""
         try:
             described = self._client.get("/docs.json").json()["paths"]
         except (httpx.HTTPError, ValueError, KeyError):
@@ -158,19 +164,37 @@ def serve(
     FailedError
         Layer ``import``, ``start`` or ``readiness``, with the learner's lines.
     """
-    text, name = module_of(answer)
     (build_dir() / "labs").mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=build_dir() / "labs"))
     file = folder / "service.py"
+    text, name = service_module(answer)
     file.write_text(text, encoding="utf-8")
     try:
-        service = Service(_start(file, name, fake_core, full), file, seconds)
+        try:
+            server = _start(file, name, fake_core, full)
+        except FailedError as failure:
+            server = _start_live(answer, failure, file, name, fake_core, full)
+        service = Service(server, file, seconds)
         try:
             yield service
         finally:
             service.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_live(
+    answer: Any, failure: FailedError, file: Path, name: str, *options: bool
+) -> servers.Server:
+    """Serve the live object, since the copy of its cells cannot be imported or lacks something."""
+    if failure.layer != "import":
+        raise failure
+    try:
+        file.with_suffix(".pickle").write_bytes(pickled(answer))
+        file.write_text(_LIVE.format(name=name), encoding="utf-8")
+        return _start(file, name, *options)
+    except Exception:  # what cannot be pickled raises anything
+        raise failure from None
 
 
 def _start(file: Path, name: str, fake_core: bool, full: bool) -> servers.Server:
@@ -185,17 +209,31 @@ def _start(file: Path, name: str, fake_core: bool, full: bool) -> servers.Server
         )
     except servers.ServerError as error:
         log = last_lines(error.log, 200) if error.log else ""
-        said = _last_error(log) or "nothing that helps"
-        ready = isinstance(error, servers.NotReadyError)
-        layer: Layer = "readiness" if ready else "import" if IMPORT_FAILED in log else "start"
-        what = {
-            "import": "The module with your service cannot be imported",
-            "start": "Your service does not start",
-            "readiness": "Your service started, but /readyz did not answer 200",
-        }[layer]
-        raise FailedError(
-            f"{what}: {said}", layer=layer, cause=_cause(said), frames=_frames(log, file)
-        ) from None
+        raise _not_started(log, isinstance(error, servers.NotReadyError), file) from None
+
+
+def _not_started(log: str, started: bool, file: Path) -> FailedError:
+    """Return the failure that the log of a server tells of."""
+    said = _last_error(log)
+    copy = said.startswith(CopyDiffersError.__name__)
+    layer: Layer = "import" if copy or IMPORT_FAILED in log else "readiness" if started else "start"
+    if copy:
+        return FailedError(
+            f"The check could copy your service only {said.partition(': ')[2]}.",
+            layer=layer,
+            cause="Define and complete the service by top-level statements of the exercise's cell.",
+        )
+    what = {
+        "import": "The module with your service cannot be imported",
+        "start": "Your service does not start",
+        "readiness": "Your service started, but /readyz did not answer 200",
+    }[layer]
+    return FailedError(
+        f"{what}: {said or 'the log holds no error'}",
+        layer=layer,
+        cause=_cause(said),
+        frames=_frames(log, file),
+    )
 
 
 def _cause(said: str) -> str:
@@ -217,10 +255,12 @@ def _last_error(log: str) -> str:
 
 
 def _frames(log: str, file: Path, last: int = 3) -> tuple[str, ...]:
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    """Return the learner's lines in a log: lines of the copied module, or of the cells."""
     found = []
     for match in _FRAME_LINE.finditer(log):
-        number = int(match["line"])
-        if Path(match["file"]).name == file.name and 0 < number <= len(lines):
-            found.append(f"in {match['name']}: {lines[number - 1].strip()}")
+        name, number = match["file"], int(match["line"])
+        copied = Path(name).name == file.name
+        if copied or frames.is_learners(name):
+            line = linecache.getline(str(file) if copied else name, number).strip()
+            found += [f"in {match['name']}: {line}"] if line else []
     return tuple(dict.fromkeys(found[-last:]))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from labs.engine.cards import Note
 from services.environment import ROOT
-from services.workbench.show import Display
 
 SOLUTIONS = ROOT / "solutions"
 
@@ -44,18 +45,26 @@ def without_marks(cell: str) -> str:
     return "\n".join(line for line in cell.splitlines() if not _MARK.match(line))
 
 
-def solution_text(exercise: str) -> Display:
-    """Return a solution to be shown, or say that it was taken away."""
+def solution_text(exercise: str, answers: Sequence[str]) -> Note:
+    """Return a solution to be shown, or say that it was taken away.
+
+    *answers* are the names of what the exercise asks for.
+    """
     cell = solution_cell(exercise)
     if cell is None:
-        return Display(f"NOT_RUN: there is no solution of {exercise} here; ask your instructor.")
+        return Note(f"NOT_RUN: there is no solution of {exercise} here; ask your instructor.")
     code = without_marks(cell)
-    return Display(
-        text=code, markdown=f"One right answer to `{exercise}`:\n\n```python\n{code}\n```"
+    count = "one answer" if len(answers) == 1 else f"{len(answers)} answers"
+    names = ", ".join(f"`{name}`" for name in answers)
+    head = f"One right answer to `{exercise}`:"
+    if answers:
+        head = f"`{exercise}` has {count}: {names}. One right way to write it:"
+    return Note(
+        text=f"{head.replace('`', '')}\n\n{code}", markdown=f"{head}\n\n```python\n{code}\n```"
     )
 
 
-def hint_text(exercise: str, hints: tuple[str, str, str], number: int) -> Display:
+def hint_text(exercise: str, hints: tuple[str, str, str], number: int) -> Note:
     """Return one hint to be shown; *number* from 1 to 3."""
     text = hints[number - 1]
     more = (
@@ -63,7 +72,7 @@ def hint_text(exercise: str, hints: tuple[str, str, str], number: int) -> Displa
         if number < 3
         else f'That was the last; `solution("{exercise}")` shows one right answer.'
     )
-    return Display(
+    return Note(
         text=f"Hint {number} of 3: {text}\n{more.replace('`', '')}",
         markdown=f"**Hint {number} of 3.** {text}\n\n{more}",
     )

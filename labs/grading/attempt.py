@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,16 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 
-from labs.engine import api, progress
 from labs.engine.outcome import Status
 from labs.engine.registry import exercises_of
+from labs.grading.container import Engine
+from labs.grading.place import Place
 from labs.grading.submissions import Chosen
-from services.environment import ROOT, build_dir
-from services.workbench import processes
+from services.workbench.servers import processes
 
 _LOOK_EVERY = 0.25
 _KILL_ROUNDS = 20
@@ -51,14 +51,23 @@ class Limits:
 class Attempt:
     """The processes of one submission, and what they reported."""
 
-    def __init__(self, each: Chosen, limits: Limits, seed: int, deadline: float) -> None:
+    def __init__(
+        self,
+        each: Chosen,
+        limits: Limits,
+        seed: int,
+        deadline: float,
+        engine: Engine | None = None,
+    ) -> None:
         self.submission = each.submission
+        self.engine = engine
         self.limits, self.seed, self.deadline = limits, seed, deadline
         self.results: dict[str, dict[str, Any]] = {}
         self.lost: dict[str, str] = {}
         self.notes: list[str] = []
         self.trouble: list[str] = []
         self.minutes: int | None = None
+        self.answers: dict[str, str] = {}
         self.unreadable = ""
         self.complete = False
         self.skip: set[int] = set()
@@ -68,43 +77,44 @@ class Attempt:
     def run(self) -> None:
         """Start a process, watch it to its end, and remember where it ended."""
         self._cell = self._checking = None
-        reader, writer = os.pipe()
-        with tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as own:
+        with tempfile.TemporaryDirectory(
+            prefix="serving-labs-", ignore_cleanup_errors=True
+        ) as base:
+            place = Place.make(Path(base).resolve())
             mark = processes.new_mark()
+            command = [sys.executable, "-m", "labs.grading.worker", *self._arguments()]
+            if self.engine is not None:
+                command = self.engine.command(command, place, self.submission.path, self.limits)
             process = subprocess.Popen(
-                self._command(writer),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[writer],
-                cwd=own,
-                env=_environment(own, mark),
+                stderr=subprocess.DEVNULL,
+                cwd=place.own,
+                env=place.environment(mark),
                 start_new_session=True,
             )
-            os.close(writer)
-            reporting = threading.Thread(target=self._read, args=(reader,), daemon=True)
-            draining = threading.Thread(target=_drain, args=(process,), daemon=True)
+            reporting = threading.Thread(target=self._read, args=(process,), daemon=True)
             reporting.start()
-            draining.start()
             trouble = self._watch(process)
-            _kill(process.pid, mark)
+            if self.engine is not None:
+                self.engine.remove(place)
+            _kill(process.pid, mark, place.own)
             process.wait()
             reporting.join(5)
-            draining.join(5)
-        # Servers of a check that was cut short belong to a process that has ended.
-        processes.sweep(process.pid)
         if not self.complete and not self.unreadable:
             code = process.returncode
             self._remember(trouble or f"its process ended by itself ({_ending(code)})")
 
-    def _command(self, writer: int) -> list[str]:
-        command = [sys.executable, "-m", "labs.grading.worker", str(self.submission.path.resolve())]
-        command += [self.submission.lab, "--report-fd", str(writer), "--seed", str(self.seed)]
+    def _arguments(self) -> list[str]:
+        found = [str(self.submission.path.resolve()), self.submission.lab, "--seed", str(self.seed)]
+        found += ["--processes", str(self.limits.processes)]
+        found += ["--readable", *map(str, Place.shared())]
         if self.skip:
-            command += ["--skip", *map(str, sorted(self.skip))]
+            found += ["--skip", *map(str, sorted(self.skip))]
         if self.results or self.lost:
-            command += ["--done", *self.results, *self.lost]
-        return command
+            found += ["--done", *self.results, *self.lost]
+        return found
 
     def _remember(self, trouble: str) -> None:
         """Leave out next time what ran when the process ended."""
@@ -129,10 +139,11 @@ class Attempt:
                 process.wait(_LOOK_EVERY)
         return ""
 
-    def _read(self, reader: int) -> None:
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
         size = 0
-        with os.fdopen(reader, "rb") as lines:
-            for line in lines:
+        with suppress(OSError, ValueError):
+            for line in process.stdout:
                 size += len(line)
                 if size < _REPORTED:
                     with suppress(ValueError, KeyError, TypeError, AttributeError):
@@ -153,34 +164,19 @@ class Attempt:
             result.update(points=declared.points if passed else 0, out_of=declared.points)
             self.results[declared.id] = result
             self._checking = None
+        elif "lost" in line:
+            self.lost[str(line["lost"])] = f"While this was checked: {line['why']}."
+            self.trouble.append(str(line["why"]))
+            self._checking = None
         elif "note" in line:
             self.notes.append(str(line["note"]))
         elif "history" in line:
             self.minutes = line["history"]["minutes"]
+            self.answers = {str(k): str(v) for k, v in line["answers"].items()}
         elif "unreadable" in line:
             self.unreadable = str(line["unreadable"])
         elif "end" in line:
             self.complete = True
-
-
-def _environment(own: str, mark: str) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "TMPDIR": own,
-        "SERVING_LABS_BUILD": str(build_dir()),
-        processes.MARK: mark,
-        progress.VARIABLE: "",
-        api.STRICT: "0",
-    }
-
-
-def _drain(process: subprocess.Popen[bytes]) -> None:
-    """Read and forget what a process prints, so that no pipe is full and no disk fills up."""
-    assert process.stdout is not None
-    with suppress(OSError, ValueError):
-        while process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-            pass
 
 
 def _usage(pid: int) -> tuple[int, int]:
@@ -213,10 +209,10 @@ def _tree(pid: int) -> Iterator[psutil.Process]:
         yield from root.children(recursive=True)
 
 
-def _kill(root: int, mark: str) -> None:
+def _kill(root: int, mark: str, own: Path) -> None:
     """Kill a submission's processes. They may be starting others, so they are stopped first."""
     for _ in range(_KILL_ROUNDS):
-        family = processes.family(root, mark)
+        family = processes.family(root, mark) | _servers(own / "build")
         if not family:
             return
         for process in family:
@@ -226,6 +222,16 @@ def _kill(root: int, mark: str) -> None:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(family, timeout=1.0)
+
+
+def _servers(build: Path) -> set[psutil.Process]:
+    """Return the servers that a check started and could not stop: their mark names their build."""
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(processes.MARK, "").startswith(f"{build}:"):
+                found.add(process)
+    return processes.alive(found)
 
 
 def _ending(code: int) -> str:

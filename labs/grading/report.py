@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import html
 import json
@@ -28,14 +29,54 @@ _SIGN = {"PASS": "✓", "FAIL": "✗", "NOT_ATTEMPTED": "○", "ERROR": "!", "NO
 
 
 def write(grades: Sequence[Grade], folder: Path) -> list[Path]:
-    """Write ``grades.json``, ``grades.csv`` and ``report.html``; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in ("grades.json", "grades.csv", "report.html")]
-    paths[0].write_text(json.dumps(_data(grades), indent=1, ensure_ascii=False), encoding="utf-8")
-    with paths[1].open("w", newline="", encoding="utf-8") as target:
-        csv.writer(target).writerows(_rows(grades))
-    paths[2].write_text(_page(grades), encoding="utf-8")
+    """Write ``grades.json``, the tables and ``report.html``; return their paths.
+
+    The tables are ``grades.csv``, a row for each exercise of each student, ``gradebook.csv``, a row
+    for each student, and ``mistakes.csv``. A spreadsheet opens them by a double click.
+    """
+    paths = [write_data(grades, folder)]
+    tables = {"grades": _rows(grades), "gradebook": _gradebook(grades)}
+    tables["mistakes"] = [["exercise", "mistake", "count"], *map(list, mistakes(grades))]
+    for name, rows in tables.items():
+        paths.append(folder / f"{name}.csv")
+        # With a byte order mark, or Excel takes a name's letters for those of another encoding.
+        with paths[-1].open("w", newline="", encoding="utf-8-sig") as target:
+            csv.writer(target).writerows([[_safe(cell) for cell in row] for row in rows])
+    paths.append(folder / "report.html")
+    paths[-1].write_text(_page(grades), encoding="utf-8")
     return paths
+
+
+def write_data(grades: Sequence[Grade], folder: Path) -> Path:
+    """Write ``grades.json`` as a whole or not at all; return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, new = folder / "grades.json", folder / "grades.json.new"
+    new.write_text(json.dumps(_data(grades), indent=1, ensure_ascii=False), encoding="utf-8")
+    new.replace(path)
+    return path
+
+
+def frequent_answers(grades: Iterable[Grade], exercise: str) -> list[tuple[str, int, str]]:
+    """Return the two answers that were most often wrong: code, how many, mistake.
+
+    Answers that differ by comments and blanks alone are one.
+    """
+    counts: Counter[str] = Counter()
+    examples: dict[str, tuple[str, str]] = {}
+    for grade in grades:
+        for result in grade.results:
+            if result["exercise"] == exercise and result["status"] == Status.FAIL:
+                code = grade.answers.get(exercise, "")
+                counts[_meaning(code)] += bool(code)
+                examples.setdefault(_meaning(code), (code, str(result.get("mistake") or "")))
+    return [(examples[m][0], n, examples[m][1]) for m, n in counts.most_common(2) if n]
+
+
+def _meaning(code: str) -> str:
+    try:
+        return ast.dump(ast.parse(code))
+    except (SyntaxError, ValueError, RecursionError):
+        return code.strip()
 
 
 def mistakes(grades: Iterable[Grade]) -> list[tuple[str, str, int]]:
@@ -86,14 +127,25 @@ def _rows(grades: Iterable[Grade]) -> Iterable[list[Any]]:
         end = [grade.verdict, grade.handed_in, grade.minutes, grade.seconds]
         for r in grade.results:
             row = [r["exercise"], r["status"], r["points"], r["out_of"], r.get("mistake") or ""]
-            yield [_safe(grade.student), grade.lab, *row, *end]
+            yield [grade.student, grade.lab, *row, *end]
         total = ["total", "", grade.points, grade.out_of, ""]
-        yield [_safe(grade.student), grade.lab, *total, *end]
+        yield [grade.student, grade.lab, *total, *end]
 
 
-def _safe(text: str) -> str:
-    """Return a name that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+def _gradebook(grades: Sequence[Grade]) -> Iterable[list[Any]]:
+    """Yield a row for each student: points of every exercise, empty where nothing was handed in."""
+    names = sorted({r["exercise"] for grade in grades for r in grade.results})
+    yield ["student", *names, "points"]
+    for student in dict.fromkeys(grade.student for grade in grades):
+        own = [grade for grade in grades if grade.student == student]
+        points = {r["exercise"]: r["points"] for grade in own for r in grade.results}
+        yield [student, *(points.get(n, "") for n in names), sum(grade.points for grade in own)]
+
+
+def _safe(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if formula else cell
 
 
 def _page(grades: Sequence[Grade]) -> str:
@@ -116,7 +168,7 @@ def _lab(lab: str, grades: Sequence[Grade]) -> str:
     rows = "\n".join(_student(grade, names) for grade in grades)
     return (
         f"<h2>{_text(lab)}</h2>\n<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody>"
-        f"</table>\n{_common(grades)}{_best(grades)}"
+        f"</table>\n{_common(grades)}{_answers(grades, names)}{_best(grades)}"
     )
 
 
@@ -146,7 +198,7 @@ def _common(grades: Sequence[Grade]) -> str:
     if not found:
         return "<p>No named mistake was recognised.</p>"
     rows = "".join(
-        f"<tr><td>{_text(exercise)}</td><td>{_text(name)}</td><td>{n}</td>"
+        f"<tr><td>{_text(exercise)}</td><td>{_text(name)}</td><td>{n} of {len(grades)}</td>"
         f"<td>{_text(find(exercise).mistakes.get(name, ''))}</td></tr>"
         for exercise, name, n in found
     )
@@ -154,6 +206,16 @@ def _common(grades: Sequence[Grade]) -> str:
         f'<th scope="col">{n}</th>' for n in ("exercise", "mistake", "how many", "cause")
     )
     return f"<h3>Mistakes</h3><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _answers(grades: Sequence[Grade], names: Sequence[str]) -> str:
+    """Return the most frequent wrong answers, as they were handed in."""
+    parts = []
+    for name in names:
+        for code, n, mistake in frequent_answers(grades, name):
+            said = f"{name}: {n} of {len(grades)}" + (f", {mistake}" if mistake else "")
+            parts.append(f"<h4>{_text(said)}</h4><pre>{_text(code)}</pre>")
+    return f"<h3>The most frequent wrong answers</h3>{''.join(parts)}" if parts else ""
 
 
 def _best(grades: Sequence[Grade]) -> str:

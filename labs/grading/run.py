@@ -6,6 +6,7 @@ is started again and leaves it out.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any
 from labs.engine.outcome import Status
 from labs.engine.registry import exercises_of
 from labs.grading.attempt import Attempt, Limits
+from labs.grading.container import Engine
 from labs.grading.submissions import UNKNOWN, Chosen
 from services.environment import usable_cores
 
@@ -43,6 +45,8 @@ class Grade:
         What the learner's own notebook says about the time spent.
     seconds : float
         How long the grading took.
+    answers : dict of str to str
+        The code of each exercise's cell, as it was handed in.
     """
 
     student: str
@@ -54,6 +58,7 @@ class Grade:
     notes: list[str] = field(default_factory=list)
     minutes: int | None = None
     seconds: float = 0.0
+    answers: dict[str, str] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
@@ -73,6 +78,7 @@ def grade_all(
     seed: int,
     jobs: int | None = None,
     done: Callable[[Grade], object] = lambda _: None,
+    engine: Engine | None = None,
 ) -> list[Grade]:
     """Grade what counts, a few at a time, and return the grades in the order given.
 
@@ -87,17 +93,21 @@ def grade_all(
     jobs : int, optional
         How many at a time; as many as there are cores if not given.
     done : callable
-        Called with each grade as soon as it is there.
+        Called with each grade as soon as it is there, one call at a time.
+    engine : Engine, optional
+        Run each submission in a container.
     """
 
     def one(each: Chosen) -> Grade:
         try:
-            grade = grade_one(each, limits=limits, seed=seed)
-        except Exception as error:  # ours to mend, and no reason to stop the others
+            grade = grade_one(each, limits=limits, seed=seed, engine=engine)
+        except Exception as error:  # a bug of the grader, and no reason to stop the others
             grade = _blank(each, f"the grader failed: {type(error).__name__}: {error}")
-        done(grade)
+        with lock:
+            done(grade)
         return grade
 
+    lock = threading.Lock()
     with ThreadPoolExecutor(jobs or usable_cores()) as pool:
         return list(pool.map(one, chosen))
 
@@ -130,11 +140,12 @@ def _nothing(
     }
 
 
-def grade_one(each: Chosen, *, limits: Limits, seed: int) -> Grade:
+def grade_one(each: Chosen, *, limits: Limits, seed: int, engine: Engine | None = None) -> Grade:
     """Grade one submission."""
     grade = _blank(each, "graded")
     if each.others:
         grade.notes.append(f"{each.others} other submissions do not count")
+    grade.notes += each.passed_over
     if each.late:
         grade.verdict = "late: handed in after the deadline, not counted"
         return grade
@@ -142,7 +153,7 @@ def grade_one(each: Chosen, *, limits: Limits, seed: int) -> Grade:
         grade.verdict = "not graded: neither name nor content says which lab this is"
         return grade
     start = time.perf_counter()
-    attempt = Attempt(each, limits, seed, start + limits.seconds)
+    attempt = Attempt(each, limits, seed, start + limits.seconds, engine)
     for _ in range(1 + _RESTARTS):
         attempt.run()
         if attempt.complete or attempt.unreadable or time.perf_counter() > attempt.deadline:
@@ -156,6 +167,7 @@ def _fill(grade: Grade, attempt: Attempt) -> None:
     """Put what an attempt reported into the grade."""
     grade.notes += list(dict.fromkeys(attempt.notes))
     grade.minutes = attempt.minutes
+    grade.answers = attempt.answers
     if attempt.unreadable:
         grade.verdict = f"not readable: {attempt.unreadable}"
     elif not attempt.complete:

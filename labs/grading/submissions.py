@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from labs.engine.registry import lab_names
+from labs.grading import notebook
 
-_LAB = re.compile(r"lab(\d\d)(?:_\w+?)?(?=\W|_\d|$)")
+_LAB = re.compile(r"lab(\d\d)(?:_\w+?)?(?=\W|_\d|$)", re.I)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T_ ]\d\d[:.-]?\d\d(?:[:.-]?\d\d)?(?:[+-]\d\d:?\d\d|Z)?")
 UNKNOWN = "?"
 
@@ -30,12 +31,15 @@ class Submission:
     time : datetime
         When, with a time zone: ``timestamp.txt`` beside it, as nbgrader writes it, else a date in
         the name of its folder, else when the file was changed.
+    problem : str
+        Why it cannot be read; empty if it can.
     """
 
     student: str
     lab: str
     path: Path
     time: datetime
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,24 @@ class Chosen:
     Attributes
     ----------
     submission : Submission
-        The newest that was in time; the newest of all if none was.
+        The newest that can be read and was in time; if there is none, the newest that was in
+        time; else the newest of all.
     late : bool
         Whether none was in time.
     others : int
         How many more there are that do not count.
+    passed_over : tuple of str
+        A sentence for each file that is newer and was passed over, since it cannot be read.
     """
 
     submission: Submission
     late: bool
     others: int
+    passed_over: tuple[str, ...] = ()
 
 
 def find(folder: Path) -> list[Submission]:
-    """Return every notebook under *folder*.
+    """Return every notebook under *folder*, without what :func:`by_products` returns.
 
     Raises
     ------
@@ -68,13 +76,35 @@ def find(folder: Path) -> list[Submission]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}")
     found = []
-    for path in sorted(folder.rglob("*.ipynb")):
+    for path in _notebooks(folder):
         parts = path.relative_to(folder).parts
-        if ".ipynb_checkpoints" in parts or path.is_symlink() or not path.is_file():
+        if _is_by_product(parts) or path.is_symlink() or not path.is_file():
             continue
         student = parts[0] if len(parts) > 1 else _LAB.sub("", path.stem).strip(" _-.") or "?"
-        found.append(Submission(student, _lab_of(path), path, _time_of(path)))
+        try:
+            notebook.read(path)
+            problem = ""
+        except ValueError as error:
+            problem = str(error)
+        found.append(Submission(student, _lab_of(path), path, _time_of(path), problem))
     return found
+
+
+def by_products(folder: Path) -> list[Path]:
+    """Return what systems and editors left behind that looks like a notebook and is none."""
+    return [p for p in _notebooks(folder) if _is_by_product(p.relative_to(folder).parts)]
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".ipynb")
+
+
+def _is_by_product(parts: tuple[str, ...]) -> bool:
+    """Say whether a path is hidden at any depth, a lock file, a checkpoint, or a resource fork."""
+    return (
+        any(part.startswith((".", "~$")) or part == "__MACOSX" for part in parts)
+        or "-checkpoint" in parts[-1]
+    )
 
 
 def choose(
@@ -102,8 +132,14 @@ def choose(
     for _, group in sorted(groups.items()):
         group.sort(key=lambda each: (each.time, str(each.path)))
         in_time = [each for each in group if deadline is None or each.time <= deadline]
-        best = (in_time or group)[-1]
-        chosen.append(Chosen(best, late=not in_time, others=len(group) - 1))
+        readable = [each for each in in_time if not each.problem]
+        best = (readable or in_time or group)[-1]
+        passed = tuple(
+            f"{each.path.name} is newer and was passed over: {each.problem}"
+            for each in in_time
+            if each.problem and each.time >= best.time and each is not best
+        )
+        chosen.append(Chosen(best, not in_time, len(group) - 1 - len(passed), passed))
     return chosen
 
 
@@ -124,8 +160,9 @@ def _lab_of(path: Path) -> str:
         if (match := _LAB.search(name)) and f"lab{match[1]}" in known:
             return f"lab{match[1]}"
     try:
-        match = re.search(r'"grade_id":\s*"(lab\d\d)-', path.read_text("utf-8", errors="replace"))
-    except OSError:
+        text = "\n".join(map(str, notebook.read(path).cells))
+        match = re.search(r"\b(lab\d\d)(?:-|\.)(?:ex|setup)\d", text)
+    except ValueError:
         return UNKNOWN
     return match[1] if match and match[1] in known else UNKNOWN
 

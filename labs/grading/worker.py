@@ -1,201 +1,223 @@
-"""Run one submission in this process and check its exercises; started by :mod:`labs.grading.run`.
+"""Grade one submission; started by :mod:`labs.grading.attempt`, and reporting on standard output.
 
-The learner's cells run as they are. What is ours in the notebook, its setup and its checks, is
-taken from the lab as it ships, whatever the submission says there. A check is imported anew each
-time and gets the learner's object by the name that the lab gives it.
+Three kinds of processes take part. This one runs nothing of the learner's. The *cells* run in a
+process that was forked from it, and has neither the report's descriptor nor the checks' values.
+Each *check* runs in another one, which gets the answer only, and whose result is believed only
+with a secret that the learner's code was never given.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import builtins
+import contextlib
 import importlib
 import json
 import os
+import secrets
+import select
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import nbformat
+import psutil
 from nbformat import NotebookNode
 
-from labs.engine.api import _Tail
-from labs.engine.attempted import notebook_of
-from labs.engine.workspace import Workspace
+import labs
+from labs.engine.registry import exercises_of, find
+from labs.grading import confine, notebook
+from labs.grading.cells import Cells
+from labs.grading.handover import GO_ON, LARGEST, hand_over
+from labs.grading.judge import judge
+from services.environment import ROOT
 
-CELL_SECONDS = 60
-"""How long one of the learner's cells may take."""
+_PATIENCE = 90.0
+"""Seconds that a check may take beyond its own limit: servers are stopped, cells are run again."""
 
 
-class CellTimeError(BaseException):
-    """A cell took too long; no ``except Exception`` of the learner's catches it."""
+class Worker:
+    """One submission, and the processes in which its cells and its checks run."""
 
+    def __init__(self, options: argparse.Namespace, report: Callable[..., None]) -> None:
+        cells = notebook.read(options.notebook).cells
+        self.cells = [cell for cell in cells if cell.cell_type == "code"]
+        self.ours = notebook.shipped_cells(options.lab)
+        self.options, self.report = options, report
+        self.done = set(options.done)
+        self.own = Path.cwd()
+        self.readable = [*confine.SYSTEM, sys.prefix, sys.base_prefix, ROOT, *options.readable]
+        self.readable += [path for path in sys.path if "site-packages" in path]
 
-class Submission:
-    """A learner's notebook beside the lab as it ships.
+    def grade(self) -> None:
+        """Start the cells' process; check what it hands over, until it ends."""
+        import_modules(self.ours)
+        link, theirs = Pipe()
+        cells = self._fork(lambda: self._run_cells(theirs), link)
+        theirs.close()
+        while (message := _received(link)) is not None:
+            if "checking" in message:
+                self._check(message, link)
+                link.send_bytes(GO_ON)
+            elif "end" in message:
+                self.report(end=True)
+                os.killpg(cells, signal.SIGKILL)
+                return
+            elif set(message) <= {"cell", "note"}:
+                self.report(**message)
+        _end_like(_ended(cells))
 
-    Attributes
-    ----------
-    notes : list of str
-        What an instructor should know: cells that are missing, changed, or raise.
-    """
-
-    def __init__(self, path: Path, lab: str, skip: set[int], report: Callable[..., None]) -> None:
-        self.cells = [c for c in _read(path).cells if c.cell_type == "code"]
-        official = notebook_of(lab)
-        if official is None:
-            raise FileNotFoundError(f"the notebook of {lab} is not there: make labs")
-        shipped = nbformat.read(official, as_version=4).cells
-        self.ours = {_grade_id(cell): cell for cell in shipped if _grade_id(cell)}
-        self.skip = skip
-        self.report = report
-        self.workspace = Workspace()
-        self.checked: set[str] = set()
-
-    def grade(self, done: set[str], seed: int) -> None:
-        """Run the cells in order, each check where it stands; then those whose cell is gone."""
-        self.checked |= done
-        self._run_missing_setup()
-        for n, cell in enumerate(self.cells):
-            name = _grade_id(cell)
-            ours = self.ours.get(name)
-            if ours is not None and name.endswith("-check"):
-                if cell.source.strip() != ours.source.strip():
-                    self.report(note=f"{name}: the check was edited; the lab's own was run")
-                self._check(ours, seed)
-                continue
-            source = cell.source
-            if ours is not None and "exercise" not in ours.metadata.get("tags", []):
-                source = ours.source
-            if "volatile" in (ours or cell).metadata.get("tags", []) or n in self.skip:
-                continue
-            self._run(n, source)
-        present = {_grade_id(cell) for cell in self.cells}
-        for name, ours in self.ours.items():
-            if name not in present and not name.endswith("-check"):
-                self.report(note=f"{name}: the cell is gone")
-            if name.endswith("-check") and name not in present:
-                self.report(note=f"{name}: the check was deleted; it was run at the end")
-                self._check(ours, seed)
-
-    def _run_missing_setup(self) -> None:
-        """Run a setup cell that was deleted, before everything else."""
-        present = {_grade_id(cell) for cell in self.cells}
-        for name, ours in self.ours.items():
-            tags = ours.metadata.get("tags", [])
-            if "setup" in tags and "volatile" not in tags and name not in present:
-                self._run(-1, ours.source)
-
-    def _run(self, n: int, source: str) -> None:
-        self.report(cell=n)
+    def _fork(self, task: Callable[[], None], *close: Connection) -> int:
+        """Run *task* in a confined process that leads a group of its own; return its id."""
+        pid = os.fork()
+        if pid:
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
+            return pid
         try:
-            with _Limit(CELL_SECONDS), _Quiet():
-                self.workspace.run(source, f"cell {n + 1}")
-        except BaseException as error:
-            said = next(iter(str(error).splitlines()), "")[:200]
-            self.report(note=f"cell {n + 1} raised {type(error).__name__}: {said}".rstrip(": "))
+            os.setpgid(0, 0)
+            for connection in close:
+                connection.close()
+            os.close(self.options.report_fd)
+            confine.confine(self.readable, [self.own, "/dev"])
+            task()
+        finally:
+            os._exit(70)
 
-    def _check(self, ours: NotebookNode, seed: int) -> None:
-        call = next(n for n in ast.walk(ast.parse(ours.source)) if isinstance(n, ast.Call))
-        exercise, *answers = call.args
-        name = str(ast.literal_eval(exercise))
-        if name in self.checked:
+    def _run_cells(self, link: Connection) -> NoReturn:
+        def report(**line: Any) -> None:
+            self._wait_for_the_watch()
+            link.send_bytes(json.dumps(line).encode())
+
+        cells = Cells(self.cells, self.ours, set(self.options.skip), report)
+
+        def at_check(exercise: str, names: list[str]) -> None:
+            if exercise not in self.done:
+                self.done.add(exercise)
+                self._wait_for_the_watch()
+                hand_over(link, find(exercise), names, cells)
+
+        cells.run(at_check)
+        report(end=True)
+        # Threads of the learner's must not keep the process.
+        os._exit(0)
+
+    def _wait_for_the_watch(self) -> None:
+        """Stay in a cell that started too many processes until it is ended: it is to blame."""
+        while len(psutil.Process().children(recursive=True)) + 2 > self.options.processes:
+            time.sleep(0.1)
+
+    def _check(self, head: dict[str, Any], link: Connection) -> None:
+        """Check an answer in a new process; report its result, or how that process ended."""
+        payload = link.recv_bytes(LARGEST)
+        [declared] = [e for e in exercises_of(self.options.lab) if e.id == head["checking"]]
+        if declared.id in self.done:
             return
-        self.checked.add(name)
-        self.report(checking=name)
-        values = []
-        for answer in answers:
-            try:
-                values.append(eval(compile(ast.Expression(answer), "<check>", "eval"), self.names))
-            except BaseException:
-                values.append(None)  # it was never written: not attempted
-        _restore_builtins()
-        with _Quiet():
-            result = _fresh_examine()(name, *values, seed=seed)
-            data = {**result.as_dict(), "seconds": round(result.seconds, 2), "title": result.title}
-        self.report(result=data)
+        self.done.add(declared.id)
+        self.report(checking=declared.id)
+        if head["kind"] == "cells" and not declared.apart:
+            self.report(note=f"{declared.id}: its cells ran beside the check (it can't be pickled)")
+        secret = secrets.token_hex(16)
+        reader, writer = os.pipe()
+        pid = self._fork(lambda: self._judge(head, payload, link, writer, secret))
+        os.close(writer)
+        deadline = time.monotonic() + declared.seconds + _PATIENCE
+        try:
+            line = _secret_line(reader, secret, pid, deadline)
+        finally:
+            os.close(reader)
+            status = _ended(pid)
+        if line is None:
+            why = _signal_or_code(status) if time.monotonic() < deadline else "it did not end"
+            self.report(lost=declared.id, why=why)
+        else:
+            self.report(result=json.loads(line))
 
-    @property
-    def names(self) -> dict[str, Any]:
-        """The namespace of the learner's cells."""
-        return self.workspace.names
+    def _judge(
+        self, head: dict[str, Any], payload: bytes, link: Connection, writer: int, secret: str
+    ) -> NoReturn:
+        os.chdir(tempfile.mkdtemp(dir=self.own))
+        tempfile.tempdir = os.environ["TMPDIR"] = str(Path.cwd())
+
+        def again() -> Cells:
+            return Cells(self.cells, self.ours, set(self.options.skip), lambda **_: None)
+
+        data = judge(head, payload, link, again, self.options.seed)
+        line = f"{secret}{json.dumps(data)}\n".encode()
+        while line:
+            line = line[os.write(writer, line) :]
+        os._exit(0)
 
 
-def history_of(cells: list[NotebookNode]) -> dict[str, Any]:
-    """Return the tries and minutes that the cards in a notebook tell, the largest of each."""
-    found: dict[str, Any] = {"minutes": None, "tries": {}}
-    for cell in cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {}).get("application/vnd.serving-labs.result+json")
-            if not isinstance(data, dict) or not isinstance(data.get("history"), dict):
-                continue
-            tries, minutes = data["history"].get("tries"), data["history"].get("minutes")
-            if isinstance(tries, int):
-                found["tries"][str(data.get("exercise"))] = tries
-            if isinstance(minutes, int):
-                found["minutes"] = max(found["minutes"] or 0, minutes)
-    return found
+def import_modules(ours: dict[str, NotebookNode]) -> None:
+    """Import what the lab's own setup imports, once for all processes to come."""
+    for cell in ours.values():
+        if "setup" not in cell.metadata.get("tags", []):
+            continue
+        for node in ast.parse(cell.source).body:
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(str(name))
 
 
-def _read(path: Path) -> NotebookNode:
-    """Read a notebook; raise ValueError with a reason if it is none."""
+def _received(link: Connection) -> dict[str, Any] | None:
+    """Return the next message of the learner's process; None when it has ended."""
     try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        _ = [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
-    except Exception as error:
-        said = next(iter(str(error).splitlines()), "")[:120]
-        raise ValueError(f"this is no notebook: {said or type(error).__name__}") from None
-    return notebook
+        message = json.loads(link.recv_bytes(LARGEST))
+    except (EOFError, OSError, ValueError):
+        return None
+    return message if isinstance(message, dict) else None
 
 
-def _grade_id(cell: NotebookNode) -> str:
-    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+def _secret_line(reader: int, secret: str, pid: int, deadline: float) -> str | None:
+    """Return the line that begins with *secret*, without it; None if the process ends before."""
+    data = b""
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([reader], [], [], 0.2)
+        if ready:
+            part = os.read(reader, 1 << 16)
+            data += part
+            for line in data.split(b"\n")[:-1]:
+                if line.startswith(secret.encode()):
+                    return line[len(secret) :].decode()
+            if not part or len(data) > LARGEST:
+                return None
+        elif os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return None
+    return None
 
 
-def _fresh_examine() -> Callable[..., Any]:
-    """Return ``examine`` of a newly imported engine: what the learner did to ours is gone."""
-    for name in [name for name in sys.modules if name == "labs" or name.startswith("labs.")]:
-        if not name.startswith("labs.grading"):
-            del sys.modules[name]
-    return importlib.import_module("labs.engine.api").examine
+def _ended(pid: int) -> int:
+    """Give a process a moment, end it and its group; return its status."""
+    for _ in range(20):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            break
+        time.sleep(0.02)
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1]
 
 
-_builtins = dict(vars(builtins))
+def _signal_or_code(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"its process ended by itself ({ending})"
 
 
-def _restore_builtins() -> None:
-    vars(builtins).update(_builtins)
-
-
-class _Limit:
-    """Raise :class:`CellTimeError` in the main thread after some seconds, again and again."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __enter__(self) -> None:
-        def late(*_: Any) -> None:
-            raise CellTimeError(f"it took longer than {self.seconds:g} s")
-
-        signal.signal(signal.SIGALRM, late)
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.05)
-
-    def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-class _Quiet:
-    """Throw away what is printed, however much."""
-
-    def __enter__(self) -> None:
-        self._before = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = _Tail()
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout, sys.stderr = self._before
+def _end_like(status: int) -> NoReturn:
+    """End as the process of the cells has ended, so that the parent knows how."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        os.kill(os.getpid(), -code)
+    os._exit(code or 71)
 
 
 def _limit_files() -> None:
@@ -207,35 +229,44 @@ def _limit_files() -> None:
 
 
 def main() -> int:
-    """Grade one submission; the lines go to the file descriptor that the parent gave."""
+    """Grade one submission; the lines go to standard output, which nothing else gets."""
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
     parser.add_argument("lab")
-    parser.add_argument("--report-fd", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--processes", type=int, required=True)
     parser.add_argument("--skip", type=int, nargs="*", default=[])
     parser.add_argument("--done", nargs="*", default=[])
+    parser.add_argument("--readable", type=Path, nargs="*", default=[])
     options = parser.parse_args()
-    os.set_inheritable(options.report_fd, False)
+    options.report_fd = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    sys.path[:] = [path for path in sys.path if path not in ("", str(Path.cwd()))]
+    sys.argv = ["notebook"]
 
     def report(**line: Any) -> None:
-        os.write(options.report_fd, (json.dumps(line) + "\n").encode())
+        data = (json.dumps(line) + "\n").encode()
+        while data:
+            data = data[os.write(options.report_fd, data) :]
 
     _limit_files()
-    sys.argv = ["notebook"]
-    import labs
-
     for name in ("check", "hint", "solution", "preflight"):
         setattr(labs, name, lambda *_, **__: None)  # in the learner's own cells
     try:
-        submission = Submission(options.notebook, options.lab, set(options.skip), report)
+        worker = Worker(options, report)
     except (ValueError, OSError) as error:
         report(unreadable=str(error))
         return 0
-    report(history=history_of(submission.cells))
-    submission.grade(set(options.done), options.seed)
-    report(end=True)
-    # Threads of the learner's must not keep the process.
+    names = notebook.named(worker.cells, worker.ours)
+    answers = {
+        name.replace("-", ".", 1): cell.source
+        for cell, name in zip(worker.cells, names, strict=True)
+        if name in worker.ours and "exercise" in worker.ours[name].metadata.get("tags", [])
+    }
+    report(history=notebook.history_of(worker.cells), answers=answers)
+    worker.grade()
     os._exit(0)
 
 

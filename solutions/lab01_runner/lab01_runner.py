@@ -15,12 +15,13 @@
 #
 # **Where you are:** after notebook [01 · A model behind a Runner](../../notebooks/01_runner.ipynb).
 #
-# You build what that notebook shows: the JSON of a picture, a Runnable, a service around it, and at
-# the end a design of your own.
+# You build what that notebook shows: the JSON for an image, a Runnable, and a service around it. In
+# the last exercise you design a batchable Runnable yourself.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
+# the `check` cell below it. The check reports what differs, for which input, and the likely cause.
+# It uses fresh inputs each time. To get a hint, remove the `#` in the `hint` cell and run it, as
+# often as you like.
 
 # %% tags=["setup"]
 import asyncio
@@ -38,7 +39,7 @@ from labs import check, hint, preflight, solution
 from services.id_card.detector import Detector
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `packages`:
+# This is what is installed on this machine. This lab needs only the lines down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -46,16 +47,17 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · Every box, not the first
 #
-# Complete `boxes_of`. It is given a detector and one picture, and returns the chapter's JSON of
-# **every** box in it: a list of dictionaries.
+# Complete `boxes_of`. It takes a detector and one image (PIL), and returns a list with the
+# chapter's JSON for **every** box that the detector finds: one dictionary per box, with its values
+# unchanged.
 #
-# What you have: `detector.detect(pictures)` takes a *list* of pictures and returns one list of
-# `Detection` objects for each; a `Detection` has `as_dict()`.
+# `detector.detect(pictures)` takes a *list* of images and returns one list of `Detection` objects
+# for each image. A `Detection` has the method `as_dict()`.
 
 
 # %% tags=["exercise"]
 def boxes_of(detector, picture):
-    """Return a list with one dictionary for each box in one picture."""
+    """Return a list with one dictionary for each box in one image."""
     ### BEGIN SOLUTION
     [found] = detector.detect([picture])
     return [detection.as_dict() for detection in found]
@@ -68,19 +70,21 @@ check("lab01.ex1", boxes_of)
 # %% [markdown]
 # ## Exercise 2 · The Runnable
 #
-# Write the class that a Runner runs. BentoML makes **one** object of it in each process, when the
-# process starts, and then calls its method many times.
+# Write the class that a Runner runs. BentoML creates **one** instance of it in each process, when
+# the process starts, and then calls its method many times.
 #
-# - Give it the two class attributes that BentoML asks for: it runs on `"cpu"`, and one process does
+# - Set the two class attributes that BentoML reads: it runs only on `"cpu"`, and one process does
 #   **not** keep several cores busy.
-# - Load the model once: `Detector.from_environment()`.
-# - Its method `inference` can be called from another process. It takes one picture as an array,
-#   shape (height, width, 3), RGB, and returns what `boxes_of` returns. It is not batchable.
+# - Load the model once, in the constructor: `Detector.from_environment()`.
+# - Its method `inference` can be called from another process. It takes one RGB image as an array of
+#   shape (height, width, 3), and returns what `boxes_of` returns. It is not batchable.
+# - If the model raises an exception, let it propagate: the caller must not mistake a failure for an
+#   answer.
 
 
 # %% tags=["exercise"]
 class CardRunnable(bentoml.legacy.Runnable):
-    """Find ID cards, in a process of its own."""
+    """Find ID cards, in a separate process."""
 
     ### BEGIN SOLUTION
     SUPPORTED_RESOURCES = ("cpu",)
@@ -102,16 +106,17 @@ check("lab01.ex2", CardRunnable)
 # %% [markdown]
 # ## Exercise 3 · Await, and both at once
 #
-# An API server has one thread. Complete `ask`, a coroutine function: it asks a Runner about
-# **all** pictures of a list and returns their answers as a list, in the order of the pictures.
+# An API server has one thread. Complete the coroutine function `ask`: it calls a Runner for **all**
+# images of a list and returns the answers as a `list`, in the order of the images.
 #
-# - All calls must be under way at the same time. One after the other would be right, but slow.
-# - `runner.inference.async_run(picture)` gives you the work for one picture; it has not begun.
+# - All calls must run concurrently. One after the other gives the same list, but slowly.
+# - `runner.inference.async_run(picture)` returns a coroutine: the work for one image, not yet started.
+# - If one of the calls raises an exception, `ask` raises it, too.
 
 
 # %% tags=["exercise"]
 async def ask(runner, pictures):
-    """Return the Runner's answer for each picture, asked all at once."""
+    """Return the Runner's answer for each image; all calls run at the same time."""
     ### BEGIN SOLUTION
     return list(await asyncio.gather(*[runner.inference.async_run(p) for p in pictures]))
     ### END SOLUTION
@@ -123,16 +128,17 @@ check("lab01.ex3", ask)
 # %% [markdown]
 # ## Exercise 4 · A service around it
 #
-# Make a server of your Runnable, with BentoML's older API (`bentoml.legacy`):
+# Serve your Runnable with BentoML's older API (`bentoml.legacy`). Write:
 #
 # - a Runner of `CardRunnable`, called `card_runnable`,
-# - a service `svc` with the name `yolo_v8` that knows this Runner,
-# - an endpoint `/inference` that takes a picture (`ImageIO()`) and answers with the Runner's JSON
-#   (`JSON()`).
+# - a service `svc` with the name `yolo_v8` that has this one Runner,
+# - an endpoint `/inference` that takes an image (`ImageIO()`), calls the Runner once, and returns
+#   the Runner's JSON (`JSON()`).
 #
-# BentoML hands a PIL image to your endpoint. It may have any mode, a JPEG or a PNG with transparency.
-# The Runner wants an RGB array. The check copies what your service needs out of your cells and serves
-# it, first with a pretended model, then with `bentoml serve` and the real one. That takes a while.
+# BentoML passes a PIL image to your endpoint. The image can have any mode: a PNG may have
+# transparency or a palette. The Runner needs an RGB array. Several requests run concurrently, and
+# each must get the boxes of its own image. The check serves your service first with a fake model,
+# then with `bentoml serve` and the real model, which takes a while.
 
 # %% tags=["exercise"]
 runner = ...
@@ -156,18 +162,18 @@ check("lab01.ex4", svc)
 # %% [markdown]
 # ## Exercise 5 · Design it: one call for many pictures
 #
-# Under load, BentoML can gather waiting requests and hand them to a Runner as one batch. That pays
-# only if the model computes the batch in **one** call. Write `BatchRunnable`, like `CardRunnable`, with
-# a batchable method `inference`:
+# Under load, BentoML can collect waiting requests and pass them to a Runner as one batch. This is
+# faster only if the model computes the batch in **one** call. Write `BatchRunnable`. The
+# requirements of exercise 2 apply here, too, except that the method `inference` is batchable:
 #
 # - it takes a list of arrays (along dimension 0), which may differ in size,
-# - it returns one list of boxes for each of them, in the same order, empty lists included,
-# - it calls the core once for the whole batch.
+# - it returns one list of boxes for each array, in the same order, including empty lists,
+# - it calls the detector once for the whole batch, however long the batch is.
 
 
 # %% tags=["exercise"]
 class BatchRunnable(bentoml.legacy.Runnable):
-    """Find ID cards in many pictures at once."""
+    """Find ID cards in many images at once."""
 
     ### BEGIN SOLUTION
     SUPPORTED_RESOURCES = ("cpu",)
@@ -190,10 +196,9 @@ check("lab01.ex5", BatchRunnable)
 # %% [markdown]
 # ## What you can do now
 #
-# - turn detections into JSON without losing one,
+# - turn detections into JSON without losing any,
 # - write a Runnable that loads its model once, and a batchable one,
-# - keep several calls under way at once with `gather`,
-# - serve it.
+# - run several calls concurrently with `gather`,
+# - serve a Runnable over HTTP.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 02](../lab02_service/lab02_service.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=02` opens the next lab.

@@ -11,16 +11,17 @@
 # ---
 
 # %% [markdown]
-# # Lab 03 · Answer with a picture
+# # Lab 03 · Answer with an image
 #
 # **Where you are:** after notebook [03 · /render](../../notebooks/03_render.ipynb).
 #
-# You draw boxes in memory, in the right colours and without loss, then answer several requests at
-# once, then serve it.
+# You draw boxes in memory, in the right colours and without loss. Then you handle several requests
+# at once, and serve the images over HTTP.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
+# the `check` cell below it. The check reports what differs, for which input, and the likely cause.
+# It uses fresh inputs each time. To get a hint, remove the `#` in the `hint` cell and run it, as
+# often as you like.
 
 # %% tags=["setup"]
 import io
@@ -36,7 +37,7 @@ from labs import check, hint, preflight, solution
 from services.id_card.detector import Detector
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `opencv`:
+# This is what is installed on this machine. This lab needs only the lines down to `opencv`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -44,18 +45,19 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · Draw on a copy
 #
-# Complete `frames`. It gets a picture (PIL, RGB) and a list of boxes, each a tuple
-# `(left, top, right, bottom)` in pixels. It returns a picture of the same size, RGB, with a frame of
-# your colour, one to four pixels wide, along the edges of **every** box.
+# Complete `frames`. It takes an image (PIL, RGB) and a list of boxes, each a tuple
+# `(left, top, right, bottom)` of floats, in pixels. It returns an image of the same size (PIL, RGB)
+# with a frame in a colour of your choice, one to four pixels wide, along all four edges of
+# **every** box.
 #
-# - The picture that was handed in must be the same afterwards.
-# - What is inside a box must stay visible: a frame, no filled rectangle.
-# - Without boxes you return a plain copy.
+# - Draw nothing else: the inside of a box is unchanged, and there is no label.
+# - Do not modify the image or the list that were passed in.
+# - If there are no boxes, return an unchanged copy.
 
 
 # %% tags=["exercise"]
 def frames(picture, boxes):
-    """Return a copy of the picture with a frame around each box."""
+    """Return a copy of the image with a frame around each box."""
     ### BEGIN SOLUTION
     canvas = picture.copy()
     pen = ImageDraw.Draw(canvas)
@@ -71,11 +73,11 @@ check("lab03.ex1", frames)
 # %% [markdown]
 # ## Exercise 2 · The right colours, without loss
 #
-# ultralytics draws boxes itself: `result.plot()` returns the drawn picture as an array of shape
+# ultralytics can draw boxes itself: `result.plot()` returns the drawn image as an array of shape
 # (height, width, 3), uint8. Its channels are in OpenCV's order: blue, green, red.
 #
-# Complete `png_of`. It returns the **bytes** of a PNG file that shows the picture in its right colours,
-# with every pixel as it was.
+# Complete `png_of`. It returns the **bytes** of a PNG file that shows the image in the right
+# colours, with every pixel exactly as it was.
 
 
 # %% tags=["exercise"]
@@ -94,18 +96,19 @@ check("lab03.ex2", png_of)
 # %% [markdown]
 # ## Exercise 3 · Two requests at once
 #
-# Write `render`. It gets a detector and the bytes of an uploaded picture, and returns the bytes of a
-# PNG: the picture in RGB, with a frame around every box that the detector finds. `detector.detect`
-# takes a list of pictures and returns a list of `Detection` objects for each; a `Detection` has a
-# `box`.
+# Write `render`. It takes a detector and the bytes of an uploaded image (PNG or JPEG, of any mode),
+# and returns the bytes of a PNG: the image in RGB, in its original size, with a frame as in
+# exercise 1 around every box that the detector finds. `detector.detect` takes a list of RGB images
+# and returns a list of `Detection` objects for each image. A `Detection` has a `box`. A label at a
+# box's upper edge is allowed.
 #
-# The check calls your function from several threads at the same time, each with another picture.
-# Everyone must get their own picture back. You may use your `frames`.
+# The check calls your function from several threads at the same time, each with a different image.
+# Each call must return its own image. You may use your `frames`.
 
 
 # %% tags=["exercise"]
 def render(detector, upload):
-    """Return the upload as a PNG with a frame around each found card."""
+    """Return the upload as a PNG with a frame around each card."""
     ### BEGIN SOLUTION
     picture = Image.open(io.BytesIO(upload)).convert("RGB")
     [found] = detector.detect([picture])
@@ -121,14 +124,15 @@ check("lab03.ex3", render)
 # %% [markdown]
 # ## Exercise 4 · Design it: POST /render
 #
-# Make a service of it, with today's API:
+# Turn `render` into a service, with BentoML's current API:
 #
-# - a class `CardRenderer` with `@bentoml.service`, which loads the model once:
+# - a class `CardRenderer` with `@bentoml.service`, which loads the model once, in the constructor:
 #   `Detector.from_environment()`,
-# - an endpoint `/render` that takes the multipart field `image`, a file, and answers with the drawn PNG,
-# - the answer says what it is: its Content-Type is `image/png`.
+# - an endpoint `/render` that takes one multipart field, the file `image`, and returns the PNG of
+#   exercise 3, even when several requests run concurrently,
+# - the response's Content-Type is `image/png`.
 #
-# The check copies what your service needs out of your cells and serves it with a pretended model.
+# The check serves your service with a fake model.
 
 # %% tags=["exercise"]
 CardRenderer = ...
@@ -156,10 +160,9 @@ check("lab03.ex4", CardRenderer)
 # %% [markdown]
 # ## What you can do now
 #
-# - draw without changing what you were given,
-# - keep colours and pixels as they are on their way through arrays and files,
-# - tell which values two requests would share, and share none,
-# - answer with a picture that a browser shows.
+# - draw on an image without changing the original,
+# - preserve colours and pixels in conversions between arrays and files,
+# - recognize the state that two requests would share, and share none,
+# - return an image that a browser displays.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 04](../lab04_several_runners/lab04_several_runners.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=04` opens the next lab.

@@ -16,12 +16,14 @@
 # **Where you are:** after notebook
 # [04 · Several runners](../../notebooks/04_several_runners.ipynb).
 #
-# Two versions of a model look at one picture. You ask both at once, keep one version's answer when
-# the other fails, divide the users between the two, and serve the whole. At the end is an open
-# challenge: many clients, connections that break, and not one answer may be lost.
+# Two versions of a model process the same image. You call both at the same time, keep one version's
+# answer when the other fails, split the users between the two, and serve the ensemble over HTTP.
+# The last exercise is an open challenge: many clients, dropped connections, and no answer may be
+# lost.
 #
-# **How it works.** In each exercise's cell, `...` stands for what you write. Run it, then the cell
-# with `check` below it. For a `hint`, remove the `#` and run that cell.
+# **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
+# the `check` cell below it. To get a hint, remove the `#` in the `hint` cell and run it, as often
+# as you like.
 
 # %% tags=["setup"]
 import asyncio
@@ -36,12 +38,12 @@ from PIL import Image
 
 from labs import check, hint, preflight, solution
 from services.id_card.detector import Detector
-from services.id_card.gate import ImageGate, picture_of
+from services.id_card.validation import ImageValidationMiddleware, picture_of
 
 ImageFile = Annotated[Path, ContentType("image/*")]
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `opencv`:
+# This is what is installed on this machine. This lab needs only the lines down to `opencv`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -49,17 +51,19 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · Ask both, side by side
 #
-# Complete `ask_both`. It asks two models about one picture and returns a dictionary with each
-# model's answer under its name: `"model_a"` and `"model_b"`.
+# Complete `ask_both`. It calls two models with the same image and returns a dictionary with each
+# model's boxes under its name: `"model_a"` and `"model_b"`.
 #
-# - `model_a` and `model_b` are other processes. `model_a.to_async.detect(pixels)` gives you the work
-#   for one picture; it has not begun. `model_a.detect(pixels)` would block everybody else.
-# - Both must be under way at the same time.
+# - `model_a` and `model_b` run in other processes. `model_a.to_async.detect(pixels)` returns a
+#   coroutine, which does not start until you await it or pass it to asyncio.
+#   `model_a.detect(pixels)` would block the server for all other requests.
+# - Call each model once. Both calls must run concurrently.
+# - If a model raises an exception, it propagates to the caller of `ask_both`.
 
 
 # %% tags=["exercise"]
 async def ask_both(model_a, model_b, pixels):
-    """Return what each model finds, under the model's name."""
+    """Return each model's boxes, under the model's name."""
     ### BEGIN SOLUTION
     found_a, found_b = await asyncio.gather(
         model_a.to_async.detect(pixels), model_b.to_async.detect(pixels)
@@ -74,17 +78,22 @@ check("lab04.ex1", ask_both)
 # %% [markdown]
 # ## Exercise 2 · One fails, the other's answer stays
 #
-# Complete `ask_all`. `models` is a dictionary of names and models like those of exercise 1. It
-# returns a dictionary with one entry for **every** name:
+# Complete `ask_all`. `models` is a dictionary that maps names to models like those of exercise 1.
+# `ask_all` returns a dictionary with one entry for **every** name:
 #
 # - `{"found": boxes}` if the model answered,
 # - `{"error": {"code": …, "message": …, "hint": …}}` if it did not.
 #
-# The `code` is `"model_failed"` if the model raised an exception, and `"model_timeout"` if it had no
-# answer after `seconds`. The message names the model; the hint says what the client can do. What
-# the exception says is for your log. It must not reach the client.
+# `boxes` is the list that the model returned; it is empty if there is no card in the image. The
+# `code` is `"model_failed"` if the model raised an exception, whatever its type, and
+# `"model_timeout"` if it has not answered within `seconds`. The message contains the model's name;
+# the hint says what the client can do. The exception's text and type are for your log: no part of
+# them may reach the client.
 #
-# All models are under way at the same time, and no model's failure touches another's answer.
+# - All models are called concurrently, and one model's failure does not affect the others' answers.
+# - `ask_all` takes at most `seconds`, including any retries.
+# - A cancelled call is not a failure of the model: the client has disconnected. Do not turn
+#   `asyncio.CancelledError` into an error.
 
 
 # %% tags=["exercise"]
@@ -102,7 +111,7 @@ async def ask_all(models, pixels, seconds):
         except TimeoutError:
             return error("model_timeout", f"{name} took too long.", "Try again later.")
         except Exception:
-            return error("model_failed", f"{name} failed.", "Tell whoever runs the server.")
+            return error("model_failed", f"{name} failed.", "Try again in a minute.")
 
     tasks = {name: asyncio.create_task(ask(name)) for name in models}
     return {name: await task for name, task in tasks.items()}
@@ -115,16 +124,17 @@ check("lab04.ex2", ask_all)
 # %% [markdown]
 # ## Exercise 3 · Every user stays with one version
 #
-# Complete `version_of`, which divides the users of an A/B test. It returns `"model_a"` or
-# `"model_b"`.
+# Complete `version_of`, which assigns the users of an A/B test. It returns `"model_a"` or `"model_b"`.
 #
-# - `share_b`, from 0 to 1, is the share of the users whom `model_b` answers. It must come out right to
-#   one in a thousand: 0.004 is a share that people use.
-# - A user gets the same version in every request, in every process, and after every restart. There is
+# - `share_b`, from 0 to 1, is the share of the users that get `model_b`. It must be accurate to
+#   half a thousandth: with 0.0019, about 19 of 10,000 users get `model_b`. With 0 nobody does, with
+#   1 everybody.
+# - A user gets the same version in every request, in every process, and after every restart. Keep
 #   no table of users.
-# - When the share grows, users move from A to B, and nobody moves back.
+# - When the share grows, users move only from A to B, never back.
 #
-# A `user_id` is any text: `"user-17"`, an e-mail address, a name with `ü` in it.
+# A `user_id` is any string: `"user-17"`, an e-mail address, a name with `ü` in it. Ids that differ in
+# any way are different users: `"Ann"`, `"ann"` and `"ann "` are three.
 
 
 # %% tags=["exercise"]
@@ -132,8 +142,8 @@ def version_of(user_id, share_b):
     """Return the version that answers this user."""
     ### BEGIN SOLUTION
     digest = hashlib.sha256(user_id.encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    return "model_b" if place < share_b else "model_a"
+    bucket = int.from_bytes(digest[:8], "big") / 2**64
+    return "model_b" if bucket < share_b else "model_a"
     ### END SOLUTION
 
 
@@ -143,9 +153,9 @@ check("lab04.ex3", version_of)
 # %% [markdown]
 # ## Two models to serve
 #
-# For exercise 4, here are two versions of the detector, as services with processes of their own. `ModelA` keeps only
-# what it is sure of. `ModelB` keeps everything, and has a bug: it fails on pictures with fewer than
-# 128 rows.
+# Exercise 4 needs two versions of the detector as BentoML services. Each runs in a separate
+# process. `ModelA` keeps only confident boxes. `ModelB` keeps all of them, and has a bug: it fails
+# on images with fewer than 128 rows.
 
 
 # %% tags=["setup"]
@@ -177,23 +187,25 @@ class ModelB:
 # ## Exercise 4 · The ensemble over HTTP
 #
 # Write the service `Ensemble` that depends on `ModelA` and `ModelB`, with the endpoint
-# `POST /predict`. It answers
+# `POST /predict`. It returns
 #
 #     {"results": {"model_a": …, "model_b": …}}
 #
-# with the values of exercise 2: `{"found": boxes}`, or an `{"error": …}` for the model that failed.
-# The answer's status is 200 even if one model failed. You may call your `ask_all` of exercise 2, for
-# instance with 20 seconds.
+# with the values of exercise 2: `{"found": boxes}`, or an `{"error": …}` for a model that failed or
+# did not answer in time. The status is 200 even then. You may call your `ask_all` of exercise 2,
+# for instance with 20 seconds. A client waits at most 30 seconds.
 #
-# - `image` is the path of the upload, and `picture_of(image)` makes an RGB picture of it.
-# - Between processes send arrays: `np.asarray(picture)`.
-# - The last line is given: the gate refuses what is no picture, so your code need not.
+# - The boxes are those that the two services return. Call each service once per request, both
+#   concurrently.
+# - `image` is the path of the upload, and `picture_of(image)` reads it as an RGB image.
+# - Send arrays to other processes: `np.asarray(picture_of(image))`.
+# - Keep the last line: this middleware rejects uploads that are not images, so your code need not.
 
 
 # %% tags=["exercise"]
 @bentoml.service(name="card_ensemble")
 class Ensemble:
-    """Find ID cards in a picture with both versions."""
+    """Detect ID cards in an image with both versions."""
 
     ### BEGIN SOLUTION
     model_a = bentoml.depends(ModelA)
@@ -207,7 +219,7 @@ class Ensemble:
     ### END SOLUTION
 
 
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
+Ensemble.add_asgi_middleware(ImageValidationMiddleware, paths=("/predict",))
 
 # %% tags=["check"]
 check("lab04.ex4", Ensemble)
@@ -215,35 +227,42 @@ check("lab04.ex4", Ensemble)
 # %% [markdown]
 # ## Exercise 5 · Open challenge: no answer lost
 #
-# Now 240 clients come at once. Write the class `Front` that stands between them and the two models.
-# Each client calls `await front.ask(user_id, pixels)` and wants the boxes of **its** picture, from
-# **its** version.
+# Now 240 clients send requests at once. Write the class `Front`, which forwards them to the two
+# models. Each client calls `await front.ask(user_id, pixels)` and expects the boxes of **its**
+# image, from **its** version. A user may send another request, with a different image.
 #
-# `choose(user_id)` names the user's version, and `models` holds a model for each name. The check
-# pretends the models and their time, so that its figure is the same on a slow machine. Each of them
+# `choose(user_id)` returns the name of the user's version, and `models` holds a model for each name.
+# The models and the clock are fakes, so the result is the same on a slow machine. Each model
 #
 # - answers `await model.detect(pixels)` in 30 ms,
-# - answers `await model.detect_many(list_of_pixels)`, 8 pictures at most, with a list in the same
-#   order, in 20 ms plus 10 ms a picture,
-# - works on 4 calls at a time, and lets 4 more wait. Further calls get a `ConnectionRefusedError`,
-# - loses one connection in twenty: a `ConnectionResetError`. To ask again is safe.
+# - answers `await model.detect_many(list_of_pixels)`, with 8 images at most, in 20 ms plus 10 ms per
+#   image; the results are in the same order,
+# - processes 4 calls at a time and queues 4 more. Further calls get a `ConnectionRefusedError`,
+# - drops one connection in twenty with a `ConnectionResetError`, sometimes several in a row for the
+#   same image. A retry is safe.
 #
-# **To pass:** no wrong and no lost answer, and at least 3 times as many answers a second as one
-# call after the other. **For the leaderboard:** as many times as you can. The solution here reaches
-# about 7, and twice as much is possible.
+# If a client disconnects, its call of `ask` is cancelled and has to end with
+# `asyncio.CancelledError`. Two `Front` objects share nothing: if the models of one hang, the other
+# keeps working.
+#
+# **To pass:** no wrong and no lost answer, and at least 3 times as many answers per second as with
+# one call after the other. **For the leaderboard:** as many times as you can. The reference
+# solution reaches about 7, and twice as much is possible.
 
 
 # %% tags=["exercise"]
 class Front:
-    """Bring every client's picture to the client's version, and the answer back."""
+    """Forward each client's image to the client's version, and return the answer."""
 
-    ### BEGIN SOLUTION
     def __init__(self, models, choose):
+        ### BEGIN SOLUTION
         self.models = models
         self.choose = choose
         self.free = {name: asyncio.Semaphore(8) for name in models}
+        ### END SOLUTION
 
     async def ask(self, user_id, pixels):
+        ### BEGIN SOLUTION
         name = self.choose(user_id)
         async with self.free[name]:
             while True:
@@ -251,8 +270,7 @@ class Front:
                     return await self.models[name].detect(pixels)
                 except ConnectionError:
                     continue
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 
 # %% tags=["check"]
@@ -261,11 +279,10 @@ check("lab04.ex5", Front)
 # %% [markdown]
 # ## What you can do now
 #
-# - ask several models at once with `gather`, and keep their answers apart,
-# - turn one model's failure into a value that says which model and what to do,
-# - give every user one version, with a hash and without a table,
-# - serve models that depend on each other,
-# - put a limit and a second try before a model, and lose nothing under load.
+# - call several models at once with `gather`, and keep their answers separate,
+# - turn one model's failure into a value that says which model failed and what to do,
+# - assign each user to one version with a hash, without a table,
+# - serve an ensemble of models that run in separate processes,
+# - limit and retry calls to a model, and lose no answer under load.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 05](../lab05_observability/lab05_observability.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=05` opens the next lab.

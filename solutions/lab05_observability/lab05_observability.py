@@ -15,12 +15,14 @@
 #
 # **Where you are:** after notebook [05 · Observability](../../notebooks/05_observability.ipynb).
 #
-# You write down what a model answered, measure it, count what goes wrong, and let its probes tell the
-# truth. At the end you design two alerts. Nothing is started: each check works in this process.
+# You log a model's answers, measure its latency, count its errors, and write probes that report its
+# real state. In the last exercise you design two alerts. No server is started: each check runs in
+# this process.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
+# the `check` cell below it. The check reports what differs, for which input, and the likely cause.
+# It uses fresh inputs each time. To get a hint, remove the `#` in the `hint` cell and run it, as
+# often as you like.
 
 # %% tags=["setup"]
 import json
@@ -31,12 +33,12 @@ from concurrent.futures import ThreadPoolExecutor
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from labs import check, hint, preflight, solution
-from labs.checks.lab05_service import BLANK, EXAMPLE, REASONS
+from labs.checks.lab05.service import BLANK, EXAMPLE, REASONS
 from services.errors import InputError
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `packages`. Where `prometheus` is
-# there, too, its own checker reads your alerts at the end.
+# This is what is installed on this machine. This lab needs only the lines down to `packages`. If
+# `prometheus` is installed, too, its own checker also reads your alerts at the end.
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -44,23 +46,23 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · One row of the log
 #
-# A service keeps a log: one row for each picture that it answered. `row_of` returns this row as a
-# dictionary. It is given
+# A service keeps a log with one row for each image that it answered. Complete `row_of`, which
+# returns this row as a new dictionary. Its arguments are
 #
-# - `upload`, what a client sent: `upload.pixels` is the picture, an array of shape (height, width, 3);
-#   `upload.file_name` and `upload.comment` are texts of the client,
+# - `upload`, a client's upload: `upload.pixels` is the image, an array of shape (height, width, 3);
+#   `upload.file_name` and `upload.comment` are text from the client,
 # - `confidences`, a NumPy array (float32) with one number for each box. It may be empty.
-# - `model` and `version`, two texts.
+# - `model` and `version`, two strings.
 #
-# The row has exactly these keys: `width`, `height` (of the picture, in pixels), `boxes` (their number),
-# `confidences` (a list of **all** of them, in the same order, with three decimals or more), `model`,
-# `version`. `json.dumps(row)` must work. The log is read by many people: whatever else the client sent
-# stays out of it.
+# The row has exactly these keys: `width`, `height` (of the image, in pixels), `boxes` (the number
+# of boxes), `confidences` (a list of **all** confidences, in the same order, with at least three
+# decimals), `model`, `version`. `json.dumps(row)` must work. Many people read the log: nothing else
+# that the client sent may be in it.
 
 
 # %% tags=["exercise"]
 def row_of(upload, confidences, model, version):
-    """Return the row of the log for one picture."""
+    """Return the log's row for one image."""
     ### BEGIN SOLUTION
     height, width = upload.pixels.shape[:2]
     return {
@@ -78,7 +80,7 @@ def row_of(upload, confidences, model, version):
 check("lab05.ex1", row_of)
 
 # %% [markdown]
-# A picture can be refused. These are the reasons, a closed set:
+# The service can refuse an image. These are the possible reasons, a closed set:
 
 # %% tags=["setup"]
 print(REASONS)
@@ -86,34 +88,34 @@ print(REASONS)
 # %% [markdown]
 # ## Exercise 2 · Metrics with the right names
 #
-# Complete `metrics_of(registry)`. It makes two metrics of `prometheus_client` **in this registry** and
-# returns them as a pair `(rejected, seconds)`:
+# Complete `metrics_of(registry)`. It creates exactly two `prometheus_client` metrics **in this
+# registry**, and returns them as a pair `(rejected, seconds)`:
 #
-# - `rejected` counts pictures that were refused, with the label `reason`. For each of `REASONS` it
-#   shows a series at 0 from the start, before anything was refused.
-# - `seconds` is for the time that the detector took for a picture, with the label `model`. Percentiles
-#   will be read from it, over several processes.
+# - `rejected` counts refused images, with the label `reason`. For each of `REASONS` it has a time
+#   series at 0 from the start, before anything is refused.
+# - `seconds` is the time that the detector takes for an image, with the label `model`. It must
+#   allow percentiles across several processes.
 #
-# You choose the names. Both begin with `cards_`, and follow Prometheus's rules: the base unit at the end
-# of the name where there is a unit. Both have a help text, and no other labels.
+# You choose the names. Both begin with `cards_` and follow Prometheus's naming conventions: lower
+# case with underscores; the name of a duration ends with its base unit; a number of images has no
+# unit. Both have a help text, and no other labels.
 #
-# You choose the boundaries of the buckets, in seconds. This detector takes 0.001 s to 0.2 s. The first
-# boundary is at 0.001 or below, the last at 0.2 or above; in between each is at most 2.5 times the one
-# before. The service promises 0.05 s, so that is one of them. There are at most 20.
+# You choose the bucket boundaries, in seconds. This detector takes 0.001 s to 0.2 s. The first
+# boundary is at 0.001 or below, the last at 0.2 or above; in between, each is at most 2.5 times the
+# one before. The service promises 0.05 s, so 0.05 is one of the boundaries. There are at most 20
+# boundaries.
 
 
 # %% tags=["exercise"]
 def metrics_of(registry):
     """Return (rejected, seconds), made in this registry."""
     ### BEGIN SOLUTION
-    rejected = Counter(
-        "cards_rejected", "Pictures refused, by reason", ["reason"], registry=registry
-    )
+    rejected = Counter("cards_rejected", "Images refused, by reason", ["reason"], registry=registry)
     for reason in REASONS:
         rejected.labels(reason=reason)
     seconds = Histogram(
         "cards_detection_duration_seconds",
-        "Time to find the cards in one picture",
+        "Time to detect the cards in one image",
         ["model"],
         buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
         registry=registry,
@@ -128,19 +130,21 @@ check("lab05.ex2", metrics_of)
 # %% [markdown]
 # ## Exercise 3 · Count without losing one
 #
-# `count(detect, picture, metrics)` stands around the detector. It calls `detect(picture)` once, returns
-# what that returns, and counts. `metrics` has four metrics:
+# `count(detect, picture, metrics)` wraps the detector. It calls `detect(picture)` once, returns its
+# result, and updates the metrics. `metrics` has four metrics:
 #
-# - `metrics.in_progress`, a gauge: 1 higher for as long as the detector is at work. It comes back on
-#   **every** way out, also when a client goes away and `asyncio.CancelledError` is raised. Several
-#   pictures may be in the detector at once.
-# - `metrics.rejected`, a counter with the label `reason`. `detect` refuses a picture with `InputError`.
-#   Then the reason is the error's `code`, or `"other"` if the code is not in `REASONS`.
-# - `metrics.failed`, a counter: any other `Exception`. `CancelledError` is none; it is not counted.
-# - `metrics.seconds`, a histogram: the time of `detect` in seconds, once for each picture that was
-#   **answered**, and not for others.
+# - `metrics.in_progress`, a gauge: 1 higher while the detector is working. It goes down on
+#   **every** way out, even when a client disconnects and `asyncio.CancelledError` is raised.
+#   Several images may be in the detector at once, in several threads.
+# - `metrics.rejected`, a counter with the label `reason`. `detect` refuses an image by raising
+#   `InputError` or a subclass of it. Then the reason is the error's `code`, or `"other"` if the
+#   code is not in `REASONS`.
+# - `metrics.failed`, a counter: any other `Exception`. Anything that is not an `Exception`, like
+#   `CancelledError`, is not counted.
+# - `metrics.seconds`, a histogram: the time of `detect` in seconds, once for each image that was
+#   **answered**, and for no others.
 #
-# Whatever `detect` raises goes on to the caller: the same exception.
+# Whatever `detect` raises propagates to the caller: the same exception.
 
 
 # %% tags=["exercise"]
@@ -169,19 +173,25 @@ check("lab05.ex3", count)
 # %% [markdown]
 # ## Exercise 4 · Probes that tell the truth
 #
-# Write `CardService(load)`. BentoML asks its two probes from the first second on, whenever it likes;
-# they return True or False, at once.
+# Write `CardService(load)`. BentoML calls its two probes at any time, from the first second on.
+# They return True or False immediately.
 #
-# - The constructor starts to load the model in another thread and returns at once. `load()` is called
-#   once, takes some seconds and returns the model, a function: `model(picture)` gives the boxes.
-# - When it is loaded, it is warmed up in that thread: one call `model(BLANK)`, a black picture.
-# - `infer(picture)` returns `model(picture)`. Called too early, it waits for the model. What the model
-#   raises goes on to the caller.
-# - The service is **broken** if the last three calls of `infer`, or more, all raised. A call that goes
-#   well mends it, and the count begins anew.
-# - `__is_ready__()`: True if the model is loaded and warm, and not broken.
-# - `__is_alive__()`: False if `load()` or the warming up raised, and while it is broken. Otherwise True,
-#   also while it is loading.
+# - The constructor starts to load the model in another thread and returns immediately. `load()` is
+#   called once, takes some seconds and returns the model, a function: `model(picture)` returns the
+#   boxes.
+# - When the model is loaded, it is warmed up in that thread by one call, `model(BLANK)`. `BLANK` is
+#   a black image.
+# - `infer(picture)` returns `model(picture)`. Called too early, `infer` waits for the model. If
+#   `load()` raised, `infer` raises too, and never waits for ever. Whatever the model raises
+#   propagates to the caller. Several threads call `infer` concurrently, and no call waits for
+#   another.
+# - The service is **broken** if the last three calls of `infer`, or more, all raised. After a
+#   successful call it is no longer broken, and the count starts again.
+# - `__is_ready__()`: True if the model is loaded and warm, and the service is not broken.
+# - `__is_alive__()`: False if `load()` or the warm-up raised, and while the service is broken.
+#   Otherwise True, even while it is loading.
+#
+# Two `CardService` objects share no state.
 
 
 # %% tags=["exercise"]
@@ -228,7 +238,7 @@ class CardService:
 check("lab05.ex4", CardService)
 
 # %% [markdown]
-# Alerts are written into a rules file. This is one, with another alert than yours:
+# Alerts are defined in a rules file. Here is one with a different alert from yours:
 
 # %% tags=["setup"]
 print(EXAMPLE)
@@ -236,27 +246,30 @@ print(EXAMPLE)
 # %% [markdown]
 # ## Exercise 5 · Design it: two alerts
 #
-# Two services run here, `detector` and `recommender`, each on several machines. Prometheus has these
-# metrics of them, with the labels `job`, `service` and `instance`:
+# Two services run here, `detector` and `recommender`, each with several instances. Prometheus has
+# these metrics for both, with the labels `job`, `service` and `instance`:
 #
-# - `cards_requests_total`, a counter, also with the label `code`, the status (`"200"`, `"422"`, `"500"`,
-#   `"503"`, …),
+# - `cards_requests_total`, a counter, also with the label `code`, the HTTP status (`"200"`,
+#   `"422"`, `"500"`, `"503"`, …),
 # - `cards_request_duration_seconds`, a histogram: its series end with `_bucket` (with the label `le`),
 #   `_sum` and `_count`.
 #
 # Write the text of a rules file, `rules`, with two alerts:
 #
 # - `ManyErrors`: more than 5 of 100 requests to a service were answered with a 5xx,
-# - `SlowAnswers`: the 95th percentile of the time of a service's requests is above 0.5 seconds.
+# - `SlowAnswers`: the 95th percentile of a service's request duration is above 0.5 seconds. Use
+#   `histogram_quantile`, so that the alert's value is this percentile.
 #
-# For both: look at the last five minutes. Count all instances of a service together, and raise **one**
-# alert for a service that is in trouble, with the label `service` and without `instance`, `code` and
-# `le`. The condition has to hold for five minutes. The annotation `summary` names the service:
-# `{{ $labels.service }}`.
+# Both alerts look at the last five minutes (`[5m]`). Aggregate over all instances of a service, and
+# raise **one** alert for each service with a problem. It has the label `service`, but not
+# `instance`, `code` or `le`. It fires for as long as the problem lasts, even when an instance
+# restarts or runs a release with different buckets. The condition has to hold for five minutes. The
+# annotation `summary` contains the service's name: `{{ $labels.service }}`.
 #
-# The check tries your alerts on six made-up days. It computes PromQL itself: `rate`, `increase`,
-# `histogram_quantile`, `sum`, `avg`, `max` and their like, arithmetic, comparisons, `and`, `or`,
-# `unless`; no subqueries, and no recording rules.
+# The check evaluates your alerts on eight simulated days. It supports `rate`, `increase`,
+# `histogram_quantile`, `sum`, `avg`, `max` and similar aggregations, `clamp_min`, `vector`,
+# arithmetic, comparisons, `and`, `or` and `unless`. It does not support subqueries or recording
+# rules.
 
 # %% tags=["exercise"]
 rules = ...
@@ -289,10 +302,10 @@ check("lab05.ex5", rules)
 # %% [markdown]
 # ## What you can do now
 #
-# - keep a log that explains an answer and holds nobody's data,
-# - make metrics with the right type, name, labels and buckets,
-# - count every way out of a function, once,
-# - tell loading, ready and broken apart, and let the probes say it,
-# - write alerts that fire for what matters, and for nothing else.
+# - write a log that explains an answer and contains no personal data,
+# - create metrics with the right type, name, labels and buckets,
+# - count every way out of a function exactly once,
+# - write probes that distinguish loading, ready and broken,
+# - write alerts that fire for a real problem, and for nothing else.
 #
-# `python -m labs status` in a terminal shows your points. Next: [lab 06](../lab06_bento/lab06_bento.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=06` opens the next lab.

@@ -15,13 +15,14 @@
 #
 # **Where you are:** after notebook [06 · A Bento, and a container](../../notebooks/06_bento.ipynb).
 #
-# You give a model a version that is made from its content, write a build file, roll back, and mend a
-# Dockerfile. At the end you design how a Bento gets to another machine. Nothing is built in this lab, and no container
-# engine is needed.
+# You give a model a version that is computed from its content, write a build file, roll back, and fix a
+# Dockerfile. At the end, you design how to move a Bento to another machine. No container engine is
+# needed.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
+# with `check` below it. A check reports what differs, for which input, and the cause where it is
+# certain. It uses new inputs each time. For a `hint`, remove the `#` and run that cell; there are three
+# hints.
 
 # %% tags=["setup"]
 import hashlib
@@ -31,19 +32,20 @@ import bentoml
 from bentoml.exceptions import NotFound
 
 from labs import check, hint, preflight, solution
-from labs.checks.lab06_project import show_project
-from labs.checks.lab06_store import empty_store, put_examples
+from labs.checks.lab06.project import show_project
+from labs.checks.lab06.store import empty_store, put_examples
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `packages`:
+# What is installed on this machine. This lab needs only the first lines, down to `packages`. With an
+# `engine`, the check of exercise 4 does more:
 
 # %% tags=["setup", "volatile"]
 preflight()
 
 # %% [markdown]
-# **A store to try things in.** Your functions use BentoML's stores. Each check gives them empty ones,
-# and your own stay as they are. Do the same when you try something: put it under `with empty_store():`.
-# At the end of the block the stores are gone.
+# **A store for experiments.** Your functions use BentoML's stores. Each check replaces them with empty
+# ones, so your own stores do not change. Do the same in your experiments: put the code into a
+# `with empty_store():` block. The empty stores are deleted at the end of the block.
 
 # %% tags=["setup"]
 with empty_store():
@@ -54,22 +56,23 @@ with empty_store():
 # %% [markdown]
 # ## Exercise 1 · The model gets a version
 #
-# Complete two functions, for BentoML's **model store**.
+# Complete two functions that use BentoML's **model store**.
 #
-# `save_weights(name, file)` puts the file into the store and returns its tag, a text:
-# `"cards:0a1b2c3d4e5f"`.
+# `save_weights(name, file)` puts the file at the path `file` into the store. It returns the model's tag
+# as a string: `"cards:0a1b2c3d4e5f"`.
 #
-# - The version is the first twelve digits of the SHA-256 of the file's **content**. The file's name and
-#   place do not matter.
-# - The metadata of the model have the whole digest (64 digits) under `sha256`.
-# - If the version is in the store already, nothing changes, and the tag is returned.
+# - The version is the first twelve hexadecimal digits of the SHA-256 of the file's **content**. The
+#   file's name and folder do not matter.
+# - The model's metadata contains the whole digest (64 digits) under the key `sha256`.
+# - If this version is already in the store, change nothing in the store and return the tag.
 #
-# `load_weights(tag)` returns the content of the stored file, as `bytes`.
+# `load_weights(tag)` returns the content of the stored file, as `bytes`. It may run in a different
+# process from `save_weights`, so all it can use is the store.
 #
-# - It **verifies** first: if the SHA-256 of what it read is not that of the metadata, it raises a
+# - It **verifies** the content first: if its SHA-256 differs from `sha256` in the metadata, it raises a
 #   `ValueError`.
 # - Only an exact version may be loaded. For `"cards:latest"` and for `"cards"` it raises a `ValueError`.
-# - Both messages name the tag.
+# - Both error messages contain the tag.
 
 
 # %% tags=["exercise"]
@@ -93,7 +96,7 @@ def load_weights(tag):
     ### BEGIN SOLUTION
     version = tag.partition(":")[2]
     if not version or version == "latest":
-        raise ValueError(f"{tag} is no exact version; write the version behind the colon.")
+        raise ValueError(f"{tag} has no exact version; write it after the colon.")
     model = bentoml.models.get(tag)
     content = Path(model.path_of("weights.bin")).read_bytes()
     if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
@@ -106,8 +109,8 @@ def load_weights(tag):
 check("lab06.ex1", save_weights, load_weights)
 
 # %% [markdown]
-# The next exercise packs this project. Here are its files and what each needs, and its lock (the
-# versions are made up):
+# The next exercise packs this project. Here are its files, what each file imports, and its lock file
+# (the versions are not real):
 
 # %% tags=["setup"]
 show_project()
@@ -115,19 +118,20 @@ show_project()
 # %% [markdown]
 # ## Exercise 2 · The build file
 #
-# Write `build_file(lock)`. It is given the text of a lock and returns the content of `bentofile.yaml`:
-# a dictionary, or YAML as a text. The folder is the one above. The file says:
+# Write `build_file(lock)`. Its argument is the text of a lock file. It returns the content of
+# `bentofile.yaml`, as a dictionary or as a YAML string. The project is the one above. The options are:
 #
 # - `service`: the class `CardDetector` in `service.py`,
-# - `include` (and `exclude`, if you like): what the server needs, and no other file of the folder,
+# - `include` (and `exclude`, if you like): the files that the server needs, and no others,
 # - `python.packages`: every package that these modules import, in the form `name==version`, with the
-#   version of the **given** lock. What such a package needs itself may be in it, nothing else.
-#   (`PIL` comes in the package `pillow`.)
-# - `python.lock_packages`: false. The versions are known; BentoML must not ask an index for them.
-# - `docker.python_version`: the image has Python 3.11, whatever runs on the machine that builds.
+#   version from the **given** lock. Their own dependencies may be listed too, but nothing else. (`PIL`
+#   comes from the package `pillow`.)
+# - `python.lock_packages`: false. The versions are known, so BentoML does not need to query a package
+#   index.
+# - `docker.python_version`: the image has Python 3.11, whatever Python version builds it.
 #
-# The check reads your answer with BentoML's own loader, and finds out with BentoML's own code which
-# files would be packed.
+# The check reads your answer with BentoML's own loader. BentoML's own code then decides which files
+# would be packed.
 
 
 # %% tags=["exercise"]
@@ -151,18 +155,18 @@ check("lab06.ex2", build_file)
 # %% [markdown]
 # ## Exercise 3 · Roll back
 #
-# The Bento that serves makes mistakes. Write `roll_back(serving, bad)`: it returns the tag to serve in
-# its place, a text.
+# The Bento in production makes mistakes. Write `roll_back(serving, bad)`, which returns the tag to
+# serve instead, as a string.
 #
-# - `serving` is the tag that serves now, `"cards:2.0.0"`; `bad` is a set of tags that are known to be
-#   bad, perhaps with `serving` itself. The Bentos are in BentoML's store.
-# - It is the one that was **built** last before `serving`, under the same name, and is not bad. Version
-#   numbers say nothing about that: `1.9.1` may have been built after `2.0.0`, to mend it.
-# - It is always an exact tag. A second roll back, from there, goes one further.
-# - If there is none, it raises a `ValueError` whose message names `serving`.
-# - If `serving` is not in the store, or ends in `:latest`, it raises a `ValueError` whose message names
-#   the tags that are there. (Others of the same name always are.)
-# - The store stays as it is.
+# - `serving` is the tag of the Bento that serves now, such as `"cards:2.0.0"`. `bad` is a set of tags
+#   that are known to be bad; it may include `serving` itself. The Bentos are in BentoML's store.
+# - The result is the Bento of the same name that was **built** last before `serving` and is not bad. Do
+#   not go by version numbers: `1.9.1` may have been built after `2.0.0`, to fix it.
+# - The result is always an exact tag. A second rollback, from there, goes back one step further.
+# - If there is no such Bento, the function raises a `ValueError` whose message contains `serving`.
+# - If `serving` is not in the store, or ends in `:latest`, it raises a `ValueError` whose message
+#   contains all tags of that name in the store. (The store always has some.)
+# - Change neither the store nor `bad`.
 
 
 # %% tags=["exercise"]
@@ -184,24 +188,30 @@ def roll_back(serving, bad=frozenset()):
 check("lab06.ex3", roll_back)
 
 # %% [markdown]
-# ## Exercise 4 · Mend a Dockerfile
+# ## Exercise 4 · Fix a Dockerfile
 #
-# A colleague wrote this Dockerfile for the project of exercise 2 by hand. It builds, and it has eleven
-# faults. Mend it in the text below. The image should be like this:
+# A colleague wrote this Dockerfile by hand for the project of exercise 2. It builds, but it has eleven
+# faults. Fix the text below so that the image meets these requirements:
 #
-# - Its base is the official image of **Python 3.11**, with a version (`slim` or not).
-# - `requirements.txt` is copied first, and **alone**. From it all packages are installed, and pip keeps
-#   no downloads in the image. Then comes the code. (Take `requirements.txt` for the right one here.)
-# - In its working directory are the four files that the server needs, under the same paths as in the
-#   project. No other file of the project is in it, but for `requirements.txt`. There is no
-#   `.dockerignore`.
-# - No secret is in it, nor in the Dockerfile.
-# - The server does not run as root. Its user is given by a **number**.
+# - The base is the official image of **Python 3.11**, with its version in the tag (`slim` or not).
+# - `requirements.txt` is copied first, and **alone**. All packages are installed from it, and pip's
+#   download cache does not stay in the image. The code is copied after that. (Assume that
+#   `requirements.txt` is right.)
+# - The working directory contains the four files that the server needs, at the same paths as in the
+#   project, and no other file of the project except `requirements.txt`. There is no `.dockerignore`.
+# - Neither the image nor the Dockerfile contains a secret.
+# - The server does not run as root. Its user is a **number** (a UID).
+# - This user can write to BentoML's folder, which BentoML creates when it starts: `BENTOML_HOME`, or
+#   `bentoml` in the user's home directory. A UID without an account has no home directory.
 # - `bentoml serve service:CardDetector` listens on port 3000 and can be reached from outside. It is the
-#   container's first process: SIGTERM has to come to it, not to a shell.
-# - `EXPOSE` tells that port, and no other.
-# - A `HEALTHCHECK` asks `/livez` or `/readyz` on that port, with a program that the image has. Slim
-#   images have neither curl nor wget.
+#   container's first process, because SIGTERM has to reach the server, not a shell.
+# - `EXPOSE` names that port, and no other.
+# - A `HEALTHCHECK` requests `/livez` or `/readyz` on that port, with a program that the image contains,
+#   and **fails** when the server does not answer with 200. Slim images contain neither curl nor wget.
+#
+# The check reads the text and runs the probe. If the machine has a container engine with a base image
+# of Python 3.11 (`make container` creates one), the check also builds the image, with a stub of
+# BentoML, and runs it.
 
 # %% tags=["exercise"]
 dockerfile = """\
@@ -222,6 +232,7 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY service.py detector.py boxes.py ./
 COPY weights/cards.onnx weights/
+ENV BENTOML_HOME=/tmp/bentoml
 USER 1000
 EXPOSE 3000
 HEALTHCHECK CMD python -c \
@@ -230,29 +241,33 @@ CMD ["bentoml", "serve", "service:CardDetector", "--host", "0.0.0.0", "--port", 
 """
 ### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "needs-engine"]
 check("lab06.ex4", dockerfile)
 
 # %% [markdown]
 # ## Exercise 5 · Design it: to another machine
 #
-# A Bento has to get to a machine that has no registry. Write both ends. What both know is a *receipt*: a
-# dictionary of three texts, `tag`, `file` and `sha256`.
+# A Bento has to get to a machine that has no registry. Write both ends of the transfer. They share a
+# *receipt*, a dictionary of three strings: `tag`, `file` and `sha256`.
 #
 # `send(tag, folder)` exports the Bento `tag` into a file in `folder` and returns the receipt.
 #
-# - `folder` is a text. It may be relative to the working directory, and need not exist yet.
-# - `tag` may end in `:latest`. The receipt has the exact tag.
-# - `file` is the path of the file, from the root. Two versions in one folder are two files.
+# - `folder` is a string. It may be relative to the working directory, and the folder need not exist
+#   yet.
+# - `tag` may end in `:latest`. The receipt contains the exact tag.
+# - `file` is the absolute path of the file. Two versions in the same folder are two separate files.
 # - `sha256` is the digest of the file, 64 digits.
 #
-# `receive(receipt)` imports the Bento into BentoML's store, there, and returns its tag, a text.
+# `receive(receipt)` imports the Bento into BentoML's store on the other machine and returns its tag as
+# a string. It does not change the receipt.
 #
-# - If the file does not have the receipt's digest, it raises a `ValueError` that names the file, and
-#   **nothing** gets into the store, no model either.
-# - If the store has this Bento already, that is no error: the tag is returned.
+# - If the file's digest is not the one in the receipt, it raises a `ValueError` whose message contains
+#   the file's name. **Nothing** gets into the store then, not even a model. This also holds if the
+#   store already has the Bento.
+# - If the store already has this Bento, that is not an error: return the tag.
+# - Any other error propagates to the caller, for instance the one for a file that contains no Bento.
 #
-# Use `bentoml.export_bento` and `bentoml.import_bento`. The Bento's model goes with it.
+# Use `bentoml.export_bento` and `bentoml.import_bento`. The exported file includes the Bento's model.
 
 
 # %% tags=["exercise"]
@@ -269,7 +284,7 @@ def send(tag, folder):
 
 
 def receive(receipt):
-    """Import a Bento that was sent, once it is known to be the right one; return its tag."""
+    """Import a Bento that was sent, after it was verified; return its tag."""
     ### BEGIN SOLUTION
     file = Path(receipt["file"])
     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
@@ -286,11 +301,10 @@ check("lab06.ex5", send, receive)
 # %% [markdown]
 # ## What you can do now
 #
-# - give a model a version that says what is in it, and find out when it was damaged,
-# - pack what a server needs, with the versions that were tested, and nothing else,
+# - give a model a version that identifies its content, and detect damage,
+# - pack the files that a server needs, with the versions that were tested, and nothing else,
 # - roll back to an exact tag, more than once,
-# - find in a Dockerfile what will go wrong later,
-# - carry a Bento to another machine, and know that it arrived.
+# - find the faults in a Dockerfile that show up only later,
+# - move a Bento to another machine, and verify that it arrived.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 07](../lab07_mlflow_pull/lab07_mlflow_pull.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=07` opens the next lab.

@@ -16,13 +16,13 @@
 # **Where you are:** after notebook
 # [07 · The registry's model behind BentoML](../../notebooks/07_mlflow_pull.ipynb).
 #
-# A service recommends movies with the version that the registry calls `prod`. You write what it is
-# made of: the way from ids to rows, the answer to a question, a pull that downloads once, a start
+# A service recommends movies with the version that has the alias `prod` in the registry. You write its
+# pieces: the mapping from ids to rows, the answer to a request, a pull that downloads once, a start
 # that works without the registry, and a model that is replaced while it serves.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
+# with `check` below it. A check reports what differs, for which input, and the likely cause. It uses
+# new inputs each time. For a `hint`, remove the `#` and run that cell, as often as you like.
 
 # %% tags=["setup"]
 import os
@@ -33,36 +33,40 @@ from pathlib import Path
 import numpy as np
 
 from labs import check, hint, preflight, solution
-from labs.checks.lab07_pretended import pretended_model, pretended_registry
+from labs.checks.lab07.stubs import example_model, example_registry
 from services.errors import InputError
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `packages`; it starts no server:
+# What is installed on this machine. This lab needs only the first lines, down to `packages`; it starts
+# no server:
 
 # %% tags=["setup", "volatile"]
 preflight()
 
 # %% [markdown]
-# The model and the registry are pretended: nothing is trained, and nothing goes over a network. Here
-# is one of each, to try your answers on. The checks use others, with other ids and versions.
+# The model and the registry are stubs: nothing is trained, and nothing goes over a network. Here is one
+# of each, so that you can try out your answers. The checks use other stubs, with other ids and
+# versions.
 
 # %% tags=["setup"]
-model = pretended_model()
-registry = pretended_registry()
+model = example_model()
+registry = example_registry()
 
 # %% [markdown]
 # ## Exercise 1 · One way from ids to rows
 #
-# A model has a table with a row for each user, and the first row is row 0. Training and serving both
-# turn ids into rows, and must do it alike. Complete `IdMap`:
+# A model has a table with one row for each user; the first row is row 0. Training and serving both turn
+# ids into rows, and both must do it in the same way. Complete `IdMap`:
 #
-# - `IdMap(raw_ids)` is given a list of whole numbers, in any order and with gaps. An id may be in it
-#   many times, as in a list of ratings.
-# - `row(raw_id)` returns the row of an id. *n* different ids have the rows 0 to *n* - 1, each row one
-#   id. For an id that the map does not know, it returns `None`.
-# - `raw(row)` is the way back: the id that has this row.
-# - Maps of the same ids have the same rows, whatever order the ids came in and however often: training
-#   reads ratings, and serving reads a list of users.
+# - `IdMap(raw_ids)` takes a list of integers, in any order and with gaps. An id may occur many times,
+#   as in a list of ratings. Do not change the list.
+# - `row(raw_id)` returns the row of an id. The *n* different ids have the rows 0 to *n* - 1, one id for
+#   each row. For an unknown id, it returns `None`, and the map does not change.
+# - `row` is called for each of a million ratings. So do not search through all ids; use a dictionary,
+#   for example.
+# - `raw(row)` is the inverse: it returns the id that has this row.
+# - Two maps of the same ids have the same rows, whatever the order of the ids and however often each
+#   one occurs. Training reads ratings, but serving reads a list of users.
 
 
 # %% tags=["exercise"]
@@ -94,34 +98,37 @@ check("lab07.ex1", IdMap)
 # %% [markdown]
 # ## Exercise 2 · Answer the question
 #
-# Complete `answer`. `question` is a dictionary, as it came in JSON:
+# Complete `answer`. `question` is the request, a dictionary parsed from JSON. Do not change it:
 #
-# - `"user_id"`: a whole number. It is always there and needs no check.
+# - `"user_id"`: an integer. It is always present and needs no validation.
 # - `"top_k"`: how many movies; 10 if it is missing.
-# - `"rated"`: a list of movie ids to leave out. It may be missing or `None`; both mean none.
-#   `"ranked_movies"` is another name for it. A question never has both.
+# - `"rated"`: a list of movie ids to leave out. It may be missing or `None`; both mean that there are
+#   none. `"ranked_movies"` is another name for the same field. A request never has both.
 #
-# `model` is like the one above, in which `model.users.raw(0)` is the id of a user:
+# `model` is like the model above, in which `model.users.raw(0)` is the id of a user:
 #
 # - `model.users` and `model.movies` are maps as in exercise 1, with `row` and `raw`,
-# - `model.scores(row)`, for a user's row, is a new NumPy array with a score for each movie, in the
-#   order of the movies' rows,
+# - `model.scores(row)` takes a user's row and returns a new NumPy array with one score for each movie,
+#   in the order of the movies' rows,
 # - `model.rated_by(user_id)` is the list of the movie ids that a user has rated in training, empty
 #   for an unknown user,
-# - `model.most_rated` is the list of all movie ids, the most rated first. All requests share it, so
-#   do not change it.
+# - `model.most_rated` is the list of all movie ids, the most rated first. All requests share this list,
+#   so do not change it.
 #
-# Return `{"user_id": …, "items": …, "fallback": …}`. `items` is a list of `top_k` movie ids:
+# Return `{"user_id": …, "items": …, "fallback": …}`, which `json.dumps` can write. `items` is a list of
+# `top_k` movie ids:
 #
-# - for a user whom the model knows, those with the highest scores, the best first; `fallback` is `None`;
-# - for any other user, the most rated ones, and `fallback` is `"popularity"`;
-# - never one that the user has rated, in training or as the question says. `rated` may name unknown
-#   movies, and a movie twice: that does no harm.
+# - for a known user, the movies with the highest scores, the best first; `fallback` is `None`;
+# - for any other user, the most rated movies; `fallback` is `"popularity"`;
+# - never a movie that the user has rated, in training or according to the request. `rated` may contain
+#   unknown movies and duplicates: both are allowed.
 #
-# Bad questions get `raise InputError("message", code="…", status=422, hint="…")`:
+# For bad requests `raise InputError("message", code="…", status=422, hint="…")`:
 #
-# - the code `top_k_invalid` if `top_k` is anything but a whole number from 1 up (`True` is none),
-# - the code `top_k_too_large` if fewer movies are left. The hint says how many that is, in figures.
+# - the code `top_k_invalid` if `top_k` is anything but an int of 1 or more: `True`, `3.0` and `None`
+#   are also invalid,
+# - the code `top_k_too_large` if fewer movies are left. The hint says how many are left, in figures. It
+#   contains no other number (but it may repeat `top_k`).
 
 
 # %% tags=["exercise"]
@@ -162,27 +169,29 @@ check("lab07.ex2", answer)
 # %% [markdown]
 # ## Exercise 3 · Pull a version once
 #
-# Complete `pull`. It brings the version that an alias names to this machine and returns its folder:
-# `cache / "3"` for version 3. One process calls it, at each start of the service.
+# Complete `pull`. It downloads the version that an alias points to, and returns its folder:
+# `cache / "3"` for version 3. The service calls it once at each start, each time in a new process.
 #
 # `client` is like the `registry` above, which has the versions 1 to 3 of `recommender_production`, and
-# `prod` is 2. It has two methods. MLflow has the first in its client, the second in
-# `mlflow.artifacts`, with these names for the arguments:
+# `prod` is 2. It has two methods. In MLflow, the first is a method of its client and the second is a
+# function in `mlflow.artifacts`, with these argument names:
 #
-# - `client.get_model_version_by_alias(name, alias).version` is the version's number, a text,
-# - `client.download_artifacts(artifact_uri, dst_path)` writes the version's files, one after the
-#   other, into the folder `dst_path`, and makes it if it is not there. The `artifact_uri` is a text:
+# - `client.get_model_version_by_alias(name, alias).version` is the version's number, a string,
+# - `client.download_artifacts(artifact_uri, dst_path)` writes the version's files, one after the other,
+#   into the folder `dst_path`, which it creates if needed. The `artifact_uri` is a string:
 #   `models:/NAME/VERSION`.
 #
-# `cache` is a `Path`, a folder that is there.
+# `cache` is a `Path` to an existing folder. It may be on a different disk from the system's temporary
+# files.
 #
-# - At every call, ask which version the alias names. Download it only if it is not in `cache` yet,
-#   whatever else was pulled since.
-# - Other processes look into `cache` meanwhile. A version's folder is there with all its files, or not
-#   at all. So download into a folder of another name *inside* `cache`, and rename it.
-# - The alias may move at any moment, also between two of your lines. In the folder `3` is version 3.
-# - If the download raises an exception, of whatever class, let it through. In any case, no other
-#   folders than whole versions stay in `cache`.
+# - On every call, look up the version of the alias. Download it only if it is not in `cache` yet,
+#   whatever else has been pulled since.
+# - Other processes read `cache` at the same time. A version's folder must exist with all its files, or
+#   not at all. So download into a folder with another name *inside* `cache`, and rename it.
+# - The alias may move at any moment, even between two lines of your code. The folder `3` always
+#   contains version 3.
+# - If the download raises an exception of any class, let it propagate. In every case, only the folders
+#   of complete versions remain in `cache`.
 
 
 # %% tags=["exercise"]
@@ -206,24 +215,28 @@ check("lab07.ex3", pull)
 # %% [markdown]
 # ## Exercise 4 · When the registry is down
 #
-# Complete `start`, which finds a model to serve and returns it. It is given:
+# Complete `start`, which finds a model to serve and returns it. Each start is a new process. Its
+# arguments are:
 #
-# - `pull()`, which brings the version that is `prod` and returns its folder, for instance
+# - `pull()`, which downloads the version that is `prod` and returns its folder, for instance
 #   `versions / "3"`. It raises a `ConnectionError` or a `TimeoutError` if the registry is down.
-# - `load(folder)`, which returns the model in a folder. It raises a `ValueError` if it is damaged, and
-#   a `FileNotFoundError` if there is none.
-# - `versions`, a `Path`: the folder in which all pulled versions are.
+# - `load(folder)`, which returns the model in a folder. It raises a `ValueError` if the model is
+#   damaged, and a `FileNotFoundError` if there is none.
+# - `versions`, a `Path`: the folder that contains all pulled versions.
 # - `pointer`, a `Path`: a text file with the number of the version that was served last, such as `3`.
-#   Before the first start it is not there. It is alone in its folder.
+#   Before the first start it does not exist. It is the only file in its folder, which may be on a
+#   different disk from `versions` and the system's temporary files.
 #
 # What it does:
 #
-# - Pull, load, let the pointer name this version, return the model. Call `pull` **once**.
+# - Pull, load, write this version's number into the pointer, and return the model. Call `pull`
+#   **once**.
 # - If `pull` or `load` raises, return the model that the pointer names; the pointer stays as it is.
-# - If that cannot be loaded either, or there is no pointer, raise a `RuntimeError`. Its message holds the
-#   text of the first exception: what went wrong with `prod`.
-# - The pointer is written only after the version has loaded. Another process may read it at any moment:
-#   it must always find a whole number, the old or the new one. Nothing else stays beside it.
+# - If that model cannot be loaded either, or there is no pointer, raise a `RuntimeError`. Its message
+#   contains the text of the first exception, which says what went wrong with `prod`.
+# - The pointer is written only after the version has loaded. Another process may read it at any moment,
+#   and must always find a whole number, either the old or the new one. So write a new file in the same
+#   folder, and replace the pointer with it. No other file remains there.
 
 
 # %% tags=["exercise"]
@@ -251,21 +264,21 @@ check("lab07.ex4", start)
 # %% [markdown]
 # ## Exercise 5 · Design it: replaced while it serves
 #
-# Write the class `Live`. Many threads ask it, and one more thread replaces its model from time to time.
-# No request may be lost, and no answer may be a mixture of two versions.
+# Write the class `Live`. Many threads call `answer`, and another thread replaces the model from time to
+# time. No request may be lost, and no answer may mix two versions.
 #
-# - `Live(load, smoke_test, version)` loads that version and tests it. What goes wrong here, it lets
-#   through. `load(version)` returns a model, or raises an `OSError` or a `ValueError`.
-#   `smoke_test(model)` raises a `ValueError` if the model is useless.
-# - `answer(user_id)` returns `{"version": …, "items": …}`: `model.version` and `model.recommend(user_id)`
-#   of one and the same model. Several threads may be in it at the same time.
-# - `swap(version)` loads another version, tests it, and lets it answer from then on. It returns `True`.
-#   If `load` or `smoke_test` raises, it returns `False`, and the old version goes on.
-# - While a version is loaded and tested, the old one answers, and nobody waits.
-# - A version is loaded once, not for each answer.
+# - `Live(load, smoke_test, version)` loads that version and tests it. Let exceptions propagate.
+#   `load(version)` returns a model, or raises an `OSError` or a `ValueError`. `smoke_test(model)`
+#   raises a `ValueError` if the model is useless.
+# - `answer(user_id)` returns `{"version": …, "items": …}`: `model.version` and
+#   `model.recommend(user_id)` of one and the same model. Several threads may call it at the same time.
+# - `swap(version)` loads another version, tests it, and serves it from then on. It returns `True`. If
+#   `load` or `smoke_test` raises, it returns `False`, and the old version stays.
+# - While a version is being loaded and tested, the old one answers, and no request waits.
+# - A version is loaded once, not for each answer. Two instances of the class are independent.
 #
-# The check swaps between any two steps of your `answer`, and answers between any two steps of your
-# `swap`. Then it does both under load.
+# The check calls `swap` between any two steps of your `answer`, and `answer` between any two steps of
+# your `swap`. Then it does both under load.
 
 
 # %% tags=["exercise"]
@@ -305,10 +318,9 @@ check("lab07.ex5", Live)
 # ## What you can do now
 #
 # - turn ids into rows in one place, for training and for serving,
-# - answer good questions with a named fallback, and bad ones with a refusal that helps,
-# - pull a version once, and never show half of it,
-# - start without the registry, on what a pointer says,
+# - answer good requests with a named fallback, and bad ones with an error that helps,
+# - pull a version once, and never expose half of it,
+# - start without the registry, with the version that a pointer names,
 # - replace a model under load with one assignment.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 08](../lab08_mlflow_only/lab08_mlflow_only.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=08` opens the next lab.

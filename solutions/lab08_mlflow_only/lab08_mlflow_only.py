@@ -15,12 +15,13 @@
 #
 # **Where you are:** after notebook [08 · MLflow alone](../../notebooks/08_mlflow_only.ipynb).
 #
-# You write a request to MLflow's scoring server and a model that it can load. You decide which version
-# may be served, and put it there and back. At the end you build an alarm for drift. No server is started.
+# You write a request to MLflow's scoring server and a model that the server can load. You decide which
+# version may be served, promote it, and roll back. At the end, you build a drift alarm. No server is
+# started.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
+# with `check` below it. A check reports what differs, for which input, and the likely cause. It uses
+# new inputs each time. For a `hint`, remove the `#` and run that cell, as often as you like.
 
 # %% tags=["setup"]
 import math
@@ -31,11 +32,11 @@ from mlflow.pyfunc import PythonModel
 from scipy import stats
 
 from labs import check, hint, preflight, solution
-from labs.checks.lab08_core import Scores
-from labs.checks.lab08_registry import MODEL, Registry
+from labs.checks.lab08.core import Scores
+from labs.checks.lab08.registry import MODEL, Registry
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `packages`:
+# What is installed on this machine. This lab needs only the first lines, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -43,18 +44,19 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · A body for /invocations
 #
-# Many users are asked about in one request. Complete `body_of(user_ids, rated, top_k)`:
+# One request asks for recommendations for many users. Complete `body_of(user_ids, rated, top_k)`:
 #
-# - `user_ids` is a NumPy array of whole numbers. A user may be in it twice.
-# - `rated` is a dictionary: for some of the users the list of movies that they have rated, all of them
-#   Python's own numbers. A list may be empty. That is not the same as no list at all.
-# - `top_k` is how many movies each of them gets.
+# - `user_ids` is a NumPy array of integers. A user may occur in it twice.
+# - `rated` is a dictionary that maps some of the users to the list of movies that they have rated, as
+#   Python ints. A list may be empty, which is not the same as no list at all. Do not change the
+#   dictionary.
+# - `top_k` is the number of movies that each user gets.
 #
 # Return the body as a dictionary that `json.dumps` can write, with MLflow's field `dataframe_split`:
 #
 # - the columns are `user_id` and `rated`; `data` has one row for each item of `user_ids`, in their order,
-# - in `rated` is the user's list, or a null (`None`) for a user who has none,
-# - `top_k` is no column. It stands alone in `params`, beside the table.
+# - `rated` is the user's list, or a null (`None`) for a user who has none,
+# - `top_k` is not a column. It is the only entry of `params`, a field next to `dataframe_split`.
 #
 # The check hands the body to MLflow's own parser, with the recommender's signature.
 
@@ -75,26 +77,30 @@ check("lab08.ex1", body_of)
 # %% [markdown]
 # ## Exercise 2 · A model that MLflow can load
 #
-# Now the other side. Write `TopMovies`, a subclass of `mlflow.pyfunc.PythonModel`, around a small core:
+# Now for the server side. Write `TopMovies`, a subclass of `mlflow.pyfunc.PythonModel`, around a small
+# core:
 #
 # - `Scores.load(path)` reads the core's file.
-# - `scores.best(user_id, top_k, rated)` returns the ids of the best movies of a user, without those in
-#   `rated`, which is a list or None.
+# - `scores.best(user_id, top_k, rated)` returns the ids of a user's best movies, without those in the
+#   list `rated`. An empty list leaves out no movie. With `None` instead of a list, the core leaves out
+#   the movies that the user rated in the training data: the two are not the same.
 #
 # MLflow calls `load_context(context)` **once**, before the first request. `context.artifacts["scores"]`
-# is the path of the file. The check loads two models, each with a file of its own, removes the files,
-# and then asks both.
+# is the path of the file. The check loads two models, each from a different file. It deletes the files
+# and then sends requests to both models.
 #
-# It calls `predict(context, model_input, params)` for each request:
+# MLflow calls `predict(context, model_input, params)` for each request:
 #
-# - `model_input` is a DataFrame, a row for each question. It has a column `user_id`, with users that the
-#   core knows. A user may be in it twice. It may have a column `rated`, whose cells are a list, None,
-#   or NaN. Its index may be anything; a label may be in it twice.
-# - `params` is a dictionary, in which `top_k` may be, or None. The default of `top_k` is 10.
-# - Return one row for each question, in their order: `{"user_id": 7, "movies": [3, 1]}`. A list of
-#   dictionaries is fine, and so is a DataFrame.
-# - `model_input` is the caller's. It must not change. (Leave the `pd.DataFrame` behind its name: without
-#   a type there, MLflow warns.)
+# - `model_input` is a DataFrame with one row for each user to answer. Its column `user_id` contains
+#   users that the core knows; a user may occur twice. It may have a column `rated`, in which each cell
+#   is a list, None, or NaN. Pass a list to the core unchanged, even if it is empty; in all other cases
+#   pass `None`. The DataFrame's index may be anything, and its labels may repeat.
+# - `params` is None or a dictionary, which may contain `top_k` and other entries. The default of
+#   `top_k` is 10.
+# - Return one row for each row of the DataFrame, in the same order: `{"user_id": 7, "movies": [3, 1]}`.
+#   The result may be a list of dictionaries or a DataFrame.
+# - `model_input` and `params` belong to the caller; do not change them. (Keep the type hint
+#   `pd.DataFrame`: without it, MLflow shows a warning.)
 
 
 # %% tags=["exercise"]
@@ -112,8 +118,8 @@ class TopMovies(PythonModel):
         nothing = [None] * len(model_input)
         rated = model_input["rated"].tolist() if "rated" in model_input else nothing
         rows = []
-        for place, user in enumerate(model_input["user_id"]):
-            seen = rated[place] if isinstance(rated[place], list) else None
+        for user, seen in zip(model_input["user_id"], rated, strict=True):
+            seen = seen if isinstance(seen, list) else None
             rows.append({"user_id": user, "movies": self.scores.best(user, top_k, seen)})
         return rows
         ### END SOLUTION
@@ -125,23 +131,26 @@ check("lab08.ex2", TopMovies)
 # %% [markdown]
 # ## Exercise 3 · Better, by a rule
 #
-# A candidate takes the place of the current model only if a rule lets it. The rule names some metrics,
-# and for each the gain that is asked for. All of them are "the larger, the better":
+# A candidate replaces the current model only if a rule allows it. The rule names some metrics and, for
+# each, the gain it requires. For all of them, larger is better:
 #
-# `{"ndcg_at_10": 0.002, "hr_at_10": -0.01}` means: `ndcg_at_10` has to gain 0.002 or more, and `hr_at_10`
-# may lose 0.01 at most.
+# `{"ndcg_at_10": 0.002, "hr_at_10": -0.01}` means: `ndcg_at_10` has to gain 0.002 or more, and
+# `hr_at_10` may lose at most 0.01.
 #
-# Complete `reasons_against(candidate, current, rule)`. The first two are dictionaries of metrics. It
-# returns a list of texts: a reason for **each** metric of the rule that speaks against the candidate. If
-# the list is empty, the candidate may be promoted.
+# Complete `reasons_against(candidate, current, rule)`. The first two arguments are dictionaries of
+# metrics. The function returns a list of strings: one reason for **each** metric of the rule that
+# speaks against the candidate. If the list is empty, the candidate may be promoted. Do not change any
+# of the dictionaries.
 #
-# - A gain of exactly what is asked for is enough.
-# - A metric of the rule that is missing, NaN or infinite, in the candidate or in the current model, is a
-#   reason.
-# - `current` is None if nothing is in production. Then nothing is compared, but the candidate still
-#   needs every metric of the rule as a finite number.
+# - A gain of exactly what the rule requires is enough. Metrics and gains have at most four decimal
+#   places, but floats are rounded: `0.3 - 0.1` is `0.19999999999999998`. So allow a difference of
+#   `1e-9`, and no more: a gain that falls short by 0.0001 is too small.
+# - A metric of the rule that is missing, NaN or infinite, in the candidate or in the current model, is
+#   a reason against the candidate.
+# - `current` is None if no model is in production. Then nothing is compared, but the candidate still
+#   needs a finite value for every metric of the rule.
 # - Metrics that are not in the rule do not count.
-# - Each text has the name of its metric in it, and of no other.
+# - Each text contains the name of its metric, and of no other metric of the rule.
 
 
 # %% tags=["exercise"]
@@ -153,9 +162,9 @@ def reasons_against(candidate, current, rule):
         new = candidate.get(metric, math.nan)
         old = new - gain if current is None else current.get(metric, math.nan)
         if not (math.isfinite(new) and math.isfinite(old)):
-            reasons.append(f"{metric} is not known: candidate {new}, current {old}")
-        elif not new >= old + gain:
-            reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; wanted is {gain:+g} or more")
+            reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
+        elif new - old < gain - 1e-9:
+            reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
     return reasons
     ### END SOLUTION
 
@@ -164,8 +173,9 @@ def reasons_against(candidate, current, rule):
 check("lab08.ex3", reasons_against)
 
 # %% [markdown]
-# For the next exercise: `example` is a model registry in memory, with three versions, to try things
-# with. `metrics_of(client, version)` returns a version's metrics; `MODEL` is the registered model's name.
+# For the next exercise: `example` is an in-memory model registry with three versions, for your
+# experiments. `metrics_of(client, version)` returns a version's metrics; `MODEL` is the registered
+# model's name.
 
 # %% tags=["setup"]
 example = Registry(
@@ -185,33 +195,36 @@ print(example.get_registered_model(MODEL).aliases, metrics_of(example, "2"))
 # %% [markdown]
 # ## Exercise 4 · Promote, refuse, roll back
 #
-# What is served is the version with the alias `prod`. You write `promote` and `rollback`, which move it.
-# `client` has these methods of `MlflowClient`; versions are texts, such as `"3"`:
+# The version with the alias `prod` is served. You write `promote` and `rollback`, which move this
+# alias. `client` has these methods of `MlflowClient`; versions are strings, such as `"3"`:
 #
-# - `get_registered_model(MODEL).aliases`: a dictionary from each alias to its version, a copy,
-# - `set_registered_model_alias(MODEL, alias, version)`, which also moves one,
+# - `get_registered_model(MODEL).aliases`: a dictionary that maps each alias to its version; it is a
+#   copy,
+# - `set_registered_model_alias(MODEL, alias, version)`, which also moves an existing alias,
 # - `delete_registered_model_alias(MODEL, alias)`.
 #
-# `promote(client, version, against)` returns a list of reasons; it is empty if the version is `prod` now.
+# `promote(client, version, against)` returns a list of reasons. The list is empty if the version is now
+# `prod`.
 #
-# - Is the version `prod` already? Change nothing, and return `[]`.
-# - Else ask `against(candidate, current)`: the metrics of the version and those of `prod`, or None if there
-#   is no `prod`. It returns a list of reasons, as exercise 3 does. (The check has an `against` of its own.)
-# - Are there reasons? Change nothing, and return them.
-# - Else the version becomes `prod`, and the alias `previous` points to what was `prod` before, if
-#   anything was.
+# - If the version is already `prod`, change nothing and return `[]`.
+# - Otherwise call `against(candidate, current)` with the metrics of the version and those of `prod`, or
+#   None if there is no `prod`. `against` returns a list of reasons, as in exercise 3. (The check passes
+#   its own `against`.)
+# - If there are reasons, change nothing and return them.
+# - Otherwise the version becomes `prod`, and the alias `previous` points to the version that was `prod`
+#   before, if there was one.
 #
-# `rollback(client)` makes `previous` the `prod` again, takes the alias `previous` away, and returns the
-# version that is served now. If there is no `previous`, it changes nothing and raises `LookupError` (a
-# `KeyError` is one).
+# `rollback(client)` points `prod` back to the version of `previous`, deletes the alias `previous`, and
+# returns the version that is now served. If there is no `previous`, it changes nothing and raises
+# `LookupError` (a `KeyError` is one).
 #
 # For both:
 #
-# - Other aliases, such as `staging`, stay. Once there is a `prod`, there is one at every moment.
-# - Let MLflow's exceptions through: for a version that does not exist, for instance.
-# - The connection may be cut at any call that changes something: that call raises, and so does each one
-#   after it. Whoever later calls your function again must get the same end as without the cut. So think
-#   about the order of your calls.
+# - Other aliases, such as `staging`, do not change. Once `prod` exists, it exists at every moment.
+# - The connection may be lost at any call that changes something: that call raises an exception, and so
+#   does every later call. Let the client's exceptions propagate at once: do not retry, and do not try
+#   to undo anything. Your function will be called again later, and must then reach the same final state
+#   as without the lost connection. So think about the order of your calls.
 
 
 # %% tags=["exercise"]
@@ -247,24 +260,27 @@ check("lab08.ex4", promote, rollback)
 # %% [markdown]
 # ## Exercise 5 · Design it: an alarm that keeps its promise
 #
-# A monitor holds the last values of a feature (a *window*) against those of a good time (the
-# *reference*). It gives an alarm if `distance(reference, window) > limit`. Write both parts:
+# A monitor compares the latest values of a feature (a *window*) with values from a known good period
+# (the *reference*). It raises an alarm if `distance(reference, window) > limit`. Write both parts:
 #
-# - `distance(reference, window)` is given two arrays of numbers. It returns a finite number: how far
-#   apart their **distributions** are. Which distance you take is your choice: PSI, the statistic of
-#   Kolmogorov and Smirnov (`stats.ks_2samp`), or another one.
-# - `limit_of(log, good, size, alarm_rate)` returns the limit for windows of `size` values. `log` is an array
-#   of all values so far, the oldest first. The first `good` of them are from the good time, and they are
-#   the reference. What came later may have drifted.
+# - `distance(reference, window)` takes two arrays of numbers. It returns a finite number: how far apart
+#   their **distributions** are. You may choose any distance: PSI (the population stability index), the
+#   Kolmogorov-Smirnov statistic (`stats.ks_2samp`), or another one. The result depends only on the two
+#   arguments.
+# - `limit_of(log, good, size, alarm_rate)` returns the limit for windows of `size` values. `log` is an
+#   array of all values so far, the oldest first. The first `good` values are from the good period: they
+#   are the reference. Later values may have drifted.
 #
-# The promise: of windows in which nothing has changed, a share of about `alarm_rate` is an alarm. (The
-# check asks for large rates, 0.1 and 0.3, as it has to count.) Draw 500 windows or more to find the
-# limit.
+# Neither function may change its arrays. The promise: of the windows in which nothing has changed, a
+# share of about `alarm_rate` raises an alarm. It has to hold for every feature, even one with only four
+# different values, so neither a textbook formula nor a p-value will do. Find the limit by simulation:
+# draw at least 500 windows **at random** from the reference, and compute the distance of each. (The
+# check uses high rates, 0.1 and 0.3, because it has to count alarms.)
 #
-# The check then changes something, and at least 9 of 10 windows of 150 to 200 values must be an alarm.
-# There are three changes: all values are larger; they spread more, around the same mean; all are larger
-# than any value of the reference. Some windows are small (20 values), and one has the same value 50
-# times. The distance is a finite number for them, too.
+# The check then changes the data, and at least 9 of 10 windows of 150 to 200 values must raise an
+# alarm. There are three changes: all values are larger; the values have a larger spread around the same
+# mean; all values are larger than any value of the reference. Some windows are small (20 values), and
+# one contains the same value 50 times. For these windows, too, the distance must be a finite number.
 
 
 # %% tags=["exercise"]
@@ -291,9 +307,9 @@ check("lab08.ex5", distance, limit_of)
 # %% [markdown]
 # ## What you can do now
 #
-# - send a table and its parameters to a scoring server, so that nothing is dropped on the way,
+# - send a table and its parameters to a scoring server without losing any of them,
 # - put a core behind MLflow's `predict`,
-# - promote what is better by a rule, refuse the rest with reasons, and go back,
-# - set a limit for drift that keeps a promise.
+# - promote a version that is better according to a rule, refuse the others with reasons, and roll back,
+# - set a limit for drift that gives the promised share of false alarms.
 #
-# `python -m labs status` in a terminal shows your points. Next: [lab 09](../lab09_kserve/lab09_kserve.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=09` opens the next lab.

@@ -15,13 +15,14 @@
 #
 # **Where you are:** after notebook [09 · KServe](../../notebooks/09_kserve.ipynb).
 #
-# You write requests and read answers of the V2 protocol, a predictor that does not stop its server,
-# errors that help, and you mend a manifest. At the end you design a graph of several services. No
-# cluster is needed.
+# You write requests and read answers in the V2 protocol. You write a predictor that does not block its
+# server, and errors that help the client, and you fix a manifest. At the end, you design a graph of
+# several services. No cluster is needed.
 #
-# **How it works.** Every exercise has a cell in which `...` stands for what you write. Run it, then
-# run the cell with `check` below it. A check says what differs, where it shows, and the likely cause.
-# It uses fresh inputs each time. Ask for a `hint` as often as you like: remove the `#` and run.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
+# with `check` below it. A check reports what differs, for which input, and the cause where it is
+# certain. It uses new inputs each time. For a `hint`, remove the `#` and run that cell; there are three
+# hints.
 
 # %% tags=["setup"]
 import asyncio
@@ -31,17 +32,17 @@ import json
 import yaml
 
 from labs import check, hint, preflight, solution
-from labs.checks.lab09_service import BROKEN
+from labs.checks.lab09.checker import show_findings
+from labs.checks.lab09.service import BROKEN
 from services.errors import InputError
 from services.id_card.detector import Detector
-from services.id_card.kserve_predictor import files_of, picture_of
+from services.id_card.kserve.decoding import picture_of
+from services.id_card.kserve.predictor import files_of
 from services.kserve_support import Model
 from services.kserve_support.payloads import respond
-from services.workbench.manifests.check import check as check_documents
-from services.workbench.manifests.documents import Document
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `opencv`:
+# What is installed on this machine. This lab needs only the first lines, down to `opencv`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -49,18 +50,20 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · Ask in V2, and read the answer
 #
-# Complete two functions of a client. They send nothing; they make and read JSON.
+# Complete two functions of a client. They send nothing. They only write and read JSON, and do not
+# change their arguments.
 #
-# - `request_of(files)` is given a list of pictures, each the `bytes` of a file. It returns the body of
-#   **one** V2 request for all of them, as a dictionary: one tensor named `image`, of the type `BYTES`.
-# - `boxes_of(answer)` is given the answer, a dictionary too. It returns one list of boxes for each
-#   picture. They are in the output named `detections`, as one JSON text for each picture. There may be
-#   other outputs.
+# - `request_of(files)` takes a list of images, each given as the `bytes` of a file. It returns the body
+#   of **one** V2 request for all of them, as a dictionary: one tensor named `image`, of datatype
+#   `BYTES`, with the base64 string of each file.
+# - `boxes_of(answer)` takes the answer, also a dictionary. It returns one list of boxes for each image.
+#   The boxes are in the output named `detections`, as one JSON string for each image. There may be
+#   other outputs, of any datatype and in any order.
 
 
 # %% tags=["exercise"]
 def request_of(files):
-    """Return the body of a V2 request for these pictures."""
+    """Return the body of a V2 request for these images."""
     ### BEGIN SOLUTION
     texts = [base64.b64encode(file).decode() for file in files]
     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
@@ -69,7 +72,7 @@ def request_of(files):
 
 
 def boxes_of(answer):
-    """Return a list of boxes for each picture of a V2 answer."""
+    """Return a list of boxes for each image of a V2 answer."""
     ### BEGIN SOLUTION
     outputs = {output["name"]: output for output in answer["outputs"]}
     return [json.loads(text) for text in outputs["detections"]["data"]]
@@ -82,16 +85,19 @@ check("lab09.ex1", request_of, boxes_of)
 # %% [markdown]
 # ## Exercise 2 · A predictor that leaves the loop free
 #
-# KServe serves everybody in one thread. Complete `predict`: it answers a request of either protocol, V1
-# or V2, and does its work in **another** thread, so that the server stays alive meanwhile.
+# KServe serves all requests in one thread, its event loop. Complete `predict`: it answers a request of
+# either protocol, V1 or V2, and computes in **another** thread, so that the server can answer other
+# requests in the meantime. Several requests may be in progress at the same time.
 #
-# - `files_of(payload)` takes the pictures out of a request of either protocol.
-# - `self.find(files)` returns a list of boxes for each picture. It computes for a while.
+# - `files_of(payload)` returns the images of a request of either protocol.
+# - `self.find(files)` returns a list of boxes for each image. This takes a while.
 # - `respond(payload, answers, model_name=…, output=…)` writes the answer in the protocol of the
-#   request. The model's name is `self.name`, the output's is `detections`.
+#   request. The model's name is `self.name`, which is set when the object is created. The output's name
+#   is `detections`.
+# - The detector is loaded once, by `load`.
 #
-# The check lets your predictor work beside a *heartbeat*, a small task in the same event loop. The
-# detector does not end before the heart has gone on beating.
+# In the check, a *heartbeat* runs alongside your predictor: a small task in the same event loop. The
+# detector does not return until it has seen the heartbeat continue.
 
 
 # %% tags=["exercise"]
@@ -120,17 +126,20 @@ check("lab09.ex2", CardPredictor)
 # %% [markdown]
 # ## Exercise 3 · Errors that say what to change
 #
-# Write `files_in(payload)` for V1, a stricter `files_of`. A good payload is
-# `{"instances": [{"image_b64": TEXT}, …]}` with one instance or more. It returns the files as a list of
-# `bytes`, in the same order.
+# Write `files_in(payload)` for V1, a stricter version of `files_of`. A valid payload is
+# `{"instances": [{"image_b64": TEXT}, …]}` with one or more instances. The function returns the files
+# as a list of `bytes`, in the same order, and does not change the payload.
 #
-# Any other payload is refused as a whole with `InputError(message, code=…, status=422, hint=…)`:
+# The payload may be any JSON value that a client sent. Refuse each of these as a whole, with
+# `InputError(message, code=…, status=422, hint=…)`:
 #
-# - no `instances`, `instances` that is no list, or an empty one,
-# - an instance that is no object, one without a text `image_b64`, one whose text is no base64.
+# - a payload that is not an object, such as a list or a string,
+# - a payload without `instances`, or whose `instances` is not a list, or is empty,
+# - an instance that is not an object, or has no string `image_b64`, or whose string is not strict
+#   base64: every character counts, and none is skipped.
 #
-# The message says what was met; where it is about one instance, with its place, counted from 0. The
-# hint says what to send instead, and names the field: `instances` or `image_b64`.
+# The message says what was found. If it is about one instance, it names the index of that instance,
+# counted from 0. The hint says what to send instead, and names the field: `instances` or `image_b64`.
 
 
 # %% tags=["exercise"]
@@ -142,18 +151,18 @@ def files_in(payload):
         advice = 'Send {"instances": [{"image_b64": the base64 text of a file}, …]}.'
         return InputError(message, code="request_invalid", status=422, hint=advice)
 
-    instances = payload.get("instances")
+    instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list) or not instances:
-        raise refuse("'instances' is missing, empty or no list.")
+        raise refuse("'instances' is missing, empty or not a list.")
     files = []
     for place, one in enumerate(instances):
         text = one.get("image_b64") if isinstance(one, dict) else None
         if not isinstance(text, str):
-            raise refuse(f"Instance {place} is no object with a text 'image_b64'.")
+            raise refuse(f"Instance {place} has no text 'image_b64'.")
         try:
             files.append(base64.b64decode(text, validate=True))
         except ValueError as error:
-            raise refuse(f"The 'image_b64' of instance {place} is no base64: {error}.") from None
+            raise refuse(f"The 'image_b64' of instance {place} is not base64: {error}.") from None
     return files
     ### END SOLUTION
 
@@ -162,31 +171,24 @@ def files_in(payload):
 check("lab09.ex3", files_in)
 
 # %% [markdown]
-# A colleague wrote this manifest for the detector. The next exercise is about it. Below it is what the
-# checker of notebook 09 finds:
+# A colleague wrote this manifest for the detector. You fix it in the next exercise. Below it are the
+# findings of the checker from notebook 09:
 
 # %% tags=["setup"]
 print(BROKEN)
-
-
-def faults(manifest):
-    """Print what the checker of notebook 09 finds in a manifest, given as a dictionary."""
-    for _, fault in check_documents([Document("service", 1, manifest)])[0]:
-        print(fault)
-
-
-faults(yaml.safe_load(BROKEN))
+show_findings(yaml.safe_load(BROKEN))
 
 # %% [markdown]
-# ## Exercise 4 · Mend a broken InferenceService
+# ## Exercise 4 · Fix a broken InferenceService
 #
-# The manifest has **eight** faults, for which the checker has nine lines: two rules find the name. A
-# warning counts as a fault here. Of some of them a cluster would tell, of others not.
+# The manifest has **eight** faults. A warning counts as a fault here: a cluster accepts such a
+# manifest, but something goes wrong later.
 #
-# Mend `service`, which is the manifest as a dictionary. Call `faults(service)` as often as you like. It
-# must stay the same service: the model with its command and arguments, the namespace, the image's
-# repository, the probes and the limits. What is at fault is put right, not removed. The service needs
-# at least 2 pods and at most 4.
+# Fix `service`, which is the manifest as a dictionary. Call `show_findings(service)` as often as you
+# like. It must remain the same service: leave everything that is not faulty as it is, such as the
+# command and its arguments, the namespace, the image's repository, the probes, and the **limits**. You
+# may add to it. Correct what is faulty; do not remove it. The service needs at least 2 pods and at most
+# 4.
 
 # %% tags=["exercise"]
 service = yaml.safe_load(BROKEN)
@@ -209,19 +211,21 @@ check("lab09.ex4", service)
 # %% [markdown]
 # ## Exercise 5 · Design it: an InferenceGraph
 #
-# In the chapter two detectors look at the same grey picture (section 10.4). Let the cluster do that:
+# In the chapter, two detectors process the same grey image (section 10.4). Let the cluster do that:
 # `graph_of(name, first, detectors)` returns the manifest of an `InferenceGraph` as a dictionary
 # (`serving.kserve.io/v1alpha1`).
 #
-# - `name` is the graph's name, `first` the service that makes pictures grey, and `detectors` a list of
-#   two or more services. They are InferenceServices in the same namespace.
-# - A request goes to `first`. What that answers, `{"predictions": […]}`, goes to **all** detectors as
+# - `name` is the graph's name, `first` is the service that converts images to grey, and `detectors` is
+#   a list of two or more services; do not change it. All of them are InferenceServices in the same
+#   namespace.
+# - A request goes to `first`. Its answer, `{"predictions": […]}`, goes to **all** detectors as
 #   `{"instances": […]}`.
-# - The answer of the graph has the answer of each detector under that detector's name.
-# - If `first` fails, no detector is asked, and the graph answers with the failure.
+# - The graph's answer contains the answer of each detector under that detector's name.
+# - If `first` fails, no detector is called, and the graph answers with the failure.
+# - Each call returns a new manifest.
 #
-# The check holds your manifest to the checker, and then sends requests through it as KServe's router
-# would. The graphs in `infra/kserve/base` show the fields.
+# The checker reads your manifest. Then requests go through the graph as KServe's router would send
+# them. The graphs in `infra/kserve/base` show the fields.
 
 
 # %% tags=["exercise"]
@@ -258,11 +262,10 @@ check("lab09.ex5", graph_of)
 # %% [markdown]
 # ## What you can do now
 #
-# - write and read V2 requests, which Triton, MLServer and others take, too,
+# - write and read V2 requests, which Triton, MLServer and others also accept,
 # - keep a server's event loop free while a model computes,
-# - refuse a bad request so that its sender can mend it,
-# - find out why an InferenceService would not work, before a cluster is asked,
-# - put several services together in a graph.
+# - refuse a bad request so that its sender can correct it,
+# - find out why an InferenceService would not work before you apply it to a cluster,
+# - combine several services in a graph.
 #
-# `python -m labs status` in a terminal shows your points. Next:
-# [lab 10](../lab10_choosing/lab10_choosing.ipynb).
+# In a terminal, `make status` shows your points, and `make lab N=10` opens the next lab.

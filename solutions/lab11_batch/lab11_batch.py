@@ -15,11 +15,11 @@
 #
 # **Where you are:** after notebook [11 · Batch](../../notebooks/11_batch.ipynb).
 #
-# You build the parts of a batch job: batches of inputs, bad files that become rows, parts that survive
-# a kill, and the best movies for all users. At the end is an open challenge: how much faster than the
-# plain loop can a job be?
+# You build the pieces of a batch job: batches of inputs, bad files that become rows, part files that
+# survive a kill, and the best movies for all users. The last exercise is an open challenge: how much
+# faster than a plain loop can a job be?
 #
-# **How it works.** In each exercise's cell, `...` stands for what you write. Run it, then the cell
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
 # with `check` below it. For a `hint`, remove the `#` and run that cell.
 
 # %% tags=["setup"]
@@ -32,10 +32,10 @@ import numpy as np
 
 from labs import check, hint, preflight, solution
 from services.errors import InputError
-from services.id_card.images import decode
+from services.id_card.model.images import decode
 
 # %% [markdown]
-# What this machine has. This lab needs the first lines only, down to `packages`:
+# What is installed on this machine. This lab needs only the first lines, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -43,15 +43,16 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · In batches
 #
-# Complete `batches`. It gives the items in batches of `n`, in their order, so that one can write
+# Complete `batches`. It yields the items in batches of `n`, in their order, so that you can write
 # `for batch in batches(items, n):`.
 #
-# - `items` is anything that a `for` can go over: a list, a generator, or something that never ends.
-#   It may be gone through only once.
-# - Each batch is a new list (or tuple) with `n` items; the last one may have fewer. No batch is empty,
-#   and without items there is no batch.
-# - Items may be anything, `None` and `0` included.
-# - Take items only when they are needed: at most one batch ahead of what you have given.
+# - `items` is any iterable: a list, a generator, or one that never ends. It may be possible to loop
+#   over it only once. A list belongs to the caller; do not change it.
+# - Each batch is a new list (or tuple) with `n` items; the last one may have fewer. No batch is empty:
+#   if there are no items, there is no batch.
+# - Items may be anything, including `None` and `0`.
+# - Take items only when a batch is requested: the call `batches(items, n)` alone takes none. Never take
+#   more than one batch beyond those that you have yielded.
 #
 # `n` is 1 or more.
 
@@ -73,22 +74,25 @@ check("lab11.ex1", batches)
 # ## Exercise 2 · A bad file is a row
 #
 # Complete `detect_folder`. `paths` is a list of `Path` objects, from one folder or several: two files
-# may have the same name. It returns a list with one dictionary for **every** path, in their order:
+# may have the same name, and a path may occur twice. The function returns a list with one new
+# dictionary for **every** path, in their order:
 #
-# - `{"file": path.name, "boxes": boxes, "error": None}` for a picture. Without a card, `boxes` is `[]`.
+# - `{"file": path.name, "boxes": boxes, "error": None}` for an image. If there is no card in it,
+#   `boxes` is `[]`.
 # - `{"file": path.name, "boxes": None, "error": text}` for a file that cannot be read, where `text` is
-#   what the exception says: `str(error)`.
+#   exactly `str(error)` of the exception.
 #
 # What you have:
 #
-# - `decode(path.read_bytes())` gives a picture. It raises `InputError` if the bytes are no picture.
-#   `read_bytes()` raises an `OSError` if the file is gone or may not be read.
-# - `predict(pictures)` takes a list of **at most `n`** pictures, and returns a list with the boxes of
-#   each, in their order. An empty list is fine, too.
-# - You may cut `paths` with your `batches` of exercise 1.
+# - `decode(path.read_bytes())` returns an image. It raises `InputError` if the bytes are not an image.
+#   `read_bytes()` raises an `OSError` if the file is missing, is a folder, or may not be read.
+# - `predict(images)` takes a list of **at most `n`** images, and returns a list with the boxes of each,
+#   in their order. It also accepts an empty list.
+# - You may split `paths` with your `batches` from exercise 1.
 #
-# If `predict` itself raises an exception, of any kind, the model is broken. No row can be right then:
-# let the exception go up.
+# Only an `InputError` or an `OSError` **while a file is read** means a bad file. Any other exception
+# while reading is a bug. If `predict` raises an exception of any class, the model is broken. In both
+# cases no row can be right, so let the exception propagate.
 
 
 # %% tags=["exercise"]
@@ -105,7 +109,7 @@ def detect_folder(paths, predict, n):
     rows = []
     for batch in batches(paths, n):
         files = [(path.name, *read(path)) for path in batch]
-        found = iter(predict([picture for _, picture, error in files if error is None]))
+        found = iter(predict([image for _, image, error in files if error is None]))
         for name, _, error in files:
             boxes = next(found) if error is None else None
             rows.append({"file": name, "boxes": boxes, "error": error})
@@ -119,7 +123,7 @@ check("lab11.ex2", detect_folder)
 # %% [markdown]
 # ## A name for each part
 #
-# For exercise 3. Batch 0 goes into the file `part-00000.json`:
+# Exercise 3 needs this function. Batch 0 goes into the file `part-00000.json`:
 
 
 # %% tags=["setup"]
@@ -130,21 +134,24 @@ def part_name(number):
 # %% [markdown]
 # ## Exercise 3 · Whole or not there
 #
-# Complete `run_job`, a job that can be killed at any moment and called again. `batches` is a list of
-# batches. `compute(batch)` takes long and returns a list of rows, which JSON can hold. `folder` is a
-# `Path`, and exists.
+# Complete `run_job`, a job that can be killed at any moment and started again. `batches` is a list of
+# batches. `compute(batch)` takes a long time and returns a list of rows that can be written as JSON.
+# `folder` is a `Path` to an existing folder.
 #
-# - The rows of batch number 0, 1, 2 … go into `folder / part_name(number)`, as JSON: a list of rows.
-# - Every file with such a name is whole, **at any moment**. A kill may come while you write.
+# - The rows of batch number 0, 1, 2 … go into `folder / part_name(number)`, as JSON: one list of rows.
+# - Every file with such a name is complete, **at any moment**. The job may be killed while it writes.
 # - Write each part before you compute the next batch.
-# - A batch whose part is there is not computed again; one whose part is not there is computed. Only
-#   the parts themselves say what is done: the next run is a new process, and all that it has is
-#   `folder`. Other files that a killed run left in there are no parts.
-# - In the end, return the rows of **all** batches in one list, in the order of the batches.
+# - If a batch's part exists, do not compute the batch again; otherwise, compute it. Only the parts
+#   themselves show what is done: the next run is a new process that has nothing but `folder`. Other
+#   files that a killed run left there are not parts.
+# - `folder` may be on a different disk from the system's temporary files, so write only inside
+#   `folder`.
+# - At the end, return the rows of **all** batches in one list, in the order of the batches.
 #
-# The check runs your job in processes of its own, with the cells that it needs, and really kills them:
-# while they compute, in the middle of writing, before a file is renamed. (It does not pull the plug.
-# Against that you would need `os.fsync` before the renaming, as `services/batch/parts.py` has it.)
+# The check runs your job in new processes, with the cells that it needs, and really kills them: while
+# they compute, in the middle of writing, before a file is renamed. (It does not simulate a power
+# failure. To survive that, you would need `os.fsync` before the rename, as in
+# `services/batch/parts.py`.)
 
 
 # %% tags=["exercise"]
@@ -169,19 +176,21 @@ check("lab11.ex3", run_job)
 # %% [markdown]
 # ## Exercise 4 · The best movies for everybody
 #
-# Complete `recommend_all`. It returns a list with one list for each user, in the order of `users`: the
-# ids of the `k` best movies, the best first.
+# Complete `recommend_all`. It returns a list with one new list for each item of `users`, in their order:
+# the ids of the user's `k` best movies, the best first.
 #
 # - `core.scores(users)` returns an array of shape (number of users, number of movies). It takes **at
 #   most `n`** users in one call; more do not fit into memory. Call it once for each block of `n` users,
-#   and keep no scores of earlier blocks. The array is yours: you may change it.
-# - `core.movie_ids` is an array with the id of each column, ascending.
+#   in their order: `users[0:n]`, `users[n:2 * n]` and so on. Do not keep the scores of earlier blocks.
+#   The array is yours: you may change it.
+# - `core.movie_ids` is an array with the movie id of each column, in ascending order.
 # - `core.rated_by(user)` is a list of the ids of the movies that this user has rated. They must not be
 #   recommended. Scores may be negative.
 # - Of movies with equal scores, the one with the lower id comes first.
-# - If fewer than `k` movies are left for a user, the list has fewer. It may be empty.
+# - If fewer than `k` movies remain for a user, the list is shorter. It may be empty.
 #
-# `users` is a list of ids. The rows may be lists or arrays.
+# `users` is a list of ids, in which a user may occur twice; do not change it. The lists that you return
+# for each user may also be arrays. How you find the best movies is up to you.
 
 
 # %% tags=["exercise"]
@@ -207,34 +216,35 @@ check("lab11.ex4", recommend_all)
 # %% [markdown]
 # ## Exercise 5 · Open challenge: a full batch
 #
-# 240 pictures, as fast as you can. Write `detect_all`, which returns the core's boxes for each picture,
-# in the order of `pictures`.
+# Process 240 images as fast as you can. Write `detect_all`, which returns the core's boxes for each
+# image, in the order of the list `pictures`. Do not change the list or the images.
 #
-# A picture is an array of shape (height, width, 3). Their shorter sides have 16 to 120 pixels; some are
-# upright, some wide. 60 of them are copies of others, pixel by pixel, and get the same boxes. Others
-# are only alike, and get other boxes. The sizes are the same in every check; the order and the pixels
-# are not.
+# An image is an array of shape (height, width, 3). The shorter sides have 16 to 120 pixels; some images
+# are upright, some are wide. 60 of them are exact copies of others, pixel by pixel, and get the same
+# boxes. Others are only similar, and get different boxes. The sizes are the same in every check; the
+# order and the pixels are not.
 #
-# `core.detect(batch)` takes a list of one or more pictures and returns a list of boxes for each. The
-# check pretends the core and its time, so that the figure is the same on a slow machine:
+# `core.detect(batch)` takes a list of one or more images and returns a list of boxes for each. The core
+# is a stub with a simulated clock, so the result is the same on a slow machine:
 #
-# - The pictures of one call are padded to the height of the tallest and the width of the widest.
-# - With the padding, all pictures of a call together may have `core.most_pixels` pixels (131,072). If
-#   there are more, the call raises a `MemoryError`.
+# - The images of one call are padded to the height of the tallest and the width of the widest.
+# - Including the padding, all images of a call together may have at most `core.most_pixels` pixels
+#   (131,072). If there are more, the call raises a `MemoryError`.
 # - A call takes 40 ms, and 1 ms more for every 1,024 pixels, padding included.
 #
-# **To pass:** right answers for all, and at least 4 times as many pictures a second as one call for
-# each picture. **For the leaderboard:** as many times as you can. The solution here reaches about 4.5,
-# and half as much again is possible.
+# **To pass:** give the right answer for every image, and process at least 4 times as many images per
+# second as with one call for each image. You may call the core for copies, or not. **For the
+# leaderboard:** reach the highest factor that you can. The solution here reaches about 4.5, and half as
+# much again is possible.
 
 
 # %% tags=["exercise"]
 def detect_all(core, pictures):
-    """Return the boxes of each picture."""
+    """Return the boxes of each image."""
     ### BEGIN SOLUTION
     answers = [None] * len(pictures)
 
-    def ask(places):
+    def run(places):
         found = core.detect([pictures[place] for place in places])
         for number, boxes in enumerate(found):
             answers[places[number]] = boxes
@@ -244,10 +254,10 @@ def detect_all(core, pictures):
         shapes = [pictures[other].shape for other in [*batch, place]]
         height, width = max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
         if len(shapes) * height * width > core.most_pixels:
-            ask(batch)
+            run(batch)
             batch = []
         batch.append(place)
-    ask(batch)
+    run(batch)
     return answers
     ### END SOLUTION
 
@@ -258,10 +268,10 @@ check("lab11.ex5", detect_all)
 # %% [markdown]
 # ## What you can do now
 #
-# - cut anything into batches without holding all of it,
-# - keep bad inputs in the result, and tell them from a broken model,
-# - write a job that loses nothing and doubles nothing when it is killed,
-# - compute an answer for every user in a memory that does not grow with the users,
-# - fill a batch, and say what it gained.
+# - split any iterable into batches without holding all of it in memory,
+# - keep bad inputs in the result, and distinguish them from a broken model,
+# - write a job that loses nothing and repeats nothing when it is killed,
+# - compute answers for all users in memory that does not grow with their number,
+# - fill a batch, and measure what that gains.
 #
-# `python -m labs status` in a terminal shows your points. This was the last lab.
+# In a terminal, `make status` shows your points, and `make lab N=12` opens the next lab.

@@ -1,0 +1,62 @@
+"""The solved notebook: executed, its outputs normalised as those of the chapter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from labs.engine import api, progress
+from labs.build import source as text
+from services.environment import build_dir
+from services.workbench.notebooks import normalise, provenance
+from services.workbench.notebooks.files import warnings_in
+from services.workbench.notebooks.run import execute_notebook
+
+SEED = "2026"
+"""The checks' inputs in the notebooks that are committed: the same on every run."""
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Let the checks raise, use one seed, and keep no progress."""
+    wanted = {api.STRICT: "1", api.SEED: SEED, progress.VARIABLE: ""}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def run(source: Path) -> NotebookNode:
+    """Execute a lab's solutions; return the normalised notebook.
+
+    Raises
+    ------
+    NotebookError
+        If a cell raises, which a check does that is not passed.
+    LabError
+        If the source does not fit its declared exercises, or a cell warns.
+    """
+    whole = text.read(source)
+    kept = [cell.metadata for cell in whole.cells]
+    output = build_dir() / "labs" / "solved" / f"{source.stem}.ipynb"
+    with settings():
+        executed = execute_notebook(whole, source, output, cwd=source.parent)
+    executed = normalise.notebook(executed)
+    for cell, metadata in zip(executed.cells, kept, strict=True):
+        cell.metadata = metadata
+    if warnings := warnings_in(executed):
+        raise text.LabError("a cell warned; fix the cause:\n  " + "\n  ".join(warnings))
+    stamp = provenance.stamp(executed, source)
+    stamp["source"] = f"solutions/{source.stem}/{source.name}"
+    executed.metadata[provenance.STAMP] = stamp
+    return executed

@@ -1,0 +1,222 @@
+"""lab04.ex5: Open challenge: no answer lost."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections import Counter
+from collections.abc import Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+from labs.checks import stubs
+from labs.engine import Context
+from services.workbench.show import one_line
+
+_CLIENTS = 240
+_FASTER = 3.0
+_NAMES = ("model_a", "model_b")
+
+Requests = list[tuple[str, Any]]
+
+
+def check(context: Context, front_class: Any) -> None:
+    """Send many clients through a ``Front``, and count what comes back."""
+    if not inspect.isclass(front_class):
+        context.fail(f"Front is a {type(front_class).__name__}, not a class.", layer="import")
+    start = context.random.randrange(10**6)
+    users = [f"user-{start + n}" for n in range(_CLIENTS)]
+    requests = _requests(context, users)
+    versions = {user: _NAMES[n % 2] for n, user in enumerate(users)}
+    seed = context.random.getrandbits(32)
+    where = f"{_CLIENTS} clients at once"
+
+    models = _models(requests, seed)
+    got, seconds = _run(context, _all_at_once(front_class, models, versions, requests), where)
+    _none_lost(context, got, versions, requests, models, where)
+    alone = stubs.run(_one_by_one(_models(requests, seed), versions, requests))
+    ratio = alone / seconds if seconds > 0 else math.inf
+    context.note(wrong_or_lost=f"0 of {_CLIENTS}", times_as_fast_as_one_by_one=f"{ratio:.1f}")
+    context.expect(math.isfinite(ratio), "All answers came before any time passed.", where=where)
+    context.expect(
+        ratio >= _FASTER,
+        f"Your answers a second are {ratio:.1f} times those of one call after the other; "
+        f"{_FASTER:g} times are asked for.",
+        where=where,
+        mistake="one_by_one",
+    )
+    # First the client that goes away: an answer that catches even CancelledError never ends below.
+    _client_goes_away(context, front_class, versions, requests, _models(requests, seed))
+    _users_return(context, front_class, versions, users[:12], _models(requests, seed))
+    _two_fronts(context, front_class, versions, requests[:24], _models(requests, seed))
+
+
+def _requests(context: Context, users: list[str]) -> Requests:
+    """Return each user with an image; one user of each version sends the same image."""
+    images = [context.numbers.integers(0, 256, (4, 4)) for _ in users[::2]]
+    return list(zip(users, [image for image in images for _ in range(2)], strict=True))
+
+
+def _models(requests: Requests, seed: int) -> dict[str, stubs.RemoteModel]:
+    """Return fresh models; they cut the first calls with two of the images, several in a row."""
+    unlucky = [requests[n][1] for n in (20, 200)]
+    return {name: stubs.RemoteModel(name, seed + n, unlucky) for n, name in enumerate(_NAMES)}
+
+
+def _front(front_class: Any, models: Any, versions: dict[str, str]) -> Any:
+    """Make a Front by the arguments' names, or in their order if it calls them otherwise."""
+    named: dict[str, Any] = {"models": models, "choose": versions.__getitem__}
+    try:
+        inspect.signature(front_class).bind(**named)
+    except (TypeError, ValueError):
+        return front_class(*named.values())
+    return front_class(**named)
+
+
+def _run(context: Context, work: Coroutine[Any, Any, Any], where: str, **options: Any) -> Any:
+    """Run *work* on a fake clock; *options* say what it means if it never ends."""
+    stuck = object()
+
+    def run() -> Any:
+        try:
+            return stubs.run(work)
+        except stubs.StuckError:
+            return stuck
+
+    got = context.call(run, where=where)
+    context.expect(
+        got is not stuck,
+        "Some calls of ask never return: they wait for something that never happens.",
+        where=where,
+        layer="request",
+        **options,
+    )
+    return got
+
+
+async def _all_at_once(
+    front_class: Any, models: Any, versions: dict[str, str], requests: Requests
+) -> tuple[list[Any], float]:
+    """Return each client's answer, or what was raised in its place, and the fake seconds."""
+    front = _front(front_class, models, versions)
+    calls = [front.ask(user, pixels.copy()) for user, pixels in requests]
+    got = await asyncio.gather(*calls, return_exceptions=True)
+    return got, asyncio.get_running_loop().time()
+
+
+async def _one_by_one(models: Any, versions: dict[str, str], requests: Requests) -> float:
+    """Return the fake seconds that one call after the other takes."""
+    for user, pixels in requests:
+        while True:
+            try:
+                await models[versions[user]].detect(pixels)
+                break
+            except ConnectionError:
+                continue
+    return asyncio.get_running_loop().time()
+
+
+def _none_lost(
+    context: Context,
+    got: list[Any],
+    versions: dict[str, str],
+    requests: Requests,
+    models: dict[str, stubs.RemoteModel],
+    where: str,
+) -> None:
+    """Fail if an answer is lost or wrong, and show the most frequent kind."""
+    problems: list[tuple[str | None, str]] = []
+    everyone = [stubs.boxes(name, pixels) for _, pixels in requests for name in _NAMES]
+    for (user, pixels), value in zip(requests, got, strict=True):
+        version = versions[user]
+        if isinstance(value, ConnectionError):
+            tries = models[version].calls.get(pixels.tobytes(), 0)
+            refused = isinstance(value, ConnectionRefusedError)
+            name = "no_limit" if refused else "no_retry" if tries == 1 else None
+            said = f"{user} got {type(value).__name__}: {value}"
+            problems.append((name, said if refused else f"{said} (calls of the model: {tries})"))
+            continue
+        if isinstance(value, BaseException):
+            raise context.raised(value, where=f"{where}, {user}")
+        value = context.plain(value, what=f"the answer of {user}", where=where)
+        [other] = {*_NAMES} - {version}
+        if value == stubs.boxes(version, pixels):
+            continue
+        if value == stubs.boxes(other, pixels):
+            problems.append((None, f"{user} got {other}'s boxes; its version is {version}"))
+        elif value in everyone:
+            problems.append(("mixed_up", f"{user} got the boxes of another client's image"))
+        else:
+            problems.append((None, f"{user} got {value}; the boxes of its image were expected"))
+    if problems:
+        [(worst, _)] = Counter(name for name, _ in problems).most_common(1)
+        example = next(said for name, said in problems if name == worst)
+        differs = f"{len(problems)} of {len(requests)} answers are lost or wrong. {example}."
+        context.fail(differs, where=where, mistake=worst)
+
+
+def _two_fronts(
+    context: Context, front_class: Any, versions: dict[str, str], requests: Requests, models: Any
+) -> None:
+    """Use two Fronts at once, of which one has models that never answer."""
+
+    async def never(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def main() -> list[Any]:
+        hanging = dict.fromkeys(_NAMES, SimpleNamespace(detect=never, detect_many=never))
+        stuck = _front(front_class, hanging, versions)
+        tasks = [asyncio.create_task(stuck.ask(user, pixels)) for user, pixels in requests]
+        await asyncio.sleep(1)
+        got, _ = await _all_at_once(front_class, models, versions, requests)
+        for task in tasks:
+            task.cancel()
+        return got
+
+    where = "two Fronts at once; the models of the other one never answer"
+    got = _run(context, main(), where, mistake="shared")
+    want = [stubs.boxes(versions[user], pixels) for user, pixels in requests]
+    for (user, _), value, right in zip(requests, got, want, strict=True):
+        said = one_line(value) if isinstance(value, BaseException) else "a wrong answer"
+        context.expect(value == right, f"{user} got {said}.", where=where, mistake="shared")
+
+
+def _users_return(
+    context: Context, front_class: Any, versions: dict[str, str], users: list[str], models: Any
+) -> None:
+    """Let some users ask again, with another image."""
+    images = [[context.numbers.integers(0, 256, (4, 4)) for _ in users] for _ in range(2)]
+
+    async def main() -> list[Any]:
+        front = _front(front_class, models, versions)
+        for turn in images:
+            got = await asyncio.gather(*map(front.ask, users, [image.copy() for image in turn]))
+        return got
+
+    where = "the same users ask again, with other images"
+    for user, image, value in zip(users, images[1], _run(context, main(), where), strict=True):
+        want = stubs.boxes(versions[user], image)
+        context.same(value, want, what=f"The second answer of {user}", where=where)
+
+
+def _client_goes_away(
+    context: Context, front_class: Any, versions: dict[str, str], requests: Requests, models: Any
+) -> None:
+    """Cancel one call of ask while the model works on it."""
+
+    async def main() -> bool:
+        front = _front(front_class, models, versions)
+        task = asyncio.ensure_future(front.ask(*requests[0]))
+        await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.wait([task], timeout=60)
+        return task.cancelled()
+
+    where = "a client goes away while its call of ask waits"
+    context.expect(
+        _run(context, main(), where) is True,
+        "The call of ask was cancelled, and did not end with CancelledError.",
+        where=where,
+        cause="A bare `except:` and `except BaseException:` also catch asyncio.CancelledError.",
+    )

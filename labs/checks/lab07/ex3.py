@@ -1,0 +1,149 @@
+"""Check of lab 07, exercise 3: one start after another, each in a new process."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labs.checks.lab07.disk import watched
+from labs.checks.lab07.fresh import in_new_process
+from labs.checks.lab07.stubs import FILES, StubRegistry
+from labs.engine import Context
+
+
+class _DownloadError(Exception):
+    """A download failed. Like MLflow's own exception, it is not an OSError."""
+
+
+def check(context: Context, answer: Callable[..., Any]) -> None:
+    """Call ``pull(client, name, alias, cache)`` start after start, while the alias moves."""
+    old, new, lost, moved, newest = map(str, sorted(context.random.sample(range(20, 90), 5)))
+    name = f"recommender_{context.random.randrange(16**4):04x}"
+    registry = StubRegistry([old, new, lost, moved, newest], {"prod": old, "staging": newest}, name)
+    with tempfile.TemporaryDirectory() as place:
+        cache = Path(place).resolve() / "cache"
+        cache.mkdir()
+        starts = _Starts(context, answer, registry, cache)
+        starts.pull("the first start", downloads=1)
+        starts.pull("the second start, nothing has changed", downloads=0)
+        registry.aliases["prod"] = new
+        starts.pull(f"prod has moved from {old} to {new}", downloads=1)
+        registry.aliases["prod"] = old
+        starts.pull(f"prod was set back to {old}", downloads=0)
+        starts.pull(f"the alias staging, which points to {newest}", "staging", downloads=1)
+        registry.aliases["prod"] = moved
+        registry.on_ask = lambda: registry.aliases.update(prod=new)
+        starts.pull(f"prod was {moved} when you asked, then moves to {new}", downloads=1)
+        registry.on_ask = lambda: None
+        registry.aliases["prod"] = lost
+        starts.broken_off("a download that fails after the first of two files")
+        starts.pull("the next start, after a download that failed", downloads=1)
+    context.note(starts=8, downloads=6, versions=5)
+
+
+class _Starts:
+    """The starts of a service that uses the learner's pull."""
+
+    def __init__(
+        self, context: Context, answer: Callable[..., Any], registry: StubRegistry, cache: Path
+    ) -> None:
+        self.context, self.answer, self.registry, self.cache = context, answer, registry, cache
+
+    def pull(self, where: str, alias: str = "prod", *, downloads: int) -> None:
+        """Start once; fail unless the right version is there with so many *downloads*."""
+        context, registry, cache = self.context, self.registry, self.cache
+        version, pull = registry.aliases[alias], in_new_process(self.answer)
+        folder = cache / version
+        registry.asked.clear()
+        registry.downloads.clear()
+        early: list[str] = []
+        registry.on_file = lambda _: early.append(version) if folder.exists() else None
+        with watched(cache) as disk:
+            got = context.call(pull, registry, registry.name, alias, cache, where=where)
+        if type(got) is not str and not isinstance(got, Path):
+            context.plain(got, what="what pull returned", where=where)
+            said = f"pull returned {got!r:.60}; the version's folder, a Path, was expected."
+            context.fail(said, where=where, layer="schema")
+        context.expect(
+            set(registry.asked) == {alias},
+            f"pull looked up the aliases {registry.asked}; [{alias!r}] was expected.",
+            where=where,
+            mistake=None if registry.asked else "never_asks",
+        )
+        context.expect(
+            Path(got).absolute() == folder,
+            f"pull returned {self._shown(Path(got))}; {self._shown(folder)} was expected.",
+            where=where,
+        )
+        count = len(registry.downloads)
+        context.expect(
+            count == downloads,
+            f"Number of downloads: {count}; {downloads} was expected.",
+            where=where,
+            mistake="every_time" if count > downloads and "nothing has changed" in where else None,
+        )
+        self._is_whole(folder, version, where)
+        context.expect(
+            not early and folder not in disk.made,
+            f"{self._shown(folder)} was there before all of its files were.",
+            where=where,
+            mistake="partial",
+        )
+        self._nothing_else(where)
+
+    def _shown(self, path: Path) -> str:
+        path = path.absolute()
+        inside = self.cache in path.parents
+        return f"cache/{path.relative_to(self.cache)}" if inside else str(path.name)
+
+    def _is_whole(self, folder: Path, version: str, where: str) -> None:
+        for file in FILES:
+            path = folder / file
+            content = path.read_text(encoding="utf-8") if path.is_file() else ""
+            if content == self.registry.content(version, file):
+                continue
+            other = re.search(r"version (\w+)", content)
+            self.context.fail(
+                f"{self._shown(folder)} has the files of version {other[1]}."
+                if other
+                else f"{self._shown(path)} does not exist, or is not the file of the registry.",
+                where=where,
+                mistake="alias_uri" if other else None,
+            )
+
+    def _nothing_else(self, where: str) -> None:
+        folders = [path for path in self.cache.iterdir() if path.is_dir()]
+        left = [path.name for path in folders if path.name not in self.registry.versions]
+        self.context.expect(
+            not left,
+            f"cache has {len(folders)} folders, and {len(left)} of them is not a whole version.",
+            where=where,
+            mistake="half_stays",
+        )
+
+    def broken_off(self, where: str) -> None:
+        """Let a download fail after its first file."""
+        files: list[str] = []
+
+        def on_file(version: str) -> None:
+            files.append(version)
+            if len(files) > 1:
+                raise _DownloadError(f"the connection was lost during version {version}")
+
+        self.registry.on_file = on_file
+        try:
+            in_new_process(self.answer)(self.registry, self.registry.name, "prod", self.cache)
+        except _DownloadError:
+            pass
+        except Exception as error:
+            raise self.context.raised(error, where=where) from error
+        else:
+            said = "pull returned normally; the exception of the download was expected."
+            self.context.fail(said, where=where)
+        folder = self.cache / self.registry.aliases["prod"]
+        said = f"{self._shown(folder)} is there with half of its files."
+        self.context.expect(not folder.exists(), said, where=where, mistake="partial")
+        self._nothing_else(where)

@@ -1,0 +1,100 @@
+"""Where an answer runs beside its check: it gets no frame, and a changed engine is noticed.
+
+An audit hook cannot be removed, but it is not a sandbox: code that knows Python's internals well
+enough gets past it. INSTRUCTORS.md says what it is good for.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, FunctionType
+from typing import Any
+
+_FRAMES = frozenset(
+    {
+        *("sys._getframe", "sys._current_frames", "sys._current_exceptions"),
+        *("sys.settrace", "sys.setprofile", "code.__new__"),
+        *("gc.get_objects", "gc.get_referrers", "gc.get_referents"),
+        *("ctypes.dlopen", "ctypes.dlsym", "ctypes.cdata", "ctypes.string_at"),
+        "ctypes.call_function",
+    }
+)
+_ATTRIBUTES = frozenset(["tb_frame", "gi_frame", "cr_frame", "ag_frame", "f_code"])
+_PASS_FRAMES_ON = ("inspect.py", "traceback.py", "base_tasks.py", "tasks.py", "pdb.py", "bdb.py")
+
+
+class GuardedError(ValueError):
+    """A submission looked at a frame of its check."""
+
+
+def forbid_frames() -> None:
+    """Refuse frames, tracing, the garbage collector's lists and C functions to the learner."""
+
+    def hook(event: str, arguments: tuple[Any, ...], /) -> None:
+        if not _is_about_frames(event, arguments) or hasattr(asking, "now"):
+            return  # the second is this hook's own look at the stack
+        asking.now = True
+        try:
+            refused = _is_asked_by_a_learner(sys._getframe(1))
+        finally:
+            del asking.now
+        if refused:
+            raise GuardedError(f"{event} is not available while an answer is graded")
+
+    asking = threading.local()
+    sys.addaudithook(hook)
+
+
+def _is_about_frames(event: str, arguments: tuple[Any, ...]) -> bool:
+    if event == "object.__getattr__":
+        return arguments[1] in _ATTRIBUTES
+    return event in _FRAMES
+
+
+def _is_asked_by_a_learner(frame: FrameType | None) -> bool:
+    """Say whether the caller, or the caller of a library's function that asks, is the learner's.
+
+    A frame is a library's or the engine's if its globals are those of an imported module; the name
+    of a file proves nothing.
+    """
+    looked = 0
+    while frame is not None and looked < 2:
+        module = sys.modules.get(str(frame.f_globals.get("__name__")))
+        if getattr(module, "__dict__", None) is not frame.f_globals:
+            return True
+        if str(module.__name__).startswith("labs."):  # type: ignore[union-attr]
+            return False
+        if not frame.f_code.co_filename.endswith(_PASS_FRAMES_ON):
+            looked += 1
+        frame = frame.f_back
+    return False
+
+
+def engine_state() -> Callable[[], str]:
+    """Remember what the engine and the checks consist of; return what says what has changed."""
+    before = _state()
+
+    def changed() -> str:
+        after = _state()
+        return next((name for name, value in before.items() if after.get(name) != value), "")
+
+    return changed
+
+
+def _state() -> dict[str, int]:
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(("labs.engine", "labs.checks")) or module is None:
+            continue
+        for key, value in list(vars(module).items()):
+            if isinstance(value, FunctionType):
+                found[f"{name}.{key}"] = hash((id(value), id(value.__code__)))
+            elif inspect.isclass(value) and value.__module__ == name:
+                found[f"{name}.{key}"] = id(value)
+                for part, member in list(vars(value).items()):
+                    if isinstance(member, FunctionType | property | staticmethod | classmethod):
+                        found[f"{name}.{key}.{part}"] = id(member)
+    return found
