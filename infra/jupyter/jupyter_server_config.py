@@ -1,5 +1,6 @@
 """JupyterLab as ``make jupyter`` and the browser test start it: loopback, offline, no questions."""
 
+from labs import start_page
 from services.environment import ROOT
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  (Jupyter defines it)
@@ -8,7 +9,12 @@ c.JupyterApp.log_level = "WARN"  # the address to open is still printed
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.allow_root = True  # in a container one often is root; the token still guards
 c.ServerApp.root_dir = str(ROOT)
-c.LabApp.default_url = "/lab/tree/notebooks"
+# nbgrader's package switches its extensions on. They are for instructors, who start it themselves.
+c.ServerApp.jpserver_extensions = {
+    f"nbgrader.server_extensions.{name}": False
+    for name in ("assignment_list", "course_list", "formgrader", "validate_assignment")
+}
+c.LabApp.default_url = start_page.address()
 # No news feed, no look for a newer version, no catalogue of extensions fetched.
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"

@@ -25,8 +25,8 @@ fi
 kubectl wait --for=condition=Available deployment --all --namespace kserve --timeout=300s
 
 # 2. Our images, into the node.
-run services.workbench.kserve_image
-run services.id_card.bento container
+run services.id_card.kserve.image
+run services.id_card.bento.build container
 kind load docker-image --name serving-labs serving_labs_kserve:0.1.0 id_card_detector:0.1.0
 
 # 3. The API server's own verdict: types and webhooks, nothing is kept.
@@ -36,7 +36,7 @@ kubectl apply --kustomize infra/kserve/overlays/local --dry-run=server
 # 4. A model into the volume, then everything.
 for version in prod staging; do
     file=build/kserve-models/$version/recommender.npz
-    [ -f "$file" ] || run services.recommender.train --model popularity --out "$file"
+    [ -f "$file" ] || run services.recommender.training.train --model popularity --out "$file"
 done
 kubectl apply --kustomize infra/kserve/overlays/local
 in_cluster wait --for=condition=Ready pod/model-upload --timeout=180s
