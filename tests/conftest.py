@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ import services  # noqa: F401, I001
 import psutil
 import pytest
 
-from services.workbench import processes, tracking
+from services.workbench.servers import processes, tracking
 from services.workbench.servers import Server
 from tests.missing_tools import require
 
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
     from services.recommender.registry import Version
 
 tempfile.tempdir = os.environ["TMPDIR"]  # it had looked before the variable was there
+
+
+ALONE = ("test_notebook", "test_solved_it_passes_and_says_what_is_committed")
+"""Tests that execute a whole notebook: any worker may take one, they share no fixture."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``-n 2 --dist loadgroup``, keep a file's tests together: they share servers."""
+    for item in items:
+        if getattr(item, "originalname", None) not in ALONE:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def pytest_unconfigure() -> None:
+    """Remove the temporary folder, of every worker too."""
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
 
 
 def _listening(process: psutil.Process) -> list[str]:
@@ -44,10 +62,17 @@ def _nothing_left_running() -> Iterator[None]:
     me = psutil.Process()
     ports = {p.pid: _listening(p) for p in (me, *me.children(recursive=True))}
     left = [*processes.sweep(me.pid), *processes.sweep()]
-    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     assert not left, f"server processes were left behind: {left}"
     open_ports = {pid: addresses for pid, addresses in ports.items() if addresses}
     assert not open_ports, f"still listening at the end of the session: {open_ports}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _same_imports() -> Iterator[None]:
+    """Take back what a model's own code folder (MLflow) adds to the path of imports."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

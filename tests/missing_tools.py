@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.workbench import preflight
+from services.setup import preflight
 
 ALLOWED = Path(__file__).with_name("not_run_allowed.toml")
 
@@ -22,7 +22,7 @@ def require(tool: str, allowed: Path = ALLOWED) -> None:
     Parameters
     ----------
     tool : str
-        One of the names in :data:`services.workbench.preflight.TOOLS`.
+        One of the names in :data:`services.setup.preflight.TOOLS`.
     allowed : Path
         A TOML file of tools that may be missing.
     """

@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from services.id_card import bento
+from services.id_card.bento import build as bento_build
 from services.id_card.detector import Detector
-from services.workbench import containers, images
-from services.workbench.containers import Container
+from services.packaging import container_engine, images
+from services.workbench.servers import containers
+from services.workbench.servers.containers import Container
 from tests.services.id_card.adapter_contract import assert_boxes, assert_rendered
-from tests.services.id_card.pictures import CARDS, sample_bytes
+from tests.services.id_card.image_files import CARDS, sample_bytes
 
 LARGEST_IMAGE = 1.5e9
 READY_SECONDS = 120.0
@@ -34,8 +35,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def image(needs: Callable[[str], None]) -> str:
     needs("engine")
-    print(bento.container())
-    return bento.image_name()
+    print(bento_build.container())
+    return bento_build.image_name()
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +67,13 @@ def installed(container: Container) -> dict[str, str]:
 
 
 def test_the_image_is_small(image: str) -> None:
-    assert containers.size(containers.find_engine(), image) < LARGEST_IMAGE
+    assert container_engine.size(container_engine.find_engine(), image) < LARGEST_IMAGE
 
 
 def test_the_manifests_name_is_this_image(image: str) -> None:
-    engine = containers.find_engine()
+    engine = container_engine.find_engine()
     ids = {
-        json.loads(containers.command(engine, "image", "inspect", name))[0]["Id"]
+        json.loads(container_engine.command(engine, "image", "inspect", name))[0]["Id"]
         for name in (image, image.partition("-")[0])
     }
     assert len(ids) == 1
@@ -111,14 +112,14 @@ def test_it_is_no_root_and_cannot_become_it(container: Container) -> None:
 
 @pytest.mark.parametrize("folder", ["/", "/home/bentoml", "/home/bentoml/bento/src", "/app/.venv"])
 def test_nothing_can_be_written_but_tmp(container: Container, folder: str) -> None:
-    with pytest.raises(containers.ContainerError, match="Read-only file system"):
+    with pytest.raises(container_engine.ContainerError, match="Read-only file system"):
         container.execute("touch", f"{folder}/file")
     container.execute("touch", "/tmp/file")
 
 
 def test_inside_are_the_locked_packages_and_no_torch(container: Container) -> None:
     packages = installed(container)
-    pins = [line for line in bento.requirements().splitlines() if "==" in line]
+    pins = [line for line in bento_build.requirements().splitlines() if "==" in line]
     wanted = dict(line.partition(" ;")[0].strip().split("==") for line in pins)
 
     assert packages == wanted
@@ -126,7 +127,7 @@ def test_inside_are_the_locked_packages_and_no_torch(container: Container) -> No
 
 
 def test_nothing_of_this_machine_is_inside(container: Container) -> None:
-    with pytest.raises(containers.ContainerError):  # -s: there, and not empty
+    with pytest.raises(container_engine.ContainerError):  # -s: there, and not empty
         container.execute("test", "-s", "/etc/uv/uv.toml")
     variables = container.execute("env")
     assert not {"UV_DEFAULT_INDEX", "PIP_INDEX_URL", "SSL_CERT_FILE"} & {
@@ -154,21 +155,23 @@ def test_sigterm_ends_it_when_every_answer_is_given(image: str, core: Detector) 
 
 
 def test_no_container_stays_behind(image: str) -> None:
-    engine = containers.find_engine()
+    engine = container_engine.find_engine()
     with containers.run(image, timeout=READY_SECONDS) as own:
         name = own.name
-    names = containers.command(engine, "ps", "--all", "--format={{.Names}}").splitlines()
+    names = container_engine.command(engine, "ps", "--all", "--format={{.Names}}").splitlines()
     assert name not in names
     # Whoever is killed cannot clean up; the next one does.
     orphan = "serving-labs-999999999-1"
     label = f"--label={containers.label()}"
-    containers.command(engine, "create", f"--name={orphan}", label, image)
+    container_engine.command(engine, "create", f"--name={orphan}", label, image)
     assert containers.sweep(engine) == [orphan]
     assert containers.sweep(engine) == []
 
 
 def test_what_does_not_start_says_why(image: str) -> None:
-    with pytest.raises(containers.ContainerError, match=r"ended at start:[\s\S]*Read-only file"):
+    with pytest.raises(
+        container_engine.ContainerError, match=r"ended at start:[\s\S]*Read-only file"
+    ):
         containers.run(image, env={"BENTOML_HOME": "/nowhere"}, timeout=READY_SECONDS)
 
 

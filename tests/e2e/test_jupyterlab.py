@@ -10,11 +10,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from services.environment import ROOT, build_dir
+from services.id_card.samples import sample_path
 from services.workbench import servers
-from services.workbench.notebooks.files import COMMITTED
+from services.workbench.notebooks import normalise
+from services.workbench.notebooks.files import COMMITTED, SOURCES, read_source
 from tests.e2e.browser import page
 
 NOTEBOOKS = sorted(COMMITTED.glob("[0-9][0-9]_*.ipynb"))
@@ -27,7 +29,15 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
-def lab(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def progress(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the labs that run in the browser note what was checked."""
+    return tmp_path_factory.mktemp("progress") / "progress.jsonl"
+
+
+@pytest.fixture(scope="module")
+def lab(
+    needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory, progress: Path
+) -> Iterator[Page]:
     """A browser page that is signed in to a JupyterLab of the project's."""
     needs("chromium")
     settings, token = tmp_path_factory.mktemp("settings"), secrets.token_hex(8)
@@ -43,6 +53,7 @@ def lab(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) 
         env={
             "JUPYTER_CONFIG_PATH": str(ROOT / "infra" / "jupyter"),
             "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "LAB_PROGRESS": str(progress),
         },
     )
     with server, page(tmp_path_factory.mktemp("profile")) as opened:
@@ -57,8 +68,22 @@ def _alternative_texts(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 @pytest.mark.timeout(240)
+def test_jupyterlab_opens_on_the_start_page(lab: Page) -> None:
+    lab.goto(lab.url.split("/lab")[0])
+    page = lab.locator(".jp-MarkdownViewer:visible")
+    expect(page.locator("h1")).to_contain_text("Start here")
+    expect(page.locator("tbody tr")).to_have_count(len(NOTEBOOKS))
+    # nbgrader's menu and panels are for instructors; its server reads settings that hide cards.
+    expect(lab.get_by_role("menuitem", name="Run", exact=True)).to_be_visible()
+    expect(lab.get_by_role("menuitem", name="Nbgrader")).to_have_count(0)
+    page.get_by_role("link", name="02 · The service").click()
+    expect(lab.locator(".jp-NotebookPanel:visible h1").first).to_contain_text("02 · The service")
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in NOTEBOOKS])
 def test_notebook_in_jupyterlab(lab: Page, path: Path) -> None:
+    before = path.read_bytes()
     committed = nbformat.read(path, as_version=4)
     title = committed.cells[0].source.splitlines()[0].removeprefix("# ")
     origin = lab.url.split("/lab")[0]
@@ -83,3 +108,69 @@ def test_notebook_in_jupyterlab(lab: Page, path: Path) -> None:
     assert [alt for alt in _alternative_texts(committed) if alt not in alternative_texts] == []
     errors = notebook.locator("[data-mime-type='application/vnd.jupyter.error']")
     expect(errors).to_have_count(0)
+    assert path.read_bytes() == before, "reading a notebook changed it: git status is not clean"
+
+
+def _run_all(lab: Page, name: str, code: list[str]) -> Locator:
+    """Run these cells in a notebook of their own, and return where it is shown."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in code],
+        metadata={"kernelspec": normalise.KERNELSPEC},
+    )
+    path = build_dir() / "e2e" / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+    origin = lab.url.split("/lab")[0]
+    lab.goto(f"{origin}/lab/tree/{path.relative_to(ROOT).as_posix()}?reset")
+    panel = lab.locator(".jp-NotebookPanel:visible .jp-Notebook")
+    expect(panel.locator(".jp-Cell")).to_have_count(len(notebook.cells))
+    expect(lab.get_by_text("| Idle").last).to_be_visible(timeout=120_000)  # the kernel is there
+    lab.get_by_role("menuitem", name="Run", exact=True).click()
+    lab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return panel
+
+
+@pytest.mark.timeout(300)
+def test_an_image_of_ones_own_and_the_servers_links(lab: Page) -> None:
+    cells = [
+        cell for cell in read_source(SOURCES / "01_runner.py").cells if cell.cell_type == "code"
+    ]
+    wanted = ("image_name =", "import asyncio", "server = servers.shell", "upload =", "def look")
+    code = [cell.source for cell in cells if cell.source.startswith(wanted)]
+    assert len(code) == len(wanted) + 1  # look and look_at
+    panel = _run_all(lab, "own-image", [*code, "server"])
+
+    link = panel.get_by_role("link", name="Swagger UI")
+    expect(link).to_be_visible(timeout=180_000)
+    assert lab.request.get(str(link.get_attribute("href"))).ok
+    shown = panel.locator(".widget-output img")
+    expect(shown).to_have_attribute("alt", re.compile("2 of the 2 boxes"))
+    for name, alt in (("one_card", "1 of the 1 boxes"), ("no_card", "0 of the 0 boxes")):
+        with lab.expect_file_chooser() as chooser:
+            panel.get_by_role("button", name="Your image").click()
+        chooser.value.set_files(sample_path(name))
+        expect(shown).to_have_attribute("alt", re.compile(alt))
+    lab.screenshot(path=SCREENSHOTS / "jupyterlab-own-image.png")
+    with lab.expect_file_chooser() as chooser:
+        panel.get_by_role("button", name="Your image").click()
+    chooser.value.set_files(ROOT / "README.md")
+    expect(panel.locator(".widget-output").last).to_contain_text("not an image")
+
+
+@pytest.mark.timeout(240)
+def test_checks_show_cards_and_write_progress(lab: Page, progress: Path) -> None:
+    solved = nbformat.read(ROOT / "solutions/lab01_runner/lab01_runner.ipynb", as_version=4)
+    code = [cell.source for cell in solved.cells if cell.cell_type == "code"]
+    first = next(n for n, source in enumerate(code) if source.startswith("check("))
+    called, _, answer = code[first].rstrip(")").partition(", ")
+    checks = [f"{called}, ...)", f"{called}, lambda *_: [])", f"{called}, {answer})"]
+    panel = _run_all(lab, "cards", [*code[:first], *checks])
+
+    outputs = panel.locator(".jp-OutputArea-output")
+    for status in ("NOT_ATTEMPTED", "FAIL", "PASS"):
+        expect(outputs.filter(has_text=status).first).to_be_visible(timeout=180_000)
+    errors = panel.locator("[data-mime-type='application/vnd.jupyter.error']")
+    expect(errors).to_have_count(0)
+    lines = [json.loads(line) for line in progress.read_text(encoding="utf-8").splitlines()]
+    assert [line["status"] for line in lines] == ["NOT_ATTEMPTED", "FAIL", "PASS"]

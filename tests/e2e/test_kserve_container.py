@@ -13,17 +13,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.id_card.checkpoint import SMALL_WEIGHTS
 from services.id_card.detector import Detector
-from services.id_card.images import decode
+from services.id_card.kserve import image as kserve_image
+from services.id_card.model.checkpoint import SMALL_WEIGHTS
+from services.id_card.model.images import decode
+from services.packaging import container_engine
 from services.recommender.recommender import Recommender
-from services.recommender.splits import at_random
-from services.recommender.synthetic import make_ratings
-from services.recommender.training import RECIPES, fit
-from services.workbench import containers, kserve_image
-from services.workbench.containers import Container
+from services.recommender.training.splits import at_random
+from services.recommender.training.synthetic import make_ratings
+from services.recommender.training.trainer import RECIPES, fit
+from services.workbench.servers import containers
+from services.workbench.servers.containers import Container
 from tests.infra import kserve_pods
-from tests.services.id_card.pictures import CARDS, sample_bytes
+from tests.services.id_card.image_files import CARDS, sample_bytes
 from tests.services.kserve_requests import Request, answers, tensor, text, v1, v2
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
@@ -72,7 +74,7 @@ def test_the_detector_answers_as_the_core_does(id_card: Container) -> None:
 def test_it_runs_as_the_manifest_says(id_card: Container) -> None:
     context = kserve_pods.pod("id-card").container["securityContext"]
     assert id_card.execute("id", "-u").strip() == str(context["runAsUser"])
-    with pytest.raises(containers.ContainerError, match="Read-only file system"):
+    with pytest.raises(container_engine.ContainerError, match="Read-only file system"):
         id_card.execute("touch", "/opt/serving-labs/x")
     assert id_card.stop() == 0
 

@@ -15,10 +15,12 @@ import httpx
 import pytest
 
 from services.id_card.detector import Detector
-from services.id_card.images import decode
-from services.workbench import containers, kserve_image
-from services.workbench.containers import Container
-from tests.services.id_card.pictures import CARDS, sample_bytes
+from services.id_card.kserve import image as kserve_image
+from services.id_card.model.images import decode
+from services.packaging import container_engine
+from services.workbench.servers import containers
+from services.workbench.servers.containers import Container
+from tests.services.id_card.image_files import CARDS, sample_bytes
 from tests.services.kserve_requests import answers, text, v1, v2_binary
 
 NAME = "id_card"
@@ -71,18 +73,19 @@ def test_the_answers_are_the_cores(client: httpx.Client, core: Detector, name: s
 
 
 def test_it_is_small_and_the_manifests_name_is_this_image(image: str) -> None:
-    engine = containers.find_engine()
-    assert containers.size(engine, image) < LARGEST_IMAGE
+    engine = container_engine.find_engine()
+    assert container_engine.size(engine, image) < LARGEST_IMAGE
     names = (image, image.rpartition("-")[0])
     ids = {
-        json.loads(containers.command(engine, "image", "inspect", name))[0]["Id"] for name in names
+        json.loads(container_engine.command(engine, "image", "inspect", name))[0]["Id"]
+        for name in names
     }
     assert len(ids) == 1
 
 
 def test_it_is_no_root_and_can_write_to_tmp_only(container: Container) -> None:
     assert container.execute("id", "-u") == "1000"  # the number that the manifests demand
-    with pytest.raises(containers.ContainerError, match="Read-only file system"):
+    with pytest.raises(container_engine.ContainerError, match="Read-only file system"):
         container.execute("touch", "/opt/serving-labs/file")
     container.execute("touch", "/tmp/file")
 

@@ -19,12 +19,14 @@ from typing import Any
 import httpx
 import pytest
 
-from services.recommender import mlflow_image
-from services.recommender.mlflow_requests import bad_questions
+from services.packaging import container_engine, images
+from services.recommender.mlflow import image as mlflow_image
 from services.recommender.recommender import Recommender
-from services.workbench import containers, images, preflight, scoring
-from services.workbench.containers import Container
-from tests.services.recommender.test_mlflow_serving import assert_same
+from services.setup import preflight
+from services.workbench.servers import containers, scoring
+from services.workbench.servers.containers import Container
+from services.workbench.servers.scoring_requests import bad_questions
+from tests.services.recommender.mlflow.test_serving import assert_same
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -99,12 +101,12 @@ def test_our_image_refuses_in_the_houses_shape(own: Container, core: Recommender
 
 @pytest.mark.system
 def test_our_image_is_small_and_no_root(own: Container) -> None:
-    size = containers.size(own.engine, OWN)
+    size = container_engine.size(own.engine, OWN)
     print(f"{size / 1e6:.0f} MB")
     assert size < LARGEST_OWN
     assert own.execute("id", "-u") == "1034"
     for package in ("torch", "sklearn", "matplotlib", "flask"):
-        with pytest.raises(containers.ContainerError, match="ModuleNotFoundError"):
+        with pytest.raises(container_engine.ContainerError, match="ModuleNotFoundError"):
             own.execute("python", "-c", f"import {package}")
 
 
@@ -132,15 +134,15 @@ def mlflows(
         shim = tmp_path_factory.mktemp("shim") / "docker"
         shim.write_text(SHIM, encoding="utf-8")
         shim.chmod(0o755)
-        if not containers.has_image("buildah", MLFLOW_BASE):
+        if not container_engine.has_image("buildah", MLFLOW_BASE):
             packages = ("nginx-light", "python3-pip", "python-is-python3")
-            containers.command(
+            container_engine.command(
                 str(images.MAKE_BASE), "buildah", MLFLOW_BASE, *packages, timeout=900
             )
         env |= {
             "PATH": f"{shim.parent}{os.pathsep}{env['PATH']}",
             "MLFLOW_BASE": MLFLOW_BASE,
-            "CONTAINERS_CONF": str(images.lend()),
+            "CONTAINERS_CONF": str(images.write_build_config()),
         }
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -168,7 +170,7 @@ def test_behind_nginx_two_paths_are_left(behind_nginx: Container, path: str) -> 
 
 @pytest.mark.nightly
 def test_mlflows_image_is_root_and_large(behind_nginx: Container) -> None:
-    size = containers.size(behind_nginx.engine, MLFLOWS)
+    size = container_engine.size(behind_nginx.engine, MLFLOWS)
     print(f"{size / 1e6:.0f} MB")
     assert behind_nginx.execute("id", "-u") == "0"
     assert size > LARGEST_OWN
@@ -176,13 +178,13 @@ def test_mlflows_image_is_root_and_large(behind_nginx: Container) -> None:
 
 @pytest.mark.nightly
 def test_mlflows_image_does_not_start_on_a_read_only_root(mlflows: str) -> None:
-    with pytest.raises(containers.ContainerError, match="ended at start"):
+    with pytest.raises(container_engine.ContainerError, match="ended at start"):
         run(mlflows)
 
 
 @pytest.mark.nightly
 def test_without_nginx_nobody_outside_is_answered(mlflows: str) -> None:
-    with pytest.raises(containers.ContainerError, match="was not ready") as caught:
+    with pytest.raises(container_engine.ContainerError, match="was not ready") as caught:
         run(mlflows, hardened=False, env={"DISABLE_NGINX": "true"}, timeout=60)
     # It runs and is content; it listens where only the container itself can ask.
     assert "Uvicorn running on http://127.0.0.1:8000" in str(caught.value)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
 from services.environment import build_dir
 from services.id_card.detector import Detector
@@ -26,7 +27,7 @@ def swagger(
 ) -> Iterator[Page]:
     """The service's root page."""
     needs("chromium")
-    server = servers.bentoml("services.id_card.service:IdCardDetector")
+    server = servers.bentoml("services.id_card.bento.service:IdCardDetector")
     with server, page(tmp_path_factory.mktemp("profile")) as opened:
         opened.goto(server.url)
         yield opened
@@ -70,3 +71,45 @@ def test_a_bad_upload_is_told_what_to_change(swagger: Page, tmp_path: Path) -> N
     answer = block.locator(".live-responses-table .response")
     expect(answer.locator(".response-col_status")).to_contain_text("415")
     expect(answer).to_contain_text("Send a file in one of the formats JPEG")
+
+
+def _try_render(swagger: Page) -> Locator:
+    """Send an image to ``/render`` by Swagger's form, and return the row of the answer."""
+    block = swagger.locator(".opblock-post", has_text="/render")
+    block.locator(".opblock-summary").click()
+    block.get_by_role("button", name="Try it out").click()
+    block.locator("input[type=file]").set_input_files(sample_path("two_cards"))
+    block.get_by_role("button", name="Execute").click()
+    answer = block.locator(".live-responses-table .response")
+    expect(answer.locator(".response-col_status")).to_contain_text("200")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return answer
+
+
+@pytest.mark.timeout(240)
+def test_render_shows_its_image(swagger: Page) -> None:
+    answer = _try_render(swagger)
+    expect(answer.locator("img")).to_be_visible()
+    expect(answer.get_by_text("Download file")).to_have_count(0)
+
+
+@pytest.mark.timeout(240)
+def test_the_chapters_service_offers_the_image_as_a_file(swagger: Page) -> None:
+    server = servers.bentoml("services.id_card.bento.runner_service:svc", api_workers=1)
+    with server, swagger.context.new_page() as opened:
+        opened.goto(server.url)
+        answer = _try_render(opened)
+        answer.screenshot(path=SCREENSHOTS / "swagger-render.png")  # the picture in notebook 03
+        with opened.expect_download() as download:
+            answer.get_by_text("Download file").click()
+        with Image.open(download.value.path()) as drawn:
+            assert drawn.size == load_sample("two_cards").size
+
+
+@pytest.mark.timeout(240)
+def test_the_endpoints_for_machines_are_listed(swagger: Page) -> None:
+    section = swagger.locator(".opblock-tag-section").nth(1)
+    paths = section.locator(".opblock-get .opblock-summary-path").all_inner_texts()
+    assert {path.strip() for path in paths} >= {"/healthz", "/livez", "/readyz", "/metrics"}
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    section.screenshot(path=SCREENSHOTS / "swagger-machines.png")  # the picture in notebook 05

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.id_card.checkpoint import SMALL_WEIGHTS, WEIGHTS
-from services.id_card.export import exported
+from services.id_card.kserve.image import DOCKERFILE
+from services.id_card.model.checkpoint import SMALL_WEIGHTS, WEIGHTS
+from services.id_card.model.export import exported
 from services.workbench import servers
-from services.workbench.kserve_image import DOCKERFILE
 from services.workbench.servers import Server
 from tests.infra.kserve_manifests import everything, named
 from tests.infra.test_kubernetes_runs import variables

@@ -1,10 +1,9 @@
-"""The detector's manifests as the tests take them apart: read, changed at one place, checked."""
+"""The detector's manifests as the tests take them apart."""
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from typing import Any
 import yaml
 
 from services.environment import ROOT
-from services.workbench.manifests.check import check
-from services.workbench.manifests.documents import Document, Fault
+from services.manifests.kserve.pods import quantity
 
 FOLDER = ROOT / "infra" / "kubernetes"
 OVERLAYS = sorted(path.parent for path in FOLDER.glob("overlays/*/kustomization.yaml"))
@@ -22,18 +20,9 @@ FILES = sorted([*FOLDER.glob("base/*.yaml"), *FOLDER.glob("monitoring/*.yaml")])
 REMOVED = object()
 """As a value: take the field away."""
 
-POD_MONITOR = """
-apiVersion: monitoring.coreos.com/v1
-kind: PodMonitor
-metadata: {name: id-card-detector}
-spec:
-  selector: {matchLabels: {app.kubernetes.io/name: id_card_detector}}
-  podMetricsEndpoints: [{port: http, path: /metrics, interval: 15s}]
-"""
-
 
 def everything() -> list[dict[str, Any]]:
-    """Return all objects of base and monitoring in one namespace, and a PodMonitor besides.
+    """Return all objects of base and monitoring in one namespace.
 
     It is what the production overlay makes, but needs no kubectl.
     """
@@ -43,23 +32,10 @@ def everything() -> list[dict[str, Any]]:
 @cache
 def _everything() -> list[dict[str, Any]]:
     texts = [path.read_text(encoding="utf-8") for path in FILES if path.stem != "kustomization"]
-    bodies = [yaml.safe_load(text) for text in (*texts, POD_MONITOR)]
+    bodies = [yaml.safe_load(text) for text in texts]
     for body in bodies:
         if body["kind"] != "Namespace":
             body["metadata"]["namespace"] = "serving-labs"
-    return bodies
-
-
-def faults(bodies: Sequence[dict[str, Any]], version: str = "1.35") -> list[tuple[str, Fault]]:
-    """Check objects; return each fault with the kind it is in."""
-    findings, _ = check([Document("test", 1, body) for body in bodies], version)
-    return [(document.kind, fault) for document, fault in findings]
-
-
-def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
-    """Return all objects with one field of the object of a kind set to *value*, or REMOVED."""
-    bodies = everything()
-    set_field(next(body for body in bodies if body["kind"] == kind), path, value)
     return bodies
 
 
@@ -88,3 +64,23 @@ def base(name: str) -> dict[str, Any]:
         Path(FOLDER / "base" / f"{name}.yaml").read_text(encoding="utf-8")
     )
     return body
+
+
+def hardened(pod: dict[str, Any]) -> None:
+    """Assert what the Pod Security Standard *restricted* asks of a pod, and somewhat more."""
+    default = pod.get("securityContext", {})
+    volumes = {volume["name"] for volume in pod.get("volumes", ())}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert not any("hostPath" in volume for volume in pod.get("volumes", ()))
+    for container in pod["containers"]:
+        context = {**default, **container["securityContext"]}
+        assert (context["runAsNonRoot"], context["readOnlyRootFilesystem"]) == (True, True)
+        assert context["runAsUser"] > 0
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["image"].rpartition(":")[2] not in ("", "latest")
+        assert {"cpu", "memory"} == container["resources"]["limits"].keys()
+        assert {mount["name"] for mount in container.get("volumeMounts", ())} <= volumes
+        for name, limit in container["resources"]["limits"].items():
+            assert 0 < quantity(container["resources"]["requests"][name]) <= quantity(limit)

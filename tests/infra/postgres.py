@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psycopg2
 
-from services.workbench import preflight, servers
+from services.setup import preflight
+from services.workbench import servers
 from services.workbench.servers import Server
 
 USER, PASSWORD, DATABASE = "mlflow", "not/a secret", "mlflow"

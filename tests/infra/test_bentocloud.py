@@ -11,7 +11,7 @@ from bentoml._internal.cloud.schemas.schemasv2 import CreateDeploymentSchema
 from bentoml._internal.utils.cattr import bentoml_cattr
 
 from services.environment import ROOT
-from services.id_card.bento import BENTOFILES
+from services.id_card.bento.build import BENTOFILES
 
 FILE = ROOT / "infra" / "bentocloud" / "deployment.yaml"
 

@@ -13,15 +13,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.id_card.detector import Detector
-from services.id_card.images import decode, grayscale
+from services.id_card.model.images import decode, grayscale
 from services.recommender.recommender import Recommender
-from services.recommender.splits import at_random
-from services.recommender.synthetic import make_ratings
-from services.recommender.training import RECIPES, fit
+from services.recommender.training.splits import at_random
+from services.recommender.training.synthetic import make_ratings
+from services.recommender.training.trainer import RECIPES, fit
 from services.workbench.servers import Server
 from tests.infra import kserve_pods
 from tests.infra.kserve_manifests import everything, named
-from tests.services.id_card.pictures import CARDS, sample_bytes
+from tests.services.id_card.image_files import CARDS, sample_bytes
 from tests.services.kserve_requests import answers, tensor, text, v1, v2
 
 ID_CARD = kserve_pods.pod("id-card")

@@ -24,14 +24,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services import environment
 from services.environment import ROOT
-from services.id_card import bento
-from services.id_card.checkpoint import WEIGHTS
-from services.id_card.export import exported
-from services.id_card.observed_service import IdCardDetector
-from services.workbench import containers, preflight, servers
-from services.workbench.manifests import quantities
-from services.workbench.manifests.pod_rules import PROBES
-from services.workbench.servers import Server
+from services.id_card.bento import build as bento_build
+from services.id_card.bento.observed_service import IdCardDetector
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.export import exported
+from services.manifests.kserve.pods import PROBES, quantity
+from services.setup import preflight
+from services.workbench import servers
+from services.workbench.servers import Server, containers
 from tests.infra.manifests import FOLDER, base
 
 DEPLOYMENT = base("deployment")
@@ -39,7 +39,7 @@ POD = DEPLOYMENT["spec"]["template"]["spec"]
 [BOX] = POD["containers"]
 [WRITABLE] = [mount["mountPath"] for mount in BOX["volumeMounts"]]
 MONITOR = yaml.safe_load((FOLDER / "monitoring" / "service-monitor.yaml").read_text("utf-8"))
-BENTOFILE = yaml.safe_load((ROOT / "services" / "id_card" / "bentofile.yaml").read_text("utf-8"))
+BENTOFILE = yaml.safe_load((ROOT / "services/id_card/bento/bentofile.yaml").read_text("utf-8"))
 READ_ONLY = ROOT / "tests" / "infra" / "read_only.sh"
 START = BOX["startupProbe"]
 START_SECONDS = START["periodSeconds"] * START["failureThreshold"]
@@ -54,8 +54,8 @@ def variables(box: dict[str, Any]) -> dict[str, str]:
         else:
             source = entry["valueFrom"]["resourceFieldRef"]
             group, name = source["resource"].split(".")
-            amount = quantities.parse(box["resources"][group][name])
-            share = amount / quantities.parse(source["divisor"])
+            amount = quantity(box["resources"][group][name])
+            share = amount / quantity(source["divisor"])
             found[entry["name"]] = str(math.ceil(share))
     return found
 
@@ -141,7 +141,7 @@ def memory(server: Server) -> int:
 
 
 def test_it_needs_less_memory_than_it_requests(server: Server) -> None:
-    requested = quantities.parse(BOX["resources"]["requests"]["memory"])
+    requested = quantity(BOX["resources"]["requests"]["memory"])
     assert requested / 4 < memory(server) < requested
 
 
@@ -163,7 +163,7 @@ def test_four_of_the_largest_pictures_fit_into_the_limit(server: Server) -> None
             time.sleep(0.02)
     print(f"idle {idle / 2**20:.0f} MiB, peak {peak / 2**20:.0f} MiB", [s.result() for s in sent])
     assert idle + 4 * 3 * 8000 * 6000 < peak
-    assert peak < quantities.parse(BOX["resources"]["limits"]["memory"])
+    assert peak < quantity(BOX["resources"]["limits"]["memory"])
 
 
 def test_it_writes_nothing_but_into_its_volume(
@@ -218,7 +218,7 @@ def test_the_alerts_know_the_job_by_the_name_that_the_monitor_gives_it() -> None
 @pytest.mark.timeout(1200)  # the image is built first, unless it is there
 def test_the_image_runs_as_the_manifest_says(needs: Callable[[str], None]) -> None:
     needs("engine")
-    bento.container()
+    bento_build.container()
     # run() allows as little as the manifest's security context does.
     with containers.run(BOX["image"], env=variables(BOX)) as container:
         for probe in PROBES:

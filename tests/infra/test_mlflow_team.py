@@ -12,21 +12,23 @@ from urllib.parse import quote
 
 import boto3
 import httpx
+import psutil
 import psycopg2
 import pytest
 import yaml
 
 from services.environment import ROOT
+from services.manifests.kserve.pods import quantity
 from services.recommender import registry
 from services.recommender.recommender import Recommender
-from services.workbench import servers, tracking
-from services.workbench.servers import Server
+from services.workbench import servers
+from services.workbench.servers import Server, tracking
 from tests.infra import postgres
-from tests.services.recommender.races import race
 
 FOLDER = ROOT / "infra" / "mlflow"
 SERVICES: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
 API = "/api/2.0/mlflow/experiments/get?experiment_id=0"
+USER = ("admin", "not a secret")
 
 
 def test_the_packages_are_those_of_the_lock() -> None:
@@ -39,6 +41,18 @@ def test_it_is_open_on_this_machine_only_and_holds_no_password() -> None:
     text = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
     assert "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?" in text
     assert "AWS_SECRET_ACCESS_KEY: ${STORAGE_SECRET:?" in text
+    assert "MLFLOW_AUTH_ADMIN_PASSWORD: ${MLFLOW_PASSWORD:?" in text
+    assert "--app-name=basic-auth" in SERVICES["mlflow"]["command"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_container_is_closed(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert "/tmp" in service["tmpfs"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert 2**28 <= quantity(service["mem_limit"].replace("m", "Mi").replace("g", "Gi")) <= 2**31
+    assert not service["image"].endswith(":latest")
 
 
 def test_its_probe_asks_what_a_client_asks() -> None:
@@ -68,6 +82,8 @@ def here(storage: Server, database: Server) -> Callable[[dict[str, str]], dict[s
         "@database:5432/": f"@127.0.0.1:{database.port}/",
         "${POSTGRES_PASSWORD}": password,
         "${STORAGE_SECRET:?put STORAGE_SECRET into infra/mlflow/.env}": "secret",
+        "${MLFLOW_PASSWORD:?put MLFLOW_PASSWORD into infra/mlflow/.env}": USER[1],
+        "${MLFLOW_SECRET_KEY:?put MLFLOW_SECRET_KEY into infra/mlflow/.env}": "another secret",
     }
 
     def replaced(environment: dict[str, str]) -> dict[str, str]:
@@ -79,7 +95,9 @@ def here(storage: Server, database: Server) -> Callable[[dict[str, str]], dict[s
 
 
 @pytest.fixture(scope="module")
-def team(here: Callable[[dict[str, str]], dict[str, str]]) -> Iterator[Server]:
+def team(
+    here: Callable[[dict[str, str]], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     bucket = SERVICES["bucket"]
     for _ in range(2):  # it is there already when the containers start again
         command = [sys.executable, *bucket["command"][1:]]
@@ -90,10 +108,24 @@ def team(here: Callable[[dict[str, str]], dict[str, str]]) -> Iterator[Server]:
     command = [replaced.get(part, part) for part in mlflow["command"]]
     command[1:1] = ["-m", "mlflow"]
     command = [part.replace("--port=5000", "--port={port}") for part in command]
-    with servers.start(
-        command, ready="/health", name="mlflow-team", env=here(mlflow["environment"]), timeout=180
-    ) as server:
+    users = tmp_path_factory.mktemp("users")
+    settings = (FOLDER / "basic_auth.ini").read_text("utf-8")
+    (users / "auth.ini").write_text(settings.replace("/var/lib/mlflow", str(users)), "utf-8")
+    env = {**here(mlflow["environment"]), "MLFLOW_AUTH_CONFIG_PATH": str(users / "auth.ini")}
+    with pytest.MonkeyPatch.context() as patch, servers.start(
+        command, ready="/health", name="mlflow-team", env=env, timeout=180
+    ) as server:  # fmt: skip
+        patch.setenv("MLFLOW_TRACKING_USERNAME", USER[0])
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", USER[1])
         yield server
+
+
+@pytest.mark.system
+def test_it_asks_who_is_there(team: Server) -> None:
+    wrong = (USER[0], "guessed")
+    answers = [httpx.get(team.url + API, auth=user).status_code for user in (None, wrong, USER)]
+    assert answers == [401, 401, 200]
+    assert httpx.get(team.url + "/health").status_code == 200
 
 
 @pytest.mark.system
@@ -125,14 +157,17 @@ def test_train_promote_pull(
 
 
 @pytest.mark.system
-def test_promotions_at_once(team: Server) -> None:
-    race(team.url, "races", versions=10)
-
-
-@pytest.mark.system
 @pytest.mark.parametrize(("host", "status"), [("mlflow:5000", 200), ("tracking.example.org", 403)])
 def test_it_answers_to_its_name_in_the_compose_network(
     team: Server, host: str, status: int
 ) -> None:
     assert httpx.get(team.url + "/health", headers={"Host": host}).status_code == 200
-    assert httpx.get(team.url + API, headers={"Host": host}).status_code == status
+    assert httpx.get(team.url + API, headers={"Host": host}, auth=USER).status_code == status
+
+
+@pytest.mark.system
+def test_it_stays_below_its_limit_of_memory(team: Server) -> None:
+    used = sum(psutil.Process(process.pid).memory_info().rss for process in team.processes())
+    limit = quantity(SERVICES["mlflow"]["mem_limit"].replace("g", "Gi"))
+    print(f"MLflow takes {used / 2**20:.0f} MiB")
+    assert used < limit * 3 / 4

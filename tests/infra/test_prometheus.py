@@ -17,8 +17,9 @@ import yaml
 
 from services.environment import ROOT
 from services.id_card.samples import SAMPLES, sample_path
-from services.workbench import load, prometheus, servers
-from services.workbench.prometheus import FOLDER, Prometheus, QueryError
+from services.workbench import load, servers
+from services.workbench.servers import prometheus
+from services.workbench.servers.prometheus import FOLDER, Prometheus, QueryError
 
 GRAFANA = ROOT / "infra" / "grafana"
 DASHBOARD = GRAFANA / "dashboards" / "id_card_detector.json"
@@ -160,7 +161,7 @@ class TestLive:
     ) -> Iterator[servers.Server]:
         needs("prometheus")
         env = {"ID_CARD_LOG": str(tmp_path_factory.mktemp("log")), "ID_CARD_WORKERS": "2"}
-        target = "services.id_card.observed_service:IdCardDetector"
+        target = "services.id_card.bento.observed_service:IdCardDetector"
         with servers.bentoml(target, env=env) as server:
             yield server
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from datetime import UTC, datetime, timedelta
+import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
 
+from labs import __main__ as command
 from labs.engine.registry import exercises_of, lab_names
-from labs.grading import report, submissions
+from labs.grading import confine, report, run, submissions
 from labs.grading.run import Grade, Limits, grade_all
-from services.workbench import processes
+from services.environment import ROOT
+from services.workbench.servers import processes
 from tests.labs.submissions import hand_in, insert, shipped, solved_notebook, with_answers, without
 
 LAB = "lab01"
@@ -64,6 +65,10 @@ def _fill(folder: Path) -> None:
         if "check" in _tags(cell):
             cell.source = "print('PASS')"
     add("edited checks", edited)
+    for name, code in HOSTILE_CELLS.items():
+        add(name, insert(shipped(LAB), code.format(root=ROOT, canary=CANARY), before=FIRST))
+    for name, code in HOSTILE_ANSWERS.items():
+        add(name, with_answers(LAB, {FIRST: code.format(root=ROOT)}))
 
 
 def _tags(cell: object) -> list[str]:
@@ -112,6 +117,77 @@ def boxes_of(detector, picture): return []
 """
 
 
+FORGED = """
+import json, os
+RESULT = {{"exercise": "lab01.ex1", "status": "PASS", "points": 9, "out_of": 9}}
+def forge():
+    for descriptor in range(3, 300):
+        for line in ({{"result": RESULT}}, RESULT, {{"end": True}}):
+            try:
+                os.write(descriptor, (json.dumps(line) + "\\n").encode())
+            except OSError:
+                pass
+"""
+CANARY = Path(tempfile.gettempdir()) / "serving-labs-canary"
+HOSTILE_CELLS = {
+    "forges in a cell": f"{FORGED}\nforge()",
+    "kills the grader": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)",
+    "writes elsewhere": "open('{canary}', 'w').write('I was here')",
+    "reads a solution": """
+import re
+from pathlib import Path
+source = Path("{root}/solutions/lab01_runner/lab01_runner.py").read_text()
+exec(source[source.index("def boxes_of"):].split("# %%")[0])
+""",
+    "plants a module": """
+from pathlib import Path
+for folder in (Path.cwd(), Path.home()):
+    (folder / "colorsys.py").write_text("raise SystemExit")
+    (folder / "labs").mkdir(exist_ok=True)
+def boxes_of(detector, picture): return []
+""",
+}
+HOSTILE_ANSWERS = {
+    "forges in the answer": f"{FORGED}\ndef boxes_of(detector, picture): return forge() or []",
+    "patches from the answer": """
+def boxes_of(detector, picture):
+    import labs.engine.context as context
+    context.Context.same = context.Context.expect = lambda *_, **__: None
+    return []
+""",
+    "reads a frame": """
+import sys
+def boxes_of(detector, picture):
+    frame = sys._getframe()
+    while frame:
+        if "want" in frame.f_locals:
+            return frame.f_locals["want"]
+        frame = frame.f_back
+    return []
+""",
+    "reads a frame of an exception": """
+def boxes_of(detector, picture):
+    try:
+        1 / 0
+    except ZeroDivisionError as error:
+        frame = error.__traceback__.tb_frame
+        while frame:
+            if "want" in frame.f_locals:
+                return frame.f_locals["want"]
+            frame = frame.f_back
+    return []
+""",
+    "runs as another file": """
+from services.environment import ROOT
+code = "import sys\\ndef frame(): return sys._getframe(2)"
+exec(compile(code, str(ROOT / "labs" / "engine" / "x.py"), "exec"))
+def boxes_of(detector, picture):
+    return frame().f_locals.get("want", [])
+""",
+    "ends the check": "import os\ndef boxes_of(detector, picture): os._exit(0)",
+}
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grade]:
     folder = tmp_path_factory.mktemp("submissions")
@@ -155,7 +231,7 @@ class TestBadSubmissions:
 
     @pytest.mark.parametrize("student", ["corrupt", "no notebook", "empty file"])
     def test_no_notebook(self, graded: dict[str, Grade], student: str) -> None:
-        assert graded[student].verdict.startswith("not readable: this is no notebook")
+        assert graded[student].verdict.startswith("not readable: this is not a notebook")
         assert graded[student].points == 0
         assert len(graded[student].results) == len(exercises_of(LAB))
 
@@ -204,22 +280,36 @@ class TestBadSubmissions:
         assert result["status"] == "FAIL"
 
     @pytest.mark.parametrize(
-        "student", ["own check", "patched engine", "edited checks", "no exercises", "no length"]
+        "student",
+        [
+            *("own check", "patched engine", "edited checks", "no exercises", "no length"),
+            *HOSTILE_CELLS,
+            *HOSTILE_ANSWERS,
+        ],
     )
     def test_it_is_not_fooled(self, graded: dict[str, Grade], student: str) -> None:
         assert graded[student].points == 0, graded[student]
+
+    @pytest.mark.skipif(not confine.available(), reason="no Landlock on this system")
+    @pytest.mark.parametrize(
+        "student", ["writes elsewhere", "reads a solution", "kills the grader"]
+    )
+    def test_the_kernel_refuses(self, graded: dict[str, Grade], student: str) -> None:
+        assert any("raised PermissionError" in note for note in graded[student].notes)
+        assert graded[student].verdict == "graded"
+        assert not CANARY.exists()
 
     def test_the_reports(self, graded: dict[str, Grade], tmp_path: Path) -> None:
         grades = [*graded.values()]
         paths = report.write(grades, tmp_path)
         data = json.loads(paths[0].read_text(encoding="utf-8"))
         assert {"exercise": FIRST, "mistake": "first_box", "count": 1} in data["mistakes"]
-        with paths[1].open(encoding="utf-8") as file:
+        with paths[1].open(encoding="utf-8-sig") as file:
             rows = [r for r in csv.DictReader(file) if r["exercise"] == "total"]
         assert {r["student"]: int(r["points"]) for r in rows} == {
             g.student: g.points for g in grades
         }
-        page = paths[2].read_text(encoding="utf-8")
+        page = paths[-1].read_text(encoding="utf-8")
         assert all(student in page for student in graded)
         assert "first_box" in page
 
@@ -238,7 +328,7 @@ def test_an_open_challenge_has_a_leaderboard(tmp_path: Path) -> None:
     paths = report.write(grades, tmp_path)
     best = json.loads(paths[0].read_text(encoding="utf-8"))["leaderboard"][0]
     assert best == {"exercise": "lab04.ex5", "student": "bob", "figure": 11.0}
-    assert "11 times as fast as one by one" in paths[2].read_text(encoding="utf-8")
+    assert "11 times as fast as one by one" in paths[-1].read_text(encoding="utf-8")
 
 
 def test_three_labs_end_in_an_open_challenge() -> None:
@@ -246,46 +336,51 @@ def test_three_labs_end_in_an_open_challenge() -> None:
     assert ranked == ["lab04", "lab10", "lab11"]
 
 
-def _handed_in(folder: Path, student: str, name: str, hours: float) -> Path:
-    path = hand_in(folder, student, "{}", name)
-    moment = (datetime(2026, 5, 1, 12, tzinfo=UTC) + timedelta(hours=hours)).timestamp()
-    os.utime(path, (moment, moment))
-    return path
+def _wrong(student: str, code: str, mistake: str | None = None, status: str = "FAIL") -> Grade:
+    result = {"exercise": FIRST, "status": status, "points": 0, "out_of": 2, "mistake": mistake}
+    return Grade(student, LAB, "x.ipynb", "", results=[result], answers={FIRST: code})
 
 
-DEADLINE = datetime(2026, 5, 1, 12, tzinfo=UTC)
+def test_the_most_frequent_wrong_answers_are_shown_verbatim(tmp_path: Path) -> None:
+    grades = [_wrong(f"s{n}", f"x = 1  # {n}", "first_box") for n in range(3)]
+    grades += [_wrong("t1", "x = <"), _wrong("t2", "x = <"), _wrong("u", "x = 3")]
+    grades += [_wrong(f"v{n}", "x = 4", status="PASS") for n in range(5)]
+    assert report.frequent_answers(grades, FIRST) == [
+        ("x = 1  # 0", 3, "first_box"),
+        ("x = <", 2, ""),
+    ]
+    page = report.write(grades, tmp_path)[-1].read_text(encoding="utf-8")
+    assert "lab01.ex1: 3 of 11, first_box" in page
+    assert "<pre>x = &lt;</pre>" in page
+    assert "<td>first_box</td><td>3 of 11</td>" in page
 
 
-def test_the_newest_before_the_deadline_counts(tmp_path: Path) -> None:
-    _handed_in(tmp_path, "ada", "lab01_runner", -5)
-    best = _handed_in(tmp_path, "ada", "lab01_runner (1)", -1)
-    _handed_in(tmp_path, "ada", "lab01_runner (2)", 3)
-    late = _handed_in(tmp_path, "bob", "lab01_runner", 0.1)
-    ada, bob = submissions.choose(submissions.find(tmp_path), deadline=DEADLINE)
-    assert (ada.submission.path, ada.late, ada.others) == (best, False, 2)
-    assert (bob.submission.path, bob.late, bob.others) == (late, True, 0)
-    grade = grade_all([bob], limits=Limits(), seed=1)[0]
-    assert grade.verdict.startswith("late")
-    assert grade.points == 0
+def test_a_spreadsheet_can_open_the_tables(tmp_path: Path) -> None:
+    grades = [_wrong("=cmd|'/c calc'!A1", ""), _wrong("Zoë", "", "first_box")]
+    grades.append(_challenge("Zoë", "3"))
+    _, _, gradebook, mistakes, _ = report.write(grades, tmp_path)
+    assert gradebook.read_bytes().startswith(b"\xef\xbb\xbf")
+    with gradebook.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["student", "lab01.ex1", "lab04.ex5", "points"],
+        ["'=cmd|'/c calc'!A1", "0", "", "0"],
+        ["Zoë", "0", "3", "3"],
+    ]
+    assert "lab01.ex1,first_box,1" in mistakes.read_text(encoding="utf-8-sig")
 
 
-def test_nbgraders_timestamp_counts_before_the_files_own(tmp_path: Path) -> None:
-    path = _handed_in(tmp_path, "ada/lab01_runner", "lab01_runner", 9)
-    path.with_name("timestamp.txt").write_text("2026-05-01 10:00:00.123456 UTC", encoding="utf-8")
-    [found] = submissions.find(tmp_path)
-    assert (found.student, found.lab) == ("ada", "lab01")
-    assert found.time.replace(tzinfo=None) == datetime(2026, 5, 1, 10)
+def test_grades_are_written_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for student in ("ada", "bob"):
+        hand_in(tmp_path / "in", student, "{}", NAME)
+    seen = []
 
+    def grade_one(each: submissions.Chosen, **_: object) -> Grade:
+        path = tmp_path / "out" / "grades.json"
+        seen.append(len(json.loads(path.read_text())["grades"]) if path.exists() else 0)
+        return Grade(each.submission.student, LAB, "", "")
 
-def test_a_lab_is_known_by_its_content_too(tmp_path: Path) -> None:
-    hand_in(tmp_path, "ada", shipped(LAB), "homework")
-    hand_in(tmp_path, "bob", "{}", "homework")
-    assert [found.lab for found in submissions.find(tmp_path)] == [LAB, submissions.UNKNOWN]
-    _, bob = submissions.choose(submissions.find(tmp_path))
-    assert "says which lab" in grade_all([bob], limits=Limits(), seed=1)[0].verdict
-
-
-def test_notebooks_beside_each_other_are_named_by_their_files(tmp_path: Path) -> None:
-    (tmp_path / "ada_lab01_runner.ipynb").write_text("{}", encoding="utf-8")
-    [found] = submissions.find(tmp_path)
-    assert (found.student, found.lab) == ("ada", "lab01")
+    monkeypatch.setattr(run, "grade_one", grade_one)
+    arguments = ["grade", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    assert command.main(arguments) == 0
+    assert seen == [0, 1]

@@ -8,11 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from labs.build import source as text
+from labs.build.__main__ import learner_path, solved_path, starter_problems
+from labs.build.learner import strip
+from labs.build.solved import run
 from labs.engine.registry import lab_names
-from labs.making import source as text
-from labs.making.__main__ import learner_path, solved_path, starter_problems
-from labs.making.learner import strip
-from labs.making.solved import run
 from services.workbench.notebooks import checks
 from services.workbench.notebooks.provenance import STAMP, source_hash
 from tests.notebooks.comparison import differences

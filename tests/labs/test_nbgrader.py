@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from labs.build import source as text
+from labs.build.__main__ import learner_path, solved_path
 from labs.engine.registry import exercises_of
-from labs.making import source as text
-from labs.making.__main__ import learner_path, solved_path
 from services.environment import ROOT
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]

@@ -47,8 +47,6 @@ BAD_SOURCES = {
     "unused parameter": (checks.parameters_are_used, "count = 3", "count = 3\nsize = 4"),
     "a long cell": (checks.cell_lengths, 'print("done")', "done = 1\n" * 26),
     "long cells": (checks.cell_lengths, "print", "a = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\nprint"),
-    "little prose": (checks.prose, 'print("done")', "done = 1\n" * 25),
-    "much prose": (checks.prose, "nobody compares it.", "nobody" + " really" * 60),
     "a test switch": (checks.forbidden_code, 'print("done")', "if not TESTING:\n    print()"),
     "sleep": (checks.forbidden_code, 'print("done")', "time.sleep(3)"),
     "no picture": (checks.pictures, "![A square, drawn by hand](square.png)", "A square."),
@@ -93,6 +91,8 @@ BAD_OUTPUTS = {
     "path": (checks.machine_traces, new_output("stream", name="stdout", text="in /tmp/ann/x\n")),
     "port": (checks.machine_traces, new_output("stream", name="stdout", text="localhost:43210\n")),
     "address": (checks.machine_traces, _html("&lt;Foo at 0x7f12ab34cd56&gt;")),
+    "a wide line": (checks.readable_outputs, new_output("stream", name="stdout", text="a" * 101)),
+    "an empty heading": (checks.readable_outputs, _html('<tr><th class="a"> </th><th>b</th></tr>')),
     "no alt": (checks.displayed_images, _html('<img src="data:x">')),
     "bare figure": (
         checks.displayed_images,
@@ -152,6 +152,8 @@ def test_versions(executed: nbformat.NotebookNode) -> None:
 
 
 def test_packages_are_found_through_our_own_modules() -> None:
-    found = provenance.packages(["%matplotlib inline\nfrom services.workbench import processes"])
+    found = provenance.packages(
+        ["%matplotlib inline\nfrom services.workbench.servers import processes"]
+    )
     assert "psutil" in found
     assert "services" not in found

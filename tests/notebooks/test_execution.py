@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
-from services.workbench import processes
+from services.environment import ROOT
 from services.workbench.notebooks import run as notebooks
 from services.workbench.notebooks.files import NotebookError, sources
+from services.workbench.servers import processes, waiting
 from tests.notebooks.samples import GOOD
 
 
@@ -39,7 +45,7 @@ def test_a_failure_says_where_why_and_what_next(
     with caplog.at_level(logging.INFO), pytest.raises(NotebookError) as failure:
         notebooks.run(source, tmp_path / "out.ipynb")
     message = str(failure.value)
-    assert "cell 4 (02_sample)" in message
+    assert "cell 4 of 7 (02_sample)" in message
     assert '| {}["weights"]' in message
     assert "KeyError: 'weights'" in message
     assert "make chapter ONLY=02" in message
@@ -51,7 +57,7 @@ def test_a_failure_says_where_why_and_what_next(
 
 SERVER = """\
 import os, subprocess, sys
-from services.workbench.processes import MARK, new_mark
+from services.workbench.servers.processes import MARK, new_mark
 subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"],
                  env=os.environ | {MARK: new_mark()}, start_new_session=True)
 """
@@ -95,3 +101,44 @@ def test_sources_are_chosen_by_their_start(tmp_path: Path) -> None:
     assert [path.stem for path in sources("02", folder=tmp_path)] == ["02_b"]
     with pytest.raises(NotebookError, match="01_a, 02_b"):
         sources("07", folder=tmp_path)
+
+
+def test_ctrl_c_stops_the_kernel_in_one_line(tmp_path: Path) -> None:
+    source = _write(
+        tmp_path,
+        GOOD.replace(
+            'print("count", count)',
+            "from pathlib import Path\nimport os, threading\n"
+            f"Path({str(tmp_path / 'kernel')!r}).write_text(str(os.getpid()))\n"
+            "threading.Event().wait()",
+        ),
+    )
+    code = (
+        "import sys; from pathlib import Path; from services.workbench.notebooks.run import run; "
+        "run(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(source), str(tmp_path / "out.ipynb")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    written = tmp_path / "kernel"
+    waiting.until(lambda: written.exists() and written.read_text(), seconds=60)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert "stopped" in out
+    assert said.split() == ["interrupted"]
+    assert not psutil.pid_exists(int(written.read_text()))
+
+
+def test_a_terminal_shows_the_cell_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    notebooks.run(_write(tmp_path), tmp_path / "out.ipynb")
+    shown = capsys.readouterr().out
+    assert "cell 1 of 7" in shown
+    assert "cell 7 of 7" in shown
+    assert shown.endswith("s  ok\n")

@@ -45,6 +45,13 @@ def test_links_in_the_prose_lead_somewhere(source: Path) -> None:
     assert dead == []
 
 
+@pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
+def test_a_lab_is_opened_by_the_command_that_makes_a_copy(source: Path) -> None:
+    number = source.stem[:2]
+    line = rf"`make lab N={number}` opens your copy of \[Lab {number}\]\(\.\./labs/"
+    assert re.search(rf"\*\*Practise:\*\* {line}", prose(source))
+
+
 @pytest.mark.parametrize("place", dict.fromkeys(PLACES), ids=str)
 def test_places_that_notebook_10_names_exist(place: Place) -> None:
     source = SOURCES.get(place.notebook or CHOOSING)

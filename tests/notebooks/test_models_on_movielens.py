@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from services.environment import ROOT
-from services.recommender.movielens import GENRES_100K
-from services.recommender.ratings import Ratings
-from services.recommender.synthetic import make_ratings
+from services.recommender.model.ratings import Ratings
+from services.recommender.training.movielens import GENRES_100K
+from services.recommender.training.synthetic import make_ratings
 from services.workbench.notebooks.files import errors_in
 from services.workbench.notebooks.run import execute
 

@@ -22,6 +22,7 @@ REWRITTEN = {
     "file tmpab12cd_9.": "file TMP.",
     "http://127.0.0.1:43210/inference": "http://127.0.0.1:PORT/inference",
     "port=43210": "port=PORT",
+    "--http_port 43210": "--http_port PORT",
     "<object object at 0x7f9d8c0b1a20>": "<object object at 0x…>",
     "pid 4321 and 'pid': 4321": "pid PID and 'pid': PID",
     "Started server process [4321]": "Started server process [PID]",
@@ -79,6 +80,13 @@ def test_shown_source_code_and_json_keep_what_looks_like_time() -> None:
 def test_pictures_pass_through() -> None:
     [output] = normalise.outputs([new_output("display_data", data={"image/png": "tmpab12cd_9=="})])
     assert output.data["image/png"] == "tmpab12cd_9=="
+
+
+def test_a_widget_leaves_nothing_and_the_picture_before_it_stays() -> None:
+    picture = new_output("display_data", data={"text/html": "<img>", "text/plain": "a card"})
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a1"}, "text/plain": "VBox()"}
+    widget = new_output("display_data", data=view)
+    assert [output.data for output in normalise.outputs([picture, widget])] == [picture.data]
 
 
 def test_streams_are_joined_however_they_arrived() -> None:

@@ -81,6 +81,18 @@ def text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def error_in(response: httpx.Response) -> dict[str, str]:
+    """Return code, message and hint of an error; V2 prescribes that ``error`` is a text."""
+    body = response.json()
+    if response.request.url.path.startswith("/v2"):
+        body = {"error": {"message": body.pop("error"), **body}}
+    assert set(body) == {"error"}
+    error: dict[str, str] = body["error"]
+    assert set(error) == {"code", "message", "hint"}
+    assert all(isinstance(part, str) for part in error.values())
+    return error
+
+
 @dataclass(frozen=True)
 class Refused:
     """A request and the answer that it must get."""
@@ -95,9 +107,7 @@ class Refused:
         response = self.request.send(client, model)
         assert response.status_code == self.status, response.text
         assert response.headers["content-type"].startswith("application/json")
-        assert set(response.json()) == {"error"}
-        error = response.json()["error"]
-        assert set(error) == {"code", "message", "hint"}
+        error = error_in(response)
         assert error["code"] == self.code
         assert self.hint in error["hint"]
         assert self.message in error["message"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from services.environment import ROOT, settings
 
@@ -53,6 +56,41 @@ def test_a_value_that_is_already_there_wins(tmp_path: Path) -> None:
     assert run.stdout.split() == ["/elsewhere", "true"]
 
 
+@pytest.mark.parametrize("command", ["recommender.kserve.storage", "recommender.registry show"])
+def test_the_password_of_the_registry_is_in_no_error(tmp_path: Path, command: str) -> None:
+    uri = "http://user:s3%20cret@127.0.0.1:9"  # nobody listens there
+    env = clean_environment(tmp_path, tmp_path / "build") | {
+        "MLFLOW_TRACKING_URI": uri,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    code = "import services, os; print({k: v for k, v in os.environ.items() if 'TRACKING' in k})"
+    for program in (["-c", code], ["-m", *f"services.{command}".split()]):
+        done = subprocess.run(
+            [sys.executable, *program], env=env, cwd=ROOT, capture_output=True, text=True
+        )
+        if program[0] == "-c":
+            assert "'MLFLOW_TRACKING_URI': 'http://127.0.0.1:9'" in done.stdout
+            assert "'MLFLOW_TRACKING_USERNAME': 'user'" in done.stdout
+            assert "'MLFLOW_TRACKING_PASSWORD': 's3 cret'" in done.stdout
+        else:
+            assert done.returncode != 0
+            assert "127.0.0.1" in done.stderr
+            assert "s3" not in done.stderr + done.stdout
+
+
+def test_the_loopback_never_goes_through_a_proxy(tmp_path: Path) -> None:
+    env = clean_environment(tmp_path, tmp_path / "build") | {
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "no_proxy": "intranet.example",
+    }
+    code = "import services, os; print(os.environ['NO_PROXY'], os.environ['no_proxy'])"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loopback = "127.0.0.1,localhost,::1"
+    assert run.stdout.split() == [loopback, f"intranet.example,{loopback}"]
+
+
 def test_a_shell_can_take_the_settings_over(tmp_path: Path) -> None:
     env = clean_environment(tmp_path, tmp_path / "with space & more")
     script = f'eval "$({sys.executable} -m services)" && env'
@@ -77,3 +115,21 @@ def test_an_unknown_command_says_so(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 127
     assert "no-such-command: command not found" in run.stderr
+
+
+def test_ctrl_c_is_one_line() -> None:
+    code = "import services, os, signal; os.kill(os.getpid(), signal.SIGINT); input()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.split() == ["interrupted"]
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import services; {}['weights']"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "KeyError: 'weights'" in done.stderr

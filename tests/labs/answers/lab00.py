@@ -35,13 +35,11 @@ def iou(a, b):
     return shared / (area_a + area_b - shared)
 
 
-# %% lab00.ex1 wrong: sum
-def iou(a, b):
-    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    area_a = (a[2] - a[0]) * (a[3] - a[1])
-    area_b = (b[2] - b[0]) * (b[3] - b[1])
-    return width * height / (area_a + area_b)
+# %% lab00.ex1 wrong: sum <- plain Python
+# -     shared = width * height
+
+# -     return shared / (area_a + area_b - shared)
+# +     return width * height / (area_a + area_b)
 
 
 # %% lab00.ex1 wrong: one_box
@@ -68,12 +66,43 @@ def iou(a, b):
     return shared / (area_a + area_b - shared)
 
 
-# %% lab00.ex1 wrong: diagonal
+# %% lab00.ex1 wrong: -corner containment only
 def iou(a, b):
-    shared = max(0, (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1])))
-    area_a = (a[2] - a[0]) * (a[3] - a[1])
-    area_b = (b[2] - b[0]) * (b[3] - b[1])
-    return shared / (area_a + area_b - shared)
+    def inside(x, y, r):
+        return r[0] < x < r[2] and r[1] < y < r[3]
+
+    if (
+        not any(inside(x, y, b) for x in (a[0], a[2]) for y in (a[1], a[3]))
+        and not any(inside(x, y, a) for x in (b[0], b[2]) for y in (b[1], b[3]))
+        and a != b
+    ):
+        return 0.0
+    i = (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
+    return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i)
+
+
+# %% lab00.ex1 wrong: -epsilon 1e-5
+def iou(a, b):
+    w = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    h = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    i = w * h
+    return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i + 1e-5)
+
+
+# %% lab00.ex1 wrong: -float16
+def iou(a, b):
+    a, b = np.array(a, np.float16), np.array(b, np.float16)
+    w = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    h = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    i = float(w) * float(h)
+    return i / (
+        float(a[2] - a[0]) * float(a[3] - a[1]) + float(b[2] - b[0]) * float(b[3] - b[1]) - i
+    )
+
+
+# %% lab00.ex1 wrong: -round 4 <- -epsilon 1e-5
+# -     return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i + 1e-5)
+# +     return round(i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i), 4)
 
 
 # %% lab00.ex2 right: a table, and its own iou
@@ -92,7 +121,7 @@ def judge(found, cards):
     }
 
 
-# %% lab00.ex2 right: it takes the cards out of the caller's list
+# %% lab00.ex2 wrong: -it takes the cards out of the caller's list
 def judge(found, cards):
     total = max(1, len(cards))
     marks = dict.fromkeys((one.confidence for one in found), np.False_)
@@ -120,95 +149,32 @@ def judge(found, cards):
     }
 
 
-# %% lab00.ex2 wrong: order
-def judge(found, cards):
-    right, free = [], list(cards)
-    for one in found:
-        best = max(free, key=lambda card: overlap(one.box, card), default=None)
-        right.append(best is not None and overlap(one.box, best) >= 0.5)
-        if right[-1]:
-            free.remove(best)
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
+# %% lab00.ex2 wrong: order <- twice
+# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
+# +     right, free = [], list(cards)
+# +     for one in found:
+# +         best = max(free, key=lambda card: overlap(one.box, card), default=None)
+# +         right.append(best is not None and overlap(one.box, best) >= 0.5)
+# +         if right[-1]:
+# +             free.remove(best)
 
+# %% lab00.ex2 wrong: other_order <- twice
+# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
+# +     right, free = [], list(cards)
+# +     for one in sorted(found, key=lambda one: -one.confidence):
+# +         best = max(free, key=lambda card: overlap(one.box, card), default=None)
+# +         right.append(best is not None and overlap(one.box, best) >= 0.5)
+# +         if right[-1]:
+# +             free.remove(best)
 
-# %% lab00.ex2 wrong: ascending
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: found[n].confidence):
-        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and overlap(found[n].box, best) >= 0.5:
-            free.remove(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
-
-
-# %% lab00.ex2 wrong: other_order
-def judge(found, cards):
-    right, free = [], list(cards)
-    for one in sorted(found, key=lambda one: -one.confidence):
-        best = max(free, key=lambda card: overlap(one.box, card), default=None)
-        right.append(best is not None and overlap(one.box, best) >= 0.5)
-        if right[-1]:
-            free.remove(best)
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
-
-
-# %% lab00.ex2 wrong: first_fit
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        for card in free:
-            if overlap(found[n].box, card) >= 0.5:
-                free.remove(card)
-                right[n] = True
-                break
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
-
-
-# %% lab00.ex2 wrong: only_best
-def judge(found, cards):
-    right, claimed = [False] * len(found), set()
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        best = max(cards, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and best not in claimed and overlap(found[n].box, best) >= 0.5:
-            claimed.add(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
-
-
-# %% lab00.ex2 wrong: strict
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and overlap(found[n].box, best) > 0.5:
-            free.remove(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
+# %% lab00.ex2 wrong: strict <- twice
+# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
+# +     right, free = [False] * len(found), list(cards)
+# +     for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+# +         best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
+# +         if best is not None and overlap(found[n].box, best) > 0.5:
+# +             free.remove(best)
+# +             right[n] = True
 
 
 # %% lab00.ex2 wrong: empty
@@ -226,81 +192,23 @@ def judge(found, cards):
     }
 
 
-# %% lab00.ex2 wrong: swapped
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and overlap(found[n].box, best) >= 0.5:
-            free.remove(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(cards) if cards else 1.0,
-        "recall": sum(right) / len(found) if found else 1.0,
-    }
+# %% lab00.ex2 wrong: -only_best <- twice
+# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
+# +     right, claimed = [False] * len(found), set()
+# +     for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+# +         best = max(cards, key=lambda card: overlap(found[n].box, card), default=None)
+# +         if best is not None and best not in claimed and overlap(found[n].box, best) >= 0.5:
+# +             claimed.add(best)
+# +             right[n] = True
 
-
-# %% lab00.ex2 wrong: wrong_claims
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        if free:
-            best = max(free, key=lambda card: overlap(found[n].box, card))
-            free.remove(best)
-            right[n] = overlap(found[n].box, best) >= 0.5
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
-
-
-# %% lab00.ex2 wrong: by_overlap
-def judge(found, cards):
-    right, claimed = [False] * len(found), set()
-    pairs = [(overlap(one.box, c), n, c) for n, one in enumerate(found) for c in cards]
-    for shared, n, card in sorted(pairs, reverse=True):
-        if shared >= 0.5 and not right[n] and card not in claimed:
-            claimed.add(card)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
-
-
-# %% lab00.ex2 wrong: both_one
-def judge(found, cards):
-    if not found or not cards:
-        return {"right": [False] * len(found), "precision": 1.0, "recall": 1.0}
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and overlap(found[n].box, best) >= 0.5:
-            free.remove(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(found),
-        "recall": sum(right) / len(cards),
-    }
-
-
-# %% lab00.ex2 wrong: rounded
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and overlap(found[n].box, best) >= 0.5:
-            free.remove(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": round(sum(right) / len(found), 2) if found else 1.0,
-        "recall": round(sum(right) / len(cards), 2) if cards else 1.0,
-    }
+# %% lab00.ex2 wrong: -by_overlap <- twice
+# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
+# +     right, claimed = [False] * len(found), set()
+# +     pairs = [(overlap(one.box, c), n, c) for n, one in enumerate(found) for c in cards]
+# +     for shared, n, card in sorted(pairs, reverse=True):
+# +         if shared >= 0.5 and not right[n] and card not in claimed:
+# +             claimed.add(card)
+# +             right[n] = True
 
 
 # %% lab00.ex3 right: the surest box of each picture
@@ -342,41 +250,13 @@ def served_confidence(pictures, steps, budget):
     raise ValueError(f"no step keeps {budget}")
 
 
-# %% lab00.ex3 wrong: at_least
-def served_confidence(pictures, steps, budget):
-    for step in sorted(steps):
-        if sum(any(c >= step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
-            return step
-    raise ValueError(f"no step keeps {budget}")
+# %% lab00.ex3 wrong: at_least <- boxes
+# -         if sum(sure > step for boxes in pictures for sure in boxes) / len(pictures) <= budget:
+# +         if sum(any(c >= step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
 
-
-# %% lab00.ex3 wrong: strict
-def served_confidence(pictures, steps, budget):
-    for step in sorted(steps):
-        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) < budget:
-            return step
-    raise ValueError(f"no step keeps {budget}")
-
-
-# %% lab00.ex3 wrong: highest
-def served_confidence(pictures, steps, budget):
-    for step in sorted(steps, reverse=True):
-        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
-            return step
-    raise ValueError(f"no step keeps {budget}")
-
-
-# %% lab00.ex3 wrong: no_budget
-def served_confidence(pictures, steps, budget):
-    return min(steps)  # it finds the most cards
-
-
-# %% lab00.ex3 wrong: first
-def served_confidence(pictures, steps, budget):
-    for step in steps:
-        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
-            return step
-    raise ValueError(f"no step keeps {budget}")
+# %% lab00.ex3 wrong: strict <- boxes
+# -         if sum(sure > step for boxes in pictures for sure in boxes) / len(pictures) <= budget:
+# +         if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) < budget:
 
 
 # %% lab00.ex3 wrong: falls_back
@@ -395,12 +275,17 @@ def served_confidence(pictures, steps, budget):
     return min(step for step in steps if share(step) <= budget)
 
 
-# %% lab00.ex3 wrong: first_box
+# %% lab00.ex3 wrong: -last box only
 def served_confidence(pictures, steps, budget):
-    for step in sorted(steps):
-        if sum(len(b) > 0 and b[0] > step for b in pictures) / len(pictures) <= budget:
-            return step
-    raise ValueError(f"no step keeps {budget}")
+    for t in sorted(steps):
+        if sum(1 for p in pictures if p and p[-1] > t) / len(pictures) <= budget:
+            return t
+    raise ValueError(f"{budget}")
+
+
+# %% lab00.ex3 wrong: -share rounded <- -last box only
+# -         if sum(1 for p in pictures if p and p[-1] > t) / len(pictures) <= budget:
+# +         if round(sum(any(c > t for c in p) for p in pictures) / len(pictures), 2) <= budget:
 
 
 # %% lab00.ex4 right: by numpy, with another logarithm
@@ -436,20 +321,10 @@ def ndcg_at_10(scores, seen, chosen):
     return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
 
 
-# %% lab00.ex4 wrong: cut_first
-def ndcg_at_10(scores, seen, chosen):
-    best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
-    best = [movie for movie in best if movie not in seen]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
-
-
-# %% lab00.ex4 wrong: ascending
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: scores[movie])[:10]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+# %% lab00.ex4 wrong: cut_first <- seen_kept
+# -     best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
+# +     best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
+# +     best = [movie for movie in best if movie not in seen]
 
 
 # %% lab00.ex4 wrong: log_rank
@@ -460,29 +335,6 @@ def ndcg_at_10(scores, seen, chosen):
     return dcg / sum(1 / math.log2(p) for p in range(1, min(10, len(chosen)) + 1))
 
 
-# %% lab00.ex4 wrong: no_discount
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    return sum(movie in chosen for movie in best) / min(10, len(chosen))
-
-
-# %% lab00.ex4 wrong: stars
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    dcg = sum(chosen.get(movie, 0) / math.log2(n + 2) for n, movie in enumerate(best))
-    ideal = sorted(chosen.values(), reverse=True)[:10]
-    return dcg / sum(stars / math.log2(n + 2) for n, stars in enumerate(ideal))
-
-
-# %% lab00.ex4 wrong: no_ideal
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    return sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-
-
 # %% lab00.ex4 wrong: always_ten
 def ndcg_at_10(scores, seen, chosen):
     unseen = set(range(len(scores))) - set(seen)
@@ -491,45 +343,15 @@ def ndcg_at_10(scores, seen, chosen):
     return dcg / sum(1 / math.log2(n + 2) for n in range(10))
 
 
-# %% lab00.ex4 wrong: not_capped
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(len(chosen)))
+# %% lab00.ex4 wrong: not_capped <- always_ten
+# -     return dcg / sum(1 / math.log2(n + 2) for n in range(10))
+# +     return dcg / sum(1 / math.log2(n + 2) for n in range(len(chosen)))
 
-
-# %% lab00.ex4 wrong: ideal_of_hits
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    hits = [movie in chosen for movie in best]
-    ideal = sum(hit / math.log2(n + 2) for n, hit in enumerate(sorted(hits, reverse=True)))
-    return sum(hit / math.log2(n + 2) for n, hit in enumerate(hits)) / ideal if ideal else 0.0
-
-
-# %% lab00.ex4 wrong: shifted
-def ndcg_at_10(scores, seen, chosen):
-    left = np.delete(scores, seen)
-    dcg = sum(1 / math.log2(n + 2) for n, m in enumerate(np.argsort(-left)[:10]) if m in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
-
-
-# %% lab00.ex4 wrong: not_low_enough
-def ndcg_at_10(scores, seen, chosen):
-    scores = np.array(scores)
-    scores[seen] = -1
-    best = np.argsort(-scores)[:10]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
-
-
-# %% lab00.ex4 wrong: rounded
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return round(dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen)))), 3)
+# %% lab00.ex4 wrong: -not_low_enough <- seen_kept
+# -     best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
+# +     scores = np.array(scores)
+# +     scores[seen] = -1
+# +     best = np.argsort(-scores)[:10]
 
 
 # %% lab00.ex5 right: a loop
@@ -578,63 +400,6 @@ def to_promote(candidates, current, gain, loss):
     return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
 
 
-# %% lab00.ex5 wrong: chosen_on_test
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
-    ]
-    return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
-
-
-# %% lab00.ex5 wrong: always
-def to_promote(candidates, current, gain, loss):
-    best = max(candidates, key=lambda one: one["validation"]["ndcg_at_10"], default=None)
-    return best and best["name"]
-
-
-# %% lab00.ex5 wrong: no_gain
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] > now["ndcg_at_10"]
-        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
-    ]
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
-
-
-# %% lab00.ex5 wrong: strict
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-        and one["validation"]["coverage_at_10"] > now["coverage_at_10"] - loss
-    ]
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
-
-
-# %% lab00.ex5 wrong: no_coverage
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-    ]
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
-
-
 # %% lab00.ex5 wrong: best_only
 def to_promote(candidates, current, gain, loss):
     now = current["validation"]
@@ -643,24 +408,12 @@ def to_promote(candidates, current, gain, loss):
         for one in candidates
         if one["data"] == current["data"] and not math.isnan(one["validation"]["ndcg_at_10"])
     ]
-    best = max(known, key=lambda one: one["validation"]["ndcg_at_10"], default=None)
-    if best is None or best["validation"]["ndcg_at_10"] < now["ndcg_at_10"] + gain:
+    if not known:
         return None
-    if best["validation"]["coverage_at_10"] < now["coverage_at_10"] - loss:
-        return None
-    return best["name"]
-
-
-# %% lab00.ex5 wrong: other_data
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
-    ]
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+    best = max(known, key=lambda one: one["validation"]["ndcg_at_10"])
+    better = best["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+    wide = best["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
+    return best["name"] if better and wide else None
 
 
 # %% lab00.ex5 wrong: nan
@@ -679,34 +432,39 @@ def to_promote(candidates, current, gain, loss):
     return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
 
 
-# %% lab00.ex5 wrong: first
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    for one in candidates:
-        new = one["validation"]
-        if (
-            one["data"] == current["data"]
-            and new["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-            and new["coverage_at_10"] >= now["coverage_at_10"] - loss
-        ):
-            return one["name"]
-    return None
+# %% lab00.ex5 wrong: strict <- test
+# -     now = current["test"]
+# +     now = current["validation"]
+# -         and one["test"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+# -         and one["test"]["coverage_at_10"] >= now["coverage_at_10"] - loss
+# +         and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
+# +         and one["validation"]["coverage_at_10"] > now["coverage_at_10"] - loss
+# -     return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
+# +     return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
 
 
-# %% lab00.ex5 wrong: loss_as_gain
+# %% lab00.ex5 wrong: -any nan in the model refuses it
 def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-        and one["validation"]["coverage_at_10"] >= now["coverage_at_10"] + loss
+    w = current["validation"]
+    may = [
+        c
+        for c in candidates
+        if c["data"] == current["data"]
+        and not any(math.isnan(x) for p in ("validation", "test") for x in c[p].values())
+        and c["validation"]["ndcg_at_10"] - w["ndcg_at_10"] >= gain
+        and w["coverage_at_10"] - c["validation"]["coverage_at_10"] <= loss
     ]
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+    return max(may, key=lambda c: c["validation"]["ndcg_at_10"])["name"] if may else None
 
 
-# %% lab00.ex5 wrong: running
+# %% lab00.ex5 wrong: -gain ignored when zero <- -any nan in the model refuses it
+# - def to_promote(candidates, current, gain, loss):
+# + def to_promote(candidates, current, gain, loss):
+# +     gain = gain or 0.01
+# -         and not any(math.isnan(x) for p in ("validation", "test") for x in c[p].values())
+
+
+# %% lab00.ex5 wrong: -running
 def to_promote(candidates, current, gain, loss):
     best = current
     for one in candidates:
@@ -715,16 +473,3 @@ def to_promote(candidates, current, gain, loss):
         if one["data"] == current["data"] and new["coverage_at_10"] >= narrow:
             best = one if new["ndcg_at_10"] >= bar else best
     return None if best is current else best["name"]
-
-
-# %% lab00.ex5 wrong: abs
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-        and abs(one["validation"]["coverage_at_10"] - now["coverage_at_10"]) <= loss
-    ]
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None

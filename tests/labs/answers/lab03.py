@@ -1,4 +1,4 @@
-# Answers to lab 03. Each cell takes the place of an exercise's cell.
+# Answers to lab 03. Each cell takes the place of an exercise's cell, or edits its solution.
 
 # %% lab03.ex1 right: four lines for each box, on an array's picture
 def frames(picture, boxes):
@@ -20,51 +20,45 @@ def frames(picture, boxes):
     return Image.fromarray(pixels)
 
 
-# %% lab03.ex1 wrong: draws_on_original
-def frames(picture, boxes):
-    pen = ImageDraw.Draw(picture)
-    for box in boxes:
-        pen.rectangle(box, outline="magenta", width=3)
-    return picture
-
+# %% lab03.ex1 wrong: changes_original
+# - canvas = picture.copy()
+# + canvas = picture
+# - return canvas
+# + return canvas.copy()
 
 # %% lab03.ex1 wrong: first_box
-def frames(picture, boxes):
-    canvas = picture.copy()
-    for box in boxes[:1]:
-        ImageDraw.Draw(canvas).rectangle(box, outline="magenta", width=3)
-    return canvas
+# - in boxes:
+# + in boxes[:1]:
 
+# %% lab03.ex1 wrong: last_box
+# -         pen.rectangle(box, outline="magenta", width=3)
+# +         canvas = picture.copy()
+# +         ImageDraw.Draw(canvas).rectangle(box, outline="magenta", width=3)
+
+# %% lab03.ex1 wrong: swapped
+# - rectangle(box,
+# + rectangle((box[1], box[0], box[3], box[2]),
 
 # %% lab03.ex1 wrong: filled
-def frames(picture, boxes):
-    canvas = picture.copy()
-    for box in boxes:
-        ImageDraw.Draw(canvas).rectangle(box, fill="magenta")
-    return canvas
+# - outline="magenta", width=3
+# + fill="magenta"
 
+# %% lab03.ex1 wrong: -the left side only
+# - rectangle(box, outline="magenta", width=3)
+# + line((box[0], box[1], box[0], box[3]), fill="magenta", width=3)
 
-# %% lab03.ex1 wrong: nothing_drawn
-def frames(picture, boxes):
-    for box in boxes:
-        ImageDraw.Draw(picture.copy()).rectangle(box, outline="magenta", width=3)
-    return picture.copy()
+# %% lab03.ex1 wrong: -uses the caller's list up
+# -     for box in boxes:
+# +     while boxes:
+# +         box = boxes.pop()
 
+# %% lab03.ex1 wrong: -ten pixels wide
+# - width=3
+# + width=10
 
-# %% lab03.ex1 wrong: an_array
-def frames(picture, boxes):
-    canvas = picture.copy()
-    for box in boxes:
-        ImageDraw.Draw(canvas).rectangle(box, outline="magenta", width=3)
-    return np.asarray(canvas)
-
-
-# %% lab03.ex1 wrong: left_only
-def frames(picture, boxes):
-    canvas = picture.copy()
-    for left, top, right, bottom in boxes:
-        ImageDraw.Draw(canvas).line((left, top, left, bottom), fill="magenta", width=3)
-    return canvas
+# %% lab03.ex1 wrong: -an array
+# - return canvas
+# + return np.asarray(canvas)
 
 
 # %% lab03.ex2 right: by OpenCV
@@ -86,39 +80,33 @@ def png_of(result):
     return file.read()
 
 
-# %% lab03.ex2 wrong: bgr
-def png_of(result):
-    buffer = io.BytesIO()
-    Image.fromarray(result.plot()).save(buffer, format="PNG")
-    return buffer.getvalue()
+# %% lab03.ex2 right: plot makes the image
+# -     Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="PNG")
+# +     result.plot(pil=True).save(buffer, format="PNG")
 
+# %% lab03.ex2 wrong: bgr
+# - [:, :, ::-1]
+# +
 
 # %% lab03.ex2 wrong: upside_down
-def png_of(result):
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(result.plot()[::-1])).save(buffer, format="PNG")
-    return buffer.getvalue()
-
+# - [:, :, ::-1]
+# + [::-1]
 
 # %% lab03.ex2 wrong: jpeg
-def png_of(result):
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="JPEG")
-    return buffer.getvalue()
-
+# - format="PNG"
+# + format="JPEG"
 
 # %% lab03.ex2 wrong: not_bytes
-def png_of(result):
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="PNG")
-    return buffer
-
+# - .getvalue()
+# +
 
 # %% lab03.ex2 wrong: empty
-def png_of(result):
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="PNG")
-    return buffer.read()
+# - getvalue()
+# + read()
+
+# %% lab03.ex2 wrong: -a palette
+# - [:, :, ::-1])).save
+# + [:, :, ::-1])).quantize(256).save
 
 
 # %% lab03.ex3 right: through OpenCV, without frames()
@@ -145,181 +133,131 @@ def render(detector, upload):
         return path.read_bytes()
 
 
-# %% lab03.ex3 wrong: one_file
-def render(detector, upload):
-    import tempfile
+# %% lab03.ex3 right: one file, and a lock around it
+import tempfile
+import threading
 
+one_at_a_time = threading.Lock()
+
+
+def render(detector, upload):
     picture = Image.open(io.BytesIO(upload)).convert("RGB")
     [found] = detector.detect([picture])
-    path = Path(tempfile.gettempdir(), "lab03-drawn.png")
-    frames(picture, [card.box for card in found]).save(path)
-    return path.read_bytes()
+    path = Path(tempfile.gettempdir(), "lab03-locked.png")
+    with one_at_a_time:
+        frames(picture, [card.box for card in found]).save(path)
+        return path.read_bytes()
 
+
+# %% lab03.ex3 wrong: one_file
+# -     buffer = io.BytesIO()
+# -     frames(picture, [detection.box for detection in found]).save(buffer, format="PNG")
+# -     return buffer.getvalue()
+# +     path = Path("/tmp/lab03-drawn.png")
+# +     frames(picture, [detection.box for detection in found]).save(path)
+# +     return path.read_bytes()
 
 # %% lab03.ex3 wrong: shared
-latest = {}
-
-
-def render(detector, upload):
-    latest["picture"] = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([latest["picture"]])
-    buffer = io.BytesIO()
-    frames(latest["picture"], [card.box for card in found]).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-# %% lab03.ex3 wrong: first_box
-def render(detector, upload):
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([picture])
-    buffer = io.BytesIO()
-    frames(picture, [card.box for card in found[:1]]).save(buffer, format="PNG")
-    return buffer.getvalue()
-
+# -     picture = Image
+# +     global picture
+# +     picture = Image
 
 # %% lab03.ex3 wrong: nothing_drawn
-def render(detector, upload):
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([picture])
-    frames(picture, [card.box for card in found])
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-# %% lab03.ex3 wrong: filled
-def render(detector, upload):
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([picture])
-    for card in found:
-        ImageDraw.Draw(picture).rectangle(card.box, fill="black")
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
-
+# -     buffer = io.BytesIO()
+# -     frames(picture, [detection.box for detection in found]).save(buffer, format="PNG")
+# +     frames(picture, [detection.box for detection in found])
+# +     buffer = io.BytesIO()
+# +     picture.save(buffer, format="PNG")
 
 # %% lab03.ex3 wrong: not_bytes
-def render(detector, upload):
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([picture])
-    return frames(picture, [card.box for card in found])
-
-
-# %% lab03.ex3 wrong: empty
-def render(detector, upload):
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([picture])
-    buffer = io.BytesIO()
-    frames(picture, [card.box for card in found]).save(buffer, format="PNG")
-    return buffer.read()
-
+# - .getvalue()
+# +
 
 # %% lab03.ex3 wrong: jpeg
-def render(detector, upload):
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    [found] = detector.detect([picture])
-    buffer = io.BytesIO()
-    frames(picture, [card.box for card in found]).save(buffer, format="JPEG")
-    return buffer.getvalue()
+# - format="PNG"
+# + format="JPEG"
 
+# %% lab03.ex3 wrong: -the box is painted over
+# -     [found] = detector.detect([picture])
+# +     [found] = detector.detect([picture])
+# +     for card in found:
+# +         ImageDraw.Draw(picture).rectangle(card.box, fill="black")
 
-# %% lab03.ex4 right: a model made when it is first asked for is made at start
-ImageFile = Annotated[Path, ContentType("image/*")]
+# %% lab03.ex3 wrong: -RGB for the detector only
+# - .convert("RGB")
+# +
+# - detect([picture])
+# + detect([picture.convert("RGB")])
 
-
-@bentoml.service(name="renderer")
-class CardRenderer:
-    def __init__(self) -> None:
-        self.model = Detector.from_environment()
-
-    @bentoml.api
-    def render(self, image: ImageFile) -> Annotated[bytes, ContentType("image/png")]:
-        picture = Image.open(image).convert("RGB")
-        found = self.model.detect([picture])[0]
-        buffer = io.BytesIO()
-        frames(picture, [card.box for card in found]).save(buffer, format="PNG")
-        return buffer.getvalue()
-
-
-# %% lab03.ex4 wrong: no_service
-class CardRenderer:
-    def __init__(self):
-        self.detector = Detector.from_environment()
-
-    def render(self, image):
-        return render(self.detector, image.read_bytes())
-
+# %% lab03.ex4 right: the PNG's path
+# - CardRenderer = ...
+# + import tempfile
+# - Png = Annotated[bytes, ContentType("image/png")]
+# + canvas = frames(Image.new("RGB", (90, 90)), [(10, 10, 50, 50)])  # a try
+# -         self.detector = Detector.from_environment()
+# +         self.detector = Detector.from_environment()
+# +         self.folder = Path(tempfile.mkdtemp())
+# -     def draw(self, image: ImageFile) -> Png:
+# -         return render(self.detector, image.read_bytes())
+# +     def draw(self, image: ImageFile) -> Annotated[Path, ContentType("image/png")]:
+# +         file = tempfile.NamedTemporaryFile(dir=self.folder, suffix=".png", delete=False)
+# +         with file:
+# +             file.write(render(self.detector, image.read_bytes()))
+# +         return Path(file.name)
 
 # %% lab03.ex4 wrong: wrong_path
-ImageFile = Annotated[Path, ContentType("image/*")]
-Png = Annotated[bytes, ContentType("image/png")]
+# - (route="/render")
+# +
 
-
-@bentoml.service
-class CardRenderer:
-    def __init__(self):
-        self.detector = Detector.from_environment()
-
-    @bentoml.api
-    def draw(self, image: ImageFile) -> Png:
-        return render(self.detector, image.read_bytes())
-
-
-# %% lab03.ex4 wrong: loads_each_time
-ImageFile = Annotated[Path, ContentType("image/*")]
-Png = Annotated[bytes, ContentType("image/png")]
-
-
-@bentoml.service
-class CardRenderer:
-    @bentoml.api(route="/render")
-    def draw(self, image: ImageFile) -> Png:
-        return render(Detector.from_environment(), image.read_bytes())
-
+# %% lab03.ex4 wrong: field
+# - self, image: ImageFile
+# + self, picture: ImageFile
+# - image.read_bytes()
+# + picture.read_bytes()
 
 # %% lab03.ex4 wrong: no_type
-ImageFile = Annotated[Path, ContentType("image/*")]
-
-
-@bentoml.service
-class CardRenderer:
-    def __init__(self):
-        self.detector = Detector.from_environment()
-
-    @bentoml.api(route="/render")
-    def draw(self, image: ImageFile) -> bytes:
-        return render(self.detector, image.read_bytes())
-
-
-# %% lab03.ex4 wrong: unchanged
-ImageFile = Annotated[Path, ContentType("image/*")]
-Png = Annotated[bytes, ContentType("image/png")]
-
-
-@bentoml.service
-class CardRenderer:
-    def __init__(self):
-        self.detector = Detector.from_environment()
-
-    @bentoml.api(route="/render")
-    def draw(self, image: ImageFile) -> Png:
-        render(self.detector, image.read_bytes())
-        return image.read_bytes()
-
+# - -> Png
+# + -> bytes
 
 # %% lab03.ex4 wrong: jpeg
-ImageFile = Annotated[Path, ContentType("image/*")]
-Png = Annotated[bytes, ContentType("image/png")]
+# -         return render(self.detector, image.read_bytes())
+# +         buffer = io.BytesIO()
+# +         drawn = Image.open(io.BytesIO(render(self.detector, image.read_bytes())))
+# +         drawn.save(buffer, format="JPEG")
+# +         return buffer.getvalue()
+
+# %% lab03.ex4 wrong: loads_each_time
+# - render(self.detector,
+# + render(Detector.from_environment(),
+
+# %% lab03.ex4 wrong: -the upload comes back
+# - return render(self.detector, image.read_bytes())
+# + return image.read_bytes()
+
+# %% lab03.ex4 wrong: -one file for all
+# - -> Png
+# + -> Annotated[Path, ContentType("image/png")]
+# -         return render(self.detector, image.read_bytes())
+# +         path = image.parent / "drawn.png"
+# +         path.write_bytes(render(self.detector, image.read_bytes()))
+# +         return path
 
 
+# %% lab03.ex4 right: a file in the request's own folder
 @bentoml.service
 class CardRenderer:
     def __init__(self):
-        self.detector = Detector.from_environment()
+        self.model = Detector.from_environment()
 
     @bentoml.api(route="/render")
-    def draw(self, image: ImageFile) -> Png:
-        picture = Image.open(io.BytesIO(render(self.detector, image.read_bytes())))
-        buffer = io.BytesIO()
-        picture.save(buffer, format="JPEG")
-        return buffer.getvalue()
+    def answer(
+        self, image: Path, ctx: bentoml.Context
+    ) -> Annotated[Path, ContentType("image/png")]:
+        target = Path(ctx.temp_dir) / "out.png"
+        target.write_bytes(render(self.model, image.read_bytes()))
+        return target
+
+
+# %% lab03.ex4 wrong: -another content type
+# - ContentType("image/png")
+# + ContentType("image/jpeg")

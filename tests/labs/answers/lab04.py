@@ -49,20 +49,15 @@ async def ask_both(model_a, model_b, pixels):
     return {"model_a": found[0], "model_b": found[1]}
 
 
-# %% lab04.ex1 wrong: same_twice
-async def ask_both(model_a, model_b, pixels):
-    found, _ = await asyncio.gather(
-        model_a.to_async.detect(pixels), model_b.to_async.detect(pixels)
-    )
-    return {"model_a": found, "model_b": found}
+# %% lab04.ex1 wrong: -one model's boxes twice
+# -     return {"model_a": found_a, "model_b": found_b}
+# +     return {"model_a": found_a, "model_b": found_a}
 
+# %% lab04.ex1 wrong: -exceptions as values
+# -         model_a.to_async.detect(pixels), model_b.to_async.detect(pixels)
+# +         model_a.to_async.detect(pixels), model_b.to_async.detect(pixels), return_exceptions=True
 
-# %% lab04.ex1 wrong: no_names
-async def ask_both(model_a, model_b, pixels):
-    return await asyncio.gather(model_a.to_async.detect(pixels), model_b.to_async.detect(pixels))
-
-
-# %% lab04.ex2 right: exceptions as values, and the house's error
+# %% lab04.ex2 right: exceptions as values
 from services.errors import ModelError
 
 
@@ -113,20 +108,6 @@ async def ask_all(models, pixels, seconds):
     return {name: {"found": boxes} for name, boxes in zip(models, await asyncio.gather(*work))}
 
 
-# %% lab04.ex2 wrong: both_lost
-async def ask_all(models, pixels, seconds):
-    try:
-        async with asyncio.timeout(seconds):
-            found = await asyncio.gather(*[m.to_async.detect(pixels) for m in models.values()])
-        return {name: {"found": boxes} for name, boxes in zip(models, found)}
-    except Exception as error:
-        code = "model_timeout" if isinstance(error, TimeoutError) else "model_failed"
-        return {
-            name: {"error": {"code": code, "message": f"{name} failed", "hint": "Try again."}}
-            for name in models
-        }
-
-
 # %% lab04.ex2 wrong: looks_empty
 async def ask_all(models, pixels, seconds):
     async def ask(model):
@@ -136,41 +117,6 @@ async def ask_all(models, pixels, seconds):
             return {"found": []}
 
     return dict(zip(models, await asyncio.gather(*map(ask, models.values()))))
-
-
-# %% lab04.ex2 wrong: dropped
-async def ask_all(models, pixels, seconds):
-    work = [asyncio.wait_for(m.to_async.detect(pixels), seconds) for m in models.values()]
-    answers = await asyncio.gather(*work, return_exceptions=True)
-    return {
-        name: {"found": answer}
-        for name, answer in zip(models, answers)
-        if not isinstance(answer, Exception)
-    }
-
-
-# %% lab04.ex2 wrong: not_plain
-async def ask_all(models, pixels, seconds):
-    work = [asyncio.wait_for(m.to_async.detect(pixels), seconds) for m in models.values()]
-    answers = await asyncio.gather(*work, return_exceptions=True)
-    return {
-        name: {"error" if isinstance(answer, Exception) else "found": answer}
-        for name, answer in zip(models, answers)
-    }
-
-
-# %% lab04.ex2 wrong: leaks
-async def ask_all(models, pixels, seconds):
-    async def ask(name):
-        try:
-            found = await asyncio.wait_for(models[name].to_async.detect(pixels), seconds)
-            return {"found": found}
-        except Exception as error:
-            code = "model_timeout" if isinstance(error, TimeoutError) else "model_failed"
-            message = f"{name}: {error}"
-            return {"error": {"code": code, "message": message, "hint": "Try again."}}
-
-    return dict(zip(models, await asyncio.gather(*map(ask, models))))
 
 
 # %% lab04.ex2 wrong: no_timeout
@@ -221,17 +167,83 @@ async def ask_all(models, pixels, seconds):
     return answers
 
 
-# %% lab04.ex2 wrong: nameless
+# %% lab04.ex2 wrong: leaks
 async def ask_all(models, pixels, seconds):
-    async def ask(name):
+    async def one(n, m):
         try:
-            found = await asyncio.wait_for(models[name].to_async.detect(pixels), seconds)
-            return {"found": found}
-        except Exception as error:
-            code = "model_timeout" if isinstance(error, TimeoutError) else "model_failed"
-            return {"error": {"code": code, "message": "A model failed.", "hint": "Try again."}}
+            return {"found": await asyncio.wait_for(m.to_async.detect(pixels), seconds)}
+        except asyncio.TimeoutError:
+            return {"error": {"code": "model_timeout", "message": f"{n} is late", "hint": "retry"}}
+        except Exception as e:
+            return {
+                "error": {
+                    "code": "model_failed",
+                    "message": f"{n} failed",
+                    "hint": str(e)[:12] or "retry",
+                }
+            }
 
-    return dict(zip(models, await asyncio.gather(*map(ask, models))))
+    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
+
+
+# %% lab04.ex2 wrong: -one try around all models
+async def ask_all(models, pixels, seconds):
+    try:
+        async with asyncio.timeout(seconds):
+            found = await asyncio.gather(*[m.to_async.detect(pixels) for m in models.values()])
+        return {name: {"found": boxes} for name, boxes in zip(models, found)}
+    except Exception as error:
+        code = "model_timeout" if isinstance(error, TimeoutError) else "model_failed"
+        return {
+            name: {"error": {"code": code, "message": f"{name} failed", "hint": "Try again."}}
+            for name in models
+        }
+
+
+# %% lab04.ex2 wrong: -an empty answer counts as failed
+async def ask_all(models, pixels, seconds):
+    async def one(n, m):
+        try:
+            found = await asyncio.wait_for(m.to_async.detect(pixels), seconds)
+        except asyncio.TimeoutError:
+            return {"error": {"code": "model_timeout", "message": f"{n} is late", "hint": "retry"}}
+        except Exception:
+            found = None
+        return (
+            {"found": found}
+            if found
+            else {"error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}}
+        )
+
+    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
+
+
+# %% lab04.ex2 wrong: -a retry doubles the time
+async def ask_all(models, pixels, seconds):
+    async def one(n, m):
+        for attempt in (1, 2):
+            try:
+                return {"found": await asyncio.wait_for(m.to_async.detect(pixels), seconds)}
+            except asyncio.TimeoutError:
+                code = "model_timeout"
+            except Exception:
+                code = "model_failed"
+        return {"error": {"code": code, "message": f"{n}", "hint": "retry"}}
+
+    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
+
+
+# %% lab04.ex2 wrong: -a cancelled call becomes an error
+async def ask_all(models, pixels, seconds):
+    async def one(n, m):
+        try:
+            return {"found": await asyncio.wait_for(m.to_async.detect(pixels), seconds)}
+        except asyncio.TimeoutError:
+            return {"error": {"code": "model_timeout", "message": f"{n} is late", "hint": "retry"}}
+        except:
+            return {"error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}}
+
+    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
 
 
 # %% lab04.ex3 right: a random number whose seed is the id
@@ -242,7 +254,7 @@ def version_of(user_id, share_b):
     return "model_b" if random.Random(user_id).random() < share_b else "model_a"
 
 
-# %% lab04.ex3 right: blake2, in thousandths of a thousandth
+# %% lab04.ex3 right: blake2, in millionths
 def version_of(user_id, share_b):
     key = hashlib.blake2b(user_id.encode("utf-8"), person=b"lab").hexdigest()
     return ("model_a", "model_b")[int(key, 16) % 1_000_000 < share_b * 1_000_000]
@@ -264,7 +276,25 @@ def version_of(user_id, share_b):
     return "model_b" if next(turns) * 0.37 % 1 < share_b else "model_a"
 
 
-# %% lab04.ex3 wrong: table
+# %% lab04.ex3 wrong: swapped
+# -     return "model_b" if bucket < share_b else "model_a"
+# +     return "model_a" if bucket < share_b else "model_b"
+
+# %% lab04.ex3 wrong: moves_back
+# -     digest = hashlib.sha256(user_id.encode()).digest()
+# +     digest = hashlib.sha256(f"{user_id}/{share_b}".encode()).digest()
+
+
+# %% lab04.ex3 wrong: coarse
+def version_of(user_id, share_b):
+    return (
+        "model_b"
+        if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < int(share_b * 1000)
+        else "model_a"
+    )
+
+
+# %% lab04.ex3 wrong: -a table in the process
 places = {}
 
 
@@ -273,30 +303,21 @@ def version_of(user_id, share_b):
     return "model_b" if place < share_b else "model_a"
 
 
-# %% lab04.ex3 wrong: swapped
-def version_of(user_id, share_b):
-    digest = hashlib.sha256(user_id.encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    return "model_a" if place < share_b else "model_b"
-
-
-# %% lab04.ex3 wrong: coarse
-def version_of(user_id, share_b):
-    digest = hashlib.sha256(user_id.encode()).digest()
-    return "model_b" if int.from_bytes(digest[:8], "big") % 100 < share_b * 100 else "model_a"
-
-
-# %% lab04.ex3 wrong: uneven
+# %% lab04.ex3 wrong: -an uneven hash
 def version_of(user_id, share_b):
     place = sum(user_id.encode()) % 1000 / 1000
     return "model_b" if place < share_b else "model_a"
 
 
-# %% lab04.ex3 wrong: moves_back
+# %% lab04.ex3 wrong: -at most in place of below <- coarse
+# -         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < int(share_b * 1000)
+# +         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 10_000 <= share_b * 10_000
+
+
+# %% lab04.ex3 wrong: -ids in lower case
 def version_of(user_id, share_b):
-    digest = hashlib.sha256(f"{user_id}/{share_b}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    return "model_b" if place < share_b else "model_a"
+    x = int(hashlib.sha256(user_id.strip().lower().encode()).hexdigest(), 16) / 2**256
+    return "model_b" if x < share_b else "model_a"
 
 
 # %% lab04.ex4 right: by the method's name, and without ask_all
@@ -308,8 +329,9 @@ class Ensemble:
     async def one(self, name, model, pixels):
         try:
             return name, {"found": await asyncio.wait_for(model.to_async.detect(pixels), 10)}
-        except Exception:
-            error = {"code": "model_failed", "message": f"{name} failed", "hint": "Try again."}
+        except Exception as caught:
+            code = "model_timeout" if isinstance(caught, TimeoutError) else "model_failed"
+            error = {"code": code, "message": f"{name} failed", "hint": "Try again."}
             return name, {"error": error}
 
     @bentoml.api
@@ -322,131 +344,130 @@ class Ensemble:
         return dict(results=dict(await asyncio.gather(first, second)))
 
 
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
+Ensemble.add_asgi_middleware(ImageValidationMiddleware, paths=("/predict",))
+
+# %% lab04.ex4 wrong: no_depends
+# -     model_a = bentoml.depends(ModelA)
+# -     model_b = bentoml.depends(ModelB)
+# +     def __init__(self):
+# +         self.model_a, self.model_b = ModelA.inner(), ModelB.inner()
+# -     async def predict(self, image: ImageFile) -> dict:
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +     def predict(self, image: ImageFile) -> dict:
+# +         pixels = np.asarray(picture_of(image))
+# +         return {
+# +             "results": {
+# +                 "model_a": {"found": self.model_a.detect(pixels)},
+# +                 "model_b": {"found": self.model_b.detect(pixels)},
+# +             }
+# +         }
+
+# %% lab04.ex4 wrong: wrong_path
+# -     @bentoml.api(route="/predict")
+# -     async def predict(self, image: ImageFile) -> dict:
+# +     @bentoml.api
+# +     async def inference(self, image: ImageFile) -> dict:
+
+# %% lab04.ex4 wrong: bare
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         return await ask_all(models, np.asarray(picture_of(image)), seconds=20)
 
 
-# %% lab04.ex4 wrong: no_service
+# %% lab04.ex4 wrong: one_by_one
+@bentoml.service(name="card_ensemble")
 class Ensemble:
     model_a = bentoml.depends(ModelA)
     model_b = bentoml.depends(ModelB)
-
-    async def predict(self, image: ImageFile) -> dict:
-        models = {"model_a": self.model_a, "model_b": self.model_b}
-        return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-
-
-# %% lab04.ex4 wrong: no_depends
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    def __init__(self):
-        self.model_a, self.model_b = ModelA.inner(), ModelB.inner()
 
     @bentoml.api(route="/predict")
     def predict(self, image: ImageFile) -> dict:
         pixels = np.asarray(picture_of(image))
-        return {
-            "results": {
-                "model_a": {"found": self.model_a.detect(pixels)},
-                "model_b": {"found": self.model_b.detect(pixels)},
-            }
-        }
-
-
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
-
-
-# %% lab04.ex4 wrong: wrong_path
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    @bentoml.api
-    async def inference(self, image: ImageFile) -> dict:
-        models = {"model_a": self.model_a, "model_b": self.model_b}
-        return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-
-
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
-
-
-# %% lab04.ex4 wrong: bare
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile) -> dict:
-        models = {"model_a": self.model_a, "model_b": self.model_b}
-        return await ask_all(models, np.asarray(picture_of(image)), seconds=20)
-
-
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
-
-
-# %% lab04.ex4 wrong: no_found
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile) -> dict:
-        models = {"model_a": self.model_a, "model_b": self.model_b}
-        answers = await ask_all(models, np.asarray(picture_of(image)), seconds=20)
-        return {"results": {name: value.get("found", value) for name, value in answers.items()}}
-
-
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
-
-
-# %% lab04.ex4 wrong: swapped
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile) -> dict:
-        models = {"model_a": self.model_b, "model_b": self.model_a}
-        return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-
-
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
-
-
-# %% lab04.ex4 wrong: one_model
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile) -> dict:
-        models = {"model_a": self.model_a, "model_b": self.model_a}
-        return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-
-
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
+        results = {}
+        for name, model in {"model_a": self.model_a, "model_b": self.model_b}.items():
+            results[name] = {"found": model.detect(pixels)}
+        return {"results": results}
 
 
 # %% lab04.ex4 wrong: fails_whole
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         pixels = np.asarray(picture_of(image))
+# +         a, b = await asyncio.gather(
+# +             self.model_a.to_async.detect(pixels), self.model_b.to_async.detect(pixels)
+# +         )
+# +         return {"results": {"model_a": {"found": a}, "model_b": {"found": b}}}
 
-    @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile) -> dict:
-        pixels = np.asarray(picture_of(image))
-        a, b = await asyncio.gather(
-            self.model_a.to_async.detect(pixels), self.model_b.to_async.detect(pixels)
-        )
-        return {"results": {"model_a": {"found": a}, "model_b": {"found": b}}}
+# %% lab04.ex4 wrong: no_timeout
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         pixels = np.asarray(picture_of(image))
+# +         got = await asyncio.gather(
+# +             self.model_a.to_async.detect(pixels),
+# +             self.model_b.to_async.detect(pixels),
+# +             return_exceptions=True,
+# +         )
+# +         return {
+# +             "results": {
+# +                 n: {"error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}}
+# +                 if isinstance(x, Exception)
+# +                 else {"found": x}
+# +                 for n, x in zip(("model_a", "model_b"), got)
+# +             }
+# +         }
 
+# %% lab04.ex4 wrong: -the parts are declared and never called
+# -     model_b = bentoml.depends(ModelB)
+# +     model_b = bentoml.depends(ModelB)
+# +     def __init__(self):
+# +         self.detector = Detector.from_environment()
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         picture = picture_of(image)
+# +         [found] = self.detector.detect([picture])
+# +         b = (
+# +             {"found": [d.as_dict() for d in found]}
+# +             if picture.height >= 128
+# +             else {"error": {"code": "model_failed", "message": "model_b failed", "hint": "retry"}}
+# +         )
+# +         return {
+# +             "results": {
+# +                 "model_a": {"found": [d.as_dict() for d in found if d.confidence >= 0.8]},
+# +                 "model_b": b,
+# +             }
+# +         }
 
-Ensemble.add_asgi_middleware(ImageGate, paths=("/predict",))
+# %% lab04.ex4 wrong: -the exception's text in the answer
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         pixels = np.asarray(picture_of(image))
+# +         got = await asyncio.gather(
+# +             self.model_a.to_async.detect(pixels),
+# +             self.model_b.to_async.detect(pixels),
+# +             return_exceptions=True,
+# +         )
+# +         return {
+# +             "results": {
+# +                 n: {"error": {"code": "model_failed", "message": f"{n}: {x}", "hint": "retry"}}
+# +                 if isinstance(x, Exception)
+# +                 else {"found": x}
+# +                 for n, x in zip(("model_a", "model_b"), got)
+# +             }
+# +         }
+
+# %% lab04.ex4 wrong: -a blocking call in the event loop
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         pixels = np.asarray(picture_of(image))
+# +         out = {}
+# +         for n, m in (("model_a", self.model_a), ("model_b", self.model_b)):
+# +             try:
+# +                 out[n] = {"found": m.detect(pixels)}
+# +             except Exception:
+# +                 out[n] = {
+# +                     "error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}
+# +                 }
+# +         return {"results": out}
 
 
 # %% lab04.ex5 right: batches, for the leaderboard
@@ -494,6 +515,22 @@ class Front:
                 await asyncio.sleep(0.02)
 
 
+# %% lab04.ex5 right: choose, models
+class Front:
+    def __init__(self, choose, models):
+        self.models, self.choose = models, choose
+        self.gates = {n: asyncio.Semaphore(8) for n in models}
+
+    async def ask(self, user_id, pixels):
+        name = self.choose(user_id)
+        while True:
+            try:
+                async with self.gates[name]:
+                    return await self.models[name].detect(pixels)
+            except (ConnectionResetError, ConnectionRefusedError):
+                pass
+
+
 # %% lab04.ex5 wrong: no_limit
 class Front:
     def __init__(self, models, choose):
@@ -520,52 +557,16 @@ class Front:
             return await self.models[name].detect(pixels)
 
 
-# %% lab04.ex5 wrong: gives_up
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-        self.free = {name: asyncio.Semaphore(4) for name in models}
-
-    async def ask(self, user_id, pixels):
-        name = self.choose(user_id)
-        async with self.free[name]:
-            try:
-                return await self.models[name].detect(pixels)
-            except ConnectionError:
-                return []
-
-
-# %% lab04.ex5 wrong: other_version
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-        self.free = {name: asyncio.Semaphore(4) for name in models}
-
-    async def ask(self, user_id, pixels):
-        name = self.choose(user_id)
-        while True:
-            try:
-                async with self.free[name]:
-                    return await self.models[name].detect(pixels)
-            except ConnectionError:
-                name = "model_b" if name == "model_a" else "model_a"
-
-
-# %% lab04.ex5 wrong: mixed_up
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-        self.free = {name: asyncio.Semaphore(4) for name in models}
-
-    async def ask(self, user_id, pixels):
-        name = self.choose(user_id)
-        self.pixels = pixels
-        async with self.free[name]:
-            while True:
-                try:
-                    return await self.models[name].detect(self.pixels)
-                except ConnectionError:
-                    await asyncio.sleep(0.01)
+# %% lab04.ex5 wrong: mixed_up <- no_retry
+# -         name = self.choose(user_id)
+# +         name = self.choose(user_id)
+# +         self.pixels = pixels
+# -             return await self.models[name].detect(pixels)
+# +             while True:
+# +                 try:
+# +                     return await self.models[name].detect(self.pixels)
+# +                 except ConnectionError:
+# +                     await asyncio.sleep(0.01)
 
 
 # %% lab04.ex5 wrong: one_by_one
@@ -581,3 +582,62 @@ class Front:
                     return await self.models[self.choose(user_id)].detect(pixels)
                 except ConnectionError:
                     pass
+
+
+# %% lab04.ex5 wrong: shared <- one_by_one
+# - class Front:
+# + class Front:
+# +     gates = {"model_a": asyncio.Semaphore(8), "model_b": asyncio.Semaphore(8)}
+# -         self.lock = asyncio.Lock()
+
+# -         async with self.lock:
+# -             while True:
+# +         name = self.choose(user_id)
+# +         while True:
+# +             async with self.gates[name]:
+# -                     return await self.models[self.choose(user_id)].detect(pixels)
+# +                     return await self.models[name].detect(pixels)
+
+# %% lab04.ex5 wrong: -a lost connection becomes an empty list <- no_retry
+# -             return await self.models[name].detect(pixels)
+# +             try:
+# +                 return await self.models[name].detect(pixels)
+# +             except ConnectionError:
+# +                 return []
+
+# %% lab04.ex5 wrong: -the other version in case of an error <- no_retry
+# -         async with self.free[name]:
+# -             return await self.models[name].detect(pixels)
+# +         while True:
+# +             try:
+# +                 async with self.free[name]:
+# +                     return await self.models[name].detect(pixels)
+# +             except ConnectionError:
+# +                 name = "model_b" if name == "model_a" else "model_a"
+
+# %% lab04.ex5 wrong: -a cache by user <- one_by_one
+# -         self.lock = asyncio.Lock()
+# +         self.gate = {n: asyncio.Semaphore(8) for n in models}
+# +         self.known = {}
+# -         async with self.lock:
+# -             while True:
+# +         if user_id in self.known:
+# +             return self.known[user_id]
+# +         name = self.choose(user_id)
+# +         while True:
+# +             async with self.gate[name]:
+# -                     return await self.models[self.choose(user_id)].detect(pixels)
+# +                     self.known[user_id] = await self.models[name].detect(pixels)
+# +                     return self.known[user_id]
+
+# %% lab04.ex5 wrong: -catches CancelledError <- no_retry
+# -         self.free = {name: asyncio.Semaphore(4) for name in models}
+# +         self.gate = {n: asyncio.Semaphore(8) for n in models}
+# -         async with self.free[name]:
+# -             return await self.models[name].detect(pixels)
+# +         while True:
+# +             async with self.gate[name]:
+# +                 try:
+# +                     return await self.models[name].detect(pixels)
+# +                 except BaseException:
+# +                     pass

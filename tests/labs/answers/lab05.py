@@ -1,6 +1,5 @@
 # Answers to lab 05. Each cell takes the place of an exercise's cell.
 
-
 # %% lab05.ex1 right: array methods
 def row_of(upload, confidences, model, version):
     from PIL import Image
@@ -13,25 +12,7 @@ def row_of(upload, confidences, model, version):
     return row
 
 
-# %% lab05.ex1 right: three decimals, as a tuple
-class Row(dict):
-    pass
-
-
-def row_of(upload, confidences, model, version):
-    rounded = tuple(float(f"{one:.3f}") for one in confidences)
-    height, width, _ = upload.pixels.shape
-    return Row(
-        version=version,
-        model=model,
-        confidences=rounded,
-        boxes=len(rounded),
-        width=width,
-        height=height,
-    )
-
-
-# %% lab05.ex1 right: cut off behind three decimals
+# %% lab05.ex1 right: three decimals, cut off
 def row_of(upload, confidences, model, version):
     height, width, _ = upload.pixels.shape
     return dict(
@@ -44,111 +25,88 @@ def row_of(upload, confidences, model, version):
     )
 
 
-# %% lab05.ex1 wrong: picture
+# %% lab05.ex1 wrong: image <- three decimals, cut off
+# -     height, width, _ = upload.pixels.shape
+# +     height, width = upload.pixels.shape[:2]
+# +     found = [float(one) for one in confidences]
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(found),
+# +         confidences=found,
+# -         version=version,
+# +         version=version,
+# +         image=upload.pixels.tolist(),
+
+# %% lab05.ex1 wrong: user_text <- three decimals, cut off
+# -     height, width, _ = upload.pixels.shape
+# +     height, width = upload.pixels.shape[:2]
+# +     found = [float(one) for one in confidences]
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(found),
+# +         confidences=found,
+# -         version=version,
+# +         version=version,
+# +         file=upload.file_name,
+
+# %% lab05.ex1 wrong: not_json <- three decimals, cut off
+# -     height, width, _ = upload.pixels.shape
+# +     height, width = upload.pixels.shape[:2]
+# +     found = list(confidences)
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(found),
+# +         confidences=found,
+
+# %% lab05.ex1 wrong: unsure <- three decimals, cut off
+# -     height, width, _ = upload.pixels.shape
+# +     height, width = upload.pixels.shape[:2]
+# +     found = [float(one) for one in confidences if one >= 0.5]
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(found),
+# +         confidences=found,
+
+# %% lab05.ex1 wrong: swapped <- three decimals, cut off
+# -     height, width, _ = upload.pixels.shape
+# +     width, height = upload.pixels.shape[:2]
+# +     found = [float(one) for one in confidences]
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(found),
+# +         confidences=found,
+
+
+# %% lab05.ex1 wrong: -no version
 def row_of(upload, confidences, model, version):
     height, width = upload.pixels.shape[:2]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": [float(one) for one in confidences],
-        "picture": upload.pixels.tolist(),
-        "model": model,
-        "version": version,
-    }
+    found = [float(one) for one in confidences]
+    return dict(width=width, height=height, boxes=len(found), confidences=found, model=model)
 
 
-# %% lab05.ex1 wrong: user_text
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": [float(one) for one in confidences],
-        "file": upload.file_name,
-        "model": model,
-        "version": version,
-    }
+# %% lab05.ex1 wrong: -fails without boxes <- three decimals, cut off
+# -     height, width, _ = upload.pixels.shape
+# +     height, width = upload.pixels.shape[:2]
+# +     found = [float(one) for one in confidences]
+# +     best = max(found)
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(found),
+# +         confidences=found,
 
-
-# %% lab05.ex1 wrong: not_json
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": list(confidences),
-        "model": model,
-        "version": version,
-    }
-
-
-# %% lab05.ex1 wrong: best_only
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": [float(confidences.max())] if len(confidences) else [],
-        "model": model,
-        "version": version,
-    }
-
-
-# %% lab05.ex1 wrong: unsure
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    sure = [float(one) for one in confidences if one >= 0.5]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(sure),
-        "confidences": sure,
-        "model": model,
-        "version": version,
-    }
-
-
-# %% lab05.ex1 wrong: swapped
-def row_of(upload, confidences, model, version):
-    width, height = upload.pixels.shape[:2]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": [float(one) for one in confidences],
-        "model": model,
-        "version": version,
-    }
-
-
-# %% lab05.ex1 wrong: no_version
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": [float(one) for one in confidences],
-        "model": model,
-    }
-
-
-# %% lab05.ex1 wrong: no_boxes
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    best = float(confidences.max())
-    return {
-        "width": width,
-        "height": height,
-        "boxes": len(confidences),
-        "confidences": [float(one) for one in confidences],
-        "model": model,
-        "version": version,
-    }
+# %% lab05.ex1 wrong: -one dictionary for all rows <- three decimals, cut off
+# - def row_of(upload, confidences, model, version):
+# + _row = {}
+# + def row_of(upload, confidences, model, version):
+# -     return dict(
+# +     _row.update(
+# -         boxes=confidences.size,
+# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
+# +         boxes=len(confidences),
+# +         confidences=confidences.tolist(),
+# -     )
+# +     )
+# +     return _row
 
 
 # %% lab05.ex2 right: by keyword, with a unit and computed boundaries
@@ -186,262 +144,79 @@ def metrics_of(registry):
     return refused, latency
 
 
-# %% lab05.ex2 right: a pair with names
-from typing import NamedTuple
-
-
-class Pair(NamedTuple):
-    rejected: Counter
-    seconds: Histogram
-
-
-def metrics_of(registry):
-    rejected = Counter("cards_refused", "Refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason).inc(0)
-    buckets = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-    seconds = Histogram("cards_time_seconds", "Time", ["model"], registry=registry, buckets=buckets)
-    return Pair(rejected, seconds)
-
-
 # %% lab05.ex2 wrong: global_registry
 def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"])
+    rejected = Counter("cards_rejected", "Refused", ["reason"])
     for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-    )
-    return rejected, seconds
+        rejected.labels(reason)
+    bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    name, text = "cards_duration_seconds", "Time in the detector"
+    return rejected, Histogram(name, text, ["model"], buckets=bounds)
 
 
-# %% lab05.ex2 wrong: same_name
+# %% lab05.ex2 wrong: gauge <- global_registry
+# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
+# +     rejected = Gauge("cards_rejected", "Refused", ["reason"], registry=registry)
+# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
+# +     return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
+
+
+# %% lab05.ex2 wrong: unit
 def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
+    rejected = Counter("cards_rejected", "Refused", ["reason"], registry=registry)
     for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_rejected",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
+        rejected.labels(reason)
+    bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    name, text = "cards_duration_ms", "Time in the detector"
+    return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
 
 
-# %% lab05.ex2 wrong: shared
-REJECTED = Counter("cards_rejected", "Pictures refused", ["reason"], registry=None)
-SECONDS = Histogram(
-    "cards_duration_seconds",
-    "Time in the detector",
-    ["model"],
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-    registry=None,
-)
-
-
+# %% lab05.ex2 wrong: more_labels
 def metrics_of(registry):
+    rejected = Counter("cards_rejected", "Refused", ["reason", "path"], registry=registry)
     for reason in REASONS:
-        REJECTED.labels(reason=reason)
-    registry.register(REJECTED)
-    registry.register(SECONDS)
-    return REJECTED, SECONDS
+        rejected.labels(reason, "/inference")
+    bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    name, text = "cards_duration_seconds", "Time in the detector"
+    return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
 
 
-# %% lab05.ex2 wrong: gauge
-def metrics_of(registry):
-    rejected = Gauge("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
+# %% lab05.ex2 wrong: default_buckets <- global_registry
+# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
+# +     rejected = Counter("cards_rejected", "Refused", ["reason"], registry=registry)
+# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
+# +     return rejected, Histogram(name, text, ["model"], registry=registry)
 
+# %% lab05.ex2 wrong: no_zero <- unit
+# -         rejected.labels(reason)
+# +         pass
+# -     name, text = "cards_duration_ms", "Time in the detector"
+# +     name, text = "cards_duration_seconds", "Time in the detector"
 
-# %% lab05.ex2 wrong: summary
-def metrics_of(registry):
-    from prometheus_client import Summary
+# %% lab05.ex2 wrong: -a counter with a unit <- global_registry
+# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
+# +     rejected = Counter("cards_rejected_seconds", "Refused", ["reason"], registry=registry)
+# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
+# +     return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
 
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Summary(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        registry=registry,
-    )
-    return rejected, seconds
+# %% lab05.ex2 wrong: -camel case <- global_registry
+# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
+# +     rejected = Counter("cards_rejectedPictures", "Refused", ["reason"], registry=registry)
+# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
+# +     return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
 
+# %% lab05.ex2 wrong: -a third metric <- unit
+# -         rejected.labels(reason)
+# +         rejected.labels(reason)
+# +     Gauge("cards_model", "Model", registry=registry)
+# -     name, text = "cards_duration_ms", "Time in the detector"
+# +     name, text = "cards_duration_seconds", "Time in the detector"
 
-# %% lab05.ex2 wrong: prefix
-def metrics_of(registry):
-    rejected = Counter("rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: milliseconds
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_ms",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: no_unit
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: client_label
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason", "path"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason, path="/inference")
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: no_label
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: bucket_unit
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(1, 2, 5, 10, 20, 50, 100, 200),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: default_buckets
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: no_promise
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: too_coarse
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason=reason)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.01, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: no_zero
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
-
-
-# %% lab05.ex2 wrong: counts_itself
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Pictures refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason).inc()
-    seconds = Histogram(
-        "cards_duration_seconds",
-        "Time in the detector",
-        ["model"],
-        buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
-        registry=registry,
-    )
-    return rejected, seconds
+# %% lab05.ex2 wrong: -wide buckets <- unit
+# -     bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+# -     name, text = "cards_duration_ms", "Time in the detector"
+# +     bounds = (0.001, 0.002, 0.005, 0.05, 0.1, 0.2)
+# +     name, text = "cards_duration_seconds", "Time in the detector"
 
 
 # %% lab05.ex3 right: try and finally, one handler
@@ -464,7 +239,7 @@ def count(detect, picture, metrics):
         metrics.in_progress.dec()
 
 
-# %% lab05.ex3 right: a context of its own
+# %% lab05.ex3 right: a context manager
 from contextlib import ExitStack, contextmanager
 
 
@@ -516,290 +291,105 @@ def count(detect, picture, metrics):
     return found
 
 
-# %% lab05.ex3 wrong: cancelled
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        metrics.in_progress.dec()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        metrics.in_progress.dec()
-        raise
-    metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
 # %% lab05.ex3 wrong: gone_fails
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    with metrics.in_progress.track_inprogress():
-        try:
-            found = detect(picture)
-        except InputError as error:
-            metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-            raise
-        except:
-            metrics.failed.inc()
-            raise
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: not_counted_up
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.inc()
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# -         except Exception:
+# +         except:
 
 # %% lab05.ex3 wrong: set
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.set(1)
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.set(0)
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
+# -     with metrics.in_progress.track_inprogress():
+# +     metrics.in_progress.set(1)
+# +     if True:
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# -             metrics.failed.inc()
+# -             raise
+# +             metrics.failed.inc()
+# +             raise
+# +         finally:
+# +             metrics.in_progress.set(0)
 
 # %% lab05.ex3 wrong: swallowed
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        return []
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# -             metrics.failed.inc()
+# -             raise
+# +             metrics.failed.inc()
+# +             return []
 
-
-# %% lab05.ex3 wrong: another_error
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise RuntimeError("the detector failed")
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: text_label
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(str(error)).inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: unknown_code
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code).inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: not_refused
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        pass
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
+# %% lab05.ex3 wrong: open_label
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code).inc()
 
 # %% lab05.ex3 wrong: blames_server
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        metrics.failed.inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: blames_client
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.rejected.labels("other").inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: not_failed
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
-
-# %% lab05.ex3 wrong: twice
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        with metrics.seconds.time():
-            found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# +             metrics.failed.inc()
 
 # %% lab05.ex3 wrong: times_errors
+# -     with metrics.in_progress.track_inprogress():
+# +     with metrics.in_progress.track_inprogress(), metrics.seconds.time():
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# -     metrics.seconds.observe(time.perf_counter() - start)
+
+# %% lab05.ex3 wrong: -milliseconds
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# -     metrics.seconds.observe(time.perf_counter() - start)
+# +     metrics.seconds.observe(1000 * (time.perf_counter() - start))
+
+# %% lab05.ex3 wrong: -another exception
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# -             metrics.failed.inc()
+# -             raise
+# +             metrics.failed.inc()
+# +             raise RuntimeError("failed")
+
+# %% lab05.ex3 wrong: -a start that all calls share
+_start = 0.0
+
+
 def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.seconds.observe(time.perf_counter() - start)
-        metrics.in_progress.dec()
-    return found
+    global _start
+    with metrics.in_progress.track_inprogress():
+        _start = time.perf_counter()
+        try:
+            r = detect(picture)
+        except InputError as e:
+            metrics.rejected.labels(e.code if e.code in REASONS else "other").inc()
+            raise
+        except Exception:
+            metrics.failed.inc()
+            raise
+        metrics.seconds.observe(time.perf_counter() - _start)
+        return r
 
 
-# %% lab05.ex3 wrong: milliseconds
+# %% lab05.ex3 wrong: -no subclass of InputError
 def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(1000 * (time.perf_counter() - start))
-    return found
-
-
-# %% lab05.ex3 wrong: asks_twice
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    finally:
-        metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return detect(picture)
+    with metrics.in_progress.track_inprogress():
+        t = time.perf_counter()
+        try:
+            r = detect(picture)
+        except Exception as e:
+            if type(e) is InputError:
+                metrics.rejected.labels(e.code if e.code in REASONS else "other").inc()
+            else:
+                metrics.failed.inc()
+            raise
+        metrics.seconds.observe(time.perf_counter() - t)
+        return r
 
 
 # %% lab05.ex4 right: a thread and events
@@ -838,7 +428,7 @@ class CardService:
         return not self._settled.is_set() or self.works
 
 
-# %% lab05.ex4 right: a state, and coroutines as BentoML allows them
+# %% lab05.ex4 right: a state, and coroutines
 from collections import deque
 
 
@@ -875,365 +465,151 @@ class CardService:
         return self.state != "dead" and any(self.last)
 
 
-# %% lab05.ex4 right: a class below another
-class Loading:
-    def __init__(self, load):
-        self.failed = 0
-        self.loading = ThreadPoolExecutor(1).submit(self.warmed, load)
-
-    def warmed(self, load):
-        model = load()
-        model(BLANK)
-        return model
-
-    def infer(self, picture):
-        model = self.loading.result()
-        try:
-            boxes = model(picture)
-        except Exception:
-            self.failed += 1
-            raise
-        self.failed = 0
-        return boxes
-
-
-class CardService(Loading):
-    def __is_ready__(self):
-        return self.loading.done() and self.__is_alive__()
-
-    def __is_alive__(self):
-        well = not self.loading.done() or self.loading.exception() is None
-        return well and self.failed < 3
-
-
 # %% lab05.ex4 wrong: blocking
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        self.begin()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: lazy
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        if self.model is None:
-            self.begin()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: always_ready
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return True
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
+# -         def load_and_warm():
+# -             model = load()
+# +         self.load, self.model, self.error, self.failures = load, None, None, 0
+# +         self.done = threading.Event()
+# +         self.begin()
+# +
+# +     def begin(self):
+# +         try:
+# +             model = self.load()
+# -             return model
+# -
+# -         self.failures = 0
+# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
+# +             self.model = model
+# +         except Exception as error:
+# +             self.error = error
+# +         self.done.set()
+# -         model = self.loading.result()
+# +         self.done.wait()
+# -             boxes = model(picture)
+# +             boxes = self.model(picture)
+# -         return self.loading.done() and self.__is_alive__()
+# +         return self.model is not None and self.failures < 3
+# -         if not self.loading.done():
+# -             return True
+# -         return self.loading.exception() is None and self.failures < 3
+# +         return self.error is None and self.failures < 3
 
 # %% lab05.ex4 wrong: not_warm
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            self.model = model
-            model(BLANK)
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
+# -         def load_and_warm():
+# -             model = load()
+# +         self.load, self.model, self.error, self.failures = load, None, None, 0
+# +         self.done = threading.Event()
+# +         threading.Thread(target=self.begin, daemon=True).start()
+# +
+# +     def begin(self):
+# +         try:
+# +             model = self.load()
+# +             self.model = model
+# -             return model
+# -
+# -         self.failures = 0
+# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
+# +         except Exception as error:
+# +             self.error = error
+# +         self.done.set()
+# -         model = self.loading.result()
+# +         self.done.wait()
+# -             boxes = model(picture)
+# +             boxes = self.model(picture)
+# -         return self.loading.done() and self.__is_alive__()
+# +         return self.model is not None and self.failures < 3
+# -         if not self.loading.done():
+# -             return True
+# -         return self.loading.exception() is None and self.failures < 3
+# +         return self.error is None and self.failures < 3
 
 # %% lab05.ex4 wrong: alive_while_loading
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.model is not None and self.failures < 3
-
+# -         def load_and_warm():
+# -             model = load()
+# +         self.load, self.model, self.error, self.failures = load, None, None, 0
+# +         self.done = threading.Event()
+# +         threading.Thread(target=self.begin, daemon=True).start()
+# +
+# +     def begin(self):
+# +         try:
+# +             model = self.load()
+# -             return model
+# -
+# -         self.failures = 0
+# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
+# +             self.model = model
+# +         except Exception as error:
+# +             self.error = error
+# +         self.done.set()
+# -         model = self.loading.result()
+# +         self.done.wait()
+# -             boxes = model(picture)
+# +             boxes = self.model(picture)
+# -         return self.loading.done() and self.__is_alive__()
+# +         return self.model is not None and self.failures < 3
+# -         if not self.loading.done():
+# -             return True
+# -         return self.loading.exception() is None and self.failures < 3
+# +         return self.model is not None and self.failures < 3
 
 # %% lab05.ex4 wrong: probe_waits
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        self.done.wait()
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: early
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
+# -         def load_and_warm():
+# -             model = load()
+# +         self.load, self.model, self.error, self.failures = load, None, None, 0
+# +         self.done = threading.Event()
+# +         threading.Thread(target=self.begin, daemon=True).start()
+# +
+# +     def begin(self):
+# +         try:
+# +             model = self.load()
+# -             return model
+# -
+# -         self.failures = 0
+# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
+# +             self.model = model
+# +         except Exception as error:
+# +             self.error = error
+# +         self.done.set()
+# -         model = self.loading.result()
+# +         self.done.wait()
+# -             boxes = model(picture)
+# +             boxes = self.model(picture)
+# -         return self.loading.done() and self.__is_alive__()
+# +         self.done.wait()
+# +         return self.model is not None and self.failures < 3
+# -         if not self.loading.done():
+# -             return True
+# -         return self.loading.exception() is None and self.failures < 3
+# +         return self.error is None and self.failures < 3
 
 # %% lab05.ex4 wrong: load_failed
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.failures < 3
-
-
-# %% lab05.ex4 wrong: swallowed
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            return []
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: first_failure
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures == 0
-
-    def __is_alive__(self):
-        return self.error is None and self.failures == 0
+# -         def load_and_warm():
+# -             model = load()
+# +         self.load, self.model, self.error, self.failures = load, None, None, 0
+# +         self.done = threading.Event()
+# +         threading.Thread(target=self.begin, daemon=True).start()
+# +
+# +     def begin(self):
+# +         try:
+# +             model = self.load()
+# -             return model
+# -
+# -         self.failures = 0
+# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
+# +             self.model = model
+# +         except Exception as error:
+# +             self.error = error
+# +         self.done.set()
+# -         model = self.loading.result()
+# +         self.done.wait()
+# -             boxes = model(picture)
+# +             boxes = self.model(picture)
+# -         return self.loading.done() and self.__is_alive__()
+# +         return self.model is not None and self.failures < 3
+# -         if not self.loading.done():
+# -             return True
+# -         return self.loading.exception() is None and self.failures < 3
+# +         return self.failures < 3
 
 
 # %% lab05.ex4 wrong: in_total
@@ -1268,173 +644,97 @@ class CardService:
         return self.error is None and self.failures < 3
 
 
-# %% lab05.ex4 wrong: stays_ready
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
+# %% lab05.ex4 wrong: -an exception becomes an empty list <- in_total
+# -             raise
+# +             return []
+# +         self.failures = 0
 
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
+
+# %% lab05.ex4 wrong: -all services share a counter
+class CardService:
+    bad = 0
+    dead = False
+
+    def __init__(self, load):
+        self.ready = threading.Event()
+
+        def go():
+            try:
+                self.model = load()
+                self.model(BLANK)
+            except Exception:
+                self.dead = True
+            self.ready.set()
+
+        threading.Thread(target=go, daemon=True).start()
 
     def infer(self, picture):
-        self.done.wait()
+        self.ready.wait()
         try:
-            boxes = self.model(picture)
+            r = self.model(picture)
         except Exception:
-            self.failures += 1
+            CardService.bad += 1
             raise
-        self.failures = 0
-        return boxes
+        CardService.bad = 0
+        return r
 
     def __is_ready__(self):
-        return self.model is not None
+        return self.ready.is_set() and not self.dead and self.bad < 3
 
     def __is_alive__(self):
-        return self.error is None and self.failures < 3
+        return not self.dead and self.bad < 3
 
 
-# %% lab05.ex4 wrong: stays_alive
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
+# %% lab05.ex4 wrong: -infer waits for a model that failed to load <- -all services share a counter
+# -     bad = 0
+# -     dead = False
 
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
+# -         self.ready = threading.Event()
+# +         self.model = None
+# +         self.bad = 0
+# +         self.dead = False
+# +         self.warm = threading.Event()
+# -                 self.model = load()
+# -                 self.model(BLANK)
+# +                 m = load()
+# +                 m(BLANK)
+# +                 self.model = m
+# +                 self.warm.set()
+# -             self.ready.set()
 
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
+# -         self.ready.wait()
+# +         self.warm.wait()
+# -             CardService.bad += 1
+# +             self.bad += 1
+# -         CardService.bad = 0
+# +         self.bad = 0
+# -         return self.ready.is_set() and not self.dead and self.bad < 3
+# +         return self.model is not None and self.bad < 3
 
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
+# %% lab05.ex4 wrong: -one call at a time <- -all services share a counter
+# -     bad = 0
+# -     dead = False
 
-    def __is_alive__(self):
-        return self.error is None
-
-
-# %% lab05.ex4 wrong: never_again
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        if self.failures < 3:
-            self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: gives_up
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        if self.failures >= 3:
-            raise RuntimeError("broken")
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: another_error
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
-
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception as error:
-            self.failures += 1
-            raise RuntimeError("the model failed") from error
-        self.failures = 0
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
+# -     def __init__(self, load):
+# +     def __init__(self, load):
+# +         self.lock = threading.Lock()
+# +         self.bad = 0
+# +         self.dead = False
+# -         try:
+# -             r = self.model(picture)
+# -         except Exception:
+# -             CardService.bad += 1
+# -             raise
+# -         CardService.bad = 0
+# -         return r
+# +         with self.lock:
+# +             try:
+# +                 r = self.model(picture)
+# +             except Exception:
+# +                 self.bad += 1
+# +                 raise
+# +             self.bad = 0
+# +             return r
 
 # %% lab05.ex5 right: made by Python, without and increase
 import yaml
@@ -1456,516 +756,97 @@ groups = [
 ]
 rules = yaml.safe_dump({"groups": groups})
 
-
-# %% lab05.ex5 right: subtracted, and a share of fast requests
+# %% lab05.ex5 right: one minus the good ones
 rules = """
 groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          1 - sum without (instance, code) (rate(cards_requests_total{code!~"5.."}[5m]))
-          / ignoring (code) sum without (instance, code) (rate(cards_requests_total[5m])) > 0.05
-          or sum without (instance, code) (rate(cards_requests_total[5m])) > 0
-          unless on (service) sum by (service) (rate(cards_requests_total{code!~"5.."}[5m]))
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          (
-            sum by (service) (rate(cards_request_duration_seconds_bucket{le="0.5"}[5m]))
-            / sum by (service) (rate(cards_request_duration_seconds_count[5m]))
-          ) < 0.95  # under 95 of 100 are fast enough: the percentile is above
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
+- name: cards
+  rules:
+  - alert: ManyErrors
+    for: 5m
+    annotations: {summary: "{{ $labels.service }}"}
+    expr:
+        1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+        (service) (rate(cards_requests_total[5m])) > 0.05
+  - alert: SlowAnswers
+    for: 5m
+    annotations: {summary: "{{ $labels.service }}"}
+    expr:
+        histogram_quantile(0.95, sum by (service, le)
+        (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
 """
 
+# %% lab05.ex5 wrong: no_for <- one minus the good ones
+# -   - alert: ManyErrors
+# -     for: 5m
+# +   - alert: ManyErrors
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
+# +         (rate(cards_requests_total[5m])) > 0.05
 
-# %% lab05.ex5 wrong: not_yaml
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: {{ $labels.service }}: too many errors
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
+# %% lab05.ex5 wrong: raw_counter <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (cards_requests_total{code=~"5.."}) / sum by (service)
+# +         (cards_requests_total) > 0.05
 
+# %% lab05.ex5 wrong: average <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
+# +         (rate(cards_requests_total[5m])) > 0.05
+# -         histogram_quantile(0.95, sum by (service, le)
+# -         (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
+# +         sum by (service) (rate(cards_request_duration_seconds_sum[5m])) / sum by (service)
+# +         (rate(cards_request_duration_seconds_count[5m])) > 0.5
 
-# %% lab05.ex5 wrong: not_rules
-rules = """
-alert: ManyErrors
-expr: sum by (service) (rate(cards_requests_total[5m])) > 0.05
-for: 5m
-"""
+# %% lab05.ex5 wrong: no_le <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
+# +         (rate(cards_requests_total[5m])) > 0.05
+# -         histogram_quantile(0.95, sum by (service, le)
+# +         histogram_quantile(0.95, sum by (service)
 
+# %% lab05.ex5 wrong: per_instance <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service, instance) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by
+# +         (service, instance) (rate(cards_requests_total[5m])) > 0.05
 
-# %% lab05.ex5 wrong: not_promql
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          rate(sum by (service) (cards_requests_total{code=~"5.."})[5m]) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
+# %% lab05.ex5 wrong: all_together <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum (rate(cards_requests_total{code=~"5.."}[5m])) / sum
+# +         (rate(cards_requests_total[5m])) > 0.05
 
+# %% lab05.ex5 wrong: counts_4xx <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code!="200"}[5m])) / sum by (service)
+# +         (rate(cards_requests_total[5m])) > 0.05
 
-# %% lab05.ex5 wrong: no_such_metric
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_request_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_request_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
+# %% lab05.ex5 wrong: -at least 5 of 100 <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
+# +         (rate(cards_requests_total[5m])) >= 0.05
 
+# %% lab05.ex5 wrong: -the average of buckets <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
+# +         (rate(cards_requests_total[5m])) > 0.05
+# -         histogram_quantile(0.95, sum by (service, le)
+# +         histogram_quantile(0.95, avg by (service, le)
 
-# %% lab05.ex5 wrong: no_for
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
+# %% lab05.ex5 wrong: -delta in place of rate <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (delta(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
+# +         (delta(cards_requests_total[5m])) > 0.05
 
-
-# %% lab05.ex5 wrong: window
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[2m]))
-          / sum by (service) (rate(cards_requests_total[2m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: raw_counter
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) ((cards_requests_total{code=~"5.."}))
-          / sum by (service) ((cards_requests_total)) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: average
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          sum by (service) (rate(cards_request_duration_seconds_sum[5m]))
-          / sum by (service) (rate(cards_request_duration_seconds_count[5m])) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: no_le
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: of_quantiles
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          avg by (service) (
-            histogram_quantile(0.95, rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: other_quantile
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.99, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: no_share
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: per_series
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          rate(cards_requests_total{code=~"5.."}[5m]) / rate(cards_requests_total[5m]) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: of_good
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total{code="200"}[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: rest_of_good
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: counts_4xx
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code!="200"}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: one_code
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code="500"}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: percent
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: no_limit
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > bool 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: milliseconds
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 500
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: per_instance
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service, instance) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service, instance) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: all_together
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
-
-
-# %% lab05.ex5 wrong: no_summary
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        annotations:
-          summary: "{{ $labels.service }} fails"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95, sum by (service, le) (
-            rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        annotations:
-          summary: "$labels.service is slow"
-"""
+# %% lab05.ex5 wrong: -no PromQL <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         rate(sum by (service) (cards_requests_total{code=~"5.."})[5m]) > 0.05

@@ -1,9 +1,9 @@
 # Answers to lab 06. Each cell takes the place of an exercise's cell.
 
-
-# %% lab06.ex1 right: in a folder, verified by the version
+# %% lab06.ex1 right: in a folder, a list of tags, another algorithm for the same digest
 def save_weights(name, file):
-    digest = hashlib.file_digest(open(file, "rb"), "sha256").hexdigest()
+    with open(file, "rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     tag = bentoml.Tag(name, digest[0:12])
     found = [str(m.tag) for m in bentoml.models.list() if m.tag == tag]
     if found:
@@ -18,258 +18,101 @@ def save_weights(name, file):
 def load_weights(tag):
     name, _, version = tag.partition(":")
     if len(version) != 12:
-        raise ValueError(f"I want twelve digits behind {name}:")
-    [file] = (Path(bentoml.models.get(tag).path) / "weights").iterdir()
-    content = file.read_bytes()
-    if not hashlib.sha256(content).hexdigest().startswith(version):
-        raise ValueError(f"{tag}: the file has changed")
-    return content
-
-
-# %% lab06.ex1 wrong: random_tag
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    with bentoml.models.create(name, metadata={"sha256": digest}) as model:
-        Path(model.path_of("w.onnx")).write_bytes(content)
-    return str(model.tag)
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
+        raise ValueError(f"{tag}: twelve digits are needed after {name}:")
     model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
+    [file] = (Path(model.path) / "weights").iterdir()
+    digest = hashlib.new("sha256", file.read_bytes()).hexdigest()
+    if digest != model.info.metadata.get("sha256"):
+        raise ValueError(f"{tag}: the file has changed")
+    return file.read_bytes()
 
 
 # %% lab06.ex1 wrong: hash_of_name
 def save_weights(name, file):
     content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    version = hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]
-    tag = f"{name}:{version}"
+    tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
     if tag not in [str(model.tag) for model in bentoml.models.list()]:
+        digest = hashlib.sha256(content).hexdigest()
         with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
+            Path(model.path_of("weights.bin")).write_bytes(content)
     return tag
 
 
 def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
-
-
-# %% lab06.ex1 wrong: no_text
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return bentoml.models.get(tag).tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
-
-
-# %% lab06.ex1 wrong: other_hash
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.md5(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
+    return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
 
 
 # %% lab06.ex1 wrong: twice
 def save_weights(name, file):
     content = Path(file).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-        Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
+    with bentoml.models.create(f"{name}:{digest[:12]}", metadata={"sha256": digest}) as model:
+        Path(model.path_of("weights.bin")).write_bytes(content)
+    return str(model.tag)
 
 
 def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
+    return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
 
 
-# %% lab06.ex1 wrong: made_anew
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag in [str(model.tag) for model in bentoml.models.list()]:
-        bentoml.models.delete(tag)
-    with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-        Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
+# %% lab06.ex1 wrong: not_verified <- hash_of_name
+# -     tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
+# +     digest = hashlib.sha256(content).hexdigest()
+# +     tag = f"{name}:{digest[:12]}"
+# -         digest = hashlib.sha256(content).hexdigest()
 
+# - def load_weights(tag):
+# + def load_weights(tag):
+# +     if ":" not in tag or tag.endswith(":latest"):
+# +         raise ValueError(f"{tag} has no exact version")
 
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
+# %% lab06.ex1 wrong: metadata_unread <- hash_of_name
+# -     tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
+# +     digest = hashlib.sha256(content).hexdigest()
+# +     tag = f"{name}:{digest[:12]}"
+# -         digest = hashlib.sha256(content).hexdigest()
 
-
-# %% lab06.ex1 wrong: not_stored
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            model.info.metadata["file"] = str(file)
-    return tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
-
-
-# %% lab06.ex1 wrong: no_digest
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, labels={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
-
-
-# %% lab06.ex1 wrong: newest
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag.partition(":")[0] + ":latest")
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
-
-
-# %% lab06.ex1 wrong: not_verified
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    return Path(model.path_of("w.onnx")).read_bytes()
-
+# -     return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
+# +     content = Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
+# +     if hashlib.sha256(content).hexdigest()[:12] != tag.partition(":")[2]:
+# +         raise ValueError(f"{tag} is damaged")
+# +     return content
 
 # %% lab06.ex1 wrong: takes_latest
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
+# -     try:
+# -         bentoml.models.get(tag)
+# -     except NotFound:
+# +     if tag not in [str(model.tag) for model in bentoml.models.list()]:
+# -     version = tag.partition(":")[2]
+# -     if not version or version == "latest":
+# -         raise ValueError(f"{tag} has no exact version; write it after the colon.")
 
+# -         raise ValueError(f"The file of {tag} is damaged; store it again.")
+# +         raise ValueError(f"{tag} is damaged")
 
-def load_weights(tag):
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
+# %% lab06.ex1 wrong: -deletes the version and stores it again <- twice
+# -     with bentoml.models.create(f"{name}:{digest[:12]}", metadata={"sha256": digest}) as model:
+# +     tag = f"{name}:{digest[:12]}"
+# +     if tag in [str(model.tag) for model in bentoml.models.list()]:
+# +         bentoml.models.delete(tag)
+# +     with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
+# -     return str(model.tag)
+# +     return tag
 
+# %% lab06.ex1 wrong: -remembers the files' names in the process <- hash_of_name
+# - def save_weights(name, file):
+# + _names = {}
+# + def save_weights(name, file):
+# -     tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
+# +     digest = hashlib.sha256(content).hexdigest()
+# +     tag = f"{name}:{digest[:12]}"
+# +     _names.setdefault(tag, Path(file).name)
+# -         digest = hashlib.sha256(content).hexdigest()
 
-# %% lab06.ex1 wrong: unclear
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("w.onnx")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    if ":" not in tag or tag.endswith(":latest"):
-        raise ValueError(f"{tag} is no exact tag")
-    model = bentoml.models.get(tag)
-    content = Path(model.path_of("w.onnx")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError("the hash differs")
-    return content
+# -             Path(model.path_of("weights.bin")).write_bytes(content)
+# +             Path(model.path_of(_names[tag])).write_bytes(content)
+# -     return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
+# +     return Path(bentoml.models.get(tag).path_of(_names[tag])).read_bytes()
 
 
 # %% lab06.ex2 right: YAML, patterns with exceptions, another spelling
@@ -292,185 +135,66 @@ python:
 {pins}"""
 
 
-# %% lab06.ex2 wrong: unknown_option
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "includes": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: wrong_service
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service.CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
 # %% lab06.ex2 wrong: whole_folder
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
+# -     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
+# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+# +     pins = [line for line in lock.splitlines() if "==" in line]
+# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
 
 
 # %% lab06.ex2 wrong: dot_slash
 def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
     return {
         "service": "service:CardDetector",
         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
         "docker": {"python_version": "3.11"},
     }
 
 
-# %% lab06.ex2 wrong: bare_name
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["service.py", "detector.py", "boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
+# %% lab06.ex2 wrong: bare_name <- dot_slash
+# -         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
+# +         "include": ["service.py", "detector.py", "boxes.py", "weights/cards.onnx"],
 
-
-# %% lab06.ex2 wrong: too_many_files
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/*.py", "weights/"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: no_module
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: no_weights
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: whole_lock
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"requirements_txt": "requirements.txt", "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: unpinned
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = list(imported)
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
+# %% lab06.ex2 wrong: unpinned <- dot_slash
+# -         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
+# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
+# +         "python": {
+# +             "packages": ["bentoml", "numpy", "onnxruntime", "pillow"],
+# +             "lock_packages": False,
+# +         },
 
 # %% lab06.ex2 wrong: other_version
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = ["bentoml==1.4.39", "numpy==2.4.6", "onnxruntime==1.31.0", "pillow==12.3.0"]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: no_package
-def build_file(lock):
-    imported = ("bentoml", "numpy")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
-
+# -     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
+# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+# +     pins = ["bentoml==1.4.39", "numpy==2.4.6", "onnxruntime==1.31.0", "pillow==12.3.0"]
+# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
+# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
 
 # %% lab06.ex2 wrong: too_many_packages
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.startswith(imported)]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-        "docker": {"python_version": "3.11"},
-    }
+# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+# +     pins = [line for line in lock.splitlines() if line.startswith(imported)]
+# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
+# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
+
+# %% lab06.ex2 wrong: -the pins of the first lock, remembered <- dot_slash
+# - def build_file(lock):
+# + _pins = []
+# + def build_file(lock):
+# +     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
+# +     if not _pins:
+# +         _pins.extend(line for line in lock.splitlines() if line.partition("==")[0] in imported)
+# -         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
+# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
+# +         "python": {"packages": _pins, "lock_packages": True},
+
+# %% lab06.ex2 wrong: -the base image has another Python
+# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
+# +         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/"],
+# -         "docker": {"python_version": "3.11"},
+# +         "docker": {"python_version": "3.11", "base_image": "python:3.12-slim"},
 
 
-# %% lab06.ex2 wrong: asks_index
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins},
-        "docker": {"python_version": "3.11"},
-    }
-
-
-# %% lab06.ex2 wrong: no_python
-def build_file(lock):
-    imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-    pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-    return {
-        "service": "service:CardDetector",
-        "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-        "python": {"packages": pins, "lock_packages": False},
-    }
-
-
-# %% lab06.ex3 right: a search for the youngest of the older ones
+# %% lab06.ex3 right: a search for the newest of the older ones
 def roll_back(serving, bad=()):
     name, _, version = str(serving).partition(":")
     built = {}
@@ -488,33 +212,10 @@ def roll_back(serving, bad=()):
     return best
 
 
-# %% lab06.ex3 wrong: latest
-def roll_back(serving, bad=()):
-    return serving.partition(":")[0] + ":latest"
-
-
-# %% lab06.ex3 wrong: same
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving) + 1] if tag not in bad]
-    if not older:
-        raise ValueError(f"nothing before {serving}")
-    return older[-1]
-
-
 # %% lab06.ex3 wrong: by_name
 def roll_back(serving, bad=()):
-    bentos = bentoml.list(serving.partition(":")[0])
-    tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving)] if tag not in bad]
-    if not older:
-        raise ValueError(f"nothing before {serving}")
-    return older[-1]
+    tags = [str(bento.tag) for bento in bentoml.list(serving.partition(":")[0])]
+    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
 
 
 # %% lab06.ex3 wrong: by_number
@@ -524,25 +225,13 @@ def roll_back(serving, bad=()):
 
     bentos = sorted(bentoml.list(serving.partition(":")[0]), key=numbers)
     tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving)] if tag not in bad]
-    if not older:
-        raise ValueError(f"nothing before {serving}")
-    return older[-1]
+    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
 
 
 # %% lab06.ex3 wrong: second_newest
 def roll_back(serving, bad=()):
     bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
     return [str(bento.tag) for bento in bentos if str(bento.tag) not in bad][-2]
-
-
-# %% lab06.ex3 wrong: forward
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    others = [str(b.tag) for b in bentos if str(b.tag) != serving and str(b.tag) not in bad]
-    return others[-1]
 
 
 # %% lab06.ex3 wrong: other_name
@@ -557,12 +246,7 @@ def roll_back(serving, bad=()):
 def roll_back(serving, bad=()):
     bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
     tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving)]]
-    if not older:
-        raise ValueError(f"nothing before {serving}")
-    return older[-1]
+    return tags[tags.index(serving) - 1]
 
 
 # %% lab06.ex3 wrong: serves_bad
@@ -576,49 +260,26 @@ def roll_back(serving, bad=()):
     return good[good.index(serving) - 1]
 
 
-# %% lab06.ex3 wrong: no_refusal
-def roll_back(serving, bad=()):
+# %% lab06.ex3 wrong: -adds the serving Bento to the caller's set
+def roll_back(serving, bad):
+    bad.add(serving)
     bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
     tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving)] if tag not in bad]
-    return older[-1] if older else None
+    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
 
 
-# %% lab06.ex3 wrong: unclear
+# %% lab06.ex3 wrong: -deletes the Bento that serves <- takes_bad
+# -     return tags[tags.index(serving) - 1]
+# +     bentoml.delete(serving)
+# +     return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
+
+
+# %% lab06.ex3 wrong: -Python's own error if none is left
 def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [bento for bento in bentos[: tags.index(serving)] if str(bento.tag) not in bad]
-    return str(max(older, key=lambda bento: bento.creation_time).tag)
-
-
-# %% lab06.ex3 wrong: no_text
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving)] if tag not in bad]
-    if not older:
-        raise ValueError(f"nothing before {serving}")
-    return bentoml.get(older[-1]).tag
-
-
-# %% lab06.ex3 wrong: deletes
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    tags = [str(bento.tag) for bento in bentos]
-    if serving not in tags:
-        raise ValueError(f"there is {tags}")
-    older = [tag for tag in tags[: tags.index(serving)] if tag not in bad]
-    if not older:
-        raise ValueError(f"nothing before {serving}")
-    bentoml.delete(serving)
-    return older[-1]
+    bentos = bentoml.list(serving.partition(":")[0])
+    built = {str(bento.tag): bento.creation_time for bento in bentos}
+    older = [tag for tag in built if built[tag] < built[serving] and tag not in bad]
+    return max(older, key=built.get)
 
 
 # %% lab06.ex4 right: two stages, a virtual environment, variables, small letters
@@ -635,7 +296,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
       --requirement requirements.txt
 
 from python:${PYTHON}-slim
-env PATH=/venv/bin:$PATH PORT=3000
+env PATH=/venv/bin:$PATH PORT=3000 HOME=/tmp
 run apt-get update && apt-get install --yes curl
 workdir /srv/cards
 copy --from=build /venv /venv
@@ -643,15 +304,15 @@ copy --chown=1000:1000 service.py boxes.py detector.py /srv/cards/
 copy weights/cards.onnx ./weights/cards.onnx
 expose $PORT/tcp
 user 1000:1000
-healthcheck --interval=10s cmd curl --fail http://127.0.0.1:$PORT/readyz
+healthcheck --interval=10s cmd curl --fail http://127.0.0.1:$PORT/readyz || exit 1
 cmd exec bentoml serve service.py:CardDetector --host=0.0.0.0 --port=$PORT
 """
 
-# %% lab06.ex4 right: uv, an entry point, the rest in variables
+# %% lab06.ex4 right: uv, an entry point, an account with a home
 dockerfile = """
 FROM docker.io/library/python:3.11.9
 ENV UV_NO_CACHE=1 BENTOML_PORT=3000
-RUN pip install --no-cache-dir uv==0.9.7 && useradd --uid 1234 cards
+RUN pip install --no-cache-dir uv==0.9.7 && useradd --uid 1234 --create-home cards
 WORKDIR /home/cards
 COPY requirements.txt /tmp/
 RUN <<END
@@ -667,48 +328,20 @@ ENTRYPOINT ["python", "-m", "bentoml", "serve"]
 CMD ["service:CardDetector"]
 """
 
-# %% lab06.ex4 right: the lock mounted, folders kept, a list for RUN
+# %% lab06.ex4 right: the lock mounted, folders kept, a folder that is given to the user
 dockerfile = """
 FROM --platform=linux/amd64 python:3.11.9-slim-bookworm@sha256:0123456789abcdef
-ENV TOKENIZERS_PARALLELISM=false PIP_NO_CACHE_DIR=1
+ENV TOKENIZERS_PARALLELISM=false PIP_NO_CACHE_DIR=1 BENTOML_HOME=/srv/bentoml
 WORKDIR /srv
 COPY requirements.txt /tmp/requirements.txt
 RUN ["python", "-m", "pip", "install", "-r/tmp/requirements.txt"]
+RUN mkdir /srv/bentoml && chown 65534:65534 /srv/bentoml
 COPY --parents service.py detector.py boxes.py weights/cards.onnx ./
 USER 65534:65534
 EXPOSE 3000
 HEALTHCHECK --start-period=30s \\
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/livez')"]
 CMD ["sh", "-c", "exec bentoml serve service:CardDetector --port 3000"]
-"""
-
-# %% lab06.ex4 right: the downloads removed by the same RUN, a probe in JSON
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install -r requirements.txt && rm -rf ~/.cache
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK --timeout=3s CMD ["python", "-c", \\
-    "import urllib.request as u; u.urlopen('http://localhost:3000/readyz')"]
-CMD exec bentoml serve service:CardDetector --host 0.0.0.0 --port 3000
-"""
-
-# %% lab06.ex4 wrong: latest
-dockerfile = """\
-FROM python
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
 """
 
 # %% lab06.ex4 wrong: secret
@@ -721,9 +354,6 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY service.py detector.py boxes.py ./
 COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
 CMD ["bentoml", "serve", "service:CardDetector"]
 """
 
@@ -734,274 +364,92 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY . .
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
 CMD ["bentoml", "serve", "service:CardDetector"]
 """
 
-# %% lab06.ex4 wrong: code_first
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt service.py detector.py boxes.py ./
-RUN pip install --no-cache-dir -r requirements.txt
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: code_first <- copies_all
+# - COPY requirements.txt .
+# + COPY requirements.txt service.py detector.py boxes.py ./
+# - COPY . .
+# + COPY weights weights/
 
-# %% lab06.ex4 wrong: no_lock
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: other_place <- copies_all
+# - COPY . .
+# + COPY service.py detector.py boxes.py weights ./
 
-# %% lab06.ex4 wrong: unpinned
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir bentoml numpy onnxruntime pillow
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: no_home <- copies_all
+# - COPY . .
+# + COPY service.py detector.py boxes.py ./
+# + COPY weights weights/
+# + USER 1000
+# + EXPOSE 3000
+# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
 
-# %% lab06.ex4 wrong: cache
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: probe <- copies_all
+# - COPY . .
+# + COPY service.py detector.py boxes.py ./
+# + COPY weights weights/
+# + ENV BENTOML_HOME=/tmp/bentoml
+# + USER 1000
+# + EXPOSE 3000
+# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')" \\
+# +     || true
 
-# %% lab06.ex4 wrong: user_first
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-USER 1000
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: shell_form <- copies_all
+# - COPY . .
+# - CMD ["bentoml", "serve", "service:CardDetector"]
+# + COPY service.py detector.py boxes.py ./
+# + COPY weights weights/
+# + ENV BENTOML_HOME=/tmp/bentoml
+# + USER 1000
+# + EXPOSE 3000
+# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
+# + CMD bentoml serve service:CardDetector
 
-# %% lab06.ex4 wrong: file_lost
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: localhost <- copies_all
+# - COPY . .
+# - CMD ["bentoml", "serve", "service:CardDetector"]
+# + COPY service.py detector.py boxes.py ./
+# + COPY weights weights/
+# + ENV BENTOML_HOME=/tmp/bentoml
+# + USER 1000
+# + EXPOSE 3000
+# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
+# + CMD ["bentoml", "serve", "service:CardDetector", "--host", "127.0.0.1"]
 
-# %% lab06.ex4 wrong: other_place
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py weights ./
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: -the probe prints the address, always with success <- copies_all
+# - COPY . .
+# + COPY service.py detector.py boxes.py ./
+# + COPY weights weights/
+# + ENV BENTOML_HOME=/tmp/bentoml
+# + USER 1000
+# + EXPOSE 3000
+# + HEALTHCHECK CMD python -c "print('http://127.0.0.1:3000/readyz')" || true
 
-# %% lab06.ex4 wrong: root
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# %% lab06.ex4 wrong: -newest Python, single quotation marks, curl in a slim image <- copies_all
+# - FROM python:3.11-slim
+# + FROM python:slim
+# - COPY . .
+# - CMD ["bentoml", "serve", "service:CardDetector"]
+# + COPY service.py detector.py boxes.py ./
+# + COPY weights weights/
+# + ENV BENTOML_HOME=/tmp/bentoml
+# + USER cards
+# + EXPOSE 3000
+# + HEALTHCHECK CMD curl --fail http://localhost:3000/livez
+# + CMD ['bentoml', 'serve', 'service:CardDetector']
 
-# %% lab06.ex4 wrong: user_name
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-RUN useradd cards
-USER cards
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
-
-# %% lab06.ex4 wrong: port
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 8080
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
-
-# %% lab06.ex4 wrong: other_port
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector", "-p", "8000"]
-"""
-
-# %% lab06.ex4 wrong: no_healthcheck
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
-
-# %% lab06.ex4 wrong: other_health
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:8080/')"
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
-
-# %% lab06.ex4 wrong: health_form
-dockerfile = """\
-FROM python:3.11
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK --interval=30s curl --fail http://localhost:3000/livez
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
-
-# %% lab06.ex4 wrong: no_curl
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD curl --fail http://localhost:3000/livez
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
-
-# %% lab06.ex4 wrong: shell_form
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD bentoml serve service:CardDetector
-"""
-
-# %% lab06.ex4 wrong: single_quotes
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ['bentoml', 'serve', 'service:CardDetector']
-"""
-
-# %% lab06.ex4 wrong: not_expanded
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-ENV PORT=3000
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector", "--port", "$PORT"]
-"""
-
-# %% lab06.ex4 wrong: localhost
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-USER 1000
-EXPOSE 3000
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-CMD ["bentoml", "serve", "service:CardDetector", "--host", "127.0.0.1"]
-"""
+# %% lab06.ex4 wrong: -pip keeps its downloads, and a variable in the exec form <- secret
+# - ARG API_TOKEN
+# - ENV API_TOKEN=$API_TOKEN
+# + ENV PORT=3000 BENTOML_HOME=/app/bentoml
+# - RUN pip install --no-cache-dir -r requirements.txt
+# + RUN pip install -r requirements.txt
+# - CMD ["bentoml", "serve", "service:CardDetector"]
+# + USER 1000
+# + EXPOSE 3000
+# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
+# + CMD ["bentoml", "serve", "service:CardDetector", "--port", "$PORT"]
 
 # %% lab06.ex5 right: a tar of its own name, and what import says
 import os
@@ -1032,203 +480,69 @@ def receive(receipt):
 
 # %% lab06.ex5 wrong: relative
 def send(tag, folder):
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
+    file = bentoml.export_bento(tag, folder)
     return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
 
 
 def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
+    return str(bentoml.import_bento(receipt["file"]).tag)
 
 
-# %% lab06.ex5 wrong: no_folder
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
+# %% lab06.ex5 wrong: keeps_latest <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# -     tag = str(bentoml.get(tag).tag)
+# -     file = bentoml.export_bento(tag, folder)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# +     file = bentoml.export_bento(tag, str(folder))
+
+# %% lab06.ex5 wrong: overwrites <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# -     file = bentoml.export_bento(tag, folder)
+# +     file = bentoml.export_bento(tag, str(folder / "cards.bento"))
+
+# %% lab06.ex5 wrong: not_verified <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# -     file = bentoml.export_bento(tag, folder)
+# +     file = bentoml.export_bento(tag, str(folder))
+# -     return str(bentoml.import_bento(receipt["file"]).tag)
+# +     if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
+# +         bentoml.import_bento(receipt["file"])
+# +     return receipt["tag"]
+
+# %% lab06.ex5 wrong: too_late <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# -     file = bentoml.export_bento(tag, folder)
+# +     file = bentoml.export_bento(tag, str(folder))
+# -     return str(bentoml.import_bento(receipt["file"]).tag)
+# +     came = bentoml.import_bento(receipt["file"])
+# +     if hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest() != receipt["sha256"]:
+# +         bentoml.delete(came.tag)
+# +         raise ValueError(f"{receipt['file']} has changed")
+# +     return receipt["tag"]
+
+# %% lab06.ex5 wrong: twice <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# -     file = bentoml.export_bento(tag, folder)
+# +     file = bentoml.export_bento(tag, str(folder))
+# - def receive(receipt):
+# + def receive(receipt):
+# +     digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
+# +     if digest != receipt["sha256"]:
+# +         raise ValueError(f"{receipt['file']} has changed")
 
 
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: takes_latest
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: overwrites
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder / "cards.bento"))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: not_absolute
-import os
-
-
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    short = os.path.relpath(file)
-    return dict(tag=tag, file=short, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: other_file
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = str(folder / tag.replace(":", "-"))
-    written = bentoml.export_bento(tag, file)
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(written).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: no_text
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = Path(bentoml.export_bento(tag, str(folder)))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: other_digest
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(tag.encode()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: not_verified
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: too_late
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        came = bentoml.import_bento(receipt["file"])
-    if hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest() != receipt["sha256"]:
-        bentoml.delete(came.tag)
-        raise ValueError(f"{receipt['file']} has changed")
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: unclear
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError("the digest differs")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        bentoml.import_bento(receipt["file"])
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: twice
+# %% lab06.ex5 wrong: swallows
 def send(tag, folder):
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -1241,22 +555,33 @@ def receive(receipt):
     digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
     if digest != receipt["sha256"]:
         raise ValueError(f"{receipt['file']} has changed")
-    bentoml.import_bento(receipt["file"])
+    try:
+        bentoml.import_bento(receipt["file"])
+    except bentoml.exceptions.BentoMLException:
+        pass
     return receipt["tag"]
 
 
-# %% lab06.ex5 wrong: no_tag
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
+# %% lab06.ex5 wrong: -the name without the ending that BentoML adds <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# -     file = bentoml.export_bento(tag, folder)
+# -     return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
+# +     file = str(folder / tag.replace(":", "-"))
+# +     written = bentoml.export_bento(tag, file)
+# +     return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(written).read_bytes()).hexdigest())
 
-
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-        return bentoml.import_bento(receipt["file"])
+# %% lab06.ex5 wrong: -verifies only what is not in the store <- relative
+# -     Path(folder).mkdir(parents=True, exist_ok=True)
+# +     folder = Path(folder).absolute()
+# +     folder.mkdir(parents=True, exist_ok=True)
+# -     file = bentoml.export_bento(tag, folder)
+# +     file = bentoml.export_bento(tag, str(folder))
+# - def receive(receipt):
+# + def receive(receipt):
+# +     if receipt["tag"] in [str(bento.tag) for bento in bentoml.list()]:
+# +         return receipt["tag"]
+# +     digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
+# +     if digest != receipt["sha256"]:
+# +         raise ValueError(f"{receipt['file']} has changed")

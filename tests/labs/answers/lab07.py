@@ -1,85 +1,71 @@
 # Answers to lab 07. Each cell takes the place of an exercise's cell.
 
 # %% lab07.ex1 right: by NumPy
-class IdMap:
-    def __init__(self, raw_ids):
-        self._ids = np.unique(np.asarray(raw_ids))
-
-    def row(self, raw_id):
-        place = np.searchsorted(self._ids, raw_id)
-        if place == len(self._ids) or self._ids[place] != raw_id:
-            return None
-        return place
-
-    def raw(self, row):
-        return self._ids[row]
-
+# -         self.ids = sorted(set(raw_ids))
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
+# +         self._ids = np.unique(np.asarray(raw_ids))
+# -         return self.rows.get(raw_id)
+# +         place = np.searchsorted(self._ids, raw_id)
+# +         if place == len(self._ids) or self._ids[place] != raw_id:
+# +             return None
+# +         return place
+# -         return self.ids[row]
+# +         return self._ids[row]
 
 # %% lab07.ex1 right: falling, in two dictionaries
-class IdMap:
-    def __init__(self, raw_ids):
-        self.there, self.back = {}, {}
-        for one in sorted(raw_ids, reverse=True):
-            if one not in self.there:
-                self.back[len(self.there)] = one
-                self.there[one] = len(self.there)
-
-    def row(self, raw_id):
-        return self.there[raw_id] if raw_id in self.there else None
-
-    def raw(self, row):
-        return self.back[row]
-
+# -         self.ids = sorted(set(raw_ids))
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
+# +         self.there, self.back = {}, {}
+# +         for one in sorted(raw_ids, reverse=True):
+# +             if one not in self.there:
+# +                 self.back[len(self.there)] = one
+# +                 self.there[one] = len(self.there)
+# -         return self.rows.get(raw_id)
+# +         return self.there[raw_id] if raw_id in self.there else None
+# -         return self.ids[row]
+# +         return self.back[row]
 
 # %% lab07.ex1 wrong: minus_one
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = set(raw_ids)
+# -         self.ids = sorted(set(raw_ids))
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
+# +         self.ids = set(raw_ids)
+# -         return self.rows.get(raw_id)
+# +         return raw_id - 1 if raw_id in self.ids else None
+# -         return self.ids[row]
+# +         return row + 1
 
-    def row(self, raw_id):
-        return raw_id - 1 if raw_id in self.ids else None
+# %% lab07.ex1 wrong: order
+# -         self.ids = sorted(set(raw_ids))
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
+# +         self.ids = list(dict.fromkeys(raw_ids))
+# -         return self.rows.get(raw_id)
+# +         return self.ids.index(raw_id) if raw_id in self.ids else None
 
-    def raw(self, row):
-        return row + 1
+# %% lab07.ex1 wrong: raises
+# -         return self.rows.get(raw_id)
+# +         return self.rows[raw_id]
 
+# %% lab07.ex1 wrong: somebody
+# -         return self.rows.get(raw_id)
+# +         return self.rows.get(raw_id, 0)
 
-# %% lab07.ex1 wrong: id_as_row
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = set(raw_ids)
+# %% lab07.ex1 wrong: searches
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
 
-    def row(self, raw_id):
-        return raw_id if raw_id in self.ids else None
+# -         return self.rows.get(raw_id)
+# +         return self.ids.index(raw_id) if raw_id in self.ids else None
 
-    def raw(self, row):
-        return row
+# %% lab07.ex1 wrong: -keeps unknown ids
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
+# +         self.rows = {r: i for i, r in enumerate(self.ids)}
+# -         return self.rows.get(raw_id)
+# +         if raw_id not in self.rows:
+# +             self.rows[raw_id] = None
+# +         return self.rows[raw_id]
+# -         return self.ids[row]
+# +         return list(self.rows)[row]
 
-
-# %% lab07.ex1 wrong: from_one
-class IdMap:
-    def __init__(self, raw_ids):
-        self.rows = {raw: row for row, raw in enumerate(sorted(set(raw_ids)), 1)}
-
-    def row(self, raw_id):
-        return self.rows.get(raw_id)
-
-    def raw(self, row):
-        return {row: raw for raw, row in self.rows.items()}[row]
-
-
-# %% lab07.ex1 wrong: repeats
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = sorted(raw_ids)
-
-    def row(self, raw_id):
-        return self.ids.index(raw_id) if raw_id in self.ids else None
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: shared
+# %% lab07.ex1 wrong: -goes on from the rows of another map
 class IdMap:
     rows, ids = {}, []
 
@@ -96,92 +82,12 @@ class IdMap:
         return self.ids[row]
 
 
-# %% lab07.ex1 wrong: zero_lost
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = sorted(set(raw_ids))
-        self.rows = {raw: row for row, raw in enumerate(self.ids)}
-
-    def row(self, raw_id):
-        return self.rows.get(raw_id) or None
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: order
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = list(dict.fromkeys(raw_ids))
-
-    def row(self, raw_id):
-        return self.ids.index(raw_id) if raw_id in self.ids else None
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: inverse
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = list(raw_ids)
-        self.rows = {raw: row for row, raw in enumerate(sorted(set(raw_ids)))}
-
-    def row(self, raw_id):
-        return self.rows.get(raw_id)
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: unknown_zero
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = sorted(set(raw_ids))
-        self.rows = {raw: row for row, raw in enumerate(self.ids)}
-
-    def row(self, raw_id):
-        return self.rows.get(raw_id, 0)
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: last_row
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = sorted(set(raw_ids))
-
-    def row(self, raw_id):
-        return self.ids.index(raw_id) if raw_id in self.ids else -1
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: neighbour
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = np.unique(raw_ids)
-
-    def row(self, raw_id):
-        return int(np.searchsorted(self.ids, raw_id))
-
-    def raw(self, row):
-        return self.ids[row]
-
-
-# %% lab07.ex1 wrong: raises
-class IdMap:
-    def __init__(self, raw_ids):
-        self.ids = sorted(set(raw_ids))
-        self.rows = {raw: row for row, raw in enumerate(self.ids)}
-
-    def row(self, raw_id):
-        return self.rows[raw_id]
-
-    def raw(self, row):
-        return self.ids[row]
+# %% lab07.ex1 wrong: -from 1
+# -         self.ids = sorted(set(raw_ids))
+# -         self.rows = {raw: row for row, raw in enumerate(self.ids)}
+# +         self.rows = {raw: row for row, raw in enumerate(sorted(set(raw_ids)), 1)}
+# -         return self.ids[row]
+# +         return {row: raw for raw, row in self.rows.items()}[row]
 
 
 # %% lab07.ex2 right: by sorting pairs
@@ -243,359 +149,75 @@ def answer(model, question):
 def answer(model, question):
     user_id, top_k = question["user_id"], question.get("top_k", 10)
     if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
+        raise InputError("top_k is wrong", code="top_k_invalid", status=422, hint="1 or more")
     rated = question.get("rated") or question.get("ranked_movies") or []
     rated = {*rated, *model.rated_by(user_id)}
     row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
+    ranked, fallback = model.most_rated, "popularity"
+    if row is not None:
+        best = np.argsort(-model.scores(row))
+        ranked, fallback = best.tolist(), None
     left = [movie for movie in ranked if movie not in rated]
     if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    rows = [model.movies.row(movie) for movie in left[:top_k]]
-    return {"user_id": user_id, "items": rows, "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: plus_one
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [place + 1 for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
+        hint = f"at most {len(left)}"
+        raise InputError("too many", code="top_k_too_large", status=422, hint=hint)
     return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
 
 
-# %% lab07.ex2 wrong: worst_first
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+# %% lab07.ex2 wrong: falsy_row <- rows
+# -     if row is not None:
+# +     if row:
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
 
+# %% lab07.ex2 wrong: null_fails <- rows
+# -     rated = question.get("rated") or question.get("ranked_movies") or []
+# +     rated = question.get("rated", question.get("ranked_movies", []))
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
 
-# %% lab07.ex2 wrong: falsy_row
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if not row:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+# %% lab07.ex2 wrong: shows_rated <- rows
+# -     rated = question.get("rated") or question.get("ranked_movies") or []
+# +     rated = question.get("rated") or []
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
 
+# %% lab07.ex2 wrong: true_is_one <- rows
+# -     if type(top_k) is not int or top_k < 1:
+# +     if not isinstance(top_k, int) or top_k < 1:
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
 
-# %% lab07.ex2 wrong: somebody
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    fallback = "popularity" if row is None else None
-    best = np.argsort(-model.scores(row or 0)).tolist()
-    ranked = [model.movies.raw(place) for place in best]
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+# %% lab07.ex2 wrong: numpy_ids <- rows
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [np.int64(model.movies.raw(place)) for place in best.tolist()], None
 
+# %% lab07.ex2 wrong: -3.0 is a whole number <- rows
+# -     if type(top_k) is not int or top_k < 1:
+# +     if top_k is True or not isinstance(top_k, (int, float)) or top_k < 1 or top_k % 1:
+# -         raise InputError("top_k is wrong", code="top_k_invalid", status=422, hint="1 or more")
+# +         raise InputError("top_k is wrong", code="top_k_invalid", status=422, hint="1 or more")
+# +     top_k = int(top_k)
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
 
-# %% lab07.ex2 wrong: stranger
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    best = np.argsort(-model.scores(row)).tolist()
-    ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+# %% lab07.ex2 wrong: -a hint with many numbers <- rows
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
+# -         hint = f"at most {len(left)}"
+# +         hint = f"{len(model.most_rated)} movies, {len(rated)} rated, so {len(left)} at most"
 
+# %% lab07.ex2 wrong: -takes the request apart <- rows
+# -     user_id, top_k = question["user_id"], question.get("top_k", 10)
+# +     user_id, top_k = question["user_id"], question.pop("top_k", 10)
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
 
-# %% lab07.ex2 wrong: unnamed
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, None
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: always_named
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], "popularity"
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: null_fails
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated", question.get("ranked_movies", []))
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: alias
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: shows_rated
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = set(rated)
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: cut_first
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    count = len(set(ranked) - rated)
-    if top_k > count:
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{count} are left")
-    items = [movie for movie in ranked[:top_k] if movie not in rated]
-    return {"user_id": user_id, "items": items, "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: miscounted
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = [*rated, *model.rated_by(user_id)]
-    count = len(model.most_rated) - len(rated)
-    if top_k > count:
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{count} are left")
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: changes_model
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    for movie in rated:
-        if movie in ranked:
-            ranked.remove(movie)
-    if top_k > len(ranked):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(ranked)} are left")
-    return {"user_id": user_id, "items": ranked[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: short
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: not_refused
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    return {
-        "user_id": user_id,
-        "items": [left[place] for place in range(top_k)],
-        "fallback": fallback,
-    }
-
-
-# %% lab07.ex2 wrong: unchecked
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: true_is_one
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if not isinstance(top_k, int) or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint=f"{len(left)} are left")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
-
-
-# %% lab07.ex2 wrong: no_number
-def answer(model, question):
-    user_id, top_k = question["user_id"], question.get("top_k", 10)
-    if type(top_k) is not int or top_k < 1:
-        raise InputError("bad", code="top_k_invalid", status=422, hint="from 1 up")
-    rated = question.get("rated") or question.get("ranked_movies") or []
-    rated = {*rated, *model.rated_by(user_id)}
-    row = model.users.row(user_id)
-    if row is None:
-        ranked, fallback = model.most_rated, "popularity"
-    else:
-        best = np.argsort(-model.scores(row)).tolist()
-        ranked, fallback = [model.movies.raw(place) for place in best], None
-    left = [movie for movie in ranked if movie not in rated]
-    if top_k > len(left):
-        raise InputError("many", code="top_k_too_large", status=422, hint="Ask for fewer.")
-    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+# %% lab07.ex2 wrong: -counts all movies <- rows
+# -         ranked, fallback = best.tolist(), None
+# +         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
+# -     if top_k > len(left):
+# +     if top_k > len(model.most_rated):
 
 
 # %% lab07.ex3 right: a folder of its own, removed by hand, and a text as path
@@ -642,87 +264,11 @@ def pull(client, name, alias, cache):
     return cache / version
 
 
-# %% lab07.ex3 wrong: by_alias
-def pull(client, name, alias, cache):
-    if not (cache / alias).exists():
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            client.download_artifacts(f"models:/{name}@{alias}", f"{work}/new")
-            os.rename(f"{work}/new", cache / alias)
-    return cache / alias
-
-
-# %% lab07.ex3 wrong: latest
-def pull(client, name, alias, cache):
-    version = max(client.search_model_versions(f"name='{name}'"), key=lambda v: int(v.version))
-    folder = cache / version.version
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            client.download_artifacts(f"models:/{name}/latest", f"{work}/new")
-            os.rename(f"{work}/new", folder)
-    return folder
-
-
-# %% lab07.ex3 wrong: fixed_version
-def pull(client, name, alias, cache):
-    if not (cache / "3").exists():
-        client.download_artifacts("models:/recommender_production/3", cache / "3")
-    return cache / "3"
-
-
-# %% lab07.ex3 wrong: fixed_name
-def pull(client, name, alias, cache):
-    version = client.get_model_version_by_alias("recommender_production", alias).version
-    folder = cache / version
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            client.download_artifacts(f"models:/recommender_production/{version}", f"{work}/new")
-            os.rename(f"{work}/new", folder)
-    return folder
-
-
-# %% lab07.ex3 wrong: run_uri
-def pull(client, name, alias, cache):
-    version = client.get_model_version_by_alias(name, alias).version
-    folder = cache / version
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            client.download_artifacts(f"runs:/{version}/model", f"{work}/new")
-            os.rename(f"{work}/new", folder)
-    return folder
-
-
-# %% lab07.ex3 wrong: fixed_alias
-def pull(client, name, alias, cache):
-    version = client.get_model_version_by_alias(name, "prod").version
-    folder = cache / version
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            client.download_artifacts(f"models:/{name}/{version}", f"{work}/new")
-            os.rename(f"{work}/new", folder)
-    return folder
-
-
-# %% lab07.ex3 wrong: never_asks
-def pull(client, name, alias, cache):
-    for folder in cache.iterdir():
-        return folder
-    version = client.get_model_version_by_alias(name, alias).version
-    with tempfile.TemporaryDirectory(dir=cache) as work:
-        client.download_artifacts(f"models:/{name}/{version}", f"{work}/new")
-        os.rename(f"{work}/new", cache / version)
-    return cache / version
-
-
-# %% lab07.ex3 wrong: other_version
-def pull(client, name, alias, cache):
-    version = client.get_model_version_by_alias(name, alias).version
-    there = [int(path.name) for path in cache.iterdir()]
-    if there and max(there) >= int(version):
-        return cache / str(max(there))
-    with tempfile.TemporaryDirectory(dir=cache) as work:
-        client.download_artifacts(f"models:/{name}/{version}", f"{work}/new")
-        os.rename(f"{work}/new", cache / version)
-    return cache / version
+# %% lab07.ex3 wrong: never_asks <- every_time
+# -     import shutil
+# +     for folder in cache.iterdir():
+# +         return folder
+# -         shutil.rmtree(cache / version, ignore_errors=True)
 
 
 # %% lab07.ex3 wrong: alias_uri
@@ -763,19 +309,22 @@ def pull(client, name, alias, cache):
     return folder
 
 
-# %% lab07.ex3 wrong: elsewhere
-def pull(client, name, alias, cache):
-    version = client.get_model_version_by_alias(name, alias).version
-    folder = cache / version
-    if not folder.exists():
-        with tempfile.TemporaryDirectory() as work:
-            whole = Path(work) / "whole"
-            client.download_artifacts(f"models:/{name}/{version}", whole)
-            whole.rename(folder)
-    return folder
+# %% lab07.ex3 wrong: -a folder of another disk
+# -         with tempfile.TemporaryDirectory(dir=cache) as work:
+# +         with tempfile.TemporaryDirectory() as work:
+
+# %% lab07.ex3 wrong: -keeps in memory what was downloaded
+# - def pull(client, name, alias, cache):
+# + downloaded = set()
+# + def pull(client, name, alias, cache):
+# -     if not folder.exists():
+# +     if version not in downloaded:
+# -             whole.rename(folder)
+# +             whole.rename(folder)
+# +     downloaded.add(version)
 
 
-# %% lab07.ex3 wrong: swallowed
+# %% lab07.ex3 wrong: -hides the exception
 def pull(client, name, alias, cache):
     version = client.get_model_version_by_alias(name, alias).version
     folder = cache / version
@@ -818,7 +367,7 @@ def start(pull, load, versions, pointer):
 # %% lab07.ex4 right: looks at the version first, and loads it once more
 def start(pull, load, versions, pointer):
     def write(text):
-        new = versions / "pointer.txt"
+        new = pointer.parent / "pointer.txt"
         new.write_text(text)
         os.replace(new, pointer)
 
@@ -852,30 +401,10 @@ def start(pull, load, versions, pointer):
             raise RuntimeError(str(error)) from error
 
 
-# %% lab07.ex4 wrong: newest_folder
+# %% lab07.ex4 wrong: no_fallback
 def start(pull, load, versions, pointer):
-    try:
-        model = load(folder := pull())
-    except (OSError, ValueError) as error:
-        folders = sorted(versions.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        try:
-            return load(folders[-1])
-        except ValueError:
-            return load(folders[-2])
-    (pointer.parent / "new").write_text(folder.name)
-    (pointer.parent / "new").replace(pointer)
-    return model
-
-
-# %% lab07.ex4 wrong: pointer_only
-def start(pull, load, versions, pointer):
-    try:
-        if pointer.exists():
-            return load(versions / pointer.read_text())
-        folder = pull()
-        model = load(folder)
-    except (OSError, ValueError) as error:
-        raise RuntimeError(str(error)) from error
+    folder = pull()
+    model = load(folder)
     (pointer.parent / "new").write_text(folder.name)
     (pointer.parent / "new").replace(pointer)
     return model
@@ -895,110 +424,39 @@ def start(pull, load, versions, pointer):
     return load(versions / pointer.read_text())
 
 
-# %% lab07.ex4 wrong: no_fallback
-def start(pull, load, versions, pointer):
-    folder = pull()
-    model = load(folder)
-    (pointer.parent / "new").write_text(folder.name)
-    (pointer.parent / "new").replace(pointer)
-    return model
-
-
-# %% lab07.ex4 wrong: wrong_folder
-def start(pull, load, versions, pointer):
-    try:
-        folder = pull()
-        model = load(folder)
-    except (OSError, ValueError) as error:
-        try:
-            return load(versions / pointer.read_text())
-        except (OSError, ValueError):
-            raise RuntimeError(str(error)) from error
-    (pointer.parent / "new").write_text(folder.name + "\n")
-    (pointer.parent / "new").replace(pointer)
-    return model
-
-
-# %% lab07.ex4 wrong: damaged_stops
-def start(pull, load, versions, pointer):
-    try:
-        folder = pull()
-    except OSError as error:
-        try:
-            return load(versions / pointer.read_text())
-        except (OSError, ValueError):
-            raise RuntimeError(str(error)) from error
-    model = load(folder)
-    (pointer.parent / "new").write_text(folder.name)
-    (pointer.parent / "new").replace(pointer)
-    return model
-
-
 # %% lab07.ex4 wrong: not_atomic
-def start(pull, load, versions, pointer):
-    try:
-        folder = pull()
-        model = load(folder)
-    except (OSError, ValueError) as error:
-        try:
-            return load(versions / pointer.read_text())
-        except (OSError, ValueError):
-            raise RuntimeError(str(error)) from error
-    pointer.write_text(folder.name)
-    return model
+# -             return load(versions / pointer.read_text().strip())
+# +             return load(versions / pointer.read_text())
+# -             raise RuntimeError(f"there is no version to serve: {error}") from error
+# -     new = pointer.with_suffix(".new")
+# -     new.write_text(folder.name)
+# -     new.replace(pointer)
+# +             raise RuntimeError(str(error)) from error
+# +     pointer.write_text(folder.name)
 
+# %% lab07.ex4 wrong: -falls back to the newest folder <- no_fallback
+# -     folder = pull()
+# -     model = load(folder)
+# +     try:
+# +         model = load(folder := pull())
+# +     except (OSError, ValueError) as error:
+# +         folders = sorted(versions.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+# +         try:
+# +             return load(folders[-1])
+# +         except ValueError:
+# +             return load(folders[-2])
 
-# %% lab07.ex4 wrong: no_pointer
-def start(pull, load, versions, pointer):
-    try:
-        return load(pull())
-    except (OSError, ValueError) as error:
-        try:
-            return load(versions / pointer.read_text())
-        except (OSError, ValueError):
-            raise RuntimeError(str(error)) from error
-
-
-# %% lab07.ex4 wrong: none
-def start(pull, load, versions, pointer):
-    try:
-        folder = pull()
-        model = load(folder)
-    except Exception:
-        try:
-            return load(versions / pointer.read_text())
-        except Exception:
-            return None
-    (pointer.parent / "new").write_text(folder.name)
-    (pointer.parent / "new").replace(pointer)
-    return model
-
-
-# %% lab07.ex4 wrong: vague
-def start(pull, load, versions, pointer):
-    try:
-        folder = pull()
-        model = load(folder)
-    except Exception:
-        try:
-            return load(versions / pointer.read_text())
-        except Exception:
-            raise RuntimeError("no model")
-    (pointer.parent / "new").write_text(folder.name)
-    (pointer.parent / "new").replace(pointer)
-    return model
-
-
-# %% lab07.ex4 wrong: unclear
-def start(pull, load, versions, pointer):
-    try:
-        folder = pull()
-        model = load(folder)
-    except (OSError, ValueError):
-        return load(versions / pointer.read_text())
-    (pointer.parent / "new").write_text(folder.name)
-    (pointer.parent / "new").replace(pointer)
-    return model
+# %% lab07.ex4 wrong: -does not say what went wrong <- no_fallback
+# -     folder = pull()
+# -     model = load(folder)
+# +     try:
+# +         folder = pull()
+# +         model = load(folder)
+# +     except Exception:
+# +         try:
+# +             return load(versions / pointer.read_text())
+# +         except Exception:
+# +             raise RuntimeError("no model")
 
 
 # %% lab07.ex5 right: a pair, and a lock around the assignment
@@ -1074,49 +532,16 @@ class Live:
         return True
 
 
-# %% lab07.ex5 wrong: before_test
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            old = self.model
-            self.model = self.load(version)
-            self.smoke_test(self.model)
-        except (OSError, ValueError):
-            self.model = old
-            return False
-        return True
-
-
-# %% lab07.ex5 wrong: dropped_first
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        old, self.model = self.model, None  # two of them do not fit into memory
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            self.model = old
-            return False
-        self.model = model
-        return True
+# %% lab07.ex5 wrong: dropped_first <- untested
+# -     def swap(self, version):
+# +     def swap(self, version):
+# +         old, self.model = self.model, None  # two of them do not fit into memory
+# -             model = self.load(version)
+# +             model = self.load(version)
+# +             self.smoke_test(model)
+# -         except (OSError, ValueError):
+# +         except (OSError, ValueError):
+# +             self.model = old
 
 
 # %% lab07.ex5 wrong: blocks
@@ -1143,186 +568,65 @@ class Live:
             return True
 
 
-# %% lab07.ex5 wrong: two_steps
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-        self.version = version
+# %% lab07.ex5 wrong: two_steps <- untested
+# -         smoke_test(self.model)
+# +         smoke_test(self.model)
+# +         self.version = version
+# -         model = self.model
+# -         return {"version": model.version, "items": model.recommend(user_id)}
+# +         return {"version": self.version, "items": self.model.recommend(user_id)}
+# -             model = self.load(version)
+# +             model = self.load(version)
+# +             self.smoke_test(model)
+# -         self.model = model
+# +         self.version, self.model = version, model
 
-    def answer(self, user_id):
-        return {"version": self.version, "items": self.model.recommend(user_id)}
+# %% lab07.ex5 wrong: two_reads <- untested
+# -         model = self.model
+# -         return {"version": model.version, "items": model.recommend(user_id)}
+# +         items = self.model.recommend(user_id)
+# +         return {"version": self.model.version, "items": items}
+# -             model = self.load(version)
+# +             model = self.load(version)
+# +             self.smoke_test(model)
 
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return False
-        self.version, self.model = version, model
-        return True
+# %% lab07.ex5 wrong: one_at_a_time <- untested
+# -     def __init__(self, load, smoke_test, version):
+# +     def __init__(self, load, smoke_test, version):
+# +         self.lock = threading.Lock()
+# -         model = self.model
+# -         return {"version": model.version, "items": model.recommend(user_id)}
+# +         with self.lock:
+# +             return {"version": self.model.version, "items": self.model.recommend(user_id)}
+# -             model = self.load(version)
+# +             model = self.load(version)
+# +             self.smoke_test(model)
+# -         self.model = model
+# +         with self.lock:
+# +             self.model = model
 
+# %% lab07.ex5 wrong: -raises for a bad version <- untested
+# -         try:
+# -             model = self.load(version)
+# -         except (OSError, ValueError):
+# -             return False
+# +         model = self.load(version)
+# +         self.smoke_test(model)
 
-# %% lab07.ex5 wrong: two_reads
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
+# %% lab07.ex5 wrong: -tests one model and serves another <- untested
+# -             model = self.load(version)
+# +             self.smoke_test(self.load(version))
+# +             self.model = self.load(version)
+# -         self.model = model
 
-    def answer(self, user_id):
-        items = self.model.recommend(user_id)
-        return {"version": self.model.version, "items": items}
-
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return False
-        self.model = model
-        return True
-
-
-# %% lab07.ex5 wrong: one_at_a_time
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.lock = threading.Lock()
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        with self.lock:
-            return {"version": self.model.version, "items": self.model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return False
-        with self.lock:
-            self.model = model
-        return True
-
-
-# %% lab07.ex5 wrong: raises
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        model = self.load(version)
-        self.smoke_test(model)
-        self.model = model
-        return True
-
-
-# %% lab07.ex5 wrong: starts_anyway
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.swap(version)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return False
-        self.model = model
-        return True
-
-
-# %% lab07.ex5 wrong: loads_twice
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            self.smoke_test(self.load(version))
-            self.model = self.load(version)
-        except (OSError, ValueError):
-            return False
-        return True
-
-
-# %% lab07.ex5 wrong: loads_each_time
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.load(self.model.version)
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return False
-        self.model = model
-        return True
-
-
-# %% lab07.ex5 wrong: stays
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return False
-        model = self.model
-        return True
-
-
-# %% lab07.ex5 wrong: says_nothing
-class Live:
-    def __init__(self, load, smoke_test, version):
-        self.load, self.smoke_test = load, smoke_test
-        self.model = load(version)
-        smoke_test(self.model)
-
-    def answer(self, user_id):
-        model = self.model
-        return {"version": model.version, "items": model.recommend(user_id)}
-
-    def swap(self, version):
-        try:
-            model = self.load(version)
-            self.smoke_test(model)
-        except (OSError, ValueError):
-            return
-        self.model = model
+# %% lab07.ex5 wrong: -keeps the model in the class
+# -         self.load = load
+# -         self.smoke_test = smoke_test
+# -         self.model = self.ready(version)
+# +         self.load, self.smoke_test = load, smoke_test
+# +         Live.model = self.ready(version)
+# -         model = self.model  # once: the next moment it may be another one
+# +         model = Live.model
+# -             new = self.ready(version)
+# +             Live.model = self.ready(version)
+# -         self.model = new

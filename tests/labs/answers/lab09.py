@@ -15,15 +15,11 @@ def boxes_of(answer):
 
 
 # %% lab09.ex1 wrong: raw_bytes
-def request_of(files):
-    texts = [base64.b64encode(file) for file in files]
-    return {
-        "inputs": [{"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}]
-    }
-
-
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# -     texts = [base64.b64encode(file).decode() for file in files]
+# +     texts = [base64.b64encode(file) for file in files]
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
 
 
 # %% lab09.ex1 wrong: v1
@@ -35,94 +31,72 @@ def boxes_of(answer):
     return answer["predictions"]
 
 
-# %% lab09.ex1 wrong: wrong_name
-def request_of(files):
-    texts = [base64.b64encode(file).decode() for file in files]
-    tensor = {"name": "image_b64", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-    return {"inputs": [tensor]}
-
-
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
-
 # %% lab09.ex1 wrong: shape
-def request_of(files):
-    texts = [base64.b64encode(file).decode() for file in files]
-    return {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": texts}]}
-
-
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
-
-# %% lab09.ex1 wrong: datatype
-def request_of(files):
-    texts = [base64.b64encode(file).decode() for file in files]
-    tensor = {"name": "image", "shape": [len(texts)], "datatype": "STRING", "data": texts}
-    return {"inputs": [tensor]}
-
-
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
+# -     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+# +     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": texts}
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
 
 # %% lab09.ex1 wrong: data_url
-def request_of(files):
-    texts = ["data:image/png;base64," + base64.b64encode(file).decode() for file in files]
-    tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-    return {"inputs": [tensor]}
-
-
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
+# -     texts = [base64.b64encode(file).decode() for file in files]
+# +     texts = ["data:image/png;base64," + base64.b64encode(file).decode() for file in files]
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
 
 # %% lab09.ex1 wrong: one_only
-def request_of(files):
-    text = base64.b64encode(files[0]).decode()
-    return {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}]}
-
-
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
+# -     texts = [base64.b64encode(file).decode() for file in files]
+# +     texts = [base64.b64encode(files[0]).decode()]
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
 
 # %% lab09.ex1 wrong: texts
-def request_of(files):
-    texts = [base64.b64encode(file).decode() for file in files]
-    tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-    return {"inputs": [tensor]}
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return next(o["data"] for o in answer["outputs"] if o["name"] == "detections")
 
-
-def boxes_of(answer):
-    return next(o["data"] for o in answer["outputs"] if o["name"] == "detections")
-
-
-# %% lab09.ex1 wrong: first_picture
-def request_of(files):
-    texts = [base64.b64encode(file).decode() for file in files]
-    tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-    return {"inputs": [tensor]}
-
-
-def boxes_of(answer):
-    [output] = [o for o in answer["outputs"] if o["name"] == "detections"]
-    return json.loads(output["data"][0])
-
+# %% lab09.ex1 wrong: first_image
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return json.loads(next(o for o in answer["outputs"] if o["name"] == "detections")["data"][0])
 
 # %% lab09.ex1 wrong: by_place
-def request_of(files):
-    texts = [base64.b64encode(file).decode() for file in files]
-    tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-    return {"inputs": [tensor]}
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+
+# %% lab09.ex1 wrong: -the alphabet for URLs
+# -     texts = [base64.b64encode(file).decode() for file in files]
+# +     texts = [base64.urlsafe_b64encode(file).decode() for file in files]
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+
+# %% lab09.ex1 wrong: -another input
+# -     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+# +     tensor = {"name": "image_b64", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+
+# %% lab09.ex1 wrong: -every file once
+# -     texts = [base64.b64encode(file).decode() for file in files]
+# +     texts = [base64.b64encode(file).decode() for file in dict.fromkeys(files)]
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+
+# %% lab09.ex1 wrong: -empties the caller's list
+# -     texts = [base64.b64encode(file).decode() for file in files]
+# +     texts = [base64.b64encode(files.pop(0)).decode() for _ in range(len(files))]
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
 
 
-def boxes_of(answer):
-    return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
-
-# %% lab09.ex2 right: an executor, one picture after another
+# %% lab09.ex2 right: an executor, one image after another
 class CardPredictor(Model):
     def load(self):
         self.core = Detector.from_environment()
@@ -140,125 +114,68 @@ class CardPredictor(Model):
         return respond(payload, found, model_name=self.name, output="detections")
 
 
-# %% lab09.ex2 wrong: no_model
-class CardPredictor:
-    def __init__(self, name):
-        self.name = name
-        self.detector = Detector.from_environment()
-
-    async def predict(self, payload, headers=None):
-        found = self.detector.detect([picture_of(file) for file in files_of(payload)])
-        return respond(payload, found, model_name=self.name, output="detections")
-
+# %% lab09.ex2 right: one request at a time, behind a lock
+# -         self.detector = Detector.from_environment()
+# +         self.detector = Detector.from_environment()
+# +         self.lock = asyncio.Lock()
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         async with self.lock:
+# +             found = await asyncio.to_thread(self.find, files_of(payload))
 
 # %% lab09.ex2 wrong: not_async
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
-
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
-
-    def predict(self, payload, headers=None):
-        found = self.find(files_of(payload))
-        return respond(payload, found, model_name=self.name, output="detections")
-
+# -     async def predict(self, payload, headers=None):
+# -         ### BEGIN SOLUTION
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +     def predict(self, payload, headers=None):
+# +         found = self.find(files_of(payload))
 
 # %% lab09.ex2 wrong: blocking
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         found = self.find(files_of(payload))
 
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
-
-    async def predict(self, payload, headers=None):
-        found = self.find(files_of(payload))
-        return respond(payload, found, model_name=self.name, output="detections")
-
+# %% lab09.ex2 wrong: waits
+# - class CardPredictor(Model):
+# + import threading
+# + class CardPredictor(Model):
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         found = []
+# +         thread = threading.Thread(target=lambda: found.extend(self.find(files_of(payload))))
+# +         thread.start()
+# +         thread.join()
 
 # %% lab09.ex2 wrong: calls_it
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
-
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
-
-    async def predict(self, payload, headers=None):
-        found = await asyncio.to_thread(self.find(files_of(payload)))
-        return respond(payload, found, model_name=self.name, output="detections")
-
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         found = await asyncio.to_thread(self.find(files_of(payload)))
 
 # %% lab09.ex2 wrong: no_await
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
-
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
-
-    async def predict(self, payload, headers=None):
-        found = asyncio.to_thread(self.find, files_of(payload))
-        return respond(payload, found, model_name=self.name, output="detections")
-
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         found = asyncio.to_thread(self.find, files_of(payload))
 
 # %% lab09.ex2 wrong: bare
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
-
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
-
-    async def predict(self, payload, headers=None):
-        return await asyncio.to_thread(self.find, files_of(payload))
-
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# -         return respond(payload, found, model_name=self.name, output="detections")
+# +         return await asyncio.to_thread(self.find, files_of(payload))
 
 # %% lab09.ex2 wrong: v1_only
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# -         return respond(payload, found, model_name=self.name, output="detections")
+# +         return {"predictions": await asyncio.to_thread(self.find, files_of(payload))}
 
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
+# %% lab09.ex2 wrong: -a fixed name
+# -         return respond(payload, found, model_name=self.name, output="detections")
+# +         return respond(payload, found, model_name="id_card", output="detections")
 
-    async def predict(self, payload, headers=None):
-        return {"predictions": await asyncio.to_thread(self.find, files_of(payload))}
+# %% lab09.ex2 wrong: -the payload is kept in self
+# -     async def predict(self, payload, headers=None):
+# +     async def predict(self, payload, headers=None):
+# +         self.payload = payload
+# -         return respond(payload, found, model_name=self.name, output="detections")
+# +         return respond(self.payload, found, model_name=self.name, output="detections")
 
-
-# %% lab09.ex2 wrong: output
-class CardPredictor(Model):
-    def load(self):
-        self.detector = Detector.from_environment()
-        self.ready = True
-        return self.ready
-
-    def find(self, files):
-        found = self.detector.detect([picture_of(file) for file in files])
-        return [[detection.as_dict() for detection in boxes] for boxes in found]
-
-    async def predict(self, payload, headers=None):
-        found = await asyncio.to_thread(self.find, files_of(payload))
-        return respond(payload, found, model_name=self.name, output="output-0")
+# %% lab09.ex2 wrong: -loads the detector for each request
+# -     async def predict(self, payload, headers=None):
+# +     async def predict(self, payload, headers=None):
+# +         self.load()
 
 
 # %% lab09.ex3 right: one step after another, with a code for each
@@ -266,10 +183,10 @@ def files_in(payload):
     def refuse(code, message):
         raise InputError(message, code=code, status=422, hint="Send instances with image_b64.")
 
-    if "instances" not in payload:
-        refuse("instances_missing", f"There is {list(payload)}, and no instances.")
+    if not isinstance(payload, dict) or "instances" not in payload:
+        refuse("instances_missing", f"There is {str(payload)[:40]}, without instances.")
     if type(payload["instances"]) is not list:
-        refuse("instances_invalid", "instances is a list.")
+        refuse("instances_invalid", "instances is not a list.")
     if len(payload["instances"]) == 0:
         refuse("instances_empty", "There are no instances.")
     answers = []
@@ -286,18 +203,10 @@ def files_in(payload):
     return [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
 
 
-# %% lab09.ex3 wrong: takes_it
-def files_in(payload):
-    try:
-        return [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
-    except Exception:
-        return []
-
-
 # %% lab09.ex3 wrong: skips_bad
 def files_in(payload):
     hint = "Send instances with image_b64."
-    instances = payload.get("instances")
+    instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list) or not instances:
         raise InputError("There are no instances.", code="none", status=422, hint=hint)
     files = []
@@ -307,35 +216,36 @@ def files_in(payload):
     return files
 
 
-# %% lab09.ex3 wrong: not_strict
-def files_in(payload):
-    hint = "Send instances with image_b64."
-    instances = payload.get("instances")
-    if not isinstance(instances, list) or not instances:
-        raise InputError("There are no instances.", code="none", status=422, hint=hint)
-    files = []
-    for n, one in enumerate(instances):
-        if not isinstance(one, dict) or not isinstance(one.get("image_b64"), str):
-            raise InputError(f"Instance {n} is bad.", code="bad", status=422, hint=hint)
-        files.append(base64.b64decode(one["image_b64"]))
-    return files
+# %% lab09.ex3 wrong: not_strict <- skips_bad
+# -     for one in instances:
+# -         if isinstance(one, dict) and isinstance(one.get("image_b64"), str):
+# -             files.append(base64.b64decode(one["image_b64"]))
+# +     for n, one in enumerate(instances):
+# +         if not isinstance(one, dict) or not isinstance(one.get("image_b64"), str):
+# +             raise InputError(f"Instance {n} is bad.", code="bad", status=422, hint=hint)
+# +         files.append(base64.b64decode(one["image_b64"]))
 
 
 # %% lab09.ex3 wrong: no_place
 def files_in(payload):
-    try:
-        files = [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
-        assert files
-        return files
-    except Exception as error:
-        hint = "Send instances with image_b64."
-        raise InputError("The payload is wrong.", code="bad", status=422, hint=hint) from error
+    hint = "Send instances with image_b64."
+    instances = payload.get("instances") if isinstance(payload, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise InputError("There are no instances.", code="none", status=422, hint=hint)
+    files = []
+    for one in instances:
+        try:
+            files.append(base64.b64decode(one["image_b64"], validate=True))
+        except Exception:
+            raise InputError("One is bad.", code="bad", status=422, hint=hint) from None
+    return files
 
 
 # %% lab09.ex3 wrong: no_hint
 def files_in(payload):
     files = []
-    for n, one in enumerate(payload.get("instances") or ["none"]):
+    instances = payload.get("instances") if isinstance(payload, dict) else None
+    for n, one in enumerate(instances or ["none"]):
         try:
             files.append(base64.b64decode(one["image_b64"], validate=True))
         except Exception as error:
@@ -344,7 +254,64 @@ def files_in(payload):
     return files
 
 
-# %% lab09.ex4 right: written anew, with a digest and other numbers
+# %% lab09.ex3 wrong: -400 instead of 422
+def files_in(payload):
+    try:
+        return [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
+    except Exception as error:
+        hint = "Send instances with image_b64."
+        raise InputError("The payload is wrong.", code="bad", status=400, hint=hint) from error
+
+
+# %% lab09.ex3 wrong: -an empty list for everything bad
+def files_in(payload):
+    try:
+        return [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
+    except Exception:
+        return []
+
+
+# %% lab09.ex3 wrong: -blanks and line breaks removed
+def files_in(payload):
+    def refused(message, field):
+        return InputError(message, code="bad", status=422, hint=f"send {field}")
+
+    instances = payload.get("instances") if isinstance(payload, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise refused("instances is missing", "instances")
+    files = []
+    for n, one in enumerate(instances):
+        text = one.get("image_b64") if isinstance(one, dict) else None
+        if not isinstance(text, str):
+            raise refused(f"instance {n} has no text", "image_b64")
+        try:
+            files.append(base64.b64decode("".join(text.split()), validate=True))
+        except ValueError as error:
+            raise refused(f"instance {n} is not base64", "image_b64") from error
+    return files
+
+
+# %% lab09.ex3 wrong: -counts from 1
+def files_in(payload):
+    def refused(message, field):
+        return InputError(message, code="bad", status=422, hint=f"send {field}")
+
+    instances = payload.get("instances") if isinstance(payload, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise refused("instances is missing", "instances")
+    files = []
+    for n, one in enumerate(instances, 1):
+        text = one.get("image_b64") if isinstance(one, dict) else None
+        if not isinstance(text, str):
+            raise refused(f"instance {n} has no text", "image_b64")
+        try:
+            files.append(base64.b64decode(text, validate=True))
+        except ValueError as error:
+            raise refused(f"instance {n} is not base64", "image_b64") from error
+    return files
+
+
+# %% lab09.ex4 right: written anew, with a digest, a named port and the lower request
 service = yaml.safe_load(
     BROKEN.replace("name: id_card", "name: id-card")
     .replace("minReplicas: 4", "minReplicas: 2")
@@ -352,40 +319,51 @@ service = yaml.safe_load(
     .replace("name: detector", "name: kserve-container")
     .replace(":latest", "@sha256:" + "7" * 64)
     .replace("readynessProbe", "readinessProbe")
-    .replace("8000", "8080")
-    .replace("memory: 2Gi", "memory: 4Gi")
+    .replace("- containerPort: 8080", "- {containerPort: 8080, name: http1, protocol: TCP}")
+    .replace("port: 8000", "port: http1")
+    .replace("memory: 4Gi", "memory: 2048Mi")
     .replace("name: tmp", "name: temp")
 )
 
 # %% lab09.ex4 wrong: still_faulty
 service = yaml.safe_load(BROKEN.replace("name: id_card", "name: id-card"))
 
-# %% lab09.ex4 wrong: other_service
+# %% lab09.ex4 wrong: limits
+service = yaml.safe_load(BROKEN.replace("memory: 2Gi", "memory: 4Gi"))
+
+# %% lab09.ex4 wrong: probe_gone
+service = yaml.safe_load(BROKEN)
+container = service["spec"]["predictor"]["containers"][0]
+del container["readynessProbe"]
+
+# %% lab09.ex4 wrong: replicas
+service = yaml.safe_load(
+    BROKEN.replace("name: id_card", "name: id-card")
+    .replace("minReplicas: 4", "minReplicas: 2")
+    .replace("name: detector", "name: kserve-container")
+    .replace(":latest", ":0.1.0")
+    .replace("readynessProbe", "readinessProbe")
+    .replace("port: 8000", "port: 8080")
+    .replace("memory: 4Gi", "memory: 1Gi")
+    .replace("name: tmp", "name: temp")
+)
+
+# %% lab09.ex4 wrong: -another service
 service = yaml.safe_load(BROKEN.replace("name: id_card", "name: cards"))
 
-# %% lab09.ex4 wrong: other_model
-service = yaml.safe_load(BROKEN.replace("name: id_card", "name: id-card"))
+# %% lab09.ex4 wrong: -another image
+service = yaml.safe_load(BROKEN.replace("serving_labs_kserve:latest", "cards:1.0"))
+
+# %% lab09.ex4 wrong: -a model server in place of the container
+service = yaml.safe_load(BROKEN)
 service["spec"]["predictor"] = {
     "model": {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://models/cards"}
 }
 
-# %% lab09.ex4 wrong: other_image
-service = yaml.safe_load(BROKEN.replace("serving_labs_kserve:latest", "cards:1.0"))
-
-# %% lab09.ex4 wrong: probe_gone
-service = yaml.safe_load(BROKEN.replace("name: id_card", "name: id-card"))
-del service["spec"]["predictor"]["containers"][0]["readynessProbe"]
-
-# %% lab09.ex4 wrong: replicas
-service = yaml.safe_load(BROKEN.replace("minReplicas: 4", "minReplicas: 1"))
-
-# %% lab09.ex4 wrong: memory
+# %% lab09.ex4 wrong: -the volume is no longer mounted
 service = yaml.safe_load(BROKEN)
-del service["spec"]["predictor"]["containers"][0]["resources"]["requests"]["memory"]
-
-# %% lab09.ex4 wrong: no_tmp
-service = yaml.safe_load(BROKEN)
-del service["spec"]["predictor"]["containers"][0]["volumeMounts"]
+container = service["spec"]["predictor"]["containers"][0]
+del container["volumeMounts"]
 
 
 # %% lab09.ex5 right: from YAML, with a node for each detector
@@ -412,241 +390,146 @@ def graph_of(name, first, detectors):
     return graph
 
 
-# %% lab09.ex5 wrong: faulty
+# %% lab09.ex5 right: a condition ends the sequence
 def graph_of(name, first, detectors):
-    return graph(
-        name,
-        start=sequence(grey(first), {"nodeName": "detectors", **then}),
-        detectors=ensemble(detectors),
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
     steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
+    nodes = {
+        "root": {
+            "routerType": "Sequence",
+            "steps": [
+                {"serviceName": first},
+                {
+                    "nodeName": "all",
+                    "condition": "predictions",
+                    "data": "$response",
+                    "mapPredictionsToInstances": True,
+                },
+            ],
+        },
+        "all": {"routerType": "Ensemble", "steps": steps},
+    }
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "InferenceGraph",
+        "metadata": {"name": name},
+        "spec": {"nodes": nodes},
+    }
 
 
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
+# %% lab09.ex5 wrong: fixed_names <- a condition ends the sequence
+# - def graph_of(name, first, detectors):
+# + def graph_of(name, first, detectors):
+# +     first, detectors = "grayscale", ["id-card", "id-card-small"]
+# -                 {"serviceName": first},
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"serviceName": first, "dependency": "Hard"},
+# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
 
+# %% lab09.ex5 wrong: no_response <- a condition ends the sequence
+# -                 {"serviceName": first},
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"serviceName": first, "dependency": "Hard"},
+# +                 {"nodeName": "all"},
 
-then = {"data": "$response", "mapPredictionsToInstances": True}
+# %% lab09.ex5 wrong: no_mapping <- a condition ends the sequence
+# -                 {"serviceName": first},
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"serviceName": first, "dependency": "Hard"},
+# +                 {"nodeName": "all", "data": "$response"},
 
-
-# %% lab09.ex5 wrong: fixed_names
-def graph_of(name, first, detectors):
-    return graph(
-        name,
-        root=sequence(grey("grayscale"), {"nodeName": "detectors", **then}),
-        detectors=ensemble(["id-card", "id-card-small"]),
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
-
-
-# %% lab09.ex5 wrong: no_response
-def graph_of(name, first, detectors):
-    return graph(
-        name,
-        root=sequence(grey(first), {"nodeName": "detectors"}),
-        detectors=ensemble(detectors),
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
-
-
-# %% lab09.ex5 wrong: no_mapping
-def graph_of(name, first, detectors):
-    return graph(
-        name,
-        root=sequence(grey(first), {"nodeName": "detectors", "data": "$response"}),
-        detectors=ensemble(detectors),
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
-
-
-# %% lab09.ex5 wrong: splitter
-def graph_of(name, first, detectors):
-    weights = [100 - len(detectors) + 1] + [1] * (len(detectors) - 1)
-    steps = [{"serviceName": d, "weight": w} for d, w in zip(detectors, weights)]
-    return graph(
-        name,
-        root=sequence(grey(first), {"nodeName": "detectors", **then}),
-        detectors={"routerType": "Splitter", "steps": steps},
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
+# %% lab09.ex5 wrong: splitter <- a condition ends the sequence
+# -     steps = [{"name": one, "serviceName": one} for one in detectors]
+# +     shares = [101 - len(detectors)] + [1] * (len(detectors) - 1)
+# +     steps = [{"serviceName": d, "weight": w} for d, w in zip(detectors, shares)]
+# -                 {"serviceName": first},
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"serviceName": first, "dependency": "Hard"},
+# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+# -         "all": {"routerType": "Ensemble", "steps": steps},
+# +         "all": {"routerType": "Splitter", "steps": steps},
 
 
 # %% lab09.ex5 wrong: in_a_row
 def graph_of(name, first, detectors):
-    steps = [{"name": one, "serviceName": one, **then} for one in detectors]
-    return graph(name, root=sequence(grey(first), *steps))
+    then = {"data": "$response", "mapPredictionsToInstances": True}
+    steps = [{"serviceName": first, "dependency": "Hard"}]
+    steps += [{"name": one, "serviceName": one, **then} for one in detectors]
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "InferenceGraph",
+        "metadata": {"name": name},
+        "spec": {"nodes": {"root": {"routerType": "Sequence", "steps": steps}}},
+    }
 
 
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
+# %% lab09.ex5 wrong: soft <- a condition ends the sequence
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+
+# %% lab09.ex5 wrong: step_names <- a condition ends the sequence
+# -     steps = [{"name": one, "serviceName": one} for one in detectors]
+# +     steps = [{"serviceName": one} for one in detectors]
+# -                 {"serviceName": first},
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"serviceName": first, "dependency": "Hard"},
+# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+
+# %% lab09.ex5 wrong: -no node is called root <- a condition ends the sequence
+# -         "root": {
+# +         "start": {
+# -                 {"serviceName": first},
+# -                 {
+# -                     "nodeName": "all",
+# -                     "condition": "predictions",
+# -                     "data": "$response",
+# -                     "mapPredictionsToInstances": True,
+# -                 },
+# +                 {"serviceName": first, "dependency": "Hard"},
+# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+
+# %% lab09.ex5 wrong: -both graphs are one object
+graph = {
+    "apiVersion": "serving.kserve.io/v1alpha1",
+    "kind": "InferenceGraph",
+    "metadata": {},
+    "spec": {"nodes": {"root": {"routerType": "Sequence"}, "all": {"routerType": "Ensemble"}}},
+}
 
 
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
-
-
-# %% lab09.ex5 wrong: soft
 def graph_of(name, first, detectors):
-    return graph(
-        name,
-        root=sequence({"serviceName": first}, {"nodeName": "detectors", **then}),
-        detectors=ensemble(detectors),
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
-
-
-# %% lab09.ex5 wrong: step_names
-def graph_of(name, first, detectors):
-    steps = [{"serviceName": one} for one in detectors]
-    return graph(
-        name,
-        root=sequence(grey(first), {"nodeName": "detectors", **then}),
-        detectors={"routerType": "Ensemble", "steps": steps},
-    )
-
-
-def graph(name, **nodes):
-    head = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "InferenceGraph"}
-    return {**head, "metadata": {"name": name}, "spec": {"nodes": nodes}}
-
-
-def sequence(*steps):
-    return {"routerType": "Sequence", "steps": list(steps)}
-
-
-def ensemble(detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    return {"routerType": "Ensemble", "steps": steps}
-
-
-def grey(first):
-    return {"name": "grey", "serviceName": first, "dependency": "Hard"}
-
-
-then = {"data": "$response", "mapPredictionsToInstances": True}
+    then = {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True}
+    graph["metadata"]["name"] = name
+    nodes = graph["spec"]["nodes"]
+    nodes["root"]["steps"] = [{"serviceName": first, "dependency": "Hard"}, then]
+    nodes["all"]["steps"] = [{"name": one, "serviceName": one} for one in detectors]
+    return graph

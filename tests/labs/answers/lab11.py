@@ -12,23 +12,6 @@ def batches(items, n):
         yield batch
 
 
-# %% lab11.ex1 right: a class that looks one item ahead
-class batches:
-    def __init__(self, items, n):
-        self.items, self.n = iter(items), n
-        self.ahead = list(itertools.islice(self.items, 1))
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if not self.ahead:
-            raise StopIteration
-        batch = tuple(self.ahead + list(itertools.islice(self.items, self.n - 1)))
-        self.ahead = list(itertools.islice(self.items, 1))
-        return batch
-
-
 # %% lab11.ex1 right: tuples, until there is an empty one
 def batches(items, n):
     items = iter(items)
@@ -41,114 +24,83 @@ def batches(items, n):
     return [items[start : start + n] for start in range(0, len(items), n)]
 
 
-# %% lab11.ex1 wrong: slices
-def batches(items, n):
-    for start in range(0, len(items), n):
-        yield items[start : start + n]
-
-
 # %% lab11.ex1 wrong: drops_last
 def batches(items, n):
     return (list(batch) for batch in zip(*[iter(items)] * n))
 
 
-# %% lab11.ex1 wrong: empty_last
+# %% lab11.ex1 wrong: empty_last <- item by item
+# -     if batch:
+# -         yield batch
+# +     yield batch
+
+# %% lab11.ex1 wrong: reuses <- item by item
+# -             batch = []
+# +             batch.clear()
+
+
+# %% lab11.ex1 wrong: -takes a batch at the call
 def batches(items, n):
-    batch = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == n:
+    it = iter(items)
+    first = list(itertools.islice(it, n))
+
+    def rest(b):
+        while b:
+            yield b
+            b = list(itertools.islice(it, n))
+
+    return rest(first)
+
+
+# %% lab11.ex1 wrong: -stops at None
+# -     while batch := list(itertools.islice(iterator, n)):
+# +     while True:
+# +         batch = []
+# +         while len(batch) < n and (item := next(iterator, None)) is not None:
+# +             batch.append(item)
+# +         if not batch:
+# +             return
+
+
+# %% lab11.ex1 wrong: -empties the caller's list
+def batches(items, n):
+    if not isinstance(items, list):
+        iterator = iter(items)
+        while batch := list(itertools.islice(iterator, n)):
             yield batch
-            batch = []
-    yield batch
+    else:
+        while items:
+            yield items[:n]
+            del items[:n]
 
 
-# %% lab11.ex1 wrong: never_ends
-def batches(items, n):
-    iterator = iter(items)
-    while True:
-        yield list(itertools.islice(iterator, n))
-
-
-# %% lab11.ex1 wrong: stop_iteration
-def batches(items, n):
-    iterator = iter(items)
-    while True:
-        yield [next(iterator)] + list(itertools.islice(iterator, n - 1))
-
-
-# %% lab11.ex1 wrong: overlaps
-def batches(items, n):
-    batch = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == n:
-            yield batch
-            batch = batch[-1:]
-    if batch:
-        yield batch
-
-
-# %% lab11.ex1 wrong: padded
-def batches(items, n):
-    for batch in itertools.zip_longest(*[iter(items)] * n):
-        yield list(batch)
-
-
-# %% lab11.ex1 wrong: stops_early
-def batches(items, n):
-    iterator = iter(items)
-    while True:
-        batch = []
-        while len(batch) < n and (item := next(iterator, None)) is not None:
-            batch.append(item)
-        if not batch:
-            return
-        yield batch
-
-
-# %% lab11.ex1 wrong: reuses
-def batches(items, n):
-    batch = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == n:
-            yield batch
-            batch.clear()
-    if batch:
-        yield batch
-
-
-# %% lab11.ex2 right: all files are read first, their rows filled in later
-from PIL import Image
-
-
+# %% lab11.ex2 right: rows filled in later
 def detect_folder(paths, predict, n):
-    rows, good = [], []
-    for path in paths:
-        row = dict(file=path.name, boxes=None, error=None)
-        try:
-            with Image.open(path) as picture:
-                good.append((row, picture.convert("RGB")))
-        except Exception as error:
-            row["error"] = f"{type(error).__name__}: {error}"
-        rows.append(row)
-    for start in range(0, len(good), n):
-        some = good[start : start + n]
-        for (row, _), boxes in zip(some, predict([picture for _, picture in some])):
+    rows = []
+    for batch in batches(paths, n):
+        good, images = [], []
+        for path in batch:
+            row = {"file": path.name, "boxes": None, "error": None}
+            rows.append(row)
+            try:
+                images.append(decode(path.read_bytes()))
+                good.append(row)
+            except (InputError, OSError) as error:
+                row["error"] = str(error)
+        for row, boxes in zip(good, predict(images)):
             row["boxes"] = boxes
     return rows
 
 
-# %% lab11.ex2 right: one picture in a call, and the model's exception in another
+# %% lab11.ex2 right: one image in a call, and the model's exception in another
 def detect_folder(paths, predict, n):
     def row(path):
         try:
-            picture = decode(path.read_bytes())
+            image = decode(path.read_bytes())
         except (InputError, OSError) as error:
-            return {"file": path.name, "boxes": None, "error": repr(error)}
+            return {"file": path.name, "boxes": None, "error": str(error)}
         try:
-            [boxes] = predict([picture])
+            [boxes] = predict([image])
         except Exception as error:
             raise RuntimeError("the model is broken") from error
         return {"file": path.name, "boxes": boxes, "error": None}
@@ -166,138 +118,15 @@ def detect_folder(paths, predict, n):
     return rows
 
 
-# %% lab11.ex2 wrong: no_file
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        try:
-            [boxes] = predict([decode(path.read_bytes())])
-            rows.append({"file": path.name, "boxes": boxes, "error": None})
-        except InputError as error:
-            rows.append({"file": path.name, "boxes": None, "error": str(error)})
-    return rows
-
-
 # %% lab11.ex2 wrong: left_out
 def detect_folder(paths, predict, n):
     rows = []
     for path in paths:
         try:
-            picture = decode(path.read_bytes())
+            image = decode(path.read_bytes())
         except (InputError, OSError):
             continue
-        rows.append({"file": path.name, "boxes": predict([picture])[0], "error": None})
-    return rows
-
-
-# %% lab11.ex2 wrong: whole_batch
-def detect_folder(paths, predict, n):
-    rows = []
-    for batch in batches(paths, n):
-        try:
-            pictures = [decode(path.read_bytes()) for path in batch]
-        except (InputError, OSError) as error:
-            rows += [{"file": path.name, "boxes": None, "error": str(error)} for path in batch]
-            continue
-        for path, boxes in zip(batch, predict(pictures)):
-            rows.append({"file": path.name, "boxes": boxes, "error": None})
-    return rows
-
-
-# %% lab11.ex2 wrong: looks_empty
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        try:
-            picture = decode(path.read_bytes())
-        except (InputError, OSError) as error:
-            rows.append({"file": path.name, "boxes": [], "error": str(error)})
-            continue
-        rows.append({"file": path.name, "boxes": predict([picture])[0], "error": None})
-    return rows
-
-
-# %% lab11.ex2 wrong: no_text
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        try:
-            picture = decode(path.read_bytes())
-        except (InputError, OSError):
-            rows.append({"file": path.name, "boxes": None, "error": "bad file"})
-            continue
-        rows.append({"file": path.name, "boxes": predict([picture])[0], "error": None})
-    return rows
-
-
-# %% lab11.ex2 wrong: nameless
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        try:
-            picture = decode(path.read_bytes())
-        except (InputError, OSError) as error:
-            rows.append({"file": None, "boxes": None, "error": str(error)})
-            continue
-        rows.append({"file": path.name, "boxes": predict([picture])[0], "error": None})
-    return rows
-
-
-# %% lab11.ex2 wrong: order
-def detect_folder(paths, predict, n):
-    rows, bad = [], []
-    for path in paths:
-        try:
-            picture = decode(path.read_bytes())
-        except (InputError, OSError) as error:
-            bad.append({"file": path.name, "boxes": None, "error": str(error)})
-            continue
-        rows.append({"file": path.name, "boxes": predict([picture])[0], "error": None})
-    return rows + bad
-
-
-# %% lab11.ex2 wrong: one_name
-def detect_folder(paths, predict, n):
-    rows = {}
-    for path in paths:
-        row = {"file": path.name, "boxes": None, "error": None}
-        try:
-            picture = decode(path.read_bytes())
-        except (InputError, OSError) as error:
-            row["error"] = str(error)
-        else:
-            [row["boxes"]] = predict([picture])
-        rows[path.name] = row
-    return list(rows.values())
-
-
-# %% lab11.ex2 wrong: zipped
-def detect_folder(paths, predict, n):
-    rows = []
-    for batch in batches(paths, n):
-        pictures, errors = [], {}
-        for path in batch:
-            try:
-                pictures.append(decode(path.read_bytes()))
-            except (InputError, OSError) as error:
-                errors[path] = str(error)
-        for path, boxes in zip(batch, predict(pictures)):
-            rows.append({"file": path.name, "boxes": boxes, "error": errors.get(path)})
-    return rows
-
-
-# %% lab11.ex2 wrong: no_card
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        row = {"file": path.name, "boxes": None, "error": None}
-        try:
-            picture = decode(path.read_bytes())
-        except (InputError, OSError) as error:
-            row["error"] = str(error)
-        else:
-            row["boxes"] = predict([picture])[0] or None
-        rows.append(row)
+        rows.append({"file": path.name, "boxes": predict([image])[0], "error": None})
     return rows
 
 
@@ -305,13 +134,13 @@ def detect_folder(paths, predict, n):
 def detect_folder(paths, predict, n):
     rows = []
     for batch in batches(paths, n):
-        pictures, errors = [], {}
+        images, errors = [], {}
         for path in batch:
             try:
-                pictures.append(decode(path.read_bytes()))
+                images.append(decode(path.read_bytes()))
             except (InputError, OSError) as error:
                 errors[path] = str(error)
-        found = predict(pictures)
+        found = predict(images)
         for path, boxes in itertools.zip_longest(batch, found):
             rows.append({"file": path.name, "boxes": boxes, "error": errors.get(path)})
     return rows
@@ -330,20 +159,34 @@ def detect_folder(paths, predict, n):
     return rows
 
 
-# %% lab11.ex2 wrong: too_many
+# %% lab11.ex2 wrong: too_many <- rows filled in later
+# -     for batch in batches(paths, n):
+# +     for batch in [paths]:
+
+# %% lab11.ex2 wrong: -catches every exception <- rows filled in later
+# -             except (InputError, OSError) as error:
+# +             except Exception as error:
+
+# %% lab11.ex2 wrong: -repr <- rows filled in later
+# -                 row["error"] = str(error)
+# +                 row["error"] = repr(error)
+
+
+# %% lab11.ex2 wrong: -one row for a path that comes twice
 def detect_folder(paths, predict, n):
-    rows, good, pictures = [], [], []
-    for path in paths:
-        row = {"file": path.name, "boxes": None, "error": None}
-        rows.append(row)
-        try:
-            pictures.append(decode(path.read_bytes()))
-            good.append(row)
-        except (InputError, OSError) as error:
-            row["error"] = str(error)
-    for row, boxes in zip(good, predict(pictures)):
-        row["boxes"] = boxes
-    return rows
+    rows = []
+    done = {}
+    for part in batches(dict.fromkeys(paths), n):
+        pics = []
+        for p in part:
+            row = done[p] = {"file": p.name, "boxes": None, "error": None}
+            try:
+                pics.append((row, decode(p.read_bytes())))
+            except (InputError, OSError) as e:
+                row["error"] = str(e)
+        for (row, _), boxes in zip(pics, predict([x for _, x in pics])):
+            row["boxes"] = boxes
+    return [done[p] for p in paths]
 
 
 # %% lab11.ex3 right: a temporary file of a library, and all missing parts first
@@ -385,49 +228,13 @@ def run_job(batches, compute, folder):
     return rows
 
 
-# %% lab11.ex3 wrong: no_parts
-def run_job(batches, compute, folder):
-    path = folder / "rows.json"
-    rows = json.loads(path.read_text()) if path.exists() else {}
-    for number, batch in enumerate(batches):
-        if str(number) not in rows:
-            rows[str(number)] = compute(batch)
-            path.with_suffix(".tmp").write_text(json.dumps(rows))
-            path.with_suffix(".tmp").replace(path)
-    return [row for number in range(len(batches)) for row in rows[str(number)]]
-
-
-# %% lab11.ex3 wrong: nested
-def run_job(batches, compute, folder):
-    rows = []
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        if not part.exists():
-            part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
-            part.with_suffix(".tmp").replace(part)
-        rows.append(json.loads(part.read_text()))
-    return rows
-
-
-# %% lab11.ex3 wrong: order
-def run_job(batches, compute, folder):
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        if not part.exists():
-            part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
-            part.with_suffix(".tmp").replace(part)
-    return [row for part in folder.glob("part-*.json") for row in json.loads(part.read_text())]
-
-
 # %% lab11.ex3 wrong: begins_again
-def run_job(batches, compute, folder):
-    rows = []
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
-        part.with_suffix(".tmp").replace(part)
-        rows += json.loads(part.read_text())
-    return rows
+# -         if not part.exists():
+# -             temporary = part.with_suffix(".tmp")
+# -             temporary.write_text(json.dumps(compute(batch)))
+# -             temporary.replace(part)
+# +         part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
+# +         part.with_suffix(".tmp").replace(part)
 
 
 # %% lab11.ex3 wrong: only_new
@@ -445,32 +252,10 @@ def run_job(batches, compute, folder):
 
 
 # %% lab11.ex3 wrong: in_place
-def run_job(batches, compute, folder):
-    rows = []
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        if not part.exists():
-            part.write_text(json.dumps(compute(batch)))
-        rows += json.loads(part.read_text())
-    return rows
-
-
-# %% lab11.ex3 wrong: copied
-import shutil
-import tempfile
-
-
-def run_job(batches, compute, folder):
-    rows = []
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        if not part.exists():
-            with tempfile.NamedTemporaryFile("w") as file:
-                json.dump(compute(batch), file)
-                file.flush()
-                shutil.copy(file.name, part)
-        rows += json.loads(part.read_text())
-    return rows
+# -             temporary = part.with_suffix(".tmp")
+# -             temporary.write_text(json.dumps(compute(batch)))
+# -             temporary.replace(part)
+# +             part.write_text(json.dumps(compute(batch)))
 
 
 # %% lab11.ex3 wrong: at_end
@@ -499,17 +284,34 @@ def run_job(batches, compute, folder):
     return [row for part in parts for row in json.loads(part.read_text())]
 
 
-# %% lab11.ex3 wrong: appends
+# %% lab11.ex3 wrong: -moves a file of another disk
+# - def run_job(batches, compute, folder):
+# + import tempfile
+# + def run_job(batches, compute, folder):
+# -             temporary = part.with_suffix(".tmp")
+# -             temporary.write_text(json.dumps(compute(batch)))
+# -             temporary.replace(part)
+# +             with tempfile.NamedTemporaryFile("w", delete=False) as file:
+# +                 json.dump(compute(batch), file)
+# +             os.rename(file.name, part)
+
+# %% lab11.ex3 wrong: -appends to the file of a killed run
+# -             temporary = part.with_suffix(".tmp")
+# -             temporary.write_text(json.dumps(compute(batch)))
+# -             temporary.replace(part)
+# +             with part.with_suffix(".tmp").open("a") as file:
+# +                 file.write(json.dumps(compute(batch)))
+# +             part.with_suffix(".tmp").replace(part)
+
+
+# %% lab11.ex3 wrong: -in the order of the folder
 def run_job(batches, compute, folder):
-    rows = []
     for number, batch in enumerate(batches):
         part = folder / part_name(number)
         if not part.exists():
-            with part.with_suffix(".tmp").open("a") as file:
-                file.write(json.dumps(compute(batch)))
+            part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
             part.with_suffix(".tmp").replace(part)
-        rows += json.loads(part.read_text())
-    return rows
+    return [row for part in folder.glob("part-*.json") for row in json.loads(part.read_text())]
 
 
 # %% lab11.ex4 right: plain Python
@@ -539,6 +341,24 @@ def recommend_all(core, users, k, n):
     return found
 
 
+# %% lab11.ex4 right: as many more as were rated
+def recommend_all(core, users, k, n):
+    out = []
+    for start in range(0, len(users), n):
+        block = users[start : start + n]
+        s = core.scores(block)
+        for r, u in enumerate(block):
+            rated = set(core.rated_by(u))
+            out.append(
+                [
+                    int(m)
+                    for m in core.movie_ids[np.argsort(-s[r], kind="stable")[: k + len(rated)]]
+                    if int(m) not in rated
+                ][:k]
+            )
+    return out
+
+
 # %% lab11.ex4 wrong: all_at_once
 def recommend_all(core, users, k, n):
     rows = []
@@ -549,71 +369,12 @@ def recommend_all(core, users, k, n):
     return rows
 
 
-# %% lab11.ex4 wrong: keeps_scores
-def recommend_all(core, users, k, n):
-    table = [line for block in batches(users, n) for line in core.scores(block)]
-    rows = []
-    for user, scores in zip(users, table):
-        scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-        best = np.argsort(-scores, kind="stable")[:k]
-        rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-    return rows
-
-
-# %% lab11.ex4 wrong: one_by_one
-def recommend_all(core, users, k, n):
-    rows = []
-    for user in users:
-        [scores] = core.scores([user])
-        scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-        best = np.argsort(-scores, kind="stable")[:k]
-        rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-    return rows
-
-
-# %% lab11.ex4 wrong: drops_last
-def recommend_all(core, users, k, n):
-    rows = []
-    for block in range(len(users) // n):
-        some = users[block * n : block * n + n]
-        for user, scores in zip(some, core.scores(some)):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-            best = np.argsort(-scores, kind="stable")[:k]
-            rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-    return rows
-
-
-# %% lab11.ex4 wrong: columns
-def recommend_all(core, users, k, n):
-    rows = []
-    for block in batches(users, n):
-        for user, scores in zip(block, core.scores(block)):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-            best = np.argsort(-scores, kind="stable")[:k]
-            rows.append(best[scores[best] > -np.inf] + 1)
-    return rows
-
-
-# %% lab11.ex4 wrong: rated
-def recommend_all(core, users, k, n):
-    rows = []
-    for start in range(0, len(users), n):
-        # The scores are of this block, but what was rated is by the first users.
-        for user, scores in zip(users, core.scores(users[start : start + n])):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-            best = np.argsort(-scores, kind="stable")[:k]
-            rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-    return rows
-
-
-# %% lab11.ex4 wrong: after
-def recommend_all(core, users, k, n):
-    rows = []
-    for block in batches(users, n):
-        for user, scores in zip(block, core.scores(block)):
-            best = core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist()
-            rows.append([movie for movie in best if movie not in core.rated_by(user)])
-    return rows
+# %% lab11.ex4 wrong: keeps_scores <- all_at_once
+# - def recommend_all(core, users, k, n):
+# + def recommend_all(core, users, k, n):
+# +     table = [line for block in batches(users, n) for line in core.scores(block)]
+# -     for user, scores in zip(users, core.scores(users)):
+# +     for user, scores in zip(users, table):
 
 
 # %% lab11.ex4 wrong: fills_up
@@ -626,37 +387,42 @@ def recommend_all(core, users, k, n):
     return rows
 
 
-# %% lab11.ex4 wrong: zeroed
+# %% lab11.ex4 wrong: zeroed <- fills_up
+# -             scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
+# +             scores[np.isin(core.movie_ids, core.rated_by(user))] = 0
+
+# %% lab11.ex4 wrong: ties <- fills_up
+# -             rows.append(core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist())
+# +             best = np.argsort(scores, kind="stable")[::-1][:k]
+# +             rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
+
+# %% lab11.ex4 wrong: -one user in a call <- all_at_once
+# -     for user, scores in zip(users, core.scores(users)):
+# +     for user in users:
+# +         [scores] = core.scores([user])
+
+# %% lab11.ex4 wrong: -cuts before the rated movies are out <- fills_up
+# -             scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
+# -             rows.append(core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist())
+# +             best = core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist()
+# +             rows.append([movie for movie in best if movie not in core.rated_by(user)])
+
+
+# %% lab11.ex4 wrong: -one list for a user who comes twice
 def recommend_all(core, users, k, n):
-    rows = []
-    for block in batches(users, n):
-        for user, scores in zip(block, core.scores(block)):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = 0
-            rows.append(core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist())
-    return rows
-
-
-# %% lab11.ex4 wrong: ties
-def recommend_all(core, users, k, n):
-    rows = []
-    for block in batches(users, n):
-        for user, scores in zip(block, core.scores(block)):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-            best = np.argsort(scores, kind="stable")[::-1][:k]
-            rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-    return rows
-
-
-# %% lab11.ex4 wrong: unsorted
-def recommend_all(core, users, k, n):
-    rows = []
-    for block in batches(users, n):
-        for user, scores in zip(block, core.scores(block)):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-            best = np.argsort(-scores, kind="stable")[:k]
-            best = set(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-            rows.append([movie for movie in core.movie_ids.tolist() if movie in best])
-    return rows
+    best = {}
+    ids = sorted(set(users))
+    for start in range(0, len(ids), n):
+        block = ids[start : start + n]
+        s = core.scores(block)
+        for r, u in enumerate(block):
+            rated = set(core.rated_by(u))
+            best[u] = [
+                int(m)
+                for m in core.movie_ids[np.argsort(-s[r], kind="stable")]
+                if int(m) not in rated
+            ][:k]
+    return [best[u] for u in users]
 
 
 # %% lab11.ex5 right: upright and wide apart, no copy twice, and the cheapest cuts
@@ -690,21 +456,27 @@ def detect_all(core, pictures):
     return [boxes[picture.shape, picture.tobytes()] for picture in pictures]
 
 
-# %% lab11.ex5 right: by the longer side, and halves of what does not fit
+# %% lab11.ex5 right: by area, copies computed again
 def detect_all(core, pictures):
-    order = sorted(range(len(pictures)), key=lambda n: max(pictures[n].shape))
-    answers = {}
-    while order:
-        batch = order[:]
-        while True:
-            some = [pictures[n] for n in batch]
-            tall, wide = np.max([picture.shape[:2] for picture in some], axis=0)
-            if len(some) * tall * wide <= core.most_pixels:
-                break
-            batch.pop()
-        answers |= dict(zip(batch, core.detect(some)))
-        order = order[len(batch) :]
-    return [answers[n] for n in range(len(pictures))]
+    order = sorted(range(len(pictures)), key=lambda i: pictures[i].shape[0] * pictures[i].shape[1])
+    out = [None] * len(pictures)
+    batch = []
+    h = w = 0
+
+    def run():
+        for i, b in zip(batch, core.detect([pictures[i] for i in batch])):
+            out[i] = b
+
+    for i in order:
+        a, b = pictures[i].shape[:2]
+        if batch and max(h, a) * max(w, b) * (len(batch) + 1) > core.most_pixels:
+            run()
+            batch = []
+            h = w = 0
+        h, w = max(h, a), max(w, b)
+        batch.append(i)
+    run()
+    return out
 
 
 # %% lab11.ex5 wrong: one_by_one
@@ -715,32 +487,6 @@ def detect_all(core, pictures):
 # %% lab11.ex5 wrong: no_limit
 def detect_all(core, pictures):
     return core.detect(pictures)
-
-
-# %% lab11.ex5 wrong: gives_up
-def detect_all(core, pictures):
-    found = []
-    for batch in batches(pictures, 30):
-        try:
-            found += core.detect(batch)
-        except MemoryError:
-            found += [None] * len(batch)
-    return found
-
-
-# %% lab11.ex5 wrong: drops_last
-def detect_all(core, pictures):
-    answers = [None] * len(pictures)
-    batch = []
-    for place in sorted(range(len(pictures)), key=lambda n: pictures[n].size):
-        shapes = [pictures[n].shape for n in [*batch, place]]
-        tall, wide = max(s[0] for s in shapes), max(s[1] for s in shapes)
-        if len(shapes) * tall * wide > core.most_pixels:
-            for n, boxes in zip(batch, core.detect([pictures[n] for n in batch])):
-                answers[n] = boxes
-            batch = []
-        batch.append(place)
-    return answers
 
 
 # %% lab11.ex5 wrong: order
@@ -763,20 +509,27 @@ def detect_all(core, pictures):
     return [boxes[picture.mean()] for picture in pictures]
 
 
-# %% lab11.ex5 wrong: padding
+# %% lab11.ex5 wrong: padding <- order
+# -     for picture in sorted(pictures, key=lambda picture: picture.size):
+# +     for picture in pictures:
+
+
+# %% lab11.ex5 wrong: -forgets the last batch
 def detect_all(core, pictures):
-    found, batch = [], []
-    for picture in pictures:
-        shapes = [other.shape for other in [*batch, picture]]
+    answers = [None] * len(pictures)
+    batch = []
+    for place in sorted(range(len(pictures)), key=lambda n: pictures[n].size):
+        shapes = [pictures[n].shape for n in [*batch, place]]
         tall, wide = max(s[0] for s in shapes), max(s[1] for s in shapes)
         if len(shapes) * tall * wide > core.most_pixels:
-            found += core.detect(batch)
+            for n, boxes in zip(batch, core.detect([pictures[n] for n in batch])):
+                answers[n] = boxes
             batch = []
-        batch.append(picture)
-    return found + core.detect(batch)
+        batch.append(place)
+    return answers
 
 
-# %% lab11.ex5 wrong: small_batches
+# %% lab11.ex5 wrong: -batches for the largest image
 def detect_all(core, pictures):
     order = sorted(range(len(pictures)), key=lambda n: pictures[n].size)
     tall, wide = max(p.shape[0] for p in pictures), max(p.shape[1] for p in pictures)
@@ -786,19 +539,9 @@ def detect_all(core, pictures):
     return [answers[n] for n in range(len(pictures))]
 
 
-# %% lab11.ex5 wrong: tries
+# %% lab11.ex5 wrong: -empties the caller's list
 def detect_all(core, pictures):
-    answers = [None] * len(pictures)
-
-    def ask(places):
-        try:
-            found = core.detect([pictures[place] for place in places])
-        except MemoryError:
-            ask(places[: len(places) // 2])
-            ask(places[len(places) // 2 :])
-            return
-        for place, boxes in zip(places, found):
-            answers[place] = boxes
-
-    ask(sorted(range(len(pictures)), key=lambda place: pictures[place].size))
+    answers = []
+    while pictures:
+        answers += core.detect([pictures.pop(0)])
     return answers

@@ -20,8 +20,7 @@ from services.batch import Job, JobError, Summary, run
 from services.batch.job import note_of, parts_folder
 from services.batch.parts import PartWriter
 from services.environment import ROOT
-
-from .squares import SCHEMA, job
+from tests.services.batch.squares import SCHEMA, job
 
 
 class DeadError(BaseException):
@@ -226,7 +225,7 @@ def test_a_missing_folder_for_the_output_is_made(tmp_path: Path) -> None:
 def test_a_failing_model_fails_the_run_and_keeps_the_parts(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from .squares import Squares
+    from tests.services.batch.squares import Squares
 
     real = Squares.__call__
 

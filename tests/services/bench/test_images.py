@@ -8,7 +8,7 @@ import pytest
 
 from services.bench import images
 from services.bench.peers import PEERS
-from services.workbench import containers
+from services.packaging import container_engine
 
 
 def test_each_image_belongs_to_a_server() -> None:
@@ -22,8 +22,8 @@ def test_a_size_is_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(arguments)
         return json.dumps([{"Size": 300 * 2**20 + 1}])
 
-    monkeypatch.setattr(containers, "find_engine", lambda: "podman")
-    monkeypatch.setattr(containers, "command", command)
+    monkeypatch.setattr(container_engine, "find_engine", lambda: "podman")
+    monkeypatch.setattr(container_engine, "command", command)
     monkeypatch.setitem(images.IMAGES, "bentoml", lambda: "id_card_detector:1")
     assert images.image_mib("bentoml") == 300
     assert asked == [("podman", "image", "inspect", "id_card_detector:1")]
@@ -31,16 +31,16 @@ def test_a_size_is_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_an_engine_or_an_image_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: str) -> str:
-        raise containers.ContainerError("no such image")
+        raise container_engine.ContainerError("no such image")
 
     monkeypatch.setitem(images.IMAGES, "bentoml", lambda: "id_card_detector:1")
-    monkeypatch.setattr(containers, "find_engine", lambda: "podman")
-    monkeypatch.setattr(containers, "command", fail)
+    monkeypatch.setattr(container_engine, "find_engine", lambda: "podman")
+    monkeypatch.setattr(container_engine, "command", fail)
     assert images.image_mib("bentoml") is None
 
     def none() -> str:
-        raise containers.NotRunError("NOT RUN HERE")
+        raise container_engine.NotRunError("NOT RUN HERE")
 
-    monkeypatch.setattr(containers, "find_engine", none)
+    monkeypatch.setattr(container_engine, "find_engine", none)
     assert images.image_mib("bentoml") is None
     assert images.image_mib("litserve") is None

@@ -6,7 +6,7 @@ import pytest
 
 from services.bench import null_model
 from services.id_card.detector import Detector
-from services.id_card.images import decode
+from services.id_card.model.images import decode
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from services.drift.distance import psi_limit
-from services.drift.monitor import DriftMonitor, Promise
+from services.drift.monitor import AlarmBudget, DriftMonitor
 
-PROMISE = Promise(window=200, every=20, horizon=3000, alarm_rate=0.1)
+BUDGET = AlarmBudget(window=200, every=20, horizon=3000, alarm_rate=0.1)
 LETTERS = np.array(list("abcdefgh"))
 
 
@@ -29,7 +29,7 @@ def requests(rng: np.random.Generator, n: int, *, mean: float = 0.0) -> pd.DataF
 
 @pytest.fixture(scope="module")
 def monitor() -> DriftMonitor:
-    return DriftMonitor(requests(np.random.default_rng(0), 1000), PROMISE, games=100)
+    return DriftMonitor(requests(np.random.default_rng(0), 1000), BUDGET, simulations=100)
 
 
 def test_it_keeps_its_promise_where_nothing_changes() -> None:
@@ -37,11 +37,11 @@ def test_it_keeps_its_promise_where_nothing_changes() -> None:
     alarms = naive = 0
     for seed in range(120):
         rng = np.random.default_rng([1, seed])
-        service = DriftMonitor(requests(rng, 1000), PROMISE, games=100, seed=seed)
-        stream = requests(rng, PROMISE.horizon)
+        service = DriftMonitor(requests(rng, 1000), BUDGET, simulations=100, seed=seed)
+        stream = requests(rng, BUDGET.horizon)
         alarms += service.first_alarm(stream) is not None
         looks = service.scan(stream)
-        naive += bool((looks["x"] > psi_limit(10, 1000, PROMISE.window)).any())
+        naive += bool((looks["x"] > psi_limit(10, 1000, BUDGET.window)).any())
     assert 1 <= alarms <= 20
     assert naive > 60, "one feature and the limit for one look: most services alarm"
 
@@ -51,7 +51,7 @@ def test_it_finds_what_changes_soon(mean: float) -> None:
     found = []
     for seed in range(20):
         rng = np.random.default_rng([2, seed])
-        service = DriftMonitor(requests(rng, 1000), PROMISE, games=60, seed=seed)
+        service = DriftMonitor(requests(rng, 1000), BUDGET, simulations=60, seed=seed)
         stream = pd.concat([requests(rng, 200), requests(rng, 400, mean=mean)])
         found.append(service.first_alarm(stream, after=200) is not None)
     assert sum(found) >= 19
@@ -119,12 +119,12 @@ def test_threads_lose_no_request(monitor: DriftMonitor) -> None:
 def test_a_seed_gives_the_same_limits() -> None:
     reference = requests(np.random.default_rng(7), 400)
     one, again, other = (
-        DriftMonitor(reference, PROMISE, games=50, seed=seed).limits for seed in (1, 1, 2)
+        DriftMonitor(reference, BUDGET, simulations=50, seed=seed).limits for seed in (1, 1, 2)
     )
     assert one == again != other
     assert one["letter"] != one["x"], "other numbers of bins, other limits"
-    stricter = Promise(window=200, every=20, horizon=3000, alarm_rate=0.01)
-    assert DriftMonitor(reference, stricter, games=50, seed=1).limits["x"] > one["x"]
+    stricter = AlarmBudget(window=200, every=20, horizon=3000, alarm_rate=0.01)
+    assert DriftMonitor(reference, stricter, simulations=50, seed=1).limits["x"] > one["x"]
 
 
 def test_impossible_promises_are_refused() -> None:
@@ -135,14 +135,14 @@ def test_impossible_promises_are_refused() -> None:
         ({"alarm_rate": 0}, "between 0 and 1; got 0"),
     ):
         with pytest.raises(ValueError, match=message):
-            Promise(**numbers)
+            AlarmBudget(**numbers)
     with pytest.raises(ValueError, match="at least 200 requests, as many as the window; it has 5"):
-        DriftMonitor(requests(np.random.default_rng(0), 199), PROMISE)
-    assert "at most 10% of undrifted services alarm within 3,000 requests" in str(PROMISE)
+        DriftMonitor(requests(np.random.default_rng(0), 199), BUDGET)
+    assert "at most 10% of undrifted services alarm within 3,000 requests" in str(BUDGET)
 
 
 def fresh(monitor: DriftMonitor) -> DriftMonitor:
     """Return a monitor with the same limits and an empty window."""
-    new = DriftMonitor(requests(np.random.default_rng(0), 1000), PROMISE, games=1)
+    new = DriftMonitor(requests(np.random.default_rng(0), 1000), BUDGET, simulations=1)
     new.limits = monitor.limits
     return new

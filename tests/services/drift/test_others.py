@@ -1,4 +1,4 @@
-"""Logs, river, Evidently, and the lessons."""
+"""Logs, and Evidently."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from services.drift import lessons
 from services.drift.logs import entries_of, read_log
-from services.drift.streaming import DETECTORS, first_alarm
 from services.environment import ROOT
 
 REPORT = """
@@ -61,27 +58,6 @@ def test_the_log_of_all_workers_is_read_in_order(tmp_path: Path) -> None:
         read_log(tmp_path, "id_card_detector")
 
 
-@pytest.mark.parametrize("name", DETECTORS)
-def test_river_finds_a_step(name: str) -> None:
-    rng = np.random.default_rng(0)
-    before, after = rng.random(1000) < 0.2, rng.random(1000) < 0.9
-    stream = np.concatenate([before, after]).astype(float)
-    found = first_alarm(stream, DETECTORS[name](0), after=1000)
-    assert found is not None
-    assert 1000 < found < 1400
-    assert found == first_alarm(stream, DETECTORS[name](0), after=1000), "not by chance"
-    assert first_alarm([1.0] * 500, DETECTORS[name](0)) is None
-
-
-def test_a_rate_for_one_look_is_none_for_a_stream() -> None:
-    """KSWIN's alpha is 0.005, and it looks at each request."""
-    streams = [np.random.default_rng(seed).normal(size=2000) for seed in range(8)]
-    alarms = [first_alarm(stream, DETECTORS["KSWIN"](0)) for stream in streams]
-    assert sum(alarm is not None for alarm in alarms) >= 6
-    alarms = [first_alarm(stream, DETECTORS["ADWIN"](0)) for stream in streams]
-    assert sum(alarm is not None for alarm in alarms) <= 1
-
-
 def test_evidently_reports_calls_nobody_and_leaves_the_home_alone(tmp_path: Path) -> None:
     """And its chi-squared test, which takes the reference for exact, alarms too often."""
     home = tmp_path / "home"
@@ -96,24 +72,3 @@ def test_evidently_reports_calls_nobody_and_leaves_the_home_alone(tmp_path: Path
     )
     assert done.stdout == "good\n", done.stderr
     assert list(home.rglob("*")) == []
-
-
-def test_the_psi_of_nothing_falls_with_the_size() -> None:
-    table = lessons.psi_of_nothing((50, 500, 5000), repeats=200)
-    assert table["median"][50] > 0.25 > 0.1 > table["median"][500] > table["median"][5000]
-    np.testing.assert_allclose(table["median"], table.expected, rtol=0.2)
-    assert (table.low < table["median"]).all()
-    np.testing.assert_allclose(table.high, table.limit, rtol=0.25)
-
-
-def test_a_test_gets_sure_of_anything() -> None:
-    table = lessons.ks_of_next_to_nothing((100, 30_000), repeats=20)
-    assert table.significant[100] < 0.3
-    assert table.significant[30_000] == 1
-    assert table.statistic[30_000] < 0.05
-
-
-def test_many_features_alarm_unless_they_are_counted() -> None:
-    table = lessons.alarms_by_features((1, 20), repeats=200)
-    assert table.unadjusted[20] == pytest.approx(table.expected[20], abs=0.1)
-    assert table.unadjusted[20] > 0.5 > 0.12 > table.adjusted[20]

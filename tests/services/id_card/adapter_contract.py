@@ -35,18 +35,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from services.id_card.detector import Detection, Detector
-from services.id_card.images import MAX_BYTES, decode
+from services.id_card.model.images import MAX_BYTES, decode
+from services.workbench.hostile_images import FOREIGN, mutant, png_declaring
 from services.workbench.servers import Server
 from tests.missing_tools import require
-
-from .pictures import (
+from tests.services.id_card.image_files import (
     CARDS,
-    FOREIGN,
     FORMATS,
     SAMPLES,
     encoded,
-    mutant,
-    png_declaring,
     sample,
     sample_bytes,
 )
@@ -147,6 +144,15 @@ REFUSED = {
         "one request for each",
     ),
     "text field": Refused(text_field("a card"), 422, "image_not_a_file", "curl -F image=@"),
+    "filename*= alone": Refused(
+        Upload(
+            form(part(GOOD)).body.replace(b'filename="card.jpg"', b"filename*=UTF-8''card.jpg"),
+            MULTIPART,
+        ),
+        422,
+        "image_not_a_file",
+        "filename*= alone",
+    ),
     "text field with a path": Refused(
         text_field("/etc/passwd"), 422, "image_not_a_file", "curl -F image=@", "not followed"
     ),
@@ -490,12 +496,18 @@ class AdapterContract:
         document = json.loads(response.content)
         assert document["openapi"].startswith("3.")
         for path in ENDPOINTS:
-            assert "post" in document["paths"][path]
             assert document["paths"][path]["post"]["requestBody"]
+            assert "415" in document["paths"][path]["post"]["responses"]
 
     @pytest.mark.parametrize("path", ["/", "/readyz", "/livez", "/metrics"])
     def test_the_servers_own_pages(self, client: httpx.Client, path: str) -> None:
         assert client.get(path).status_code == 200
+
+
+# More than Starlette keeps of a form's file in memory, unless told otherwise.
+LARGE = encoded(
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (800, 800, 3), np.uint8)), "PNG"
+)
 
 
 @dataclass

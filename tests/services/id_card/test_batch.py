@@ -18,9 +18,9 @@ from services.batch import JobError
 from services.environment import ROOT
 from services.id_card import batch
 from services.id_card.detector import Detector
-from services.id_card.images import MAX_BYTES
-
-from .pictures import CARDS, FOREIGN, SAMPLES, encoded, png_declaring, quarters, sample
+from services.id_card.model.images import MAX_BYTES
+from services.workbench.hostile_images import FOREIGN, png_declaring
+from tests.services.id_card.image_files import CARDS, SAMPLES, encoded, quarters, sample
 
 COMMAND = [sys.executable, "-m", "services.id_card.batch"]
 
@@ -92,7 +92,7 @@ def test_the_boxes_are_the_cores(table: Path, core: Detector) -> None:
         ("huge.png", "image_too_many_pixels", "far more pixels"),
         ("fat.jpg", "file_too_large", f"{MAX_BYTES + 1:,} bytes"),
         ("gone.jpg", "file_unreadable", "No such file"),
-        *((f"{kind}.jpg", "image_format", "not a picture") for kind in FOREIGN),
+        *((f"{kind}.jpg", "image_format", "not an image") for kind in FOREIGN),
     ],
 )
 def test_a_bad_file_is_recorded(table: Path, path: str, code: str, message: str) -> None:
@@ -208,8 +208,8 @@ def test_options_are_checked(
 def test_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "t.parquet"
     (tmp_path / "empty").mkdir()
-    assert "no folder" in error(capsys, tmp_path / "missing", "--out", out)
-    assert "no folder" in error(capsys, SAMPLES / "one_card.jpg", "--out", out)
+    assert "not a folder" in error(capsys, tmp_path / "missing", "--out", out)
+    assert "not a folder" in error(capsys, SAMPLES / "one_card.jpg", "--out", out)
     assert "there is no file in" in error(capsys, tmp_path / "empty", "--out", out)
     assert "--out" in error(capsys, SAMPLES)
 

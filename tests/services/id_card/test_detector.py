@@ -29,15 +29,15 @@ import torchvision
 from PIL import Image, ImageOps
 from ultralytics import YOLO
 
-from services.id_card import export as export_module
-from services.id_card.checkpoint import WEIGHTS, sha256
 from services.id_card.detector import Detection, Detector
-from services.id_card.drawing import draw
-from services.id_card.export import export, exported, main
-from services.id_card.geometry import suppress
-from services.id_card.images import decode
-
-from .pictures import CARDS, encoded, sample
+from services.id_card.model import checkpoint
+from services.id_card.model import export as export_module
+from services.id_card.model.checkpoint import WEIGHTS, check_hash, sha256
+from services.id_card.model.drawing import draw
+from services.id_card.model.export import export, exported, main
+from services.id_card.model.geometry import suppress
+from services.id_card.model.images import decode
+from tests.services.id_card.image_files import CARDS, encoded, sample
 
 IMGSZ = 320
 """What the shipped weights were trained on."""
@@ -223,7 +223,9 @@ class TestBatches:
         assert core.detect([]) == []
 
     @pytest.mark.parametrize(
-        "make", [tuple, list, iter, lambda images: (image for image in images)], ids=str
+        "make",
+        [tuple, list, iter, lambda images: (image for image in images)],
+        ids=["tuple", "list", "iter", "generator"],
     )
     def test_any_iterable_will_do(self, core: Detector, make: Callable[..., Any]) -> None:
         assert len(core.detect(make([SAMPLES["one_card"]]))) == 1
@@ -357,7 +359,7 @@ class TestParameters:
             Detector(imgsz=value)
 
     def test_an_unknown_backend(self) -> None:
-        with pytest.raises(ValueError, match="one of torch, onnx, openvino; got 'tensorrt'"):
+        with pytest.raises(ValueError, match="one of torch, onnx, openvino, int8; got 'tensorrt'"):
             Detector(backend="tensorrt")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("backend", ["torch", "onnx", "openvino"])
@@ -443,7 +445,7 @@ class TestFromEnvironment:
     @pytest.mark.parametrize(
         ("name", "value", "message"),
         [
-            ("ID_CARD_BACKEND", "tflite", "one of torch, onnx, openvino; got 'tflite'"),
+            ("ID_CARD_BACKEND", "tflite", "one of torch, onnx, openvino, int8; got 'tflite'"),
             ("ID_CARD_CONF", "7", "conf is a share"),
             ("ID_CARD_CONF", "high", "high"),
         ],
@@ -590,6 +592,19 @@ class TestChangedWeights:
         with pytest.raises(Exception):  # noqa: B017, PT011
             Detector(tmp_path / "text.pt")
 
+    @pytest.mark.parametrize("left", ["", f"{'0' * 64}  another.pt\n", None])
+    def test_a_shipped_checkpoint_without_a_record_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str | None
+    ) -> None:
+        weights = tmp_path / WEIGHTS.name
+        shutil.copy(WEIGHTS, weights)
+        if left is not None:
+            (tmp_path / "SHA256SUMS").write_text(left)
+        check_hash(weights)  # the user's own
+        monkeypatch.setattr(checkpoint, "WEIGHTS", weights)
+        with pytest.raises(ValueError, match=r"git checkout -- SHA256SUMS"):
+            check_hash(weights)
+
     def test_every_shipped_checkpoint_is_recorded(self) -> None:
         sums = WEIGHTS.with_name("SHA256SUMS").read_text().splitlines()
         recorded = dict(reversed(line.split()) for line in sums)
@@ -682,7 +697,7 @@ class TestRender:
 
 
 def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    root = Path(export_module.__file__).parents[2]
+    root = Path(export_module.__file__).parents[3]
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd or root,
@@ -700,6 +715,13 @@ class TestExport:
         monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
         return tmp_path / "build"
 
+    def test_without_torch_it_says_what_to_serve(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "ultralytics", None)
+        with pytest.raises(ModuleNotFoundError, match=r"export onnx --out FILE.*ID_CARD_WEIGHTS"):
+            export(WEIGHTS, "onnx", tmp_path / "model.onnx")
+
     def test_it_is_made_once(self, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         made: list[Path] = []
 
@@ -716,6 +738,32 @@ class TestExport:
         assert first.is_relative_to(build / "exports")
         assert sha256(WEIGHTS)[:12] in first.parent.name
         assert len(made) == 1
+
+    @pytest.mark.parametrize("backend", ["onnx", "openvino"])
+    @pytest.mark.parametrize("change", ["cut off", "changed", "no record"])
+    def test_one_that_is_not_what_was_made_is_made_again(
+        self, build: Path, monkeypatch: pytest.MonkeyPatch, backend: Any, change: str
+    ) -> None:
+        made: list[Path] = []
+
+        def fake(weights: Path, backend: str, target: Path, *, imgsz: int | None) -> Path:
+            file = target if backend == "onnx" else target / "model.bin"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(b"the model")
+            made.append(file)
+            return target
+
+        monkeypatch.setattr(export_module, "export", fake)
+        exported(WEIGHTS, backend)
+        if change == "no record":
+            [record] = build.rglob("*.sha256")
+            record.unlink()
+        else:
+            made[0].write_bytes(b"the" if change == "cut off" else b"a trojan.")
+        exported(WEIGHTS, backend)
+        exported(WEIGHTS, backend)
+        assert len(made) == 2
+        assert made[1].read_bytes() == b"the model"
 
     def test_other_weights_sizes_and_formats_are_made_anew(
         self, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -744,7 +792,7 @@ class TestExport:
         script = textwrap.dedent("""
             import sys, time
             from pathlib import Path
-            from services.id_card import export as module
+            from services.id_card.model import export as module
 
             def slow(weights, backend, target, *, imgsz):
                 with open(sys.argv[1], "a") as log:
@@ -809,7 +857,7 @@ class TestExport:
     def test_the_command(self, tmp_path: Path, core: Detector) -> None:
         target = tmp_path / "new" / "cards.onnx"
 
-        done = python("-m", "services.id_card.export", "onnx", "--out", str(target))
+        done = python("-m", "services.id_card.model.export", "onnx", "--out", str(target))
 
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == str(target)
@@ -870,7 +918,9 @@ class TestExport:
 
 
 def test_the_core_imports_no_serving_framework() -> None:
-    script = "import sys, services.id_card.detector, services.id_card.export; print(*sys.modules)"
+    script = (
+        "import sys, services.id_card.detector, services.id_card.model.export; print(*sys.modules)"
+    )
 
     loaded = {name.partition(".")[0] for name in python("-c", script).stdout.split()}
 

@@ -110,7 +110,7 @@ def test_the_overlay_shows_the_map_and_the_box(two: list[Saliency]) -> None:
     low = np.unravel_index(two[0].map.argmin(), two[0].map.shape)
     pixels = np.asarray(drawn).astype(int)
     assert pixels[y, x, 0] > pixels[low][0] + 60, "bright where it matters"
-    with pytest.raises(ValueError, match="map is of a picture of"):
+    with pytest.raises(ValueError, match="map is of an image of"):
         overlay(picture.resize((100, 100)), two[0])
 
 
@@ -122,8 +122,8 @@ def test_a_box_that_fills_the_picture_has_no_outside() -> None:
 @pytest.mark.parametrize(
     ("sample", "options", "code", "message"),
     [
-        ("two_cards", {"box": 2}, "box_unknown", "There is no box 2 in this picture: 2 found"),
-        ("no_card", {}, "box_unknown", "no box 0 in this picture: none found"),
+        ("two_cards", {"box": 2}, "box_unknown", "There is no box 2 in this image: 2 found"),
+        ("no_card", {}, "box_unknown", "no box 0 in this image: none found"),
         ("two_cards", {"box": -1}, "box_invalid", "'box' is '-1'"),
         ("two_cards", {"box": True}, "box_invalid", "'True'"),
         ("two_cards", {"box": "0"}, "box_invalid", "'box' is '0'"),

@@ -7,7 +7,7 @@ import pytest
 
 from services.id_card.samples import SAMPLES, load_sample, sample_path
 from services.id_card.samples.draw import SCENES, draw, main
-from tests.services.id_card.pictures import CARDS
+from tests.services.id_card.image_files import CARDS
 
 
 def test_each_sample_has_a_scene_with_as_many_cards():

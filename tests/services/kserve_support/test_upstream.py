@@ -1,6 +1,6 @@
 """What KServe 0.21 does by itself: why the doors of this package stand before it.
 
-When one of these tests fails, KServe has mended the fault, and a part of the package can go.
+When one of these tests fails, KServe has fixed the fault, and a part of the package can go.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kserve import model_server
 from kserve.protocol.rest.server import RESTServer
 from starlette.testclient import TestClient
 
-from tests.services.id_card.pictures import sample_bytes
+from tests.services.id_card.image_files import sample_bytes
 from tests.services.kserve_requests import tensor, v2, v2_binary
 
 

@@ -11,15 +11,14 @@ import pytest
 from mlflow import MlflowClient
 
 from services.recommender import registry
-from services.recommender.models import SavedModel
-from services.recommender.ratings import Ratings
-from services.recommender.splits import Split, at_random
-from services.recommender.synthetic import Truth, make_ratings
-from services.recommender.training import RECIPES, fit
+from services.recommender.model.models import SavedModel
+from services.recommender.model.ratings import Ratings
+from services.recommender.training.splits import Split, at_random
+from services.recommender.training.synthetic import Truth, make_ratings
+from services.recommender.training.trainer import RECIPES, fit
 from services.workbench.servers import Server
 from tests.conftest import Registered
-
-from .between import Between
+from tests.services.recommender.hot_swap.between import Between
 
 
 class Small(NamedTuple):

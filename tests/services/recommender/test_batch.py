@@ -15,10 +15,9 @@ import pytest
 
 from services.environment import ROOT
 from services.recommender import batch
-from services.recommender.models import SavedModel
+from services.recommender.model.models import SavedModel
 from services.recommender.recommender import Recommender
-
-from .conftest import Small
+from tests.services.recommender.conftest import Small
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,7 @@ def test_killed_and_begun_again_the_file_is_the_same(file: Path, tmp_path: Path)
         (["--batch-size", "0"], "got '0'"),
         (["--model", "no/such.npz"], "no such model; make one with"),
         (["--model", "tests"], "there is no recommender.npz in the folder tests"),
-        (["--model", "README.md"], "is no model of this project, or damaged"),
+        (["--model", "README.md"], "is not a model of this project, or damaged"),
     ],
 )
 def test_options_are_checked(

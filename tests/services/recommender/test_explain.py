@@ -7,9 +7,9 @@ import pytest
 
 from services.errors import InputError
 from services.recommender.explain import RIDGE, explain
+from services.recommender.model.explain_requests import CODES, LARGEST_TOP, ExplainRequest
 from services.recommender.recommender import Recommender
-from services.recommender.training import fit
-from services.recommender.why import CODES, LARGEST_TOP, Why
+from services.recommender.training.trainer import fit
 
 
 @pytest.fixture(scope="module")
@@ -19,22 +19,22 @@ def recommender(small, models) -> Recommender:
 
 def test_the_reasons_are_rated_movies_the_strongest_first(recommender):
     [item] = recommender.recommend(7, 1).items
-    why = explain(recommender, 7, item.movie_id, top=4)
-    assert why.movie == item
-    assert len(why.reasons) == 4
-    contributions = [reason.contribution for reason in why.reasons]
+    explanation = explain(recommender, 7, item.movie_id, top=4)
+    assert explanation.movie == item
+    assert len(explanation.reasons) == 4
+    contributions = [reason.contribution for reason in explanation.reasons]
     assert contributions == sorted(contributions, reverse=True)
     assert min(contributions) > 0
     rated = set(recommender.rated_by(7).tolist())
-    assert {reason.movie_id for reason in why.reasons} <= rated
-    assert why.rated == len(rated)
-    places = recommender.movies.ids.indexes([reason.movie_id for reason in why.reasons])
-    assert [r.title for r in why.reasons] == [recommender.movies.titles[p] for p in places]
-    assert (why.model, why.version, why.user_id) == ("mf-bce", "3", 7)
-    body = why.as_dict()
-    assert body["reasons"][0] == why.reasons[0].as_dict()
+    assert {reason.movie_id for reason in explanation.reasons} <= rated
+    assert explanation.rated == len(rated)
+    places = recommender.movies.ids.indexes([reason.movie_id for reason in explanation.reasons])
+    assert [r.title for r in explanation.reasons] == [recommender.movies.titles[p] for p in places]
+    assert (explanation.model, explanation.version, explanation.user_id) == ("mf-bce", "3", 7)
+    body = explanation.as_dict()
+    assert body["reasons"][0] == explanation.reasons[0].as_dict()
     assert body["movie"] == item.as_dict()
-    assert explain(recommender, 7, item.movie_id, top=4) == why
+    assert explain(recommender, 7, item.movie_id, top=4) == explanation
 
 
 def test_the_contributions_are_those_of_a_ridge_regression(recommender):
@@ -52,14 +52,16 @@ def test_the_contributions_are_those_of_a_ridge_regression(recommender):
 
     [item] = recommender.recommend(7, 1).items
     movie = recommender.movies.ids.get(item.movie_id)
-    why = explain(recommender, 7, item.movie_id)
-    assert why.total == pytest.approx(scores(rated)[movie])
-    first = recommender.movies.ids.get(why.reasons[0].movie_id)
+    explanation = explain(recommender, 7, item.movie_id)
+    assert explanation.total == pytest.approx(scores(rated)[movie])
+    first = recommender.movies.ids.get(explanation.reasons[0].movie_id)
     without = scores(np.setdiff1d(rated, first))[movie]
-    assert why.total - without == pytest.approx(why.reasons[0].contribution)
+    assert explanation.total - without == pytest.approx(explanation.reasons[0].contribution)
     others = np.setdiff1d(np.arange(len(vectors)), rated)
     own = vectors @ recommender.model.user_factors[user].astype(float)
-    assert why.agreement == pytest.approx(np.corrcoef(scores(rated)[others], own[others])[0, 1])
+    assert explanation.agreement == pytest.approx(
+        np.corrcoef(scores(rated)[others], own[others])[0, 1]
+    )
 
 
 def test_it_mostly_agrees_with_the_model(recommender):
@@ -101,7 +103,7 @@ def test_a_training_without_the_reasons_recommends_less(small, recommender):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ([7], "question_invalid"),
+        ([7], "request_invalid"),
         ({"movie_id": 5}, "user_id_missing"),
         ({"user_id": 7}, "movie_id_missing"),
         ({"user_id": 7, "movie_id": 5, "topk": 3}, "field_unknown"),
@@ -115,17 +117,17 @@ def test_a_training_without_the_reasons_recommends_less(small, recommender):
 )
 def test_bad_questions_are_refused(body, code):
     with pytest.raises(InputError) as caught:
-        Why.from_dict(body)
+        ExplainRequest.from_dict(body)
     assert (caught.value.code, caught.value.status) == (code, 422)
     assert caught.value.hint
 
 
 def test_a_question_is_read_and_written():
-    why = Why.from_json(b'{"user_id": 7, "movie_id": 5}')
-    assert why == Why(7, 5)
-    assert Why.from_dict(why.as_dict()) == why
+    request = ExplainRequest.from_json(b'{"user_id": 7, "movie_id": 5}')
+    assert request == ExplainRequest(7, 5)
+    assert ExplainRequest.from_dict(request.as_dict()) == request
     with pytest.raises(InputError) as caught:
-        Why.from_json(b"{")
+        ExplainRequest.from_json(b"{")
     assert (caught.value.code, caught.value.status) == ("json_invalid", 400)
     assert "movie_id" in caught.value.hint
 
@@ -151,7 +153,7 @@ def test_a_user_without_ratings_has_no_reasons(small, models):
     ratings = small.split.development
     emptied = ratings.take(ratings.users != 3)
     lonely = Recommender(models["mf-bce"], emptied)
-    with pytest.raises(InputError, match="knows no rating of user 4"):
+    with pytest.raises(InputError, match="User 4 has no ratings in training"):
         explain(lonely, 4, 5)
 
 

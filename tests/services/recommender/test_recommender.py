@@ -13,13 +13,13 @@ import pytest
 
 from services.environment import ROOT
 from services.errors import InputError
-from services.recommender import storage
-from services.recommender.ids import IdMap
-from services.recommender.models import Popularity
-from services.recommender.questions import Question
-from services.recommender.ratings import Movies, Ratings
+from services.recommender.model import storage
+from services.recommender.model.ids import IdMap
+from services.recommender.model.models import Popularity
+from services.recommender.model.ratings import Movies, Ratings
+from services.recommender.model.requests import RecommendRequest
 from services.recommender.recommender import Recommender
-from services.recommender.training import RECIPES
+from services.recommender.training.trainer import RECIPES
 
 
 def with_gaps(ratings):
@@ -124,11 +124,11 @@ def test_the_ratings_the_core_was_trained_on_are_told_in_raw_ids(mf, ratings):
 
 def test_a_batch_answers_as_one_by_one_and_a_bad_question_spoils_none(recommender):
     questions = [
-        Question(1000 + 3 * user, 1 + user, rated)
+        RecommendRequest(1000 + 3 * user, 1 + user, rated)
         for user, rated in enumerate([None, [50], (57, 1), []])
     ]
-    bad = [Question("x"), Question(1000, 10**6)]
-    mixed = [bad[0], questions[0], Question(5, 2), *questions[1:], bad[1]]
+    bad = [RecommendRequest("x"), RecommendRequest(1000, 10**6)]
+    mixed = [bad[0], questions[0], RecommendRequest(5, 2), *questions[1:], bad[1]]
     answers = recommender.recommend_many(mixed)
     assert [type(answer) for answer in (answers[0], answers[-1])] == [InputError, InputError]
     assert answers[2].fallback == "popularity"
@@ -236,13 +236,13 @@ def test_a_file_that_is_no_model_is_refused(mf, tmp_path, monkeypatch):
     flipped = content[:middle] + bytes(b ^ 255 for b in content[middle:][:64])
     for spoilt in (b"", b"no archive", content[:middle], flipped + content[middle + 64 :]):
         damaged.write_bytes(spoilt)
-        with pytest.raises(ValueError, match=r"damaged\.npz is no model of this project, or"):
+        with pytest.raises(ValueError, match=r"damaged\.npz is not a model of this project, or"):
             Recommender.load(damaged)
     np.savez(damaged, format=np.array([object()], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         Recommender.load(damaged)
     np.savez(damaged, format=1, kind="mf-bce")
-    with pytest.raises(ValueError, match="no model of this project"):
+    with pytest.raises(ValueError, match="not a model of this project"):
         Recommender.load(damaged)
     monkeypatch.setattr(storage, "FORMAT", 2)
     with pytest.raises(ValueError, match="format 1; this code reads format 2"):

@@ -51,10 +51,14 @@ class TestSource:
     def test_a_class_with_its_file(self) -> None:
         shown = show.source(errors.InputError)
         lines = repr(shown).splitlines()
-        assert lines[:3] == ["services/errors.py", "", "class InputError(ValueError):"]
+        assert lines[:3] == [
+            "services/errors.py",
+            "",
+            "class InputError(_AnsweredError, ValueError):",
+        ]
         assert shown.markdown is not None
         assert shown.markdown.startswith(
-            "`services/errors.py`\n\n```python\nclass InputError(ValueError):\n"
+            "`services/errors.py`\n\n```python\nclass InputError(_AnsweredError, ValueError):\n"
         )
         assert shown.markdown.endswith("\n```")
 
@@ -202,6 +206,10 @@ class TestTable:
 
     def test_without_rows(self) -> None:
         assert repr(show.table([], ["a", "b"])).splitlines() == ["a  b", "-  -"]
+
+    def test_every_column_has_a_heading(self) -> None:
+        with pytest.raises(ValueError, match="every column needs a heading"):
+            show.table([["a", "b"]], ["", "b"])
 
     def test_a_row_that_does_not_fit(self) -> None:
         with pytest.raises(ValueError, match="2 columns, but a row of 1"):

@@ -1,0 +1,254 @@
+"""Right and wrong answers of lab 12; each cell takes the place of the exercise's cell."""
+
+# %% lab12.ex1 right: the limits in the types, strict in each
+Number = Annotated[float, Field(strict=True, gt=0.0, le=1000.0)]
+
+
+class Apartment(BaseModel, extra="forbid"):
+    size: Number
+    rooms: Annotated[int, Field(strict=True, gt=0, lt=51)]
+    floor: Annotated[int, Field(strict=True, gt=-3, lt=101)]
+    balcony: Annotated[bool, Field(strict=True)] = False
+
+
+Apartments = Annotated[list[Apartment], Field(min_length=1), Field(max_length=100)]
+
+# %% lab12.ex1 wrong: lax
+# - (extra="forbid", strict=True)
+# + (extra="forbid")
+
+# %% lab12.ex1 wrong: ignores_extra
+# - (extra="forbid", strict=True)
+# + (strict=True)
+
+# %% lab12.ex1 wrong: off_by_one
+# - le=1000
+# + lt=1000
+
+# %% lab12.ex1 wrong: no_limits
+# - rooms: int = Field(ge=1, le=50)
+# + rooms: int = Field(ge=1)
+
+# %% lab12.ex1 wrong: float_rooms
+# - rooms: int = Field(ge=1, le=50)
+# + rooms: float = Field(ge=1, le=50)
+
+# %% lab12.ex1 wrong: balcony_required
+# - balcony: bool = False
+# + balcony: bool
+
+# %% lab12.ex1 wrong: empty
+# - min_length=1, max_length
+# + max_length
+
+# %% lab12.ex1 wrong: too_many
+# - min_length=1, max_length=100
+# + min_length=1
+
+# %% lab12.ex1 wrong: -one apartment instead of a list
+# - Apartments = Annotated[list[Apartment], Field(min_length=1, max_length=100)]
+# + Apartments = Apartment
+
+# %% lab12.ex1 wrong: -the balcony is not a field
+# - balcony: bool = False
+# + pass
+
+# %% lab12.ex1 wrong: -not a type
+Apartments = "a list of apartments"
+
+# %% lab12.ex1 wrong: -a balcony by default
+# - balcony: bool = False
+# + balcony: bool = True
+
+
+# %% lab12.ex2 right: several tests in a row
+def test_service(client):
+    def ask(*sizes):
+        return client.post("/predict", json={"sizes": list(sizes)})
+
+    def good():
+        prices = {20: 110_000, 50: 260_000, 80: 410_000}
+        for sizes in ([20], [50, 20], [80, 50, 20, 80]):
+            assert ask(*sizes).status_code == 200
+            assert ask(*sizes).json() == [prices[size] for size in sizes]
+
+    def bad():
+        for sizes in ((), (-1,), ("50",)):
+            assert ask(*sizes).status_code == 400, f"{sizes} was accepted"
+
+    good()
+    bad()
+
+
+# %% lab12.ex2 wrong: fails_right
+# - [410_000, 110_000, 260_000]
+# + [110_000, 260_000, 410_000]
+
+
+# %% lab12.ex2 wrong: misses_value
+def test_service(client):
+    answers = client.post("/predict", json={"sizes": [50, 50]}).json()
+    assert answers == [260_000, 260_000]
+    sizes = client.post("/predict", json={"sizes": [20, 80]}).json()
+    assert len(sizes) == 2
+    assert sizes != [410_000, 110_000]
+    for bad in ([], [-50], ["50"]):
+        assert client.post("/predict", json={"sizes": bad}).status_code == 400
+
+
+# %% lab12.ex2 wrong: misses_order
+# - [80, 20, 50]
+# + [20, 50, 80]
+# - [410_000, 110_000, 260_000]
+# + [110_000, 260_000, 410_000]
+
+
+# %% lab12.ex2 wrong: misses_count
+def test_service(client):
+    sizes = {80: 410_000, 20: 110_000, 50: 260_000}
+    answers = client.post("/predict", json={"sizes": list(sizes)}).json()
+    for got, want in zip(answers, sizes.values(), strict=False):
+        assert got == want
+    for bad in ([], [-50], ["50"]):
+        assert client.post("/predict", json={"sizes": bad}).status_code == 400
+
+
+# %% lab12.ex2 wrong: misses_negative
+# - ([], [-50], ["50"])
+# + ([], ["50"])
+
+# %% lab12.ex2 wrong: misses_empty
+# - assert client.post("/predict", json={"sizes": bad}).status_code == 400
+# + assert client.post("/predict", json={"sizes": bad}).status_code != 200
+
+# %% lab12.ex2 wrong: misses_text
+# - ([], [-50], ["50"])
+# + ([], [-50])
+
+
+# %% lab12.ex2 wrong: -sends nothing
+def test_service(client):
+    assert client is not None
+
+
+# %% lab12.ex2 wrong: -not a function
+test_service = "assert True"
+
+
+# %% lab12.ex3 right: by replace, with a check of its own
+service_py = (
+    SERVICE.replace('"model.json"', 'os.path.join(os.path.dirname(__file__), "model.json")')
+    .replace("import bentoml\n", "import os\n\nimport bentoml\n")
+    .replace(
+        "        return",
+        "        if len(sizes) == 0:\n"
+        '            raise bentoml.exceptions.InvalidArgument("send one size or more")\n'
+        "        return",
+    )
+)
+bentofile = BENTOFILE.replace('"*.json"', "/model.json\n  - prices.py").replace(
+    "- numpy", '- "numpy == 2.4.6"\n    - bentoml'
+)
+
+# %% lab12.ex3 wrong: relative
+# - Prices(Path(__file__).with_name("model.json"))
+# + Prices("model.json")
+
+# %% lab12.ex3 wrong: no_module
+# - /service.py, /prices.py, /model.json
+# + /service.py, /model.json
+
+# %% lab12.ex3 wrong: secret
+# - /model.json]
+# + "*.json"]
+
+# %% lab12.ex3 wrong: unpinned
+# - numpy==2.4.6
+# + numpy
+
+# %% lab12.ex3 wrong: server_error
+# - Annotated[list[float], Field(min_length=1)]
+# + list[float]
+
+# %% lab12.ex3 wrong: empty_answer
+# - return self.prices.estimate(sizes)
+# + return self.prices.estimate(sizes) if sizes else []
+# - Annotated[list[float], Field(min_length=1)]
+# + list[float]
+
+# %% lab12.ex3 wrong: -another version
+# - numpy==2.4.6
+# + numpy==2.4.5
+
+# %% lab12.ex3 wrong: -the tests are packed, too
+# - /model.json]
+# + /model.json, tests]
+
+# %% lab12.ex3 wrong: -no numpy
+# - numpy==2.4.6
+# + bentoml
+
+# %% lab12.ex3 wrong: -an import is missing
+# - from pathlib import Path
+# + import pathlib
+
+# %% lab12.ex3 wrong: -the prices are written down
+# - return self.prices.estimate(sizes)
+# + return [5000 * size + 10_000 for size in sizes]
+
+# %% lab12.ex3 wrong: -not YAML
+# - include: [
+# + include: {
+
+
+# %% lab12.ex4 right: guessed by MLflow from floats, then made optional
+def signature_of(table, optional):
+    floats = table.astype(
+        {name: float for name in table if pd.api.types.is_integer_dtype(table[name])}
+    )
+    guessed = infer_signature(floats).inputs
+    return ModelSignature(
+        Schema([ColSpec(c.type, c.name, required=c.name not in optional) for c in guessed])
+    )
+
+
+# %% lab12.ex4 wrong: inferred
+def signature_of(table, optional):
+    return infer_signature(table)
+
+
+# %% lab12.ex4 wrong: all_required
+# - , required=name not in optional
+# +
+
+# %% lab12.ex4 wrong: inverted
+# - name not in optional
+# + name in optional
+
+# %% lab12.ex4 wrong: bool_as_number
+# - "b": "boolean"
+# + "b": "double"
+
+# %% lab12.ex4 wrong: sorted
+# - for name in table
+# + for name in sorted(table)
+
+# %% lab12.ex4 wrong: -the schema alone
+# - ModelSignature(inputs=Schema(columns))
+# + Schema(columns)
+
+
+# %% lab12.ex4 wrong: -columns without a name
+def signature_of(table, optional):
+    types = {"b": "boolean", "i": "double", "f": "double", "O": "string"}
+    return ModelSignature(Schema([ColSpec(types[table[name].dtype.kind]) for name in table]))
+
+
+# %% lab12.ex4 wrong: -for the output
+# - inputs=
+# + outputs=
+
+# %% lab12.ex4 wrong: -adds a column to the table
+# -     types = {
+# +     table["seen"] = "yes"
+# +     types = {

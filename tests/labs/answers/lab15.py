@@ -1,0 +1,240 @@
+"""Right and wrong answers of lab 15; each cell takes the place of the exercise's cell."""
+
+
+# %% lab15.ex1 right: by digests, in a loop
+def is_authorised(header, keys):
+    if header is None or header[:7].lower() != "bearer ":
+        return False
+    sent = hashlib.sha256(header[7:].encode("utf-8", "replace")).digest()
+    found = False
+    for key in keys:
+        found |= hmac.compare_digest(sent, hashlib.sha256(key.encode()).digest())
+    return found
+
+
+# %% lab15.ex1 wrong: plain_comparison
+def is_authorised(header, keys):
+    scheme, _, sent = (header or "").partition(" ")
+    return scheme.lower() == "bearer" and sent in keys
+
+
+# %% lab15.ex1 wrong: stops_early
+# - matches = [hmac.compare_digest(sent.encode(), key.encode()) for key in keys]
+# + matches = (hmac.compare_digest(sent.encode(), key.encode()) for key in keys)
+
+# %% lab15.ex1 wrong: no_header
+# - (header or "").partition
+# + header.partition
+
+
+# %% lab15.ex1 wrong: no_scheme
+def is_authorised(header, keys):
+    scheme, _, sent = (header or "").rpartition(" ")
+    matches = [hmac.compare_digest(sent.encode(), key.encode()) for key in keys]
+    return any(matches) and scheme.lower() in ("", "bearer")
+
+
+# %% lab15.ex1 wrong: part_of_key
+def is_authorised(header, keys):
+    scheme, _, sent = (header or "").partition(" ")
+    if scheme.lower() != "bearer":
+        return False
+    sent = sent[:31].encode()
+    matches = [hmac.compare_digest(sent, key.encode()[:31]) for key in keys]
+    return any(matches)
+
+
+# %% lab15.ex1 wrong: case
+# - hmac.compare_digest(sent.encode(), key.encode())
+# + hmac.compare_digest(sent.lower().encode(), key.lower().encode())
+
+# %% lab15.ex1 wrong: not_ascii
+# - hmac.compare_digest(sent.encode(), key.encode())
+# + hmac.compare_digest(sent, str(key))
+
+# %% lab15.ex1 wrong: -only Bearer as it is usually written
+# - scheme.lower() != "bearer"
+# + scheme != "Bearer"
+
+# %% lab15.ex1 wrong: -spaces are stripped
+# - hmac.compare_digest(sent.encode()
+# + hmac.compare_digest(sent.strip().encode()
+
+# %% lab15.ex1 wrong: -only the first key
+# - for key in keys]
+# + for key in keys[:1]]
+
+
+# %% lab15.ex2 right: reads the archive member by member
+def load_weights(data, digest):
+    if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), digest):
+        raise ValueError("another file")
+    arrays = {}
+    try:
+        with np.load(io.BytesIO(data)) as archive:
+            for name in archive.files:
+                arrays[name] = archive[name]
+    except Exception:
+        raise ValueError("no arrays") from None
+    return arrays
+
+
+# %% lab15.ex2 wrong: no_hash
+# - if hashlib.sha256(data).hexdigest() != digest:
+# + if len(digest) != 64:
+
+# %% lab15.ex2 wrong: allows_pickle
+# - allow_pickle=False
+# + allow_pickle=True
+
+# %% lab15.ex2 wrong: own_error
+# - except Exception as error:
+# + except KeyError as error:
+
+
+# %% lab15.ex2 wrong: hash_too_late
+def load_weights(data, digest):
+    try:
+        arrays = dict(np.load(io.BytesIO(data)))
+    except Exception as error:
+        raise ValueError("no arrays") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError("another file")
+    return arrays
+
+
+# %% lab15.ex2 wrong: -an archive instead of a dictionary
+# - return dict(np.load(io.BytesIO(data), allow_pickle=False))
+# + return np.load(io.BytesIO(data), allow_pickle=False)
+
+# %% lab15.ex2 wrong: -refuses everything
+# - != digest
+# + == digest
+
+
+# %% lab15.ex3 right: an f-string around json.dumps
+def record(name, path, routes):
+    label = "other"
+    for route in routes:
+        if route == path:
+            label = route
+    return f'{{"name": {json.dumps(name[0:64])}, "route": {json.dumps(label)}}}', label
+
+
+# %% lab15.ex3 wrong: open_label
+def record(name, path, routes):
+    return json.dumps({"name": name[:64], "route": path}), path
+
+
+# %% lab15.ex3 wrong: several_lines
+# - "route": route})
+# + "route": route}, ensure_ascii=False)
+
+# %% lab15.ex3 wrong: no_json
+# - json.dumps({"name": name[:64], "route": route})
+# + str({"name": name[:64], "route": route})
+
+# %% lab15.ex3 wrong: endless
+# - name[:64]
+# + name
+
+# %% lab15.ex3 wrong: raw_path
+# - "route": route}
+# + "route": path}
+
+# %% lab15.ex3 wrong: -63 characters
+# - name[:64]
+# + name[:63]
+
+# %% lab15.ex3 wrong: -line breaks removed
+# - name[:64]
+# + " ".join(name[:64].split())
+
+# %% lab15.ex3 wrong: -a route's beginning is enough
+# - path if path in routes else "other"
+# + next((one for one in routes if path.startswith(one)), "other")
+
+
+# %% lab15.ex4 right: waiting times instead of tokens
+class Limiter:
+    def __init__(self, requests, seconds, most):
+        self.each, self.seconds, self.most = seconds / requests, seconds, most
+        self.full_at = {}
+
+    def allow(self, client, now):
+        if client not in self.full_at and len(self.full_at) >= self.most:
+            self.full_at = {c: at for c, at in self.full_at.items() if at > now}
+            if len(self.full_at) >= self.most:
+                return False
+        full = max(now, self.full_at.get(client, now))
+        if full - now > self.seconds - self.each:
+            return False
+        self.full_at[client] = full + self.each
+        return True
+
+
+# %% lab15.ex4 wrong: not_full
+# - self.buckets.get(client, (self.requests, now))
+# + self.buckets.get(client, (1, now))
+
+# %% lab15.ex4 wrong: half_token
+# - allowed = tokens >= 1
+# + allowed = tokens > 0
+
+# %% lab15.ex4 wrong: refused_cost
+# - (tokens - allowed, now)
+# + (tokens - 1, now)
+
+# %% lab15.ex4 wrong: overflow
+# - return min(self.requests, tokens + (now - at) * self.requests / self.seconds)
+# + return tokens + (now - at) * self.requests / self.seconds
+
+# %% lab15.ex4 wrong: shared
+# - def allow(self, client, now):
+# + def allow(self, client, now):
+# +         client = "all"
+
+# %% lab15.ex4 wrong: too_few
+# - >= self.most:
+# + >= self.most - 1:
+
+# %% lab15.ex4 wrong: forgets
+# - full = [one for one in self.buckets if self.tokens(one, now) >= self.requests]
+# + full = [next(iter(self.buckets))]
+
+# %% lab15.ex4 wrong: never_forgets
+# - full = [one for one in self.buckets if self.tokens(one, now) >= self.requests]
+# + full = []
+
+
+# %% lab15.ex4 wrong: grows
+class Limiter:
+    def __init__(self, requests, seconds, most):
+        self.requests, self.seconds, self.most = requests, seconds, most
+        self.buckets, self.names = {}, set()
+
+    def tokens(self, client, now):
+        tokens, at = self.buckets.get(client, (self.requests, now))
+        return min(self.requests, tokens + (now - at) * self.requests / self.seconds)
+
+    def allow(self, client, now):
+        self.names.add(client)
+        if client not in self.buckets and len(self.buckets) >= self.most:
+            for one in list(self.buckets):
+                if self.tokens(one, now) >= self.requests:
+                    del self.buckets[one]
+            if len(self.buckets) >= self.most:
+                return False
+        tokens = self.tokens(client, now)
+        allowed = tokens >= 1
+        self.buckets[client] = (tokens - allowed, now)
+        return allowed
+
+
+# %% lab15.ex4 wrong: -a number instead of a boolean
+# - return allowed
+# + return int(allowed)
+
+# %% lab15.ex4 wrong: -whole tokens only
+# - tokens + (now - at) * self.requests / self.seconds
+# + tokens + (now - at) * self.requests // self.seconds

@@ -1,0 +1,160 @@
+"""The detector's metrics, by themselves: each value right after known observations."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import prometheus_client
+import pytest
+from prometheus_client import multiprocess
+
+from services.environment import ROOT
+from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.monitoring import metrics
+from services.id_card.monitoring.observed_detector import ObservedDetector
+from tests.services.id_card.image_files import CARDS, sample
+
+
+@dataclass(frozen=True)
+class Box:
+    confidence: float
+
+
+def value(name: str, **labels: str) -> float:
+    """Return a sample as a scrape would read it: merged over the processes' files."""
+    registry = prometheus_client.CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    return registry.get_sample_value(name, labels) or 0.0
+
+
+def test_one_picture_counts_once_and_each_box_once() -> None:
+    labels = {"model": "m", "version": "one picture"}
+    metrics.observe([Box(0.92), Box(0.53)], 0.03, **labels)
+    metrics.observe([], 0.2, **labels)
+
+    assert value("id_card_detections_count", **labels) == 2
+    assert value("id_card_detections_sum", **labels) == 2
+    assert value("id_card_detections_bucket", le="0.0", **labels) == 1
+    assert value("id_card_detections_bucket", le="2.0", **labels) == 2
+    assert value("id_card_detection_confidence_ratio_count", **labels) == 2
+    assert value("id_card_detection_confidence_ratio_sum", **labels) == pytest.approx(1.45)
+    assert value("id_card_detection_confidence_ratio_bucket", le="0.9", **labels) == 1
+    assert value("id_card_inference_duration_seconds_count", **labels) == 2
+    assert value("id_card_inference_duration_seconds_sum", **labels) == pytest.approx(0.23)
+    assert value("id_card_inference_duration_seconds_bucket", le="0.05", **labels) == 1
+
+
+def test_a_code_of_ours_is_a_reason_and_all_else_is_other() -> None:
+    before = {r: value("id_card_rejected_inputs_total", reason=r) for r in ("image_empty", "other")}
+    metrics.rejected("image_empty")
+    metrics.rejected("'; drop table --")
+
+    for reason, count in before.items():
+        assert value("id_card_rejected_inputs_total", reason=reason) == count + 1
+    assert value("id_card_rejected_inputs_total", reason="'; drop table --") == 0
+
+
+def test_the_reasons_are_the_codes_in_the_source() -> None:
+    """Whoever adds a code has to add it to the closed set."""
+    # What stands before the endpoints. Other adapters, KServe's say, count for themselves.
+    folders = (ROOT / "services" / "http", ROOT / "services" / "id_card" / "model")
+    files = [file for folder in folders for file in folder.glob("*.py")]
+    files.append(ROOT / "services" / "id_card" / "validation.py")
+    calls = [
+        node
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    codes = {
+        keywords["code"].value
+        for keywords in ({word.arg: word.value for word in call.keywords} for call in calls)
+        if {"code", "status"} <= keywords.keys() and keywords["status"].value < 500
+    }
+    assert codes - {"base64_invalid"} == set(metrics.REASONS)  # no upload is base64
+
+
+def test_in_progress_falls_again_when_the_work_fails() -> None:
+    def now() -> float:
+        return value("id_card_inferences_in_progress")
+
+    def fail() -> None:
+        with metrics.in_progress():
+            assert now() == before + 1
+            raise MemoryError
+
+    before = now()
+    with pytest.raises(MemoryError):
+        fail()
+    assert now() == before
+
+
+def test_a_version_names_the_content(tmp_path: Path) -> None:
+    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    assert metrics.version_of(WEIGHTS) == digest[:12]
+    for name, content in (("a.xml", b"1"), ("b.bin", b"2")):
+        (tmp_path / name).write_bytes(content)
+    folder = metrics.version_of(tmp_path)
+    assert metrics.version_of(tmp_path) == folder
+    assert len(folder) == 12
+    (tmp_path / "b.bin").write_bytes(b"3")
+    assert metrics.version_of(tmp_path) != folder
+    with pytest.raises(FileNotFoundError):
+        metrics.version_of(tmp_path / "nothing")
+
+
+@pytest.fixture(scope="module")
+def detector() -> ObservedDetector:
+    return ObservedDetector.from_environment()
+
+
+class TestObservedDetector:
+    def test_it_answers_as_the_detector_does_and_counts(self, detector: ObservedDetector) -> None:
+        labels = {"model": detector.model, "version": detector.version}
+        before = value("id_card_detections_count", **labels)
+        records = []
+        detector.record = records.append
+
+        found = detector.detect([sample(name) for name in CARDS])
+        drawn = detector.render(sample("one_card"))
+
+        plain = super(ObservedDetector, detector).detect([sample(name) for name in CARDS])
+        assert found == plain
+        assert drawn.size == sample("one_card").size
+        assert value("id_card_detections_count", **labels) == before + len(CARDS) + 1
+        assert [record.detections for record in records[:-1]] == found
+        assert [record.size for record in records[:-1]] == [sample(name).size for name in CARDS]
+        assert detector.detect([]) == []
+
+    def test_warming_up_is_no_traffic(self, detector: ObservedDetector) -> None:
+        labels = {"model": detector.model, "version": detector.version}
+        before = value("id_card_detections_count", **labels)
+        ObservedDetector.from_environment()
+        assert value("id_card_detections_count", **labels) == before
+
+    def test_three_failures_in_a_row_are_broken_and_a_success_mends(
+        self, detector: ObservedDetector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: object) -> None:
+            raise MemoryError("out of memory")
+
+        def states(times: int) -> list[bool]:
+            seen = []
+            for _ in range(times):
+                with pytest.raises(MemoryError):
+                    detector.detect([sample("one_card")])
+                seen.append(detector.broken)
+            return seen
+
+        with monkeypatch.context() as patch:
+            patch.setattr(detector, "network", fail)
+            assert states(2) == [False, False]
+        detector.detect([sample("one_card")])
+        with monkeypatch.context() as patch:
+            patch.setattr(detector, "network", fail)
+            assert states(4) == [False, False, True, True]
+        detector.detect([sample("one_card")])
+        assert not detector.broken

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import pytest
+
+from services.workbench.plots import COLORS, curves
+
+
+@dataclass(frozen=True)
+class Epoch:
+    stage: int
+    imgsz: int
+    box_loss: float = 3.0
+    cls_loss: float = 2.0
+    dfl_loss: float = 1.0
+    map50: float | None = None
+    map50_95: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    pictures: int
+    map50: float
+    low: float
+    high: float
+
+
+def test_losses_are_drawn_from_zero_epoch_by_epoch() -> None:
+    epochs = [Epoch(1, 96, box_loss=3.0), Epoch(1, 96, box_loss=2.0)]
+    (axes,) = curves.losses(epochs, title="Two epochs").axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[3, 2], [2, 2], [1, 1]]
+    assert list(axes.lines[0].get_xdata()) == [1, 2]
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_title(loc="left") == "Two epochs"
+    assert len(axes.get_legend().get_texts()) == 3
+
+
+def test_training_skips_epochs_without_validation_and_names_the_stages() -> None:
+    epochs = [Epoch(1, 160), Epoch(1, 160, map50=0.5, map50_95=0.3), Epoch(2, 224, map50=0.7)]
+    left, right = curves.training(epochs).axes
+    assert [list(line.get_xdata()) for line in right.lines] == [[2, 3], [2]]
+    assert list(right.lines[0].get_ydata()) == [0.5, 0.7]
+    assert right.get_ylim() == (0, 1)
+    for axes in (left, right):
+        names = [text.get_text() for text in axes.texts]
+        assert [name for name in names if name.endswith("px")] == ["160 px", "224 px"]
+        assert axes.get_xlim() == (0.5, 3.5)
+
+
+def test_training_without_any_validation_has_no_line_of_quality() -> None:
+    _, right = curves.training([Epoch(1, 96)]).axes
+    assert not right.lines
+
+
+def test_quality_marks_the_served_threshold_in_both_panels() -> None:
+    def at(threshold: float) -> tuple[float, float]:
+        return 1 - threshold, 0.5 + threshold / 2
+
+    left, right = curves.quality([0, 1], [1, 0], at, served=0.4, title="T").axes
+    (dot,) = [line for line in left.lines if line.get_marker() == "o"]
+    assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0.6], [0.7])
+    assert list(right.lines[-1].get_xdata()) == [0.4, 0.4]
+    precision, recall = right.lines[:2]
+    assert precision.get_ydata()[0] < precision.get_ydata()[-1]
+    assert recall.get_ydata()[0] > recall.get_ydata()[-1]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["precision", "recall"]
+
+
+def test_learning_has_a_panel_a_training_and_shades_the_intervals() -> None:
+    points = [Point(10, 0.2, 0.1, 0.3), Point(20, 0.5, 0.4, 0.6)]
+    figure = curves.learning({"few": {"seen": points, "unseen": points}, "many": {"seen": points}})
+    few, many = figure.axes
+    assert (few.get_title(loc="left"), many.get_title(loc="left")) == ("few", "many")
+    assert list(few.lines[1].get_ydata()) == [0.2, 0.5]
+    assert len(few.collections) == 2
+    shade = few.collections[0].get_paths()[0].vertices
+    assert (shade[:, 1].min(), shade[:, 1].max()) == (0.1, 0.6)
+    assert mpl.colors.to_hex(few.lines[0].get_color()).upper() == COLORS["blue"]
+
+
+def test_nothing_to_draw_is_refused() -> None:
+    for draw in (curves.losses, curves.training):
+        with pytest.raises(ValueError, match="no epoch"):
+            draw([])
+    with pytest.raises(ValueError, match="no panel"):
+        curves.learning({})
+
+
+def test_other_plots_keep_their_style() -> None:
+    before = {name: mpl.rcParams[name] for name in curves.STYLE}
+    curves.losses([Epoch(1, 96)])
+    assert {name: mpl.rcParams[name] for name in curves.STYLE} == before
