@@ -181,7 +181,7 @@ show.figure(fig, alt="Bars: time by kind of operator; 8 bits shrink the convolut
 
 # %%
 for name, path in models.items():
-    print(f"{name:6} {path.stat().st_size / 2**20:5.1f} MiB, "
+    print(f"{name:6} {path.stat().st_size / 2**20:3.0f} MiB, "
           f"{int8.float_convolutions(path)} convolutions in float")  # fmt: skip
 
 # %% [markdown]
