@@ -16,6 +16,8 @@ from typing import Self
 
 from services.errors import InputError
 
+VARIABLES = ("SERVING_LABS_API_KEY_FILE", "SERVING_LABS_API_KEY")
+
 LEAST = 16
 """The fewest characters of a key: a shorter one can be guessed over the network."""
 
@@ -70,10 +72,11 @@ class ApiKeys:
             If the file cannot be read, or what is in it is not a key: a server must not start
             without the protection that its operator asked for.
         """
-        if path := environment.get("SERVING_LABS_API_KEY_FILE"):
+        in_file, alone = VARIABLES
+        if path := environment.get(in_file):
             lines = Path(path).read_text(encoding="utf-8").splitlines()
             return cls([line.strip() for line in lines if line.strip()])
-        key = environment.get("SERVING_LABS_API_KEY")
+        key = environment.get(alone)
         return None if key is None else cls([key])
 
     def check(self, authorization: str | None) -> str:

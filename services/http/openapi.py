@@ -8,9 +8,11 @@ it reads, and how it refuses a request.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from services.http.api_key import VARIABLES
 from services.http.asgi import App, Message, Receive, Scope, Send
 
 PAGES = ("/docs.json", "/openapi.json")
@@ -29,6 +31,9 @@ STATUSES = {
 """The refusals of a guarded endpoint."""
 
 BINARY = {"type": "string", "format": "binary"}
+
+SECURITY = {"apiKey": {"type": "http", "scheme": "bearer", "description": "An API key."}}
+"""What every path but a probe's asks for where the server is set up to require a key."""
 
 _TEXT = {"type": "string"}
 _NAME = "ErrorBody"
@@ -49,7 +54,10 @@ _ERROR = {
 
 
 def corrected(
-    document: dict[str, Any], paths: Collection[str], media_types: Mapping[str, Any]
+    document: dict[str, Any],
+    paths: Collection[str],
+    media_types: Mapping[str, Any],
+    key_required: bool = False,
 ) -> dict[str, Any]:
     """Return a document that is valid OpenAPI and describes the middleware, too.
 
@@ -61,10 +69,15 @@ def corrected(
         The endpoints that are guarded.
     media_types : mapping of str to schema
         What their bodies may be besides what is described already.
+    key_required : bool
+        Whether a client has to send an API key.
     """
     document["openapi"] = "3.1.0"  # BentoML says 3.0, but writes the schemas of 3.1
     _correct_files(document)
     document.setdefault("components", {}).setdefault("schemas", {})[_NAME] = _ERROR
+    if key_required:
+        document["components"]["securitySchemes"] = SECURITY
+        document["security"] = [{key: [] for key in SECURITY}]
     for path, methods in document.get("paths", {}).items():
         post = methods.get("post")
         if post is None or not path.endswith(tuple(paths)):
@@ -127,7 +140,8 @@ async def send_corrected(
 
     await app(scope, receive, keep)
     if start.get("status") == 200:
-        body = json.dumps(corrected(json.loads(body), paths, media_types)).encode()
+        key_required = any(name in os.environ for name in VARIABLES)
+        body = json.dumps(corrected(json.loads(body), paths, media_types, key_required)).encode()
     kept = [(key, value) for key, value in start["headers"] if key.lower() != b"content-length"]
     await send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
     await send({"type": "http.response.body", "body": body})

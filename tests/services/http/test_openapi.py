@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
 from services.environment import ROOT
-from services.http.openapi import STATUSES
+from services.http.openapi import STATUSES, corrected
 from services.id_card.detector import Detector
 from services.id_card.samples import load_sample, sample_path
 from services.workbench import servers
@@ -76,6 +77,16 @@ def test_an_image_is_binary_in_a_form_or_as_the_body(
     assert content["image/*"]["schema"] == {"type": "string", "format": "binary"}
     assert "multipart/form-data" in content
     assert '"file"' not in json.dumps(content)
+
+
+def test_a_key_is_described_where_one_is_required(documents: dict[str, Any]) -> None:
+    target = "services.id_card.bento.service:IdCardDetector"
+    assert "security" not in documents[target]["served"]
+    described = corrected(deepcopy(documents[target]["written"]), IMAGES, {}, key_required=True)
+    assert not list(OpenAPIV31SpecValidator(described).iter_errors())
+    [requirement] = described["security"]
+    [name] = requirement
+    assert described["components"]["securitySchemes"][name]["scheme"] == "bearer"
 
 
 def test_what_bentoml_writes_is_not_valid(documents: dict[str, Any]) -> None:
