@@ -208,7 +208,7 @@ show.picture(gallery(tiles, width=1000, height=135), alt=alt)
 # *baseline*: the average of all labels, as the same frame for every image.
 #
 # "Roughly right" means that frame and card overlap by more than half: their intersection is more than
-# half of their union (*IoU*, intersection over union).
+# half of their union ([*IoU*](GLOSSARY.md#IoU), intersection over union).
 
 
 # %%
@@ -280,8 +280,8 @@ show.table(rows, columns=("trained on", "tested on", "mAP50", "95 % interval"))
 #
 # ## 4. The weights that ship
 #
-# A trained network is a file. Ultralytics writes a *pickle*, and loading a pickle runs code that is in
-# it. Make one that does something unexpected:
+# A trained network is a file. Ultralytics writes a [*pickle*](GLOSSARY.md#pickle), and loading a pickle
+# runs code that is in it. Make one that does something unexpected:
 
 
 # %%
@@ -323,8 +323,8 @@ except ValueError as error:
 # that it is safe: anyone who can change both files can change the checksum.
 #
 # The servers of this chapter go one step further and never load the pickle. From the verified file they
-# create an **ONNX** model once: a graph of operations without code, which runs without torch. The boxes
-# stay the same:
+# create an [**ONNX**](GLOSSARY.md#ONNX) model once: a graph of operations without code, which runs
+# without torch. The boxes stay the same:
 
 # %%
 detector = Detector(backend="onnx", conf=0.001)
@@ -365,9 +365,9 @@ print(f"mAP50-95 {result.map50_95(resamples=100):.2f}")
 # card. Go through all boxes from the most to the least confident. **Precision** is the share of correct
 # boxes so far, **recall** the share of the cards found so far.
 #
-# Plotted against each other they make a curve; mAP50 is the area under it. mAP50-95 repeats it with
-# stricter overlaps up to 0.95, so it rewards tight boxes. The parentheses hold the 95 % interval: how far
-# the number may be off because the sample is small.
+# Plotted against each other they make a curve; [mAP50](GLOSSARY.md#mAP) is the area under it. mAP50-95
+# repeats it with stricter overlaps up to 0.95, so it rewards tight boxes. The parentheses hold the 95 %
+# interval: how far the number may be off because the sample is small.
 
 
 # %%
@@ -387,8 +387,9 @@ alt = "Left: precision falls as more cards are found. Right: a higher threshold 
 show.figure(figure, alt=alt)
 
 # %% [markdown]
-# A service does not return a curve. It returns the boxes above a **threshold**: the dot on the left, the
-# dashed line on the right. Raise it, and fewer boxes are wrong, but more cards are missed.
+# A service does not return a curve. It returns the boxes above a
+# [**threshold**](GLOSSARY.md#confidence-threshold): the dot on the left, the dashed line on the right.
+# Raise it, and fewer boxes are wrong, but more cards are missed.
 #
 # Which of the two costs more depends on the use. A program that blurs documents before publication must
 # not miss one. One that asks a customer "is this your card?" should not be wrong. In numbers:
@@ -570,10 +571,10 @@ show.figure(rankings.losses(losses, width=9.5), alt=alt)
 #
 # ## 10. Which one would you promote?
 #
-# **RMSE**, the root mean squared error, is the usual error of a rating, in stars. **NDCG@10** measures
-# lists: of ten recommended movies, how many did the user choose in the validation part, and how near the
-# top are they? 1 is a perfect list. `popularity` guesses the mean of all ratings. `mf-bce` and `neumf`
-# predict no stars, so they have no RMSE.
+# **RMSE**, the root mean squared error, is the usual error of a rating, in stars.
+# [**NDCG@10**](GLOSSARY.md#NDCG) measures lists: of ten recommended movies, how many did the user
+# choose in the validation part, and how near the top are they? 1 is a perfect list. `popularity`
+# guesses the mean of all ratings. `mf-bce` and `neumf` predict no stars, so they have no RMSE.
 
 # %% tags=["volatile"]
 judged = {kind: judge(model, split.train, split.validation) for kind, model in models.items()}
@@ -731,9 +732,10 @@ show.source(
 #
 # ## 12. Promote one, reject another
 #
-# A **registered model** is a name with numbered versions, which never change. An *alias*, here `prod`, is
-# a label on one version; it says which version is served, and can be moved. Suppose that popularity was
-# good enough until yesterday. The first version goes into production without a comparison:
+# A **registered model** is a name with numbered versions, which never change. An
+# [*alias*](GLOSSARY.md#alias), here `prod`, is a label on one version; it says which version is served,
+# and can be moved. Suppose that popularity was good enough until yesterday. The first version goes into
+# production without a comparison:
 
 # %%
 first = registry.register(logged["popularity"].model_id)
@@ -791,8 +793,8 @@ print("ours:  ", [(one.number, one.model_id[:2] + "…", one.aliases) for one in
 # ### One step back
 #
 # Suppose that in production the promoted version turns out to be too slow. To go back, move the alias
-# again. The withdrawn version stays in the registry, marked, so that no script promotes it again by
-# mistake:
+# again. The withdrawn version stays in the [registry](GLOSSARY.md#registry), marked, so that no script
+# promotes it again by mistake:
 
 # %%
 print(registry.rollback(version.number, reason="too slow"))

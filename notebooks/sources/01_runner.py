@@ -20,8 +20,8 @@
 #
 # A trained network is a file, and other programs cannot call a file. In this notebook you build what
 # they can call: an HTTP server that takes a photograph and returns the identity cards in it as JSON.
-# You get there in three steps: a Python function, a BentoML *Runnable*, and a server of several
-# processes.
+# You get there in three steps: a Python function, a BentoML [*Runnable*](GLOSSARY.md#Runnable), and a
+# server of several processes.
 #
 # ## After this notebook you can
 #
@@ -183,9 +183,9 @@ corners = {corner: round(value) for corner, value in box["box"].items()}
 # %% [markdown]
 # ## 3. A Runnable
 #
-# BentoML separates light work from heavy work. An **API server** speaks HTTP and validates requests.
-# A **Runner** runs the model, in a separate process. Figure 10.1 shows one API server that passes
-# requests to several Runners:
+# BentoML separates light work from heavy work. An [**API server**](GLOSSARY.md#API-server) speaks HTTP
+# and validates requests. A [**Runner**](GLOSSARY.md#Runner) runs the model, in a separate process.
+# Figure 10.1 shows one API server that passes requests to several Runners:
 
 # %%
 runners = ["Runner 1", "Runner 2"]
@@ -291,8 +291,9 @@ print(len(answer), "boxes, the same as the core:", answer == [d.as_dict() for d 
 # ## 4. Why `await`?
 #
 # An API server has many clients and one thread. While a Runner computes for one client, that thread
-# must be free for the next. So `async_run` does not return a result. It returns a *coroutine* (the
-# chapter says "promise"): a call that has not started yet. Without `await`, that is all you get:
+# must be free for the next. So `async_run` does not return a result. It returns a
+# [*coroutine*](GLOSSARY.md#coroutine) (the chapter says "promise"): a call that has not started yet.
+# Without `await`, that is all you get:
 
 # %%
 not_started = runner.inference.async_run(image)
@@ -413,8 +414,8 @@ show.table(rows, columns=("pid", "started by", "runs"))
 # and `runners.NAME.resources` for Runners.
 #
 # The server also has pages for people. A cell that shows the server has links to them, as long as it
-# runs: **Swagger UI** lists the endpoints and sends requests from a form, **metrics** are the counters
-# of notebook 05.
+# runs: **Swagger UI** lists the endpoints and sends requests from a form, **metrics** are the
+# [counters](GLOSSARY.md#counter) of notebook 05.
 
 # %% tags=["volatile"]
 server

@@ -95,8 +95,8 @@ show.source("services/id_card/bento/runner_service.py", start="@svc.api", end="r
 show.source("services/id_card/bento/service.py", start="@bentoml.api", end="return self")
 
 # %% [markdown]
-# Both use the same core and the same validation middleware, and both offer the same endpoints. What
-# differs is how you declare them:
+# Both use the same core and the same validation [middleware](GLOSSARY.md#middleware), and both offer
+# the same endpoints. What differs is how you declare them:
 #
 # | what | The chapter, BentoML 1.1.6 | Today, BentoML 1.4 | What you gain |
 # |---|---|---|---|
@@ -343,9 +343,9 @@ for text in (str(sample_path("close_up")), address):
 #
 # ## 5. The validation middleware
 #
-# In our services, *ASGI middleware* sees each upload first. ASGI is the interface between a Python web
-# server and a framework, and middleware is code that runs between the two. Ours counts the bytes as
-# they arrive, takes the file out of the form, and decodes the whole image.
+# In our services, [*ASGI middleware*](GLOSSARY.md#ASGI) sees each upload first. ASGI is the interface
+# between a Python web server and a framework, and middleware is code that runs between the two. Ours
+# counts the bytes as they arrive, takes the file out of the form, and decodes the whole image.
 #
 # What fails is rejected. What passes is kept for `picture_of`, and the framework receives a one-pixel
 # placeholder instead, so nothing is parsed twice. This is the part that rejects:

@@ -19,8 +19,8 @@
 #
 # A new version of a model has to be compared with the old one before it replaces it. Here you serve
 # both: first each image goes through both versions at the same time, then each user gets only one, as
-# in an A/B test. With several processes behind one endpoint, requests can be lost between them. You
-# will lose some, find out why, and prevent it.
+# in an [A/B test](GLOSSARY.md#A/B-test). With several processes behind one endpoint, requests can be
+# lost between them. You will lose some, find out why, and prevent it.
 #
 # The chapter has this section before `/render`. It comes after it here, because it builds on a service
 # that works.
@@ -502,10 +502,10 @@ show.source(connections, start="IDLE_SECONDS = 2.0")
 # What still fails is reported in the shape of every other error: 503 for a process that cannot be
 # reached, 504 for one that is too slow, 500 for a model that failed.
 #
-# One more loss happens only at shutdown. On *SIGTERM*, the signal that asks a process to stop, BentoML
-# stops models and web servers together, and a request between two models is lost.
-# `services/bentoml_support/shutdown.py` closes the port first, so that new clients are rejected at once,
-# then stops the web servers, and the models last.
+# One more loss happens only at shutdown. On [*SIGTERM*](GLOSSARY.md#SIGTERM), the signal that asks a
+# process to stop, BentoML stops models and web servers together, and a request between two models is
+# lost. `services/bentoml_support/shutdown.py` closes the port first, so that new clients are rejected
+# at once, then stops the web servers, and the models last.
 #
 # ## 6. A/B: each user gets one version
 #

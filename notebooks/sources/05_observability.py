@@ -19,8 +19,8 @@
 #
 # A model service can answer every request with 200 and be wrong, or run without ever having loaded its
 # model. You only find out if you measure. In this notebook you check BentoML's health endpoints, make
-# them tell the truth, add metrics and a log of answers, and let a real Prometheus raise an alert while
-# you kill the service.
+# them tell the truth, add metrics and a log of answers, and let a real Prometheus raise an
+# [alert](GLOSSARY.md#alert-rule) while you kill the service.
 #
 # ## After this notebook you can
 #
@@ -87,8 +87,8 @@ old = servers.shell("""
 
 # %% [markdown]
 # Then start today's service in this notebook's version: the same endpoints, plus what you will see
-# below. It gets two workers. A request reaches only one of them, so wait until the log shows that both
-# have loaded their model:
+# below. It gets two [workers](GLOSSARY.md#worker). A request reaches only one of them, so wait until
+# the log shows that both have loaded their model:
 
 
 # %%
@@ -117,11 +117,12 @@ rows = [(path, get(old, path), get(new, path)) for path in (*PROBES, "/metrics")
 show.table(rows, columns=("path", "the chapter's service", "today's"))
 
 # %% [markdown]
-# Three paths answer with a status and an almost empty body. They are for *probes*: regular checks by
-# Kubernetes, which has no default paths and uses those in its configuration:
+# Three paths answer with a status and an almost empty body. They are for [*probes*](GLOSSARY.md#probe):
+# regular checks by Kubernetes, which has no default paths and uses those in its configuration:
 #
-# - **liveness**, `/livez`: does this process work? If not, it is restarted.
-# - **readiness**, `/readyz`: can it take requests now? If not, it gets none, and is not restarted.
+# - [**liveness**](GLOSSARY.md#liveness), `/livez`: does this process work? If not, it is restarted.
+# - [**readiness**](GLOSSARY.md#readiness), `/readyz`: can it take requests now? If not, it gets none,
+#   and is not restarted.
 # - `/healthz` is BentoML's second name for `/livez`.
 #
 # `/metrics` is for Prometheus (section 7): plain text, one line for each number. About one of them, the
@@ -266,8 +267,9 @@ show.source(detector_metrics, start="DETECTIONS =", end="multiprocess_mode")
 
 # %% [markdown]
 # A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to 1), and ends in
-# `_total` if the value only grows. A **histogram** counts values in buckets, so that several servers
-# can be added up later. Send every sample four times, and two files that are not images:
+# `_total` if the value only grows. A [**histogram**](GLOSSARY.md#histogram) counts values in buckets,
+# so that several servers can be added up later. Send every sample four times, and two files that are
+# not images:
 
 # %%
 for name in 4 * list(SAMPLES):
@@ -302,8 +304,9 @@ print({images() for _ in range(10)})
 
 # %% [markdown]
 # `bentoml serve` names a folder in the variable `PROMETHEUS_MULTIPROC_DIR`. Each process writes its
-# counts into files there, and `/metrics` adds them up. Counters can simply be added. A *gauge*, which
-# also goes down, must define how: images in progress use `livesum`, the sum over live processes.
+# counts into files there, and `/metrics` adds them up. Counters can simply be added. A
+# [*gauge*](GLOSSARY.md#gauge), which also goes down, must define how: images in progress use `livesum`,
+# the sum over live processes.
 #
 # Without that variable, as in a test or a notebook, a metric counts for its own process only.
 #
@@ -443,9 +446,9 @@ show.figure(fig, alt="Bars: how long the same load took with two workers and wit
 #
 # ## 7. A real Prometheus
 #
-# Prometheus *scrapes* `/metrics`: it reads all its targets every few seconds and stores the values. It
-# also evaluates rules, which record a value or raise an alert. Ours are in `infra/prometheus/`. The
-# most important one is this:
+# Prometheus [*scrapes*](GLOSSARY.md#scrape) `/metrics`: it reads all its targets every few seconds and
+# stores the values. It also evaluates rules, which record a value or raise an alert. Ours are in
+# `infra/prometheus/`. The most important one is this:
 
 # %%
 show.source("infra/prometheus/alerts.yml", start="- alert: ServiceDown", end="severity")
@@ -489,7 +492,7 @@ if watcher:
 
 # %% [markdown]
 # The last line waits until Prometheus has scraped the final count. Now query Prometheus in its own
-# language, PromQL:
+# language, [PromQL](GLOSSARY.md#PromQL):
 
 # %% tags=["volatile"]
 RATE = 'sum(rate(bentoml_service_request_total{endpoint="/inference"}[30s]))'
@@ -537,9 +540,13 @@ if watcher:
 
 # %% [markdown]
 # *Inactive* until the next scrape fails, *pending* while the condition has to hold, then *firing*: now
-# an Alertmanager, the program that delivers alerts, would call somebody. The requests under way were
-# lost, and so were those that followed. The person on call would look at these three curves, here over
-# windows of eight seconds:
+# an Alertmanager, the program that delivers alerts, would call somebody. Prometheus's own page of alerts,
+# at the path `/alerts` (`/classic/alerts` in Debian's package), shows it in red:
+#
+# ![Prometheus's page of alerts: ServiceDown, 1 active, with its expression and its annotations](pictures/prometheus.png)
+#
+# The requests under way were lost, and so were those that followed. The person on call would look at
+# these three curves, here over windows of eight seconds:
 
 # %% tags=["volatile"]
 if watcher:
@@ -587,7 +594,7 @@ show.figure(fig, alt=alt) if watcher else print(tool)
 # in which you write the metrics, the probes and an alert yourself.
 #
 # **Next:** [06 · Bento](06_bento.ipynb) packages the service, its model and its requirements, and turns
-# the package into a container.
+# the package into a [container](GLOSSARY.md#container-image).
 
 # %% tags=["teardown"]
 for server in (old, new, single, *([watcher] if watcher else [])):

@@ -23,9 +23,9 @@
 # service ran from its source folder. Another machine needs the code, the model, the right versions of
 # every package, and a Python interpreter.
 #
-# A **Bento** is BentoML's archive format: it contains the code, lists the packages and names the model.
-# A **container image** is a file system with all four in it. With either of them you can deploy a
-# version, and go back to the previous one when something breaks.
+# A [**Bento**](GLOSSARY.md#Bento) is BentoML's archive format: it contains the code, lists the packages
+# and names the model. A **container image** is a file system with all four in it. With either of them
+# you can deploy a version, and go back to the previous one when something breaks.
 #
 # ## After this notebook you can
 #
@@ -140,8 +140,9 @@ lines = (inside / "env/docker/Dockerfile").read_text().splitlines()
 print(*[line for line in lines if line.startswith("FROM") or "venv" in line], sep="\n")
 
 # %% [markdown]
-# The list holds BentoML alone. The Dockerfile creates a virtual environment in `/app/.venv` and installs
-# the list into it. What the base image has installed is not visible from there.
+# The list holds BentoML alone. The Dockerfile creates a virtual environment in `/app/.venv` and
+# installs the list into it. What the [base image](GLOSSARY.md#base-image) has installed is not visible
+# from there.
 #
 # > **Erratum 15** · section 10.5 · changed since · `base_image: "ultralytics/ultralytics:8.0.203-cpu"`
 # > The packages of the base image are hidden by a fresh virtual environment, so this service would fail
@@ -181,8 +182,8 @@ print(done.stderr.strip().splitlines()[-1])
 # The chapter packages the weights as a file beside the code. But a model and its code change at
 # different times: one is retrained, the other is refactored. BentoML therefore has a **model store**.
 #
-# `model_store.save` exports a checkpoint to ONNX (a file format for networks that runs without torch) and
-# puts the export into the store. `bentoml.models.create` does the work:
+# `model_store.save` exports a [checkpoint](GLOSSARY.md#checkpoint) to ONNX (a file format for networks
+# that runs without torch) and puts the export into the store. `bentoml.models.create` does the work:
 
 # %%
 show.source(model_store.save, start="from services.id_card.model.export")
@@ -219,9 +220,9 @@ show.source("services/id_card/bento/bentofile.yaml", start="service:")
 show.source(model_store.pinned_weights)
 
 # %% [markdown]
-# The requirements come from this repository's lock file (`requirements.txt`, the exact version of every
-# package, for all systems). So the container runs the versions that the tests ran with. We start at the
-# packages that the service imports and add their dependencies:
+# The requirements come from this repository's [lock file](GLOSSARY.md#lock-file) (`requirements.txt`,
+# the exact version of every package, for all systems). So the container runs the versions that the
+# tests ran with. We start at the packages that the service imports and add their dependencies:
 
 # %%
 locked = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
@@ -254,9 +255,9 @@ show.source("services/id_card/bento/service.py", start="IMAGE", end="IMAGE")
 _ = terminal.run("bentoml build -f services/id_card/bento/bentofile.yaml", begin="Successfully")
 
 # %% [markdown]
-# The part after the colon is the generated version; together with the name it is the **Bento tag**. The
-# four "next steps" are deploying, updating, containerizing and pushing. Three of them need BentoCloud
-# (section 9). The Bento can be served already:
+# The part after the colon is the generated version; together with the name it is the [**Bento
+# tag**](GLOSSARY.md#tag). The four "next steps" are deploying, updating, containerizing and pushing.
+# Three of them need BentoCloud (section 9). The Bento can be served already:
 
 # %% tags=["volatile"]
 server = servers.shell("bentoml serve id_card_detector:latest --port $PORT", log_lines=3)

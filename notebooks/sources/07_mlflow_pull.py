@@ -160,6 +160,11 @@ rows = [
 show.table(rows, columns=("version", "kind", "aliases"))
 
 # %% [markdown]
+# MLflow shows the same in a browser, under *Models*. While this notebook runs, a cell with `mlflow_server`
+# alone gives you the link:
+#
+# ![MLflow's page of the model: versions 3 to 1; 3 has the alias staging, 2 has prod](pictures/mlflow.png)
+#
 # ## 2. What the chapter's listing does
 #
 # Listing 10.1 is a service in a class `RecommenderRunnable`. Two remarks before we run its parts:
@@ -390,9 +395,10 @@ show.table(rows, columns=(f"served to user {user_id}", f"what the model meant, f
 # > With a model trained on `id - 1`, as in the book's repository, every recommended movie is the one
 # > before the intended movie, for the taste of the next user.
 #
-# This is the worst erratum. Every status is 200, every metric is normal, and the offline evaluation is as
-# good as before. The name for it is **training/serving skew**. Being careful does not help; mapping ids to
-# rows in one place does. An `IdMap` is made when the ratings are read and saved in the model's file:
+# This is the worst erratum. Every status is 200, every metric is normal, and the offline evaluation is
+# as good as before. The name for it is [**training/serving skew**](GLOSSARY.md#training/serving-skew).
+# Being careful does not help; mapping ids to rows in one place does. An `IdMap` is made when the
+# ratings are read and saved in the model's file:
 
 # %%
 row = core.user_ids.get(user_id)
@@ -701,9 +707,9 @@ for share in (0.5, 0.1, 0.01):
 #
 # ## 7. Many users in one pass
 #
-# Scoring one user is a small matrix product; scoring sixty is a slightly larger one. `Front` has two HTTP
-# workers. Both pass their requests to one `Batcher`, which scores all waiting requests together. BentoML
-# calls this *adaptive batching*:
+# Scoring one user is a small matrix product; scoring sixty is a slightly larger one. `Front` has two
+# HTTP workers. Both pass their requests to one `Batcher`, which scores all waiting requests together.
+# BentoML calls this [*adaptive batching*](GLOSSARY.md#adaptive-batching):
 
 # %%
 path = "services/recommender/bento/batching_service.py"

@@ -22,8 +22,9 @@
 # In this notebook you serve the recommender with MLflow alone: one command and no service code. That is
 # the quickest way from a registered model to an HTTP endpoint, and often enough for a team's own use.
 #
-# You run the command, send it good and bad requests, and see what it leaves out. Then you watch the model
-# for **drift**: the requests or the users' taste change, and a good model becomes a bad one.
+# You run the command, send it good and bad requests, and see what it leaves out. Then you watch the
+# model for [**drift**](GLOSSARY.md#drift): the requests or the users' taste change, and a good model
+# becomes a bad one.
 #
 # ## After this notebook you can
 #
@@ -280,8 +281,9 @@ show.table(list(outcomes(to_mlflow)), columns=("request", "status", "code", "mes
 #    name are dropped, with a warning in the log that no client sees.
 # 3. MLflow's own refusals have a message for programmers, and no hint.
 #
-# This model's **signature** (MLflow's declaration of a model's inputs) says `any` for `user_id`. A stricter
-# type, `long`, seems better. MLflow then checks the type, in a table as well as in JSON. Or does it?
+# This model's [**signature**](GLOSSARY.md#signature-%28MLflow%29) (MLflow's declaration of a model's
+# inputs) says `any` for `user_id`. A stricter type, `long`, seems better. MLflow then checks the type,
+# in a table as well as in JSON. Or does it?
 
 # %%
 from mlflow.models.utils import _enforce_schema
@@ -414,8 +416,9 @@ for lock in (mlserver.LOCK, ROOT / "requirements.txt"):
 
 # %% [markdown]
 # So MLServer gets a separate environment (`make mlserver-env`) and is started by its own command,
-# `mlserver start FOLDER`. One file of ours adapts it to the core. It speaks the **Open Inference
-# Protocol** ("V2"), a standard of several model servers, KServe among them:
+# `mlserver start FOLDER`. One file of ours adapts it to the core. It speaks the [**Open Inference
+# Protocol**](GLOSSARY.md#V1-and-V2-protocol) ("V2"), a standard of several model servers, KServe among
+# them:
 
 # %%
 show.source("services/recommender/mlflow/mlserver_runtime.py", start="async def predict", end="],")
@@ -609,7 +612,8 @@ reference.head(3).rename_axis(columns="row")
 # Now the taste of a fifth of the users changes, and nobody tells the model. Compare 500 requests from
 # before and 500 from after with the reference, by two measures:
 #
-# - the **PSI** (population stability index) compares the shares of ten bins; 0 means equal shares,
+# - the [**PSI**](GLOSSARY.md#PSI) (population stability index) compares the shares of ten bins; 0 means
+#   equal shares,
 # - a **test** (KS for numbers, chi-squared for categories) gives the probability that chance alone
 #   produces such a difference.
 

@@ -99,8 +99,9 @@ detector = Detector(backend="onnx")
 # %% [markdown]
 # ## 1. A manifest that never becomes ready
 #
-# The chapter deploys its detector with ten lines of YAML. An **InferenceService** is KServe's resource for
-# one served model. This manifest is ours, with the chapter's choices:
+# The chapter deploys its detector with ten lines of YAML. An
+# [**InferenceService**](GLOSSARY.md#InferenceService) is KServe's resource for one served model. This
+# manifest is ours, with the chapter's choices:
 
 # %%
 manifest = yaml.safe_load("""
@@ -117,9 +118,10 @@ spec:
 """)
 
 # %% [markdown]
-# A cluster would report little about it, and the service would not become ready. So check it first. This
-# repository has a checker that knows the types of KServe's SDK and the rules of its webhook (the code that
-# validates resources inside the cluster). `check` runs its command:
+# A cluster would report little about it, and the service would not become ready. So check it first.
+# This repository has a checker that knows the types of KServe's SDK and the rules of its
+# [webhook](GLOSSARY.md#webhook) (the code that validates resources inside the cluster). `check` runs
+# its command:
 
 
 # %%
@@ -133,9 +135,10 @@ check(manifest)
 # %% [markdown]
 # Read the findings from the bottom up:
 #
-# - **The mode is not set.** KServe runs a service as a plain Deployment (`Standard`), or with **Knative**
-#   (an add-on of Kubernetes that can scale to zero). Without the annotation the cluster's default decides,
-#   so the same manifest can work for one team and not for another.
+# - **The mode is not set.** KServe runs a service as a plain Deployment (`Standard`), or with
+#   [**Knative**](GLOSSARY.md#Knative) (an add-on of Kubernetes that can scale to zero). Without the
+#   annotation the cluster's default decides, so the same manifest can work for one team and not for
+#   another.
 # - **The format.** It does not fit the model.
 # - **The name.** It becomes a host name, and host names cannot contain an underscore.
 #
@@ -226,8 +229,8 @@ server = servers.shell(
 print(*(line.partition(" INFO")[2].strip(" :") for line in server.tail(5).splitlines()), sep="\n")
 
 # %% [markdown]
-# `servers.shell` waited until the manifest's readiness probe answered 200. The command names two ports: one
-# for REST (JSON over HTTP) and one for **gRPC** (binary messages over HTTP/2).
+# `servers.shell` waited until the manifest's readiness probe answered 200. The command names two ports:
+# one for REST (JSON over HTTP) and one for [**gRPC**](GLOSSARY.md#gRPC) (binary messages over HTTP/2).
 #
 # More servers follow, so the same start as a function:
 
@@ -429,10 +432,10 @@ show.table(rows, columns=("model", "protocol", "code", "requests"))
 #
 # ## 6. Alive while it works
 #
-# Kubernetes requests `/v2/health/live` every few seconds (a **liveness probe**) and restarts a container
-# that does not answer in time. KServe handles all requests in **one thread**, its event loop: a loop that
-# runs one piece of code after another. Code that computes there blocks everything else. This predictor
-# does:
+# Kubernetes requests `/v2/health/live` every few seconds (a **liveness probe**) and restarts a
+# container that does not answer in time. KServe handles all requests in **one thread**, its [event
+# loop](GLOSSARY.md#event-loop): a loop that runs one piece of code after another. Code that computes
+# there blocks everything else. This predictor does:
 
 # %%
 (folder / "blocking.py").write_text("""
@@ -505,8 +508,8 @@ show.figure(fig, alt=alt)
 # ## 7. A transformer
 #
 # In the chapter's section 10.4 a Runner converts images to grayscale before two models see them. KServe
-# calls such a step a **transformer**: a second server in a separate container, which processes the
-# request and calls the predictor. It is a `Model` too:
+# calls such a step a [**transformer**](GLOSSARY.md#transformer): a second server in a separate
+# container, which processes the request and calls the predictor. It is a `Model` too:
 
 # %%
 show.source(transformer.GrayscaleTransformer, start="async def predict", end="return respond")
@@ -556,8 +559,9 @@ print(seen[0])
 # ### Both models in a graph
 #
 # For the chapter's whole pipeline (grayscale, then both detectors at the same time) KServe has the
-# **InferenceGraph**: a resource that routes a request through several InferenceServices. A `Sequence` runs
-# steps one after another; an `Ensemble` runs them in parallel and merges the answers:
+# [**InferenceGraph**](GLOSSARY.md#InferenceGraph): a resource that routes a request through several
+# InferenceServices. A `Sequence` runs steps one after another; an `Ensemble` runs them in parallel and
+# merges the answers:
 
 # %%
 show.source("infra/kserve/base/graph-ensemble.yaml", start="nodes:")

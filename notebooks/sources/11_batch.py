@@ -303,9 +303,10 @@ _ = recommender.main([*options, "--quiet"])
 # %% [markdown]
 # ## 7. Many machines
 #
-# When one machine is too slow, an engine for many takes over.
-# [Ray Data](https://docs.ray.io/en/latest/data/data.html) starts processes, distributes work among them,
-# and restarts those that died. This is all that an engine has to do here, first without Ray:
+# When one machine is too slow, an engine for many takes over. [Ray
+# Data](https://docs.ray.io/en/latest/data/data.html) starts processes, distributes work among them, and
+# restarts those that died. This is all that an engine has to do here, first without
+# [Ray](GLOSSARY.md#Ray):
 
 # %%
 show.source(engines.local)

@@ -116,8 +116,9 @@ events = {}
 # %% [markdown]
 # ## 2. A step is a notebook
 #
-# Each step is a short notebook in `notebooks/loop/`. **papermill** executes a notebook with other values in
-# the cell tagged `parameters`, and keeps the result with all outputs. By hand:
+# Each step is a short notebook in `notebooks/loop/`. [**papermill**](GLOSSARY.md#papermill) executes a
+# notebook with other values in the cell tagged `parameters`, and keeps the result with all outputs. By
+# hand:
 #
 # ```sh
 # $ papermill 02_retrain.ipynb build/loop/001/02_retrain.ipynb -p kind mf-bce
@@ -227,7 +228,7 @@ released = start(kind=kind)
 print(f"{released.step}: {released.outcome}")
 
 # %% [markdown]
-# What did the canary see?
+# What did the [canary](GLOSSARY.md#canary) see?
 
 # %% tags=["volatile"]
 canary = nbformat.read(home / "001" / "05_canary.ipynb", as_version=4)
@@ -266,7 +267,8 @@ print(f"version {set(answers.version)} gets clicks on {answers.clicks.mean():.1%
 # %% [markdown]
 # ## 6. What is kept
 #
-# Each start is also a run in MLflow, with its parameters, its outcome and its notebooks:
+# Each start is also a [run](GLOSSARY.md#run-%28MLflow%29) in MLflow, with its parameters, its outcome
+# and its notebooks:
 
 # %%
 logged = mlflow.search_runs(experiment_names=[runs.EXPERIMENT], order_by=["start_time"])
@@ -326,9 +328,9 @@ print(f"clicks on {answers.clicks.mean():.1%} of the movies")
 #
 # ## 8. On a schedule
 #
-# The same command runs once a night as a Kubernetes **CronJob**. `Forbid` keeps two from running at once,
-# and a pod that was killed is started again and goes on where it stopped, because the run's folder is on a
-# volume:
+# The same command runs once a night as a Kubernetes [**CronJob**](GLOSSARY.md#CronJob). `Forbid` keeps
+# two from running at once, and a pod that was killed is started again and goes on where it stopped,
+# because the run's folder is on a volume:
 
 # %%
 show.source(ROOT / "infra/kubernetes/loop/cronjob.yaml", start="schedule:", end="backoffLimit")

@@ -63,10 +63,11 @@ from services.workbench import servers, show, timing
 # %% [markdown]
 # ## 1. One model, four ways to compute it
 #
-# A checkpoint holds numbers; a **runtime** multiplies them. PyTorch is made for training. ONNX Runtime and
-# OpenVINO read an exported graph and only serve it: they fuse layers, and arrange memory for the processor
-# they find. The fourth way is ONNX Runtime again, with 8-bit integers in place of 32-bit floats. The first
-# call exports the checkpoint; `make environment` installs OpenVINO.
+# A checkpoint holds numbers; a **runtime** multiplies them. PyTorch is made for training. ONNX Runtime
+# and [OpenVINO](GLOSSARY.md#OpenVINO) read an exported graph and only serve it: they fuse layers, and
+# arrange memory for the processor they find. The fourth way is ONNX Runtime again, with 8-bit integers
+# in place of 32-bit floats. The first call exports the checkpoint; `make environment` installs
+# OpenVINO.
 
 # %%
 names = ["torch", "onnx", "openvino", "int8"]
@@ -111,8 +112,8 @@ for name, ratio in timing.ratios(measured, reference="onnx").items():
 #
 # ## 2. Eight bits, by hand
 #
-# **Quantisation** replaces a float by a small integer and a scale that many numbers share. Take the
-# weights of one convolution, one output channel at a time:
+# [**Quantisation**](GLOSSARY.md#quantisation) replaces a float by a small integer and a scale that many
+# numbers share. Take the weights of one convolution, one output channel at a time:
 
 # %%
 graph = onnx.load(exported(WEIGHTS, "onnx")).graph
@@ -128,14 +129,15 @@ print("largest error, in steps:", (np.abs(integers * scale - channel).max() / sc
 print(f"{channel.nbytes:,} bytes became {integers.nbytes:,}")
 
 # %% [markdown]
-# No weight is off by more than half a step, and the memory is a quarter. What passes *between* the layers,
-# the **activations**, gets a scale too. Nobody knows its range in advance. So the float model runs over some
-# images and the range of each tensor is noted: that is **calibration**. A value outside the range is cut off.
-# Because the ranges are fixed before serving, this is called *static* quantisation.
+# No weight is off by more than half a step, and the memory is a quarter. What passes *between* the
+# layers, the **activations**, gets a scale too. Nobody knows its range in advance. So the float model
+# runs over some images and the range of each tensor is noted: that is
+# [**calibration**](GLOSSARY.md#calibration). A value outside the range is cut off. Because the ranges
+# are fixed before serving, this is called *static* quantisation.
 #
 # Why is it faster? A processor register holds 512 bits, say: 16 floats or 64 integers. Processors with
-# **VNNI** instructions multiply and add all 64 in one instruction; ones with AMX multiply small matrices. On
-# a processor without both, 8 bits may gain nothing. What has this one?
+# [**VNNI**](GLOSSARY.md#VNNI) instructions multiply and add all 64 in one instruction; ones with AMX
+# multiply small matrices. On a processor without both, 8 bits may gain nothing. What has this one?
 
 # %% tags=["volatile"]
 from pathlib import Path
@@ -337,10 +339,10 @@ show.table(
 # ## 7. A CPU limit
 #
 # `docker run --cpus 1` and Kubernetes' `resources.limits.cpu` do not make a slower core. They make a
-# **cgroup** (control group: a folder of the kernel, with limits for the processes in it) with a quota: so
-# many milliseconds of processor time in each tenth of a second. A process that has used it up stands
-# still until the next tenth begins: it is **throttled**. This is what the engine writes, without an
-# engine:
+# [**cgroup**](GLOSSARY.md#cgroup) (control group: a folder of the kernel, with limits for the processes
+# in it) with a quota: so many milliseconds of processor time in each tenth of a second. A process that
+# has used it up stands still until the next tenth begins: it is **throttled**. This is what the engine
+# writes, without an engine:
 
 # %%
 show.source(hardware.Quota, start="period = round", end="cfs_quota_us")
@@ -369,9 +371,9 @@ fig.legend(loc="outside right center", frameon=False)
 show.figure(fig, alt="Lines: most images are fast; a throttled one waits for the next period")
 
 # %% [markdown]
-# Most images are as fast as before; some wait for most of a tenth of a second. A median does not show it:
-# **a limit shows in the p99**, and in `nr_throttled` of the file `cpu.stat`. (A machine on which others take
-# the cores may never reach its quota; then `throttled` is small.)
+# Most images are as fast as before; some wait for most of a tenth of a second. A median does not show
+# it: **a limit shows in the [p99](GLOSSARY.md#p99)**, and in `nr_throttled` of the file `cpu.stat`. (A
+# machine on which others take the cores may never reach its quota; then `throttled` is small.)
 #
 # More threads use the quota up sooner and then all stop together, so they gain nothing. Inside a container
 # count the quota, not the cores that the machine shows, and set `OMP_NUM_THREADS` to it, rounded up.

@@ -85,8 +85,8 @@ shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 
 # %% [markdown]
-# The detector's service runs with an API key from the start. Section 7 explains the key; until then our
-# client sends it with every request:
+# The detector's service runs with an [API key](GLOSSARY.md#API-key) from the start. Section 7 explains
+# the key; until then our client sends it with every request:
 
 # %%
 key = secrets.token_hex(32)
@@ -710,8 +710,9 @@ show.source("services/http/api_key.py", start="digest = _digest", end="raise Una
 # ## 8. What the outside reaches
 #
 # A key in plain HTTP can be read by everyone on the way. **TLS** encrypts the connection, and a
-# certificate proves who the server is. That is the work of a **reverse proxy**, a web server in front
-# of yours. It also decides which paths exist for the outside:
+# certificate proves who the server is. That is the work of a [**reverse
+# proxy**](GLOSSARY.md#reverse-proxy), a web server in front of yours. It also decides which paths exist
+# for the outside:
 
 # %%
 show.source("infra/nginx/nginx.conf", start="location ~ ^/(inference", end="location / {")
@@ -756,8 +757,9 @@ if front:
 # The containers of this repository run without root, and on a read-only file system: notebook
 # [06](06_bento.ipynb) builds one, and
 # [`infra/kubernetes/base/deployment.yaml`](../infra/kubernetes/base/deployment.yaml) says it to a
-# cluster. What attacks them are mostly known faults of packages. A **bill of materials** (SBOM) lists
-# the packages in a format that scanners read, here CycloneDX, made of the lock:
+# cluster. What attacks them are mostly known faults of packages. A [**bill of
+# materials**](GLOSSARY.md#SBOM) (SBOM) lists the packages in a format that scanners read, here
+# CycloneDX, made of the lock:
 
 # %%
 import re

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from urllib.parse import unquote
 
 import pytest
 
@@ -12,8 +13,10 @@ from services.environment import ROOT
 from services.workbench.notebooks.files import COMMITTED, read_source, sources
 
 TEXT = (COMMITTED / "GLOSSARY.md").read_text(encoding="utf-8")
-ENTRY = re.compile(r"^- \*\*(?P<term>.+?)\*\*: (?P<text>.+?)\[[^\]]+\]\((?P<link>\S+)\)$", re.S)
-ENTRIES = ["- " + entry.strip() for entry in re.split(r"^- ", TEXT, flags=re.M)[1:]]
+ENTRY = re.compile(r"^(?P<term>.+?)\n\n(?P<text>.+?)\n\n\[[^\]]+\]\((?P<link>\S+)\)$", re.S)
+ENTRIES = [entry.strip() for entry in re.split(r"^### ", TEXT, flags=re.M)[1:]]
+TERMS = [entry.splitlines()[0] for entry in ENTRIES]
+LINK = re.compile(r"\]\(GLOSSARY\.md#(\S+?)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.M)
 
 
@@ -49,17 +52,29 @@ def _order(term: str) -> str:
     return re.sub(r"[^a-z0-9]", "", term.casefold())
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.split("**")[1])
+@pytest.mark.parametrize("entry", ENTRIES, ids=TERMS)
 def test_an_entry_has_a_term_a_meaning_and_a_link_that_leads_somewhere(entry: str) -> None:
     match = ENTRY.match(entry)
-    assert match is not None, "not of the form: - **term**: meaning [title](link)"
+    assert match is not None, "not of the form: ### term, meaning, [title](link)"
     assert not _is_dead(match["link"]), f"{match['link']} does not exist"
 
 
 def test_the_terms_are_in_alphabetical_order_and_unique() -> None:
-    terms = [_order(entry.split("**")[1]) for entry in ENTRIES]
+    terms = [_order(term) for term in TERMS]
     assert len(terms) >= 60
     assert [pair for pair in pairwise(terms) if pair[0] >= pair[1]] == []
+
+
+def test_notebooks_link_to_terms_that_exist_each_once() -> None:
+    """A term is linked where it is first used: in one notebook, once."""
+    linked = [
+        unquote(anchor)
+        for source in sources()
+        for cell in read_source(source).cells
+        for anchor in LINK.findall(cell.source)
+    ]
+    assert set(linked) <= {term.replace(" ", "-") for term in TERMS}
+    assert len(linked) == len(set(linked)) >= 55
 
 
 @pytest.mark.parametrize(
