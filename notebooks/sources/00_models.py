@@ -438,8 +438,8 @@ show.picture(gallery(tiles, width=1000, height=170), alt=alt)
 # ## 7. The real training
 #
 # It starts with small images, where a step is cheap, and goes on to larger ones, where edges are sharp.
-# Every few epochs fresh scenes replace the old ones. This is the whole recipe; the weights that ship come
-# from its first four rows:
+# Every few epochs fresh scenes replace the old ones. The last row is for wrong boxes like those above: more
+# scenes without a card, most of them such as the network of the row before fell for. This is the recipe:
 
 # %%
 from dataclasses import astuple
@@ -449,14 +449,20 @@ show.table([astuple(stage)[:6] for stage in PLAN], columns)
 
 # %%
 figure = curves.training(read_history())
-alt = "Loss falls through four stages of growing images; quality on validation designs rises"
+alt = "Loss falls through stages of growing images, and rises at the last; quality rises in each"
 show.figure(figure, alt=alt)
 
 # %% [markdown]
-# The steps in the loss are changes of image size: each of these four stages has to solve the same task on
-# larger images. On the right is the quality on designs of the validation split; read it as in section 3.
-# Where it still rises at the end, more training would help. Where it is flat, only different scenes
-# would.
+# The steps in the loss are changes of image size: each of the first four stages has to solve the same task
+# on larger images. The last one has harder scenes, for training and for validation, so its quality starts
+# lower and is not comparable with that of the others. On the right is the quality on designs of the
+# validation split; read it as in section 3. Where it still rises at the end, more training would help.
+# Where it is flat, only different scenes would.
+#
+# What did the last stage change? Before it, 16.5 % of the test scenes without a card got a box; now 4 % do.
+# The boxes are tighter, and the photographs without a card get none. The price is confidence: one typical
+# card in five falls below 0.5 (it was one in eight). The
+# [model card](../services/id_card/weights/README.md) has the table.
 #
 # To train it yourself, in a terminal:
 #

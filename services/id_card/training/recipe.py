@@ -35,7 +35,7 @@ class Stage:
         Share of the scenes that are drawn without any card, beside those that happen to be.
     mine : int
         So many further scenes without a card are looked at before the stage begins; those in which
-        the network of the stage before finds one make up half of the card-free share.
+        the network of the stage before finds one make up most of the card-free share.
     box, dfl : float
         Weights of the two losses of a box: its overlap, and the exact place of its edges.
     zoom : float
@@ -75,9 +75,8 @@ PLAN = (
     Stage(     224,  4000,   12,   2,  0.0014, 0.0010),
     Stage(     288,  2000,   12,   2,  0.0010, 0.0006, 4),
     Stage(     320,  2000,   10,   2,  0.0006, 0.00002, 4),
-    # The second edition: near misses, and those of them that the network falls for. The backbone
-    # is good enough by now; leaving it alone halves the time.
-    Stage(     320,  1200,    3,   3,  0.0004, 0.00002, 3, empty=1/3, mine=2000, freeze=10),
+    # The second edition: more scenes without a card, most of them such as the network fell for.
+    Stage(     320,  2400,   16,   3,  0.0008, 0.00001, 4, empty=0.35, mine=3000),
 )  # fmt: skip
 SMALL_PLAN = (
     Stage(     160,  4000,    4,   2,  0.0020, 0.0012, 4),

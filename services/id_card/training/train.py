@@ -12,8 +12,8 @@ boxes get tight. Every few epochs it gets scenes that it has never seen: more sc
 than more looks at the same ones. All state is in the run folder; kill the training whenever you
 like and start it again with the same command, and it goes on with the epoch it was in.
 
-The last stages show near misses (club cards, tickets, telephones with a face), half of them such
-as the network of the stage before fell for.
+The last stage shows more scenes without a card (club cards, tickets, telephones with a face), most
+of them such as the network of the stage before fell for.
 """
 
 from __future__ import annotations

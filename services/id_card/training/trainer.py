@@ -40,7 +40,8 @@ class FastNetwork(DetectionModel):
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> Any:
         """Compute the loss of a batch, or of predictions for it."""
-        if preds is None and self.training and batch["img"].device.type == "cpu" and _has_amx():
+        on_cpu = batch["img"].device.type == "cpu"
+        if preds is None and self.training and on_cpu and _multiplies_bfloat16():
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 preds = self.forward(batch["img"])
             preds = _full_precision(preds)
@@ -56,10 +57,11 @@ def _full_precision(preds: Any) -> Any:
 
 
 @functools.cache
-def _has_amx() -> bool:
-    """Tell whether the processor has matrix units for bfloat16 (Linux says so; else no)."""
+def _multiplies_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16 in hardware (Linux says so; else no)."""
     information = Path("/proc/cpuinfo")
-    return information.exists() and "amx_bf16" in information.read_text(encoding="utf-8")
+    flags = information.read_text(encoding="utf-8").split() if information.exists() else []
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)
 
 
 class CardTrainer(DetectionTrainer):

@@ -320,8 +320,8 @@ def test_half_precision_stays_out_of_the_loss(monkeypatch):
                 stack.extend(each.values() if isinstance(each, dict) else each)
 
     network.criterion = criterion
-    for amx in (False, True):
-        monkeypatch.setattr(trainer, "_has_amx", lambda amx=amx: amx)
+    for fast in (False, True):
+        monkeypatch.setattr(trainer, "_multiplies_bfloat16", lambda fast=fast: fast)
         network({"img": torch.zeros(1, 3, 64, 64)})
     assert seen == {"inside": {torch.float32, torch.bfloat16}, "loss": {torch.float32}}
 
