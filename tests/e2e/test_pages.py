@@ -1,4 +1,4 @@
-"""The pages that MLflow and Prometheus show in a browser; notebooks 05 and 07 have their pictures."""
+"""The pages of MLflow and Prometheus in a browser; notebooks 05 and 07 have their pictures."""
 
 from __future__ import annotations
 
