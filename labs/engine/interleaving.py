@@ -30,6 +30,9 @@ _STEPS = 20_000
 _LOCKED = 0.5
 """So many seconds a call may take that interrupts another; then it waits for the other's lock."""
 
+_SLICE = 0.1
+"""Seconds are counted in such slices: a pause of the whole process, of seconds, counts as one."""
+
 _LINES = 40
 _SECONDS = 30.0
 
@@ -92,7 +95,7 @@ def interrupted(first: Callable[[], Any], second: Callable[[], Any]) -> Iterator
         def local(frame: FrameType, event: str, arg: Any) -> Any:
             if event == "line" and next(lines) == line:  # noqa: B023
                 other.start()  # noqa: B023
-                other.join(_LOCKED)  # noqa: B023
+                _waits(partial(_join, other), _LOCKED)  # noqa: B023
             return local
 
         def trace(frame: FrameType, event: str, arg: Any) -> Any:
@@ -129,6 +132,16 @@ def _set_trace(function: Any) -> None:
             return sys.settrace(function)
         except RuntimeError:
             time.sleep(0)
+
+
+def _waits(wait: Callable[[float], bool], seconds: float) -> bool:
+    """Wait up to *seconds*; return whether what is waited for came."""
+    return any(wait(_SLICE) for _ in range(round(seconds / _SLICE)))
+
+
+def _join(thread: threading.Thread, seconds: float) -> bool:
+    thread.join(seconds)
+    return not thread.is_alive()
 
 
 def _never_ended() -> TimeoutError:
@@ -184,7 +197,7 @@ class _Turns:
             self._left -= 1
             self._ready.add(me)
             self._hand_over(me)
-            if not self._changed.wait_for(lambda: self._turn == me, _BLOCKED):
+            if not _waits(partial(self._changed.wait_for, lambda: self._turn == me), _BLOCKED):
                 self._ready.discard(self._turn)
                 self._turn = me
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from labs import check, hint, preflight, solution
-from labs.engine import api, progress, registry
+from labs.engine import api, interleaving, progress, registry
 from labs.engine.context import Context
 from labs.engine.export import CopyDiffersError, module_of, service_module
 from labs.engine.interleaving import interleaved
@@ -373,6 +373,14 @@ def test_a_race_between_two_calls_always_shows(name: str, differ: bool) -> None:
     outcomes = interleaved([partial(function, 1), partial(function, 2)])
     first, second = (outcome.result() for outcome in outcomes)
     assert (first != second) == differ
+
+
+def test_a_pause_of_the_machine_is_not_a_lock() -> None:
+    """A thread counts as blocked after many short waits: a pause of seconds uses up one of them."""
+    waits: list[float] = []
+    assert not interleaving._waits(lambda seconds: bool(waits.append(seconds)), 2.0)
+    assert len(waits) >= 10
+    assert sum(waits) == pytest.approx(2.0)
 
 
 def test_an_error_of_one_of_several_calls_is_its_own() -> None:
