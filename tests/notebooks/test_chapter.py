@@ -22,6 +22,8 @@ def test_notebook(
 ) -> None:
     # The servers of a notebook must not share the metrics folder of in-process tests.
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    # Notebook 12 runs pytest, too; options for this run are not for that one.
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     # "make chapter" runs in the repository's root; JupyterLab, and so this test, beside the file.
     run = execute(source, build_dir() / "tests" / f"{source.stem}.ipynb", cwd=COMMITTED)
     assert committed_path(source).exists(), f"make notebooks ONLY={source.stem[:2]}"
