@@ -23,7 +23,7 @@ def detector() -> Detector:
 def two(detector: Detector) -> list[Saliency]:
     """Both cards of the sample, each explained."""
     picture = load_sample("two_cards")
-    return [explain(detector, picture, box, masks=120) for box in (0, 1)]
+    return [explain(detector, picture, box, masks=240) for box in (0, 1)]
 
 
 def noise(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -42,9 +42,9 @@ def test_a_map_points_at_its_own_card(two: list[Saliency]) -> None:
         x1, y1, x2, y2 = saliency.detection.box
         assert x1 <= x <= x2
         assert y1 <= y <= y2
-        swapped = Saliency(saliency.map, other.detection, 120, 10, 0)
+        swapped = Saliency(saliency.map, other.detection, 240, 10, 0)
         assert saliency.contrast() > 1.5 > 1.3 > swapped.contrast()
-        blind = Saliency(noise(saliency.map.shape), saliency.detection, 120, 10, 0)
+        blind = Saliency(noise(saliency.map.shape), saliency.detection, 240, 10, 0)
         assert saliency.contrast() > 1.4 * blind.contrast()
     assert np.corrcoef(two[0].map.ravel(), two[1].map.ravel())[0, 1] < 0.5
 
@@ -66,9 +66,9 @@ def test_a_seed_gives_the_same_map_and_another_seed_one_like_it(
     detector: Detector, two: list[Saliency]
 ) -> None:
     picture = load_sample("two_cards")
-    again = explain(detector, picture, 0, masks=120)
+    again = explain(detector, picture, 0, masks=240)
     np.testing.assert_array_equal(again.map, two[0].map)
-    other = explain(detector, picture, 0, masks=120, seed=1)
+    other = explain(detector, picture, 0, masks=240, seed=1)
     assert not np.array_equal(other.map, two[0].map)
     assert np.corrcoef(other.map.ravel(), two[0].map.ravel())[0, 1] > 0.4
 
