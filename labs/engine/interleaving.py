@@ -55,9 +55,6 @@ def interleaved(calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
     if inspect.iscoroutinefunction(_unwrapped(calls[0])):
         return _as_tasks(calls)
     outcomes = _in_turns(calls)
-    if not all(outcome.done() for outcome in outcomes):
-        # Seen once in some hundred runs also where no call waits, for a reason not yet known.
-        outcomes = _in_turns(calls)
     for outcome in outcomes:
         _settle(outcome, error=_never_ended())
     return outcomes

@@ -98,7 +98,28 @@ def _interrupt(thread: threading.Thread) -> None:
     """Raise in *thread* until it ends: a bare ``except`` in a loop may swallow it several times."""
     deadline = time.monotonic() + _PATIENCE
     while thread.is_alive() and time.monotonic() < deadline:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(OutOfTimeError)
-        )
+        _raise_in(thread)
         thread.join(0.05)
+    if thread.is_alive():
+        _take_back_the_signal()
+
+
+def _take_back_the_signal() -> None:
+    """Let traced functions be entered again.
+
+    An exception that waits for a thread in C keeps a flag of the whole interpreter set. While it is
+    set, CPython 3.11 enters no function that is traced by opcodes: it looks at the flag for ever.
+    An exception that arrives clears the flag, so this thread raises one in itself.
+    """
+    try:
+        _raise_in(threading.current_thread())
+        for _ in range(1000):
+            pass
+    except OutOfTimeError:
+        pass
+
+
+def _raise_in(thread: threading.Thread) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident or 0), ctypes.py_object(OutOfTimeError)
+    )

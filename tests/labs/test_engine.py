@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ import pytest
 from PIL import Image
 
 from labs import check, hint, preflight, solution
-from labs.engine import api, interleaving, progress, registry
+from labs.engine import api, interleaving, limit, progress, registry
 from labs.engine.context import Context
 from labs.engine.export import CopyDiffersError, module_of, service_module
 from labs.engine.interleaving import interleaved
@@ -373,6 +374,16 @@ def test_a_race_between_two_calls_always_shows(name: str, differ: bool) -> None:
     outcomes = interleaved([partial(function, 1), partial(function, 2)])
     first, second = (outcome.result() for outcome in outcomes)
     assert (first != second) == differ
+
+
+def test_a_call_that_sleeps_on_does_not_stop_the_next_race() -> None:
+    """An exception that waits for a sleeping thread kept CPython 3.11 from entering traced code."""
+    with pytest.raises(limit.TimeIsUpError):
+        limit.within(0.1, partial(time.sleep, 40))
+    workspace = Workspace()
+    workspace.run(RACES)
+    outcomes = interleaving._in_turns([partial(workspace.names["kept"], n) for n in (1, 2)])
+    assert all(outcome.done() for outcome in outcomes)
 
 
 def test_a_pause_of_the_machine_is_not_a_lock() -> None:
