@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.e2e.browser import page
 
 SCREENSHOTS = build_dir() / "screenshots"
 SMALL: ViewportSize = {"width": 1100, "height": 520}
+LONG = 60_000
+"""Milliseconds that a page may take on a busy machine."""
 ALERTS = "/classic/alerts"
 """Debian's Prometheus has the older pages only; a release from prometheus.io has /alerts."""
 
@@ -37,7 +40,7 @@ def test_mlflow_lists_the_versions_with_their_aliases(
         rows = opened.get_by_role("row")
         for version in versions:
             row = rows.filter(has_text=f"Version {version.number}")
-            expect(row).to_have_count(1)
+            expect(row).to_have_count(1, timeout=LONG)
             for alias in version.aliases:
                 expect(row).to_contain_text(f"@ {alias}")
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -53,14 +56,14 @@ def test_prometheus_lists_the_alerts(needs: Callable[[str], None], tmp_path: Pat
     with service, prometheus.start([service.url], scrape_every=2, hold=4) as watcher:
         watcher.wait_for(lambda: watcher.query("up").value.tolist() == [1])
         service.stop()
-        watcher.watch("ServiceDown", "firing")
+        watcher.watch("ServiceDown", "firing", timeout=120)
         with page(tmp_path / "profile") as opened:
             opened.set_viewport_size(SMALL)
             opened.goto(f"{watcher.url}{ALERTS}")
-            down = opened.get_by_text("ServiceDown (1 active)")
-            expect(down).to_be_visible()
+            down = opened.get_by_text(re.compile(r"ServiceDown \([1-9] active\)"))
+            expect(down).to_be_visible(timeout=LONG)
             down.click()
-            expect(opened.get_by_text("severity: page").first).to_be_visible()
+            expect(opened.get_by_text("severity: page").first).to_be_visible(timeout=LONG)
             opened.get_by_text("alerts.yml >").evaluate("cell => cell.remove()")  # a path
             SCREENSHOTS.mkdir(parents=True, exist_ok=True)
             opened.screenshot(path=SCREENSHOTS / "prometheus.png")  # the picture in notebook 05
