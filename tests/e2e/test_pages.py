@@ -55,6 +55,7 @@ def test_prometheus_lists_the_alerts(needs: Callable[[str], None], tmp_path: Pat
     service = servers.bentoml("services.id_card.bento.observed_service:IdCardDetector")
     with service, prometheus.start([service.url], scrape_every=2, hold=4) as watcher:
         watcher.wait_for(lambda: watcher.query("up").value.tolist() == [1])
+        watcher.wait_for(lambda: watcher.alert("ServiceDown") == "inactive")  # it is not at first
         service.stop()
         watcher.watch("ServiceDown", "firing", timeout=120)
         with page(tmp_path / "profile") as opened:
