@@ -1,7 +1,7 @@
 """Serving Labs: one model, many servers.
 
-The rooms, from the top down. A room imports from those below it, never upward; import-linter
-holds ``make test`` to that (see ``pyproject.toml``).
+The packages, from the top down. A package imports from those below it, never upward; import-linter
+checks this in ``make test`` (see ``pyproject.toml``).
 
 - ``bench``: the servers measured against each other.
 - ``loop``: the recommender's continuous learning, a pipeline of notebooks.
@@ -11,8 +11,8 @@ holds ``make test`` to that (see ``pyproject.toml``).
   framework; ``bento/``, ``kserve/``, ``mlflow/``, ``baselines/``: the adapters, which do not import
   each other; ``monitoring/``; ``training/``, which nothing that serves imports.
 - ``batch``, ``drift``, ``registry``, ``packaging``, ``manifests``: for any model.
-- ``setup``: what a machine has, and the environment.
-- ``bentoml_support``, ``kserve_support``: the only places that touch a framework's private parts.
+- ``setup``: checks of the machine, and the installation of ``.venv``.
+- ``bentoml_support``, ``kserve_support``: the only packages that use a framework's internals.
 - ``http``: ASGI middleware and routing, for any framework.
 - ``errors``, ``environment``: imported by everything.
 """

@@ -1,4 +1,4 @@
-"""Hand the project's environment to a shell, or to one command.
+"""Pass the project's environment to a shell, or to one command.
 
 ::
 

@@ -1,10 +1,10 @@
-"""The one place that says where libraries may write and that nobody is called home.
+"""The environment variables that keep libraries' files in ``build/`` and their telemetry off.
 
-Every library used here has its own idea of a cache or a settings folder, most of them in the
-user's home. All of them are pointed into ``build/`` here. A value that is already in the
-environment wins, so a container or a cluster can say otherwise.
+Every library used here has its own cache or settings folder, most of them in the user's home
+directory. Here they are all redirected to ``build/``. A variable that is already set wins, so a
+container or a cluster can choose differently.
 
-``python -m services`` hands the same settings to a shell or to another command. This module uses
+``python -m services`` passes the same settings to a shell or to another command. This module uses
 the standard library only: it is imported before anything is installed.
 """
 
@@ -33,7 +33,7 @@ def usable_cores() -> int:
 
 
 def settings() -> dict[str, str]:
-    """Return the environment variables that keep the libraries offline and out of the home."""
+    """Return the environment variables that keep libraries offline and out of the user's home."""
     build = build_dir()
     home = build / "home"
     return {
@@ -53,19 +53,19 @@ def settings() -> dict[str, str]:
         # glibc gives memory of this size and more back to the system as soon as it is freed; by
         # itself it raises the bound to 32 MiB, and one large image stays with the process forever.
         "MALLOC_MMAP_THRESHOLD_": str(2**20),
-        # ONNX Runtime reports home from Linux too, and keeps what it has to report in the home.
+        # ONNX Runtime sends telemetry from Linux too, and first stores it in the user's home.
         "ORT_DISABLE_TELEMETRY": "1",
         # MLflow, Matplotlib, torch.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_TRACKING_URI": f"sqlite:///{build / 'mlflow' / 'mlflow.db'}",
-        # MLflow says less: no bar for each file, no address of each run, no "Validating ...".
+        # Less output from MLflow: no bar for each file, no URL of each run, no "Validating ...".
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MPLCONFIGDIR": str(home / "matplotlib"),
         "TORCH_HOME": str(home / "torch"),
-        # Ray: no usage statistics. A Ray of this machine alone listens on the loopback as it does
-        # on macOS, where this setting's name comes from; one that joins a cluster cannot.
+        # Ray: no usage statistics. On a single machine Ray listens on the loopback only, as it does
+        # on macOS (hence the second setting's name); a Ray that joins a cluster cannot.
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": str(int("RAY_ADDRESS" in os.environ)),
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # as Ray advises, in a warning, without it
@@ -76,16 +76,16 @@ def settings() -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "jupyter" / "lab" / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "jupyter" / "lab" / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
-        # Everybody who honours the common flag.
+        # Every other library that honours the common flag.
         "DO_NOT_TRACK": "1",
-        # The servers here are on the loopback; no proxy of a company can reach them.
+        # The servers here are on the loopback; a company's proxy cannot reach them.
         "NO_PROXY": _with_loopback(os.environ.get("NO_PROXY", "")),
         "no_proxy": _with_loopback(os.environ.get("no_proxy", "")),
     }
 
 
 def _with_loopback(hosts: str) -> str:
-    """Return a list of hosts that no proxy is used for, the loopback among them."""
+    """Return the hosts that are reached without a proxy, with the loopback added."""
     known = [host for host in hosts.split(",") if host]
     return ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost", "::1"]))
 
@@ -110,7 +110,7 @@ def interrupt_in_one_line() -> None:
 def _hide_password() -> None:
     """Take user and password out of ``MLFLOW_TRACKING_URI``, where MLflow's errors would show them.
 
-    MLflow reads them from two variables as well; what is in these already wins.
+    MLflow reads them from two variables as well; a value that is already there wins.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     try:
@@ -134,9 +134,9 @@ def apply() -> None:
     _hide_password()
     for name, value in settings().items():
         if name.lower() == "no_proxy":
-            os.environ[name] = value  # it holds what was there, too
+            os.environ[name] = value  # it includes the old value
         os.environ.setdefault(name, value)
-    # OpenVINO's converter knows no variable for it. It does without where this package is missing.
+    # OpenVINO's converter has no variable for its telemetry, but does without this package.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     # jsonschema, and so nbformat, would compile a grammar of international addresses at import: two
     # seconds of processor time, for a format of text that no schema here uses.

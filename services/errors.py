@@ -1,4 +1,4 @@
-"""Errors as a client sees them: its own to fix (4xx) or the server's (5xx), in one shape."""
+"""Errors as clients see them, all in one shape: theirs to fix (4xx) or the server's (5xx)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def shown(value: object) -> str:
 
 
 class _AnsweredError(Exception):
-    """What both kinds share: an HTTP status of theirs, and the body of the answer."""
+    """What both kinds share: an HTTP status and the body of the response."""
 
     statuses: ClassVar[range]
     headers: Mapping[str, str] = MappingProxyType({})
-    """Of the answer, where its status prescribes one."""
+    """Headers of the response, where its status requires any."""
 
     def __init__(self, message: str, *, code: str, status: int, hint: str) -> None:
         if status not in self.statuses:
@@ -40,7 +40,7 @@ class _AnsweredError(Exception):
         self.hint = hint
 
     def as_dict(self) -> dict[str, dict[str, str]]:
-        """Return the body of the answer."""
+        """Return the body of the response."""
         return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
 
 
@@ -53,7 +53,7 @@ class InputError(_AnsweredError, ValueError):
     Parameters
     ----------
     message : str
-        What is wrong with this request, with the value or size that was met.
+        What is wrong with this request, with the value or size that was received.
     code : str
         A stable, machine-readable name in snake case, e.g. ``"image_truncated"``.
     status : int
@@ -71,7 +71,7 @@ class InputError(_AnsweredError, ValueError):
 
 
 class ModelError(_AnsweredError, RuntimeError):
-    """A good request that went unanswered because a model, or the way to it, failed.
+    """A valid request that went unanswered because a model, or the connection to it, failed.
 
     Parameters and JSON body as for :class:`InputError`, but *status* is 500 to 599 and *hint* says
     what the client can do, usually: try again. What exactly went wrong is for the log, not for the

@@ -1,8 +1,8 @@
-"""Batch: many inputs through a core into one Parquet file, on one machine or on many.
+"""Batch inference: many inputs through a core into one Parquet file, on one machine or many.
 
-:mod:`.job` cuts the work into parts and goes on after a kill, :mod:`.engines` computes the parts
-here or with Ray Data, :mod:`.command` is what the command lines have in common. The cores' own
-batches are :mod:`services.id_card.batch` and :mod:`services.recommender.batch`.
+:mod:`.job` splits the work into parts and resumes after a kill, :mod:`.engines` computes the parts
+locally or with Ray Data, and :mod:`.command` holds what the command lines share. The cores' batch
+jobs are :mod:`services.id_card.batch` and :mod:`services.recommender.batch`.
 """
 
 from services.batch.engines import ENGINES, EngineName

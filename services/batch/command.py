@@ -1,4 +1,4 @@
-"""What the command lines of the batches have in common: options, exit codes, the last line."""
+"""What the command lines of the batch jobs share: options, exit codes, the final message."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ EXIT_CODES = """\
 exit codes:
   0    the table is written; bad inputs are rows with an error_code
   1    the disk is full, the output cannot be written, or the model failed
-  2    nothing was begun: an option, the inputs or the output are not usable
+  2    nothing was started: an option, the inputs or the output cannot be used
   3    with --strict: the table is written, and it records bad inputs
-  130  stopped by Ctrl-C; the same command goes on where it was"""
+  130  stopped by Ctrl-C; run the same command again to resume"""
 
 
 def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options that all batches have."""
+    """Return a parser with the options that all batch jobs have."""
     made = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=doc,
@@ -32,16 +32,16 @@ def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     made.add_argument("--engine", choices=ENGINES, default="local",
                       help="this process, or Ray Data (local)")  # fmt: skip
     made.add_argument("--workers", type=whole, default=max(1, usable_cores()),
-                      help="processes of a local Ray, a core each (as many as cores)")  # fmt: skip
+                      help="processes of a local Ray, one core each (one per core)")  # fmt: skip
     made.add_argument("--overwrite", action="store_true",
-                      help="replace what other settings or inputs left at OUT")  # fmt: skip
+                      help="replace what a run with other settings left at OUT")  # fmt: skip
     made.add_argument("--strict", action="store_true", help="exit with 3 if an input was bad")
     made.add_argument("--quiet", action="store_true", help="no progress bar")
     return made
 
 
 def whole(text: str) -> int:
-    """Read an option that counts something, 1 or more."""
+    """Parse an option whose value is a whole number, 1 or more."""
     value = int(text) if text.isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"a whole number from 1 up is needed; got {text!r}")
@@ -49,7 +49,7 @@ def whole(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """Read an option that is a share, 0 to 1."""
+    """Parse an option whose value is a share from 0 to 1."""
     try:
         value = float(text)
     except ValueError:
@@ -62,7 +62,7 @@ def share(text: str) -> float:
 def finish(
     parser: argparse.ArgumentParser, args: argparse.Namespace, make: Callable[[], Job]
 ) -> int:
-    """Make the job and run it, say what was done, and return the exit code."""
+    """Make the job, run it, print a summary, and return the exit code."""
     try:
         job = make()
     except (JobError, FileNotFoundError, ValueError) as error:
@@ -79,10 +79,10 @@ def finish(
     except JobError as error:
         return _refused(parser, error)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on where it was", file=sys.stderr)
+        print("\nstopped; run the same command again to resume", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"{error}; what is done is kept, the same command goes on", file=sys.stderr)
+        print(f"{error}; finished parts are kept: run the same command again", file=sys.stderr)
         return 1
     print(told(done, job.unit, args.out))
     return 3 if args.strict and done.bad else 0
@@ -94,11 +94,11 @@ def _refused(parser: argparse.ArgumentParser, error: Exception) -> int:
 
 
 def told(done: Summary, unit: str, out: Path) -> str:
-    """Say in a line or two what a run did."""
-    line = f"{out}: {done.rows} rows, one a {unit}"
+    """Return a summary of a run in one or two lines."""
+    line = f"{out}: {done.rows} rows, one per {unit}"
     if done.computed < done.rows:
         line += f"; {done.rows - done.computed} were there before"
     if done.bad:
         codes = ", ".join(f"{count} {code}" for code, count in done.codes.items())
-        line += f"\n{done.bad} could not be used, see error_code and error_message: {codes}"
+        line += f"\n{done.bad} could not be used; see error_code and error_message: {codes}"
     return line

@@ -1,7 +1,7 @@
-"""Who computes the parts: this process, or Ray Data on the machines of a cluster.
+"""The engines that compute the parts: this process, or Ray Data on the machines of a cluster.
 
-Both call the same :class:`~services.batch.parts.PartWriter` in the same form. An engine decides
-where and in which order; what is in a part, and what is joined from the parts, is the same.
+Both call the same :class:`~services.batch.parts.PartWriter` in the same way. An engine decides
+where and in which order the parts are computed; their contents do not depend on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EngineName = Literal["local", "ray"]
 
-# Ray's sockets add some 75 characters, of 107 that a socket's path may have.
+# A socket's path may have 107 characters, and Ray's sockets use some 75 of them.
 _SHORT = "/tmp" if len(tempfile.gettempdir()) > 30 and Path("/tmp").is_dir() else None
 
 _ATTEMPTS = 4
@@ -39,15 +39,15 @@ def local(writer: PartWriter, parts: Sequence[int], workers: int) -> Iterator[in
 def with_ray(writer: PartWriter, parts: Sequence[int], workers: int) -> Iterator[int]:
     """Compute the parts with Ray Data: *workers* processes, each with one core and one model.
 
-    With ``RAY_ADDRESS`` set, as in a RayJob, that cluster is joined. Otherwise a Ray of this
-    machine alone is started, on the loopback, and ended.
+    With ``RAY_ADDRESS`` set, as in a RayJob, that cluster is joined. Otherwise a local Ray is
+    started on the loopback address, and stopped at the end.
     """
     if not parts:
         return
     import ray.data
 
     class Worker:
-        """Ray Data makes it once in each of its processes, and there the model is loaded."""
+        """Load the model; Ray Data creates one instance in each of its processes."""
 
         def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
             return writer(batch)
@@ -64,12 +64,12 @@ def with_ray(writer: PartWriter, parts: Sequence[int], workers: int) -> Iterator
 
 @contextmanager
 def _ray(workers: int) -> Iterator[int]:
-    """Join the cluster that the environment names, or have one of this machine for a while."""
+    """Join the cluster that the environment names, or run a local one inside the block."""
     import ray
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    ray.data.DataContext.get_current().enable_progress_bars = False  # the command has its own
+    ray.data.DataContext.get_current().enable_progress_bars = False  # the command shows its own
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
         try:
@@ -87,18 +87,18 @@ def _ray(workers: int) -> Iterator[int]:
             yield workers
         finally:
             ray.shutdown()
-    shutil.rmtree(sessions)  # after a failure its logs stay
+    shutil.rmtree(sessions)  # after a failure, its logs are kept
 
 
 def _start_ray(workers: int, folder: Path) -> None:
-    """Start a Ray of this machine alone. It gives itself 30 seconds; on a busy machine, again."""
+    """Start a local Ray; retry if it exceeds its own limit of 30 seconds on a busy machine."""
     import ray
 
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     inherited = {
-        "PYTHONPATH": path,  # Ray's processes start somewhere else
+        "PYTHONPATH": path,  # Ray's processes start in another folder
         "OMP_NUM_THREADS": "1",  # each has one core
-        "RAY_BACKEND_LOG_LEVEL": "fatal",  # what it warns of runs through the progress bar
+        "RAY_BACKEND_LOG_LEVEL": "fatal",  # its warnings would break the progress bar
     }
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -112,7 +112,7 @@ def _start_ray(workers: int, folder: Path) -> None:
                     _temp_dir=str(folder),
                 )
             return
-        except Exception as error:  # Ray has no class of its own for it
+        except Exception as error:  # Ray has no exception class for it
             if attempt == _ATTEMPTS or "timed out during startup" not in str(error):
                 raise
             ray.shutdown()
@@ -122,4 +122,4 @@ ENGINES: dict[EngineName, Callable[[PartWriter, Sequence[int], int], Iterator[in
     "local": local,
     "ray": with_ray,
 }
-"""By the name that the command line gives them."""
+"""The engines by their name on the command line."""

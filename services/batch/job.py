@@ -1,10 +1,10 @@
-"""A batch job: inputs in order, cut into parts, each part computed once, whatever is killed.
+"""A batch job: ordered inputs, split into parts, each computed once even if a process is killed.
 
-A part is written under a temporary name and then renamed, which the file system does whole or not
-at all. So a part that exists is complete, and after a kill only the missing ones are computed.
-When all are there they are joined in order, again under a temporary name, and renamed. The parts'
-names and the joined file carry a key made of the inputs and all settings: parts of another job are
-never taken for one's own.
+A part is written under a temporary name and then renamed, and a rename is atomic. So a part that
+exists is complete, and after a kill only the missing parts are computed. When all parts exist they
+are joined in order, again under a temporary name, and renamed. The parts' names and the joined
+file carry a key made of the inputs and all settings, so parts of another job are never used by
+mistake.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NOTE = "serving_labs.batch"
 """The key in the Parquet file's metadata under which its job is described, as JSON."""
 
 Compute = Callable[[Sequence[Any]], list[dict[str, Any]]]
-"""Takes inputs, gives a row of the schema for each, in their order."""
+"""Takes inputs and returns one row of the schema for each, in the same order."""
 
 
 class JobError(RuntimeError):
-    """A job that cannot start, or go on; the message says what to change."""
+    """A job that cannot start or continue; the message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class Job:
     Attributes
     ----------
     name : str
-        Which batch it is, ``"id_card"``.
+        Which batch job it is, e.g. ``"id_card"``.
     inputs : sequence
-        What is computed, in the order of the rows; plain values that can be pickled.
+        The inputs, in the order of the rows; plain values that can be pickled.
     schema : pyarrow.Schema
-        Of a row; it has a column ``error_code``, null where all is well.
+        The schema of a row; its column ``error_code`` is null where there is no error.
     make : callable
-        Makes the function that computes rows: the model is loaded there, once a process. It is
-        pickled for other processes, so a class or a :func:`functools.partial` of one.
+        Makes the function that computes rows and loads the model, once per process. It is
+        pickled for other processes, so use a class or a :func:`functools.partial` of one.
     settings : mapping
-        All that the rows depend on besides the inputs' names: the model's hash, thresholds.
-        Values that JSON can hold.
+        Everything that the rows depend on besides the inputs' names: the model's hash, thresholds.
+        The values must be valid JSON.
     fingerprint : str
-        Stands for the inputs' content: it changes when an input does.
+        A hash of the inputs' content: it changes when an input does.
     part_size : int
-        How many inputs make a part, 1 or more. After a kill at most so many are computed twice
-        for each process that computes.
+        The number of inputs in a part, 1 or more. After a kill, each process computes at most
+        this many inputs a second time.
     unit : str
         What an input is called in the progress bar.
     """
@@ -77,11 +77,11 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.part_size < 1:
-            raise ValueError(f"a part has 1 input or more; got part_size={self.part_size}")
+            raise ValueError(f"part_size must be 1 or more; got {self.part_size}")
 
     @property
     def parts(self) -> int:
-        """How many parts there are."""
+        """The number of parts."""
         return -(-len(self.inputs) // self.part_size)
 
     def part(self, number: int) -> Sequence[Any]:
@@ -116,9 +116,9 @@ class Summary:
     bad : int
         How many of them record an error.
     computed : int
-        How many rows this run computed; the others were there.
+        How many rows this run computed; the others already existed.
     codes : mapping of str to int
-        How often which ``error_code`` is recorded.
+        How often each ``error_code`` occurs.
     """
 
     rows: int
@@ -146,20 +146,20 @@ def run(
     engine : {"local", "ray"}
         This process, or Ray Data. The rows are the same.
     workers : int
-        Of Ray: processes that compute, each with one core.
+        The number of Ray's processes that compute, each with one core.
     overwrite : bool
-        Replace what another job left at *out*, parts or file. Parts of this very job are always
-        kept: a kill loses no more than the part that was being computed.
+        Replace what another job left at *out*, parts or file. Parts of the same job are always
+        kept: a kill loses only the part that was being computed.
     progress : bool
         Show a progress bar.
 
     Raises
     ------
     JobError
-        If *out* holds something else, parts of another job lie beside it, or another run is at
-        work on it.
+        If *out* holds something else, parts of another job lie beside it, or another run is
+        writing it.
     OSError
-        If the disk is full or *out* cannot be written. What is done stays done.
+        If the disk is full or *out* cannot be written. Finished parts are kept.
     """
     if out.is_dir():
         raise JobError(f"{out} is a folder. Name a file: --out {out / 'table.parquet'}")
@@ -175,7 +175,7 @@ def run(
         return _run(job, out, engine, workers, overwrite, progress)
     finally:
         with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()  # while it is held, so nobody else's is taken away
+            Path(lock.lock_file).unlink()  # while it is held, so no other run's lock is removed
         lock.release()
 
 
@@ -185,7 +185,7 @@ def _run(
     folder = parts_folder(out)
     found = note_of(out) if out.exists() else None
     if found == job.note and not folder.exists():
-        return _summary(out, 0)  # killed after its last act, or simply called again
+        return _summary(out, 0)  # killed after its last step, or simply called again
     if out.exists() and found != job.note and not overwrite:
         raise JobError(_refusal(out, found, job.note, "It was not touched."))
     _prepare(folder, job, overwrite)
@@ -203,7 +203,7 @@ def _run(
 
 
 def _prepare(folder: Path, job: Job, overwrite: bool) -> None:
-    """Make the parts' folder, or see that the one which is there is this job's."""
+    """Create the parts' folder, or check that an existing one belongs to this job."""
     described = folder / "job.json"
     if described.exists():
         before = json.loads(described.read_text(encoding="utf-8"))
@@ -241,12 +241,12 @@ def _summary(out: Path, computed: int) -> Summary:
 
 
 def parts_folder(out: Path) -> Path:
-    """Return where the parts of *out* lie until it is written."""
+    """Return the folder of the parts of *out* until *out* is written."""
     return out.with_name(f"{out.name}.parts")
 
 
 def note_of(out: Path) -> dict[str, Any] | None:
-    """Return what a Parquet file says of the job that made it; None if it says nothing."""
+    """Return what a Parquet file records about the job that made it; None without a record."""
     try:
         metadata = pq.read_schema(out).metadata or {}
     except (pa.ArrowInvalid, OSError):
@@ -260,13 +260,13 @@ def _refusal(
 ) -> str:
     if before is None:
         return (
-            f"{place} is there already, and no batch of ours wrote it. {kept} "
-            "Name another --out, or say --overwrite to replace it."
+            f"{place} already exists, and no batch job of this repository wrote it. {kept} "
+            "Name another --out, or add --overwrite to replace it."
         )
     told = "; ".join(_differences(before, now))
     return (
-        f"{place} is of another job: {told}. {kept} Give the same settings to go on with it, "
-        "name another --out, or say --overwrite to replace it."
+        f"{place} belongs to another job: {told}. {kept} Use the same settings to resume it, "
+        "name another --out, or add --overwrite to replace it."
     )
 
 
@@ -278,9 +278,9 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
             if before.get("inputs") == now.get("inputs"):
                 yield "the inputs were changed"
         elif name == "inputs":
-            yield f"it has {before.get(name)} inputs, now there are {now.get(name)}"
+            yield f"it has {before.get(name)} inputs, and now there are {now.get(name)}"
         else:
-            yield f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}"
+            yield f"{name} was {_short(before.get(name))} and is now {_short(now.get(name))}"
 
 
 def _short(value: Any) -> str:
@@ -289,7 +289,7 @@ def _short(value: Any) -> str:
 
 
 def digest(texts: Iterator[str]) -> str:
-    """Return one SHA-256 for many texts, in their order."""
+    """Return one SHA-256 hash of many texts; their order counts."""
     total = hashlib.sha256()
     for text in texts:
         total.update(os.fsencode(text) + b"\0")
@@ -297,7 +297,7 @@ def digest(texts: Iterator[str]) -> str:
 
 
 def content_hash(path: Path) -> str:
-    """Return one SHA-256 for what a path holds: a file, or all files of a folder."""
+    """Return one SHA-256 hash of a file's content, or of all files in a folder."""
     if path.is_dir():
         files = sorted(each for each in path.rglob("*") if each.is_file())
         return digest(f"{each.relative_to(path)} {content_hash(each)}" for each in files)

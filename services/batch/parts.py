@@ -1,4 +1,4 @@
-"""Compute one part and write it, whole or not at all."""
+"""Compute one part and write it atomically: whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 class PartWriter:
-    """What every engine calls, batch after batch; made once in each process that computes.
+    """Computes and writes parts for every engine; created once in each process that computes.
 
     Parameters
     ----------
     job : Job
     folder : path
-        Where the parts lie. All processes must see it: on several machines, a shared volume.
+        The folder of the parts. All processes must see it; on several machines it is a shared
+        volume.
     """
 
     def __init__(self, job: Job, folder: Path) -> None:
@@ -31,17 +32,18 @@ class PartWriter:
 
     @cached_property
     def compute(self) -> Compute:
-        """The function that computes rows; the model is loaded when it is first asked for."""
+        """The function that computes rows; the first access loads the model."""
         return self.job.make()
 
     def path(self, number: int) -> Path:
-        """Return where a part lies; its name carries the job's key."""
+        """Return the path of a part; its name carries the job's key."""
         return self.folder / f"part-{number:06}-{self.job.key}.parquet"
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Compute and write the parts whose numbers are in ``batch["part"]``; return the batch.
 
-        The form is that of ``ray.data.Dataset.map_batches``: a mapping of column to array.
+        The batch has the form that ``ray.data.Dataset.map_batches`` uses: a mapping of column to
+        array.
         """
         for number in batch["part"]:
             self._write(int(number))
@@ -61,12 +63,12 @@ class PartWriter:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have *write* fill a temporary file, see it safe on the disk, and give it its name.
+    """Let *write* fill a temporary file, flush it to the disk, and rename it to *path*.
 
     Raises
     ------
     OSError
-        If it cannot be written; *path* is untouched then.
+        If it cannot be written; *path* is then untouched.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -79,7 +81,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def check_part(path: Path, rows: int) -> bool:
-    """Say whether a part is there with so many rows; one that is damaged is not."""
+    """Return whether an undamaged part with this many rows exists."""
     try:
         return bool(pq.read_metadata(path).num_rows == rows)
     except (OSError, pa.ArrowInvalid):

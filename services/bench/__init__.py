@@ -1,4 +1,4 @@
-"""The servers of this repository measured against each other: ``python -m services.bench``.
+"""Benchmark of this repository's servers against each other: ``python -m services.bench``.
 
-One core, the same weights, the same threads, the same images. Notebook 10 reads the result.
+All serve one core with the same weights, threads and images. Notebook 10 shows the result.
 """

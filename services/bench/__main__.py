@@ -2,10 +2,10 @@
 
 ::
 
-    make bench                                   # all of it, about five minutes on two cores
+    make bench                                   # everything, about five minutes on two cores
     make bench ARGS="--quick --peers bentoml,kserve"
 
-Do it on a machine that does nothing else; the result says how busy it was.
+Run it on an otherwise idle machine; the result records how busy the machine was.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a minute or two; for a try")
-    parser.add_argument("--peers", help=f"some of them, with commas: {','.join(PEERS)}")
-    parser.add_argument("--rounds", type=int, help="turns of each server")
-    parser.add_argument("--requests", type=int, help="requests in a turn, a multiple of 16")
+    parser.add_argument("--quick", action="store_true", help="a trial run of a minute or two")
+    parser.add_argument("--peers", help=f"only these, comma-separated: {','.join(PEERS)}")
+    parser.add_argument("--rounds", type=int, help="rounds for each server")
+    parser.add_argument("--requests", type=int, help="requests per round, a multiple of 16")
     parser.add_argument("--out", type=Path, default=build_dir() / "bench",
                         help="the folder for bench.json and the plots (build/bench)")  # fmt: skip
     args = parser.parse_args(arguments)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report.text(result))
     for name, figure in report.figures(result).items():
         figure.savefig(args.out / f"{name}.png")
-    print(f"\n{path} and the plots beside it are written")
+    print(f"\nwrote {path} and the plots beside it")
     return 0
 
 

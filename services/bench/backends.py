@@ -1,6 +1,6 @@
 """Print how the backends compare on this machine: ``python -m services.bench.backends``.
 
-Each backend answers the same shipped images one at a time, in turns.
+Each backend processes the same shipped images, one at a time; the backends take turns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(pictures)} images, one at a time, {threads()} threads, {given.rounds} rounds")
     for name, ratio in ratios(seconds, "torch").items():
         a_picture = 1000 * statistics.median(seconds[name]) / len(pictures)
-        print(f"{name:9} {ratio:5.2f} x torch   {a_picture:6.1f} ms a picture")
+        print(f"{name:9} {ratio:5.2f} x torch   {a_picture:6.1f} ms per image")
     return 0
 
 

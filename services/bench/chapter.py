@@ -1,6 +1,6 @@
-"""The chapter's last table, its ten challenges, and where this repository meets each of them.
+"""The chapter's last table, its ten challenges, and where this repository covers each of them.
 
-Notebook 10 shows them; a test sees that every place exists.
+Notebook 10 shows them; a test checks that every place exists.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Place:
     notebook : str
         Its name, ``"09_kserve"``; empty for the notebook that shows the place.
     heading : str
-        The section's heading, as it stands there.
+        The section's heading, exactly as in the notebook.
     """
 
     notebook: str
@@ -29,7 +29,7 @@ class Place:
 
     @property
     def anchor(self) -> str:
-        """What JupyterLab calls the heading in an address: hyphens for spaces."""
+        """The heading's anchor in JupyterLab's URLs: hyphens for spaces."""
         return anchor_of(self.heading)
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ NEEDS: list[tuple[Row, Sequence[Place]]] = [
         [Place("11_batch", "When which")],
     ),
 ]  # fmt: skip
-"""What is needed, what to take for it, and where it was seen: the needs that cannot be measured."""
+"""Need, choice, and where a notebook shows it: the needs that cannot be measured."""
 
 CHALLENGES: list[tuple[Row, Sequence[Place]]] = [
     (
@@ -175,7 +175,7 @@ def linked(head: Row, rows: Sequence[tuple[Row, Sequence[Place]]]) -> Display:
     Raises
     ------
     ValueError
-        If a row has not one cell for each heading but the last.
+        If a row does not have one cell for each heading but the last.
     """
     lines = [head, ("---",) * len(head)]
     for cells, places in rows:
@@ -187,7 +187,7 @@ def linked(head: Row, rows: Sequence[tuple[Row, Sequence[Place]]]) -> Display:
 
 
 def numbered(rows: Sequence[tuple[Row, Sequence[Place]]]) -> list[tuple[Row, Sequence[Place]]]:
-    """Put the number of each row before its first cell."""
+    """Prefix the first cell of each row with the row's number."""
     return [
         ((f"{number}. {cells[0]}", *cells[1:]), places)
         for number, (cells, places) in enumerate(rows, 1)

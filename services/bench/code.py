@@ -1,4 +1,4 @@
-"""How much had to be written for a server: lines that are code."""
+"""Count the lines of code that a server needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_CODE = {
 
 
 def lines(source: str) -> int:
-    """Count the lines of a Python source that hold code: no blank, comment or docstring."""
+    """Count the lines of code in a Python source, without blank lines, comments and docstrings."""
     found: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in _NO_CODE:
@@ -42,5 +42,5 @@ def _docstrings(source: str) -> set[int]:
 
 
 def lines_of(files: Iterable[str], root: Path = ROOT) -> int:
-    """Count the lines of code in some files, named from the repository's root."""
+    """Count the lines of code in some files, given relative to the repository's root."""
     return sum(lines((root / file).read_text(encoding="utf-8")) for file in files)

@@ -1,4 +1,4 @@
-"""What follows from a result: who comes first in what, and who cannot be told apart from that."""
+"""What follows from a result: the best server for each need, and which are just as good."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Value = Callable[[Mapping[str, Any]], Spread]
 def best(result: Result, value: Value, *, most: bool = False) -> list[str]:
     """Return the server with the best median, then those whose range overlaps its range.
 
-    Two servers whose ranges overlap took turns at being the better one; to call one of them faster
-    would be an opinion.
+    If the ranges of two servers overlap, each was the better one at times; calling one of them
+    faster would be an opinion.
 
     Parameters
     ----------
     result : Result
     value : callable
-        Takes a server's part of the result, gives a quantity with its range.
+        Takes a server's part of the result, returns a quantity with its range.
     most : bool
         Whether more is better.
     """
@@ -37,12 +37,12 @@ def best(result: Result, value: Value, *, most: bool = False) -> list[str]:
 
 
 def counted(count: float) -> Spread:
-    """Return what was counted and not measured: it has no range."""
+    """Return a counted quantity, which has no range."""
     return {"median": count, "min": count, "max": count, "n": 1}
 
 
 def guide(result: Result) -> Table:
-    """Return the decision guide: what one needs, what to take for it, and the figures behind it."""
+    """Return the decision guide: for each need the best server, and the figures behind it."""
     busiest = str(max(result["plan"]["concurrency"]))
 
     def speed(count: str, which: str) -> Value:
@@ -50,33 +50,33 @@ def guide(result: Result) -> Table:
 
     rows = []
     for need, value, most, form, unit in (
-        ("an answer soon, to one question at a time", speed("1", "p50"), False, "{:.1f}", "ms"),
+        ("low latency, one request at a time", speed("1", "p50"), False, "{:.1f}", "ms"),
         (
-            f"many answers a second, {busiest} callers",
+            f"high throughput, {busiest} clients",
             speed(busiest, "rate"),
             True,
             "{:.0f}",
-            "a second",
+            "per second",
         ),
-        ("no slow one among them (p99)", speed(busiest, "p99"), False, "{:.0f}", "ms"),
+        (f"few slow answers, {busiest} clients", speed(busiest, "p99"), False, "{:.0f}", "ms, p99"),
         ("little memory", lambda p: counted(_memory(p)), False, "{:.0f}", "MiB"),
         (
-            "a fast start, to scale from nothing",
+            "a fast start, to scale from zero",
             lambda p: p["start_seconds"],
             False,
             "{:.1f}",
             "seconds",
         ),
-        ("little to write", lambda p: counted(p["lines"]["adapter"]), False, "{:.0f}", "lines"),
+        ("little new code", lambda p: counted(p["lines"]["adapter"]), False, "{:.0f}", "lines"),
         (
-            "little of our own to maintain in all",
+            "little code to maintain in total",
             lambda p: counted(p["lines"]["adapter"] + p["lines"]["support"]),
             False,
             "{:.0f}",
             "lines",
         ),
         (
-            "metrics without writing any",
+            "metrics without extra code",
             lambda p: counted(len(own_metrics(p["metrics"]))),
             True,
             "{:.0f}",
@@ -88,7 +88,7 @@ def guide(result: Result) -> Table:
         last = _worst(result, value, most)
         worst = form.format(value(result["peers"][last])["median"])
         rows.append((need, _named(names), ", ".join(figures), unit, f"{TITLES[last]}: {worst}"))
-    return ("you need", "take", "measured", "in", "the other end"), rows
+    return ("you need", "take", "measured", "unit", "worst"), rows
 
 
 def _memory(peer: Mapping[str, Any]) -> float:
@@ -105,7 +105,7 @@ def _named(names: list[str]) -> str:
 
 
 def share_of_server(result: Result, name: str) -> float:
-    """Return which part of one request's time is not the bare core's, 0 to 1."""
+    """Return the share of one request's time that the server adds to the bare core's, 0 to 1."""
     core = result["peers"]["core"]["real"]["1"]["p50"]["median"]
     extra = added(result, name)
     return max(0.0, extra / (core + extra))

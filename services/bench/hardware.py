@@ -2,7 +2,7 @@
 
 ::
 
-    python -m services.bench.hardware --backend int8     # one worker, once it reads a line
+    python -m services.bench.hardware --backend int8     # one worker; it starts on an input line
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from services.id_card.model.geometry import batch_of
 from services.id_card.samples import load_sample
 
 PRICES = Path(__file__).with_name("prices.csv")
-"""On-demand list prices (us-east-1, Linux), each with its source: an example, to be replaced."""
+"""On-demand list prices (us-east-1, Linux), each with its source: an example to replace."""
 
 PERIOD = 0.1
-"""Seconds after which a CPU quota starts again; what container engines set, too."""
+"""The period of a CPU quota in seconds, the same that container engines set."""
 
 _KINDS = {
     "convolutions": ("Conv", "QLinearConv", "FusedConv"),
@@ -44,14 +44,15 @@ _KINDS = {
 
 
 def profile(model: Path, runs: int = 10) -> dict[str, float]:
-    """Say where ONNX Runtime's time for one image goes, with one thread.
+    """Return how ONNX Runtime's time for one image is spent, with one thread.
 
     Parameters
     ----------
     model : Path
         An ``.onnx`` file of the detector, in float or 8 bits.
     runs : int
-        Runs, 1 or more; of each operator the fastest counts, so that a busy machine matters less.
+        The number of runs, 1 or more; each operator's fastest run counts, so that a busy machine
+        matters less.
 
     Returns
     -------
@@ -85,16 +86,16 @@ def profile(model: Path, runs: int = 10) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Throughput:
-    """What workers did together.
+    """The joint throughput of several workers.
 
     Attributes
     ----------
     rate : float
-        Images a second, of all workers.
+        Images per second, by all workers.
     milliseconds : tuple of float
-        Of each image, in the order of the first worker, then the others.
+        The time of each image, first those of the first worker, then those of the others.
     mib : float
-        Memory of all workers in MiB; pages that they share count once, where the system tells.
+        Memory of all workers in MiB; shared pages count once if the system reports them.
     """
 
     rate: float
@@ -102,12 +103,12 @@ class Throughput:
     mib: float
 
     def percentile(self, percent: float) -> float:
-        """Return the milliseconds that so many percent of the images did not exceed."""
+        """Return a percentile of the times in milliseconds."""
         return float(np.percentile(self.milliseconds, percent, method="inverted_cdf"))
 
 
 class Quota:
-    """A control group (cgroup) with a CPU quota, as a container engine's ``--cpus`` makes one."""
+    """A control group (cgroup) with a CPU quota, as a container engine's ``--cpus`` sets it."""
 
     def __init__(self, folder: Path, cpus: float) -> None:
         self._folder = folder
@@ -123,7 +124,7 @@ class Quota:
         (self._folder / "cgroup.procs").write_text(str(pid))
 
     def throttled(self) -> tuple[int, int]:
-        """Return how many periods had work, and in how many of them the quota stopped it."""
+        """Return the number of periods with work, and in how many the quota throttled it."""
         lines = (self._folder / "cpu.stat").read_text().split("\n")
         stat = {
             name: int(value) for name, _, value in (line.partition(" ") for line in lines if line)
@@ -138,7 +139,7 @@ def quota(cpus: float) -> Iterator[Quota]:
     Raises
     ------
     OSError
-        Where this user may not make one: that takes root, or a container engine.
+        If this user may not create one, which takes root or a container engine.
     """
     root = Path("/sys/fs/cgroup")
     folder = (root / "cpu" if (root / "cpu").is_dir() else root) / f"serving_labs_{os.getpid()}"
@@ -156,7 +157,7 @@ def throughput(
     seconds: float = 2.0,
     under: Quota | None = None,
 ) -> Throughput:
-    """Let so many processes detect for some seconds, each with so many threads.
+    """Measure several processes that detect for some seconds, each with the given threads.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def throughput(
     """
     if min(workers, threads, seconds) <= 0:
         raise ValueError(
-            f"workers, threads and seconds are positive; got {workers}, {threads}, {seconds}"
+            f"workers, threads and seconds must be positive; got {workers}, {threads}, {seconds}"
         )
     line = [sys.executable, "-m", "services.bench.hardware", "--backend", backend]
     line += ["--seconds", str(seconds)]
@@ -200,13 +201,13 @@ def throughput(
 
 
 def prices(path: Path = PRICES) -> list[dict[str, str]]:
-    """Read the table of prices: a row for each machine, as text."""
+    """Read the table of prices: one row per machine, as text."""
     with path.open(newline="", encoding="ascii") as stream:
         return list(csv.DictReader(stream))
 
 
 def usd_for_1000(usd_an_hour: float, rate: float, busy: float = 1.0) -> float:
-    """Return what 1,000 answers cost on a machine that is busy for a share of its time.
+    """Return the cost of 1,000 answers on a machine that is busy for a share of its time.
 
     Raises
     ------
@@ -214,12 +215,14 @@ def usd_for_1000(usd_an_hour: float, rate: float, busy: float = 1.0) -> float:
         If the rate is not positive, or *busy* not above 0 and at most 1.
     """
     if rate <= 0 or not 0 < busy <= 1:
-        raise ValueError(f"a positive rate, and a share above 0 to 1; got {rate} and {busy}")
+        raise ValueError(
+            f"the rate must be positive, and busy above 0 and at most 1; got {rate} and {busy}"
+        )
     return 1000 * usd_an_hour / (3600 * rate * busy)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Be one worker: load, say so, wait for a line, detect, and print what was measured."""
+    """Run one worker: load, report ready, wait for a line, detect, and print the measurements."""
     parser = argparse.ArgumentParser(prog="python -m services.bench.hardware", description=__doc__)
     parser.add_argument("--backend", choices=get_args(BackendName), default="onnx")
     parser.add_argument("--seconds", type=float, default=2.0)

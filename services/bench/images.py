@@ -1,4 +1,4 @@
-"""How large the container images are in which the compared servers are shipped."""
+"""The sizes of the container images of the compared servers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ IMAGES: dict[str, Callable[[], str]] = {
     "bentoml": bento_build.image_name,
     "kserve": lambda: kserve_image.image_name(kserve_image.code()),
 }
-"""The servers for which this repository builds an image of the detector, and its present name.
+"""The servers for which this repository builds an image of the detector, and its current name.
 
 ``make container`` builds BentoML's, ``python -m services.id_card.kserve.image`` KServe's. The
-image of ``infra/mlflow`` holds the recommender, so it would be no comparison.
+image of ``infra/mlflow`` holds the recommender, so it cannot be compared.
 """
 
 
@@ -30,7 +30,7 @@ def image_mib(peer: str) -> int | None:
     Returns
     -------
     int or None
-        None if there is no engine here, or no image of the present code.
+        None if there is no container engine, or no image of the current code.
     """
     if peer not in IMAGES:
         return None

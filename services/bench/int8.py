@@ -1,8 +1,8 @@
-"""What 8 bits gain and cost, by which layers are quantised and how they are calibrated.
+"""What 8-bit quantisation gains and costs, by quantised layers and calibration method.
 
 ::
 
-    python -m services.bench.int8          # some minutes on two idle cores; notebook 14 draws it
+    python -m services.bench.int8          # some minutes on two idle cores; notebook 14 plots it
 
 Each variant is quantised from the same export, measured on the same scenes, and timed in turns.
 """
@@ -34,24 +34,24 @@ from services.id_card.training.scoring import SEARCH_CONF, Result, evaluate
 from services.workbench.timing import interleaved
 
 RESULT = Path(__file__).parent / "results" / "int8.csv"
-"""What the command wrote for the repository."""
+"""The committed result of the command."""
 
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "float": None,
     "every layer": {"in_float": re.compile(r"(?!)")},
-    "head in float": {"in_float": re.compile(r"/model\.22/"), "mean_range": False},
-    "last layers in float": {"in_float": IN_FLOAT, "mean_range": False},
+    "head in float": {"in_float": re.compile(r"/model\.22/")},
+    "mean range": {"in_float": IN_FLOAT, "mean_range": True},
     "served": {},
 }
 """Arguments of :func:`~services.id_card.model.quantise.quantise`; None: not quantised.
 
-"served" is what ``ID_CARD_BACKEND=int8`` serves: the last layers in float, mean ranges.
+"served" is what ``ID_CARD_BACKEND=int8`` serves: the last layers in float, the widest ranges.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the result.
+    """A row of the result.
 
     Attributes
     ----------
@@ -62,15 +62,16 @@ class Row:
     float_convolutions : int
         Convolutions that are not quantised.
     times_as_fast : float
-        As the float export, in processor time: the median over the rounds, with one thread.
+        Speed-up over the float export in processor time, with one thread: the median over rounds.
     typical, harsh : float
         mAP50-95 on test scenes of each difficulty, 0 to 1.
     typical_found, harsh_found : float
-        Share of the cards that the served confidence finds, 0 to 1.
+        Share of the cards that are found at the served confidence threshold, 0 to 1.
     alarms : float
-        Share of the scenes without a card that get a box, 0 to 1.
+        Share of the scenes without a card in which a box is found, 0 to 1.
     scenes : int
-        Typical scenes; of the harsh ones there are three fifths, of the empty ones two fifths.
+        The number of typical scenes; there are three fifths as many harsh and two fifths as many
+        empty ones.
     """
 
     variant: str
@@ -86,7 +87,7 @@ class Row:
 
 
 def make(folder: Path, weights: Path = WEIGHTS) -> dict[str, Path]:
-    """Quantise every variant into *folder*; return the files, the float export among them."""
+    """Quantise every variant into *folder*; return the files, including the float export."""
     source = exported(weights, "onnx")
     files = {}
     for variant, options in VARIANTS.items():
@@ -97,7 +98,7 @@ def make(folder: Path, weights: Path = WEIGHTS) -> dict[str, Path]:
 
 
 def times_as_fast(files: dict[str, Path], rounds: int = 60) -> dict[str, float]:
-    """Compare each file's processor time for an image with the float export's, round by round."""
+    """Compare each file's processor time per image with the float export's, round by round."""
     image = [load_sample("two_cards")]
 
     def way(path: Path) -> Callable[[], object]:
@@ -122,7 +123,7 @@ def float_convolutions(path: Path) -> int:
 
 
 def measure(scenes: int, seed: int, say: Callable[[str], None] = print) -> list[Row]:
-    """Measure all variants on *scenes* typical scenes of the test split, and fewer others."""
+    """Measure all variants on *scenes* typical scenes of the test split, and on fewer others."""
     kinds = [
         SceneSet("typical", "typical", scenes),
         SceneSet("harsh", "harsh", max(1, scenes * 3 // 5)),
@@ -171,12 +172,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m services.bench.int8", description=__doc__)
     parser.add_argument("--scenes", type=int, default=500, help="typical scenes (500)")
-    parser.add_argument("--seed", type=int, default=0, help="of the scenes (0)")
-    parser.add_argument("--csv", type=Path, default=RESULT, help="(the one that ships)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the scenes (0)")
+    parser.add_argument("--csv", type=Path, default=RESULT, help="where to write (shipped file)")
     given = parser.parse_args(arguments)
     if given.scenes < 1 or given.seed < 0:
-        parser.error("--scenes is at least 1, and --seed is not negative")
-    os.environ["OMP_NUM_THREADS"] = "1"  # waiting for other threads is no matter of 8 bits
+        parser.error("--scenes must be at least 1, and --seed must not be negative")
+    os.environ["OMP_NUM_THREADS"] = "1"  # measure quantisation, not waiting for other threads
     write(measure(given.scenes, given.seed), given.csv)
     return 0
 

@@ -1,4 +1,4 @@
-"""On what a comparison ran; no path, no name of the machine."""
+"""The machine that a comparison ran on, without its name or any path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return what the figures depend on: processor, system, versions, who sent the requests."""
+    """Return what the figures depend on: processor, system, versions, the load client."""
     return {
         "cores": usable_cores(),
         "processor": _processor(),
@@ -34,7 +34,7 @@ def describe() -> dict[str, Any]:
 
 
 def load_average() -> float:
-    """Return how many processes wanted a core in the last minute; more than cores is too many."""
+    """Return the load average of the last minute; more than the number of cores is too much."""
     return round(os.getloadavg()[0], 1)
 
 

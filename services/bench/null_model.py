@@ -1,4 +1,4 @@
-"""A network that computes nothing, so that what is left of a request is the server's own work."""
+"""A network that computes nothing, so that a request's time is the server's own work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 SIDE = 32
-"""The side in pixels of its images: decoding and scaling one takes next to nothing."""
+"""The side of its images in pixels: decoding and scaling one takes almost no time."""
 
 ANCHORS = 21
 
@@ -19,9 +19,9 @@ ANCHORS = 21
 def write(path: Path) -> Path:
     """Write the network as an ONNX file and return its path.
 
-    It takes images, shape (n, 3, 32, 32), and answers with zeros, shape (n, 5, 21): the shape of
-    a detector with one class that is sure of nothing. Every adapter loads it as it loads the real
-    one, so nothing in them is changed for the measurement.
+    It takes images, shape (n, 3, 32, 32), and returns zeros, shape (n, 5, 21): the output of a
+    one-class detector that finds nothing. Every adapter loads it like the real network, so no
+    adapter is changed for the measurement.
     """
     names = {"input": "images", "output": "output0"}
     zeros = numpy_helper.from_array(np.zeros((1, 5, ANCHORS), np.float32), "zeros")

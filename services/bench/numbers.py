@@ -1,4 +1,4 @@
-"""The few statistics of the comparison."""
+"""The statistics of the comparison."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Spread(TypedDict):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median of *values* and how far they lie apart.
+    """Return the median and the range of *values*.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there are no values.
     """
     if not values:
         raise ValueError("nothing was measured")
@@ -37,14 +37,14 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest of *values* that so many percent of them do not exceed.
+    """Return the smallest of *values* that *percent* percent of them do not exceed.
 
-    No value between two measured ones is made up ("inverted_cdf" of Hyndman and Fan, 1996).
+    Values are not interpolated ("inverted_cdf" of Hyndman and Fan, 1996).
 
     Raises
     ------
     ValueError
-        If there is none, or *percent* is not 0 to 100.
+        If there are no values, or *percent* is not 0 to 100.
     """
     if not values:
         raise ValueError("nothing was measured")
@@ -52,6 +52,6 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def rotated(names: Sequence[str], turn: int) -> list[str]:
-    """Return *names* beginning with another one each turn, so that nobody is always the first."""
+    """Return *names* rotated by *turn*, so that each round begins with another one."""
     first = turn % max(1, len(names))
     return [*names[first:], *names[:first]]

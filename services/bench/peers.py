@@ -1,8 +1,8 @@
-"""Who is compared: how each server is started, asked, and told apart from the others.
+"""The servers under comparison: how each is started and queried, and how its answers are read.
 
-All of them serve the detector's core with one worker process and the same threads, each in its
-quietest logging. The Runner service is the exception by its design: a process for each core, with
-one thread each (Figure 10.2).
+All of them serve the detector's core with one worker process and the same number of threads, and
+log as little as possible. The Runner service is an exception by design: it has one process per CPU
+core, with one thread each (Figure 10.2).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Environment = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Ask:
-    """One request: where it goes and what is in it."""
+    """One request: its path and its content."""
 
     path: str
     content_type: str
     body: bytes
 
     def send(self, client: httpx.Client, url: str) -> httpx.Response:
-        """Send it, as it is."""
+        """Send the request unchanged."""
         headers = {"Content-Type": self.content_type}
         return client.post(url + self.path, content=self.body, headers=headers)
 
@@ -53,19 +53,19 @@ class Peer:
     name : str
         Its key in the results.
     title : str
-        What it is called in tables and plots.
+        Its name in tables and plots.
     start : callable
         Starts it with an environment and the exported network, and returns when it is ready.
     ask : callable
-        Makes a request of a picture's bytes; the second argument names the field.
+        Makes a request from an image's bytes; the second argument names the field.
     field : str
-        The field in which it looks for an image.
+        The field in which the server expects an image.
     read : callable
-        Takes the boxes out of an answer.
+        Extracts the boxes from an answer.
     adapter : tuple of str
-        The files that were written for it, from the repository's root.
+        The files that were written for it, relative to the repository's root.
     support : tuple of str
-        Files of ours that work around the framework's faults, or that catch clients' mistakes.
+        This repository's files that work around the framework's bugs, or catch clients' mistakes.
     batching : str
         What it offers for computing several requests at once, from its documentation.
     """
@@ -86,7 +86,7 @@ class Peer:
 
 
 def environment(network: Path) -> dict[str, str]:
-    """Return what every server is started with: the network, and the threads it computes with."""
+    """Return the environment of every server: the network, and the number of threads."""
     return {
         "ID_CARD_WEIGHTS": str(network),
         "ID_CARD_BACKEND": "onnx",
@@ -139,14 +139,14 @@ def _mlflow(environment: Environment, network: Path) -> Server:
 
 
 def mlflow_folder(network: Path) -> Path:
-    """Return where a network lies as an MLflow model, once :func:`save_for_mlflow` has run."""
+    """Return the folder of a network as an MLflow model, which :func:`save_for_mlflow` writes."""
     return build_dir() / "bench" / f"{network.stem}.mlflow"
 
 
 def save_for_mlflow(network: Path) -> None:
     """Save a network as an MLflow model.
 
-    The same file, signature and code as in the registry; no tracking server is needed for it.
+    It has the same file, signature and code as in the registry, but needs no tracking server.
     """
     import mlflow.pyfunc
 
@@ -158,7 +158,7 @@ def save_for_mlflow(network: Path) -> None:
     # It warns that the headless OpenCV, which a container gets, is not installed here.
     logging.getLogger("mlflow.utils.requirements_utils").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no input example: the signature is written out
+        warnings.simplefilter("ignore")  # no input example is needed: the signature is explicit
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(Path(registry.__file__).with_name("model.py")),
@@ -193,7 +193,7 @@ _ID_CARD = "services/id_card"
 _VALIDATION = ("services/http/validation.py", "services/http/asgi.py", f"{_ID_CARD}/validation.py")
 _KSERVE = tuple(
     f"services/kserve_support/{name}.py"
-    for name in ("__init__", "grpc_door", "metrics", "payloads", "rest", "server", "wire")
+    for name in ("__init__", "grpc_interceptor", "metrics", "payloads", "rest", "server", "wire")
 )
 
 
@@ -279,10 +279,10 @@ PEERS: dict[str, Peer] = {
         ),
     )
 }
-"""By name, in the order of the tables."""
+"""The servers by name, in the order of the tables."""
 
 CORE = "core"
-"""The name, in the results, of the bare core: what no server can be faster than."""
+"""The name of the bare core in the results; no server can be faster than it."""
 
 TITLES = {CORE: "bare core", **{name: peer.title for name, peer in PEERS.items()}}
-"""What everybody is called."""
+"""The display names of the core and the servers."""

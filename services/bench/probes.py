@@ -1,4 +1,4 @@
-"""What a running server is asked besides the time it takes."""
+"""Everything measured on a running server besides its speed."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ PATHS = (
     *("/v2/health/ready", "/v2/models", "/v2/models/id_card", "/v2/models/id_card/ready"),
     *("/v1/models", "/v1/models/id_card"),
 )
-"""Paths that servers of this kind are known to have."""
+"""Paths that such servers commonly have."""
 
 DESCRIPTIONS = ("/docs.json", "/openapi.json")
 
 PATIENCE = 20.0
-"""Seconds that a server has to end in; Kubernetes gives it 30."""
+"""Seconds within which a server must stop; Kubernetes allows 30."""
 
 LONGEST = 600
-"""Characters of an answer that are kept."""
+"""How many characters of an answer are kept."""
 
 
 def client(connections: int = 32) -> httpx.Client:
-    """Return a client that keeps to the loopback, whatever proxy the machine has."""
+    """Return a client that ignores the machine's proxy settings."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     return httpx.Client(timeout=TIMEOUT, trust_env=False, limits=limits)
 
 
 def endpoints(server: Server) -> dict[str, list[str]]:
-    """Ask for every known path, and for the server's own description of what can be posted.
+    """Request every known path, and the server's own description of its POST endpoints.
 
     Returns
     -------
     dict of str to list of str
-        ``answers``: paths that answer a GET with 200; ``posts``: paths that the description names.
+        ``answers``: paths that answer a GET with 200; ``posts``: paths in the description.
     """
     with client() as http:
         answers = [path for path in PATHS if http.get(server.url + path).is_success]
@@ -60,17 +60,17 @@ def endpoints(server: Server) -> dict[str, list[str]]:
 
 
 def metrics(server: Server) -> list[str]:
-    """Return the names of the metrics that the server offers to Prometheus; none without a page."""
+    """Return the names of the metrics that the server exports for Prometheus, if any."""
     with client() as http:
         answer = http.get(server.url + "/metrics")
     return sorted(set(re.findall(r"^# TYPE (\S+)", answer.text, re.M))) if answer.is_success else []
 
 
 def memory(server: Server) -> dict[str, float | int | None]:
-    """Return what all processes of a server hold, in MiB.
+    """Return the memory of all processes of a server, in MiB.
 
-    ``rss`` counts pages that processes share once for each of them; ``pss`` divides them, where the
-    system tells (Linux), and is the fairer one for a server of many processes.
+    ``rss`` counts a shared page once for each process that shares it. ``pss``, available on Linux,
+    divides it among them, and is the fairer measure for a server with many processes.
     """
     rss, pss, processes = 0, 0, 0
     shared = True
@@ -89,7 +89,7 @@ def memory(server: Server) -> dict[str, float | int | None]:
 
 
 def bad_requests(peer: Peer, good: bytes) -> dict[str, Ask]:
-    """Return requests that a client gets wrong, each as one would get it wrong with this server."""
+    """Return malformed requests, each as a client might send it to this server."""
     well = peer.request(good)
     return {
         "no picture": peer.request(b"This is no picture."),
@@ -102,7 +102,7 @@ def bad_requests(peer: Peer, good: bytes) -> dict[str, Ask]:
 
 
 def bad_input(peer: Peer, server: Server, good: bytes) -> dict[str, dict[str, Any]]:
-    """Send what clients get wrong, and keep what they get for it.
+    """Send malformed requests, and record how the server answers.
 
     Returns
     -------
@@ -131,10 +131,10 @@ _ADVICE = re.compile(r"\bhint\b|\bsend\b|\bensure\b|\bonly supports\b|missing in
 
 
 def verdict(status: int, text: str) -> str:
-    """Say what an answer to a bad request is worth; see :func:`bad_input`.
+    """Rate an answer to a bad request; see :func:`bad_input`.
 
-    A refusal helps if one of a few words is in it with which such messages say what to do. That is
-    a rough rule; the texts are in the result, for readers who want to judge them.
+    A refusal counts as helpful if it contains one of a few words that such messages use to say what
+    to do. That is a rough rule; the texts are in the result, for readers who want to judge them.
     """
     if status == 0:
         return "no answer"
@@ -147,22 +147,22 @@ def verdict(status: int, text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Return a text on one line, its middle left out if it is long."""
+    """Return a text on one line; a long one without its middle."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
 def end_under_load(peer: Peer, server: Server, picture: bytes, requests: int) -> dict[str, Any]:
-    """Send SIGTERM while requests are under way, and say what became of each.
+    """Send SIGTERM while requests are in flight, and count what became of them.
 
-    All requests are sent at once. When the first is answered the server is asked to end.
+    All requests are sent at once. When the first is answered, the server gets SIGTERM.
 
     Returns
     -------
     dict of str to int, float or None
         ``sent``, ``before`` (answered when the signal was sent), ``answered`` in all (200),
         ``refused`` (another status, or no connection), ``lost`` (no answer at all),
-        and ``seconds`` until no process was left, None if some were after :data:`PATIENCE`.
+        and ``seconds`` until no process was left, None if some remained after :data:`PATIENCE`.
     """
     ask = peer.request(picture)
     outcomes: list[int] = []

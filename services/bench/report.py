@@ -1,4 +1,4 @@
-"""Read a result of the comparison: tables, plots, and who comes first in what."""
+"""Turn a result of the comparison into tables and plots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.bench.run import FORMAT
 from services.workbench.plots import COLORS, STYLE
 
 COMMITTED = Path(__file__).with_name("results") / "bench.json"
-"""The result that ships with the repository; notebook 10 draws it."""
+"""The result that ships with the repository; notebook 10 plots it."""
 
 NOT_MEASURED = "not measured here"
 
@@ -31,15 +31,17 @@ def load(path: Path = COMMITTED) -> Result:
     Raises
     ------
     FileNotFoundError
-        If there is none; "make bench" makes one.
+        If there is no result; "make bench" makes one.
     ValueError
-        If it is of another format than this code reads.
+        If it has another format than this code reads.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no result; make bench")
+        raise FileNotFoundError(f"{path}: no result; run: make bench")
     result: Result = json.loads(path.read_text(encoding="utf-8"))
     if result["format"] != FORMAT:
-        raise ValueError(f"format {result['format']}; this code reads format {FORMAT}: make bench")
+        raise ValueError(
+            f"format {result['format']}; this code reads format {FORMAT}; run: make bench"
+        )
     return result
 
 
@@ -49,7 +51,7 @@ def servers_of(result: Result) -> list[str]:
 
 
 def conditions(result: Result) -> str:
-    """Say in a few lines on what it ran, and how busy that was."""
+    """Describe in a few lines the machine, its packages and its load."""
     machine = result["machine"]
     plan = result["plan"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
@@ -57,10 +59,9 @@ def conditions(result: Result) -> str:
         f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}\n"
         f"{packages}\n"
-        f"requests sent by {machine['client']}; {plan['rounds']} turns of {plan['requests']} "
+        f"requests sent by {machine['client']}; {plan['rounds']} rounds of {plan['requests']} "
         f"requests each, {plan['null_requests']} with the null model\n"
-        f"processes that wanted a core: {machine['load_before']} before, "
-        f"{machine['load_after']} at the end"
+        f"load average: {machine['load_before']} before, {machine['load_after']} at the end"
     )
 
 
@@ -78,7 +79,7 @@ def speed(result: Result, kind: str = "real") -> Table:
         "server",
         *(f"{name} in ms, {count} at a time" for count in counts for name in ("p50", "p99")),
     ]
-    head += [f"answers a second, {count} at a time" for count in counts]
+    head += [f"answers per second, {count} at a time" for count in counts]
     rows = []
     for name in (CORE, *servers_of(result)):
         figures = result["peers"][name][kind]
@@ -94,12 +95,12 @@ def overhead(result: Result) -> Table:
     for name in servers_of(result):
         real, null = added(result, name), added(result, name, "null")
         rows.append((TITLES[name], f"{real:.1f}", f"{null:.1f}", _times(result, name)))
-    head = ("server", "ms added to the detector", "ms added to the null model", "times the core")
+    head = ("server", "ms added to the detector", "ms added to the null model", "factor")
     return head, rows
 
 
 def added(result: Result, name: str, kind: str = "real") -> float:
-    """Return the milliseconds that a server's p50 lies above the bare core's, one at a time."""
+    """Return by how many milliseconds a server's p50 exceeds the bare core's, one at a time."""
     return float(_p50(result, name, kind) - _p50(result, CORE, kind))
 
 
@@ -115,8 +116,8 @@ def offers(result: Result) -> Table:
     """Return everything about a server except its speed."""
     head = (
         *("server", "seconds to ready", "memory in MiB (PSS)", "processes", "adapter, lines"),
-        *("support, lines", "POST endpoints", "pages", "metrics of its own"),
-        *("bad input that is helped", "image", "batching"),
+        *("support, lines", "POST endpoints", "pages", "own metrics"),
+        *("bad input with a hint", "image", "batching"),
     )
     rows = []
     for name in servers_of(result):
@@ -142,14 +143,14 @@ def offers(result: Result) -> Table:
 
 
 def transposed(table: Table) -> Table:
-    """Return a table with its rows as columns: better to read where there are many columns."""
+    """Return a table with its rows as columns; easier to read if there are many columns."""
     head, rows = table
     turned = [(name, *(row[place] for row in rows)) for place, name in enumerate(head) if place]
     return ("measured", *(str(row[0]) for row in rows)), turned
 
 
 def own_metrics(names: list[str]) -> list[str]:
-    """Leave out what Prometheus's library counts of every Python process."""
+    """Leave out the metrics that Prometheus's library exports for every Python process."""
     return [
         name
         for name in names
@@ -176,7 +177,7 @@ def bad_input(result: Result) -> Table:
 
 
 def sigterm(result: Result) -> Table:
-    """Return what became of the requests that were under way at SIGTERM."""
+    """Return what became of the requests that were in flight at SIGTERM."""
     rows = []
     for name in servers_of(result):
         if ends := result["peers"][name].get("sigterm"):
@@ -191,7 +192,7 @@ def sigterm(result: Result) -> Table:
 
 
 def lost(result: Result) -> dict[str, int]:
-    """Return how many requests each server lost, over all its ends."""
+    """Return how many requests each server lost, over all its stops."""
     return {str(row[0]): int(row[5]) for row in sigterm(result)[1]}
 
 
@@ -221,13 +222,13 @@ def figures(result: Result) -> dict[str, Figure]:
 
 
 def throughput(result: Result, kind: str = "real") -> Figure:
-    """Draw answers a second at each concurrency, with the range over the turns."""
-    return _bars(result, kind, "rate", "answers a second", "Throughput")
+    """Draw answers per second at each concurrency, with the range over the rounds."""
+    return _bars(result, kind, "rate", "answers per second", "Throughput")
 
 
 def latency(result: Result, kind: str = "real") -> Figure:
-    """Draw the median latency at each concurrency, with the range over the turns."""
-    return _bars(result, kind, "p50", "milliseconds, half of the requests are faster", "Latency")
+    """Draw the median latency at each concurrency, with the range over the rounds."""
+    return _bars(result, kind, "p50", "median latency in milliseconds", "Latency")
 
 
 def null_and_real(result: Result) -> Figure:
@@ -244,8 +245,8 @@ def null_and_real(result: Result) -> Figure:
             axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
         axes.set_yticks(places, [TITLES[name] for name in names])
         axes.invert_yaxis()
-        axes.set_xlabel("milliseconds for one request at a time, median")
-        axes.set_title("What the server takes, and what the network takes")
+        axes.set_xlabel("median milliseconds per request, one at a time")
+        axes.set_title("Time of one request with the null model and with the detector")
         axes.legend(frameon=False, loc="lower right")
     return fig
 

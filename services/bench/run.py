@@ -1,4 +1,4 @@
-"""One run of the comparison, from the first start to the last end."""
+"""One run of the comparison, from the first server's start to the last server's stop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from services.workbench import load
 from services.workbench.servers import Server
 
 FORMAT = 1
-"""Raised whenever the meaning of a result changes."""
+"""Incremented whenever the meaning of a result changes."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Plan:
     peers : tuple of str
         Names in :data:`services.bench.peers.PEERS`.
     concurrency : tuple of int
-        How many requests are under way at a time.
+        How many requests are in flight at a time.
     rounds : int
-        How often each server's turn comes, 1 or more.
+        How many rounds each server is measured, 1 or more.
     requests : int
-        In a turn with the real network, a multiple of each concurrency.
+        Requests per round with the real network, a multiple of each concurrency.
     null_requests : int
-        In a turn with the network that computes nothing.
+        Requests per round with the network that computes nothing.
     starts : int
         How often each server is started with the real network, 1 or more.
     ending : int
-        How many requests are under way when a server is asked to end; 0 leaves this out.
+        How many requests are in flight when a server gets SIGTERM; 0 leaves this out.
     """
 
     peers: tuple[str, ...] = tuple(PEERS)
@@ -67,17 +67,17 @@ class Plan:
         if unknown or not self.peers:
             raise ValueError(f"no such peer: {', '.join(sorted(unknown))}; there are {[*PEERS]}")
         if min(self.rounds, self.starts) < 1:
-            raise ValueError("at least one round and one start")
+            raise ValueError("at least one round and one start are needed")
         for count in self.concurrency:
             if count < 1 or self.requests % count or self.null_requests % count:
-                raise ValueError(f"the requests of a turn are a multiple of {count}")
+                raise ValueError(f"the requests per round must be a multiple of {count}")
 
 
 QUICK = Plan(concurrency=(1, 4), rounds=1, requests=16, null_requests=32, starts=1, ending=8)
-"""A minute or two, to see that all of it works."""
+"""A plan that takes a minute or two, to check that everything works."""
 
 Turn = Callable[[int, int], tuple[float, list[float]]]
-"""Takes requests and concurrency; gives answers a second and the seconds of each answer."""
+"""Takes requests and concurrency; returns answers per second and the seconds of each answer."""
 
 
 def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
@@ -86,15 +86,15 @@ def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
     Returns
     -------
     dict
-        What can be written as JSON: ``machine``, ``plan``, and ``peers`` by name; see
-        :mod:`services.bench.report`, which reads it.
+        JSON data: ``machine``, ``plan``, and ``peers`` by name; :mod:`services.bench.report`
+        reads it.
 
     Raises
     ------
     services.workbench.servers.ServerError
         If a server does not start.
     AssertionError
-        If a server's boxes are not the core's: then there is nothing to compare.
+        If a server's boxes differ from the core's: then a comparison makes no sense.
     """
     before = load_average()
     folder = build_dir() / "bench"
@@ -144,7 +144,7 @@ def _steps(plan: Plan) -> int:
 
 
 def _unstarted(peer: Peer) -> dict[str, Any]:
-    """Return what is known of a peer without starting it."""
+    """Return what is known about a server without starting it."""
     return {
         "title": peer.title,
         "lines": {"adapter": code.lines_of(peer.adapter), "support": code.lines_of(peer.support)},
@@ -160,7 +160,7 @@ def _start_and_end(
     peers: dict[str, dict[str, Any]],
     tick: Callable[[], None],
 ) -> None:
-    """Start and end each server all but one times, in turns; the last start is for the load."""
+    """Start and stop each server, all starts but the last, in turns; the last is for the load."""
     for turn in range(plan.starts - 1):
         for name in rotated(plan.peers, turn):
             begun = time.perf_counter()
@@ -173,7 +173,7 @@ def _start_and_end(
 def _end(
     peer: Peer, server: Server, picture: bytes, plan: Plan, peers: dict[str, dict[str, Any]]
 ) -> None:
-    """End a server, under load if the plan says so."""
+    """Stop a server, under load if the plan says so."""
     if plan.ending:
         found = probes.end_under_load(peer, server, picture, plan.ending)
         peers[peer.name].setdefault("sigterm", []).append(found)
@@ -187,7 +187,7 @@ def _start_all(
     peers: dict[str, dict[str, Any]],
     tick: Callable[[], None],
 ) -> dict[str, Server]:
-    """Start every server, and note how long each took."""
+    """Start every server, and record how long each took."""
     running = {}
     for name in plan.peers:
         begun = time.perf_counter()
@@ -199,7 +199,7 @@ def _start_all(
 
 
 def _asked(peer: Peer, server: Server, picture: bytes, core: Detector) -> dict[str, Any]:
-    """Return what a server answers, after seeing that its boxes are the core's."""
+    """Return a server's answer, after checking that its boxes are the core's."""
     return {
         "checked": check_answers(peer, server, core),
         "endpoints": probes.endpoints(server),
@@ -210,12 +210,12 @@ def _asked(peer: Peer, server: Server, picture: bytes, core: Detector) -> dict[s
 
 
 def check_answers(peer: Peer, server: Server, core: Detector, times: int = 3) -> int:
-    """Ask for the samples, several at once, and hold each answer against the core's.
+    """Send the samples, several at once, and compare each answer with the core's.
 
     Returns
     -------
     int
-        How many were asked; all of them were right.
+        How many were sent; all answers were right.
     """
     names = [*SAMPLES] * times
 
@@ -265,7 +265,7 @@ def _server_turn(
 def _core_turn(
     detector: Detector, picture: bytes, requests: int, concurrency: int
 ) -> tuple[float, list[float]]:
-    """Do what a server does with a request, without one: decode, detect, make the answer."""
+    """Do a server's work without the server: decode, detect, make the answer."""
 
     def one(_: int) -> float:
         begun = time.perf_counter()
@@ -287,7 +287,7 @@ def _measure(
     peers: dict[str, dict[str, Any]],
     tick: Callable[[], None],
 ) -> None:
-    """Let everybody's turn come, round after round, and put the figures into *peers*."""
+    """Measure the servers in turns, round after round, and put the figures into *peers*."""
     seen: dict[str, dict[int, list[tuple[float, list[float]]]]] = {
         name: {count: [] for count in plan.concurrency} for name in turns
     }
@@ -303,10 +303,10 @@ def _measure(
 
 
 def figures(rounds: Sequence[tuple[float, list[float]]]) -> dict[str, Any]:
-    """Return the figures of one server at one concurrency, from its turns.
+    """Return the figures of one server at one concurrency, from its rounds.
 
-    ``rate`` in answers a second, ``p50`` and ``p99`` in milliseconds: each turn's own figure, with
-    the median over the turns.
+    ``rate`` is in answers per second, ``p50`` and ``p99`` are in milliseconds. Each is computed per
+    round, and the median over the rounds is reported.
     """
     milliseconds = [[1000 * each for each in latencies] for _, latencies in rounds]
     return {

@@ -1,10 +1,10 @@
-"""Let no connection to another service be lost but by a fault.
+"""Keep an idle connection between services from being closed just as it is used again.
 
-A service closes connections that were idle for five seconds; in BentoML 1.4.39 its callers keep
-theirs for fifteen, so a request may be on its way on a connection that is being closed. That looks
-exactly like a process that died of the request, and to repeat such a request would end the next
-process, too. There is no setting for it. So callers drop their connections first, and a lost
-connection is never a reason to repeat.
+A service closes connections that have been idle for five seconds. In BentoML 1.4.39 its callers
+keep theirs for fifteen, so a request may be sent on a connection that is being closed. To the
+caller that looks exactly like a process that the request killed, and repeating such a request would
+kill the next process, too. There is no setting for the idle time. So callers here drop idle
+connections first, and a lost connection is never a reason to repeat a request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _make_client = SessionManager._make_client
 
 
 def drop_idle_connections() -> None:
-    """Let this process drop idle connections to the services that it depends on before they do.
+    """Make this process drop idle connections to the services it depends on before they do.
 
     Call it where a service is defined that others depend on. Calling it again changes nothing.
     """

@@ -1,7 +1,8 @@
-"""Answer a model's failure in our shape, whatever the endpoint's output is.
+"""Answer a model's failure in this project's error shape, whatever the endpoint returns.
 
 An endpoint of BentoML's Runner API that answers with an image cannot answer with JSON instead, and
-an exception becomes a 500 without a reason. So the error is left here for a middleware to send.
+an exception becomes a 500 without a reason. So the error is recorded here, and a middleware sends
+it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _failures: ContextVar[list[ModelError] | None] = ContextVar("failures", default=
 
 
 def note(error: ModelError) -> None:
-    """Have the middleware, if there is one, answer the present request with *error*."""
+    """Have the middleware, if there is one, answer the current request with *error*."""
     failures = _failures.get()
     if failures is not None:
         failures.append(error)

@@ -2,8 +2,8 @@
 
 BentoML 1.4 labels its request metrics with the path as the client wrote it. A client that requests
 a thousand paths that do not exist makes a thousand new time series, about twenty samples each, in
-the server's files and in Prometheus. There is no setting against it, and the middleware that counts
-stands before any that a service can add. So the class is replaced by one that counts by *route*:
+the server's files and in Prometheus. No setting prevents this, and the middleware that counts runs
+before any that a service can add. So the class is replaced by one that counts by *route*:
 the few paths that the application knows, and one label for all others.
 """
 
@@ -23,7 +23,7 @@ _PATH = "services.bentoml_support.labels.path"
 
 
 def count_by_route() -> None:
-    """Let BentoML's request metrics count by route, from the next application on.
+    """Make BentoML's request metrics count by route, from the next application on.
 
     Call it where a service is defined. Calling it again changes nothing.
     """
@@ -54,7 +54,7 @@ def _by_route(middleware: type[Any]) -> type[Any]:
 
 
 def _route(scope: Scope) -> str:
-    """Return the path of the application's route that a request goes to."""
+    """Return the path of the application's route that matches a request."""
     for route in scope["app"].routes:
         # A wrong method is a partial match: the route answers 405.
         if route.matches(scope)[0] is not Match.NONE:

@@ -1,8 +1,8 @@
 """Write to a log of answers without putting an answer at risk.
 
-``bentoml.monitor`` writes rows of JSON, a file a worker. A folder that cannot be written raises in
-it, in the middle of a request that has been answered. A full disk does not raise: ``logging``
-prints a traceback for every row.
+``bentoml.monitor`` writes rows of JSON, one file per worker. If the folder is not writable, it
+raises an exception in the middle of a request whose answer is ready. If the disk is full, it does
+not raise, but ``logging`` prints a traceback for every row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Arguments = ParamSpec("Arguments")
 class FileMonitor(DefaultMonitor):
     """BentoML's monitor, for ``bentoml.monitor(…, monitor_class=FileMonitor)``.
 
-    A row that cannot be written is an exception, as :func:`write_if_possible` expects it.
+    A row that cannot be written raises an exception, as :func:`write_if_possible` expects.
     """
 
     def _init_logger(self) -> None:
@@ -37,19 +37,19 @@ class FileMonitor(DefaultMonitor):
 def write_if_possible(
     write: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> None:
-    """Call *write*, which uses ``bentoml.monitor``; say once what stands in its way.
+    """Call *write*, which uses ``bentoml.monitor``; if it cannot write, log the reason once.
 
     An answer is worth more than its line in a log.
     """
     try:
-        # In a context of its own: bentoml.monitor leaves what an attempt that failed recorded.
+        # In its own context: after a failed attempt bentoml.monitor leaves its record behind.
         contextvars.copy_context().run(write, *args, **kwargs)
     except (OSError, ValueError) as error:
         _warn_once(str(error))
 
 
 def _raise_again(record: logging.LogRecord) -> None:
-    """Do not print what goes wrong with a record; a handler calls this while it catches that."""
+    """Raise again the error that a handler is catching, which it would only print."""
     error = sys.exception()
     assert error is not None
     raise error

@@ -1,10 +1,10 @@
 """Keep a server's workers alive where their metrics cannot be written.
 
 The workers of a BentoML server share their counts through files, which ``prometheus_client`` 0.26
-maps into memory. It makes them sparse, so on a full disk a worker does not get an exception when it
-counts: the kernel ends it (SIGBUS). In a folder that cannot be written, no worker starts. Here the
-file's space is reserved when it is made; where that fails, the worker counts in its own memory, and
-``/metrics`` lacks what it counts.
+maps into memory. The files are sparse, so on a full disk a worker that counts gets no exception:
+the kernel kills it (SIGBUS). If the folder is not writable, no worker starts. Here a file's space
+is reserved when the file is made. If that fails, the worker counts in its own memory, and its
+counts are missing from ``/metrics``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from prometheus_client import mmap_dict, values
 
 logger = logging.getLogger(__name__)
 
-_MEMORY = 1 << 24  # bytes; the kernel gives what is used of them. A series takes about 200.
+_MEMORY = 1 << 24  # bytes; the kernel allocates only those in use. A series takes about 200.
 
 
 class SafeMmapedDict(mmap_dict.MmapedDict):
@@ -57,12 +57,12 @@ class SafeMmapedDict(mmap_dict.MmapedDict):
 
 
 def survive_full_disks() -> None:
-    """Let this process go on where it cannot write its metrics, from its first metric on."""
+    """Keep this process running if it cannot write its metrics; call it before the first one."""
     values.MmapedDict = SafeMmapedDict  # type: ignore[attr-defined]
 
 
 def _reserve(filename: str, size: int) -> None:
-    """Have a file take at least *size* bytes, really; leave none that takes fewer than it had."""
+    """Make a file occupy at least *size* bytes on the disk; if that fails, undo the attempt."""
     path = Path(filename)
     before = path.stat().st_size if path.exists() else 0
     try:

@@ -1,4 +1,4 @@
-"""How a service asks the processes of its models, and what it answers when one of them fails.
+"""How a service calls its models' processes, and what it answers when one of them fails.
 
 Every safeguard here is against something that BentoML 1.4.39 does; notebook 04 shows each.
 """
@@ -31,14 +31,14 @@ LOST = (
 )
 """What a lost connection looks like: before, in the middle of the answer, and to a Runner.
 
-The request is not repeated: it may be what its process died of.
+The request is not repeated: it may be what killed the process.
 """
 
 MAX_CONNECTION_USE = {"max_requests": 1_000_000, "max_age": 86_400.0 * 365}
 """BentoML's ``runner_connection`` for a service that others depend on.
 
-After so many requests, or seconds, a caller replaces its connections to the service, and breaks off
-the requests that are under way on them. Its defaults are 100 and 300.
+After this many requests, or seconds, a caller replaces its connections to the service, and aborts
+the requests in progress on them. BentoML's defaults are 100 and 300.
 """
 
 Answer = TypeVar("Answer")
@@ -46,7 +46,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class Failure(TypedDict):
-    """An exception as a value, to be sent where an exception could not be."""
+    """An exception as a value, for where an exception cannot be sent."""
 
     failed: str
 
@@ -80,9 +80,9 @@ def value_of(answer: Answer | Failure) -> Answer:
 
 @contextlib.asynccontextmanager
 async def asking_models(seconds: float = SECONDS) -> AsyncIterator[None]:
-    """Ask models within this block: it ends in time, and every failure is a :class:`ModelError`.
+    """Call models within this block: it has a time limit, and all failures are ModelErrors.
 
-    An endpoint that cannot answer with the error may let it pass: where there is a
+    An endpoint that cannot answer with the error may leave it uncaught: if there is a
     :class:`~services.bentoml_support.failures.ModelErrorMiddleware`, that answers.
 
     Raises

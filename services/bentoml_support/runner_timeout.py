@@ -10,11 +10,12 @@ _OPTIONS = ("batching", "logging", "metrics", "resources", "traffic", "workers_p
 
 
 def set_runner_timeout(runner: str, seconds: float) -> None:
-    """Let the Runner of this name take *seconds* for a call at most, unless less is configured.
+    """Limit the calls of a Runner to *seconds*, unless a shorter timeout is configured.
 
-    BentoML's default is 900 seconds. So long a call that has gone wrong holds its caller, and so
-    long the Runner's process does not end on SIGTERM. The official way is a settings file beside
-    the code, ``runners.NAME.traffic.timeout``, which counts only where ``BENTOML_CONFIG`` names it.
+    BentoML's default is 900 seconds. For that long, a call that has gone wrong blocks its caller
+    and keeps the Runner's process from ending on SIGTERM. The official way is a settings file
+    beside the code, ``runners.NAME.traffic.timeout``, which is only read if ``BENTOML_CONFIG``
+    names it.
 
     Call it before the Runner is made.
     """

@@ -1,13 +1,13 @@
-"""Let ``bentoml serve`` end in order: first its port, then the web servers, then their models.
+"""Shut ``bentoml serve`` down in order: first its port, then the web servers, then their models.
 
 On SIGTERM, BentoML 1.4 ends all of a server's processes at once, and keeps its port open until the
-last one has ended. So new clients connect, hang, and are reset. The web servers answer the requests
-that they have begun, but the models that those still need are ending, too, and the folder with the
-models' sockets is removed before anything else: a request that is on its way from one model to the
-next is lost. Here that order is put right.
+last one has ended. So new clients connect, hang, and are reset. The web servers finish the requests
+that they have begun, but the models that these still need are ending, too. The folder with the
+models' sockets is even removed first, so a request on its way from one model to the next is lost.
+This module corrects the order.
 
-Where the supervisor is killed, with a signal that it cannot catch, BentoML's workers stay, and with
-them the port. Here they end, too.
+If the supervisor is killed by a signal that it cannot catch, BentoML's workers keep running and
+hold the port. Here they end, too.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _PORT = "_bento_api_server"  # and the socket that they share
 def end_in_order() -> None:
     """Change how this process ends a BentoML server, if it is the one that supervises it.
 
-    A worker's process will get SIGTERM when its supervisor ends, however that ends.
+    A worker process will get SIGTERM when its supervisor ends, whatever the cause.
 
-    Call it where a service is defined: the supervisor reads that, too. Calling it again changes
-    nothing.
+    Call it where a service is defined: the supervisor imports that module, too. Calling it again
+    changes nothing.
     """
     Arbiter.stop = _stop
     Arbiter._stop_watchers = _stop_watchers
@@ -54,17 +54,17 @@ def _end_with_parent() -> None:
     """Have the kernel send SIGTERM when the parent dies; only Linux can."""
     if sys.platform != "linux":
         return
-    # A parent with the number 1 says nothing: in a container that is the supervisor itself.
+    # A parent process ID of 1 proves nothing: in a container that is the supervisor itself.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(arbiter: Arbiter) -> Any:
     port = arbiter.sockets.get(_PORT)
     if port is not None:
-        # Closing it would not do: every process has a copy. This ends it for all of them.
+        # Closing it is not enough: every process has a copy. This shuts it down for all of them.
         with contextlib.suppress(OSError):
             port.shutdown(socket.SHUT_RDWR)
-    # BentoML's own method cleans up (its "exit stack"), and only then does this.
+    # BentoML's own method would clean up (its "exit stack") before it does this.
     return circus.arbiter.Arbiter.stop(arbiter)
 
 

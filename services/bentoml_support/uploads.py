@@ -10,8 +10,8 @@ from bentoml.validators import FileSchema
 class Upload(FileSchema):
     """A file that our middleware has read already, for ``Annotated[Path, Upload("image/*")]``.
 
-    What the endpoint gets is the placeholder that the middleware passes on. A full disk, or none
-    that can be written, is then no reason to refuse an image.
+    The endpoint gets the placeholder that the middleware passes on, so a full or read-only disk is
+    no reason to refuse an image.
     """
 
     def __init__(self, content_type: str) -> None:

@@ -1,14 +1,14 @@
-"""Has what comes in, or what goes out, changed since the model was tried? No serving framework.
+"""Detect drift: requests or answers that have changed since the model was evaluated.
 
 :mod:`.distance`
-    How far two samples of one feature are apart: PSI, Kolmogorov and Smirnov's test.
+    How far two samples of one feature are apart: PSI, Kolmogorov-Smirnov test.
 :mod:`.monitor`
-    The last requests held against those of a good time, while they come, with limits that are
-    chosen for a stated rate of false alarms.
+    Compares the latest requests with a reference as they arrive, with limits that are chosen for
+    a stated rate of false alarms.
 :mod:`.report`
-    Evidently's report of two samples.
+    Evidently's report on two samples.
 :mod:`.logs`
-    The files that services write their answers into.
+    The files in which services log their answers.
 
-What a feature is, the models say, each in its ``monitoring.drift_features``.
+Each model defines its features in its ``monitoring.drift_features``. Imports no serving framework.
 """

@@ -1,16 +1,17 @@
 """How far two samples of one feature are apart.
 
 The population stability index (PSI) counts both samples in the same bins and adds up
-``(actual - expected) * ln(actual / expected)`` over their shares. It is as old as credit scoring
-(Siddiqi, Credit Risk Scorecards, Wiley 2006, chapter on monitoring), and is Jeffreys's divergence
-under another name. The bins here are made as there: tenths of the reference for numbers.
+``(actual - expected) * ln(actual / expected)`` over their shares. It comes from credit scoring
+(Siddiqi, Credit Risk Scorecards, Wiley 2006, chapter on monitoring), and is the Jeffreys divergence
+under another name. As in credit scoring, numbers are binned by the deciles of the reference.
 
-The usual reading, *under 0.1 nothing, over 0.25 a shift*, is a habit and no test. Two samples of
-the *same* distribution have a PSI, too: of n and m values in B bins about
-``(B - 1) * (1/n + 1/m)``, and in the long run as chi-squared with B - 1 degrees of freedom times
-``1/n + 1/m`` (Yurdakul, Statistical Properties of Population Stability Index, Western Michigan
-University 2018). Of 50 and 50 values in ten bins that is 0.36: a "shift" each time. Of 100,000 each
-it is 0.0002, and a real shift of 0.05 is overlooked. :func:`psi_limit` turns that into a limit.
+The usual reading, *under 0.1 nothing, over 0.25 a shift*, is a convention, not a test. Two samples
+of the *same* distribution also have a PSI above 0. For n and m values in B bins it is about
+``(B - 1) * (1/n + 1/m)``; for large samples it is distributed as chi-squared with B - 1 degrees of
+freedom, times ``1/n + 1/m`` (Yurdakul, Statistical Properties of Population Stability Index,
+Western Michigan University 2018). For 50 and 50 values in ten bins that is 0.36: a "shift" every
+time. For 100,000 each it is 0.0002, and a real shift of 0.05 goes unnoticed. :func:`psi_limit`
+turns this distribution into a limit.
 """
 
 from __future__ import annotations
@@ -32,22 +33,22 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NOTHING = "(none)"
-"""The bin of missing values: None or nan."""
+"""The bin of missing values: None or NaN."""
 OTHER = "(other)"
-"""The bin of categories that the reference hardly has, or has not at all."""
+"""The bin of categories that are rare in the reference, or absent from it."""
 
 
 @dataclass(frozen=True)
 class Bins:
-    """How the values of one feature are counted. Missing values have a bin of their own, the last.
+    """The bins in which the values of one feature are counted. The last is for missing values.
 
     Attributes
     ----------
     edges : tuple of float or None
-        Of a feature of many different numbers: the inner edges, rising. A value on an edge is in
-        the upper bin.
+        For a feature with many different numbers: the inner edges, ascending. A value on an edge
+        falls into the upper bin.
     names : tuple of str or None
-        Of a feature of categories, or of a few different numbers: those with a bin of their own.
+        For categories, or a few different numbers: the values that have their own bin.
 
     Examples
     --------
@@ -65,17 +66,17 @@ class Bins:
 
     @classmethod
     def of(cls, reference: Sequence[Any] | pd.Series, *, n: int = 10, least: float = 0.02) -> Bins:
-        """Choose bins by a reference.
+        """Choose bins from a reference sample.
 
         Parameters
         ----------
         reference : sequence of (float or None) or of (str or None)
             Numbers or categories; a value that is not a number is a category.
         n : int
-            Bins for numbers, each with about the same share of the reference. Where many values
-            are equal there are fewer, and n different numbers or fewer are categories.
+            The number of bins for numbers, each with about the same share of the reference. There
+            are fewer if many values are equal; n or fewer different numbers count as categories.
         least : float
-            The smallest share with which a category gets a bin of its own.
+            The smallest share for which a category gets its own bin.
 
         Raises
         ------
@@ -83,10 +84,10 @@ class Bins:
             If the reference is empty, or *n* is below 2.
         """
         if n < 2:
-            raise ValueError(f"it takes 2 bins or more; got {n}")
+            raise ValueError(f"n must be 2 bins or more; got {n}")
         values = pd.Series(reference)
         if not len(values):
-            raise ValueError("there is no value to choose bins by")
+            raise ValueError("the reference has no value to choose bins from")
         there = values.dropna().infer_objects()
         numbers = pd.api.types.is_numeric_dtype(there) and not pd.api.types.is_bool_dtype(there)
         if numbers and there.nunique() > n:
@@ -99,7 +100,7 @@ class Bins:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """A text for each bin, in their order."""
+        """A label for each bin, in order."""
         if self.names is not None:
             return (*self.names, OTHER, NOTHING)
         edges = [f"{edge:.3g}" for edge in self.edges or ()]
@@ -110,7 +111,7 @@ class Bins:
         return len(self.names) + 2 if self.names is not None else len(self.edges or ()) + 2
 
     def code(self, value: Any) -> int:
-        """Return the number of one value's bin, from 0; :meth:`codes` for one."""
+        """Return the bin number of one value, from 0; :meth:`codes` takes many."""
         if value is None or value != value:  # nan is not equal to itself
             return len(self) - 1
         if self.names is None:
@@ -118,7 +119,7 @@ class Bins:
         return self._places.get(_name(value), len(self.names))
 
     def codes(self, values: Sequence[Any] | pd.Series) -> Ints:
-        """Return the number of each value's bin, from 0."""
+        """Return the bin number of each value, from 0."""
         column = pd.Series(values)
         if self.names is not None:
             # Each different value is looked up once.
@@ -135,7 +136,7 @@ class Bins:
         return {name: place for place, name in enumerate(self.names or ())}
 
     def counts(self, values: Sequence[Any] | pd.Series) -> Ints:
-        """Count values, shape (number of bins,)."""
+        """Count the values in each bin, shape (number of bins,)."""
         return np.bincount(self.codes(values), minlength=len(self)).astype(np.int64, copy=False)
 
 
@@ -152,12 +153,12 @@ def psi(expected: ArrayLike, actual: ArrayLike) -> Any:
     Parameters
     ----------
     expected, actual : array_like of shape (..., number of bins)
-        Counts, not shares: of the reference, and of now.
+        Counts, not shares: of the reference, and of the current sample.
 
     Returns
     -------
     float or ndarray of shape (...)
-        0 (the same shares) and up; without unit.
+        0 (the same shares) or more; no unit.
 
     Examples
     --------
@@ -176,8 +177,8 @@ def psi(expected: ArrayLike, actual: ArrayLike) -> Any:
 def psi_limit(bins: int, n: int, m: int, alpha: float = 0.05) -> float:
     """Return the PSI that two samples of one distribution exceed with probability *alpha*.
 
-    It holds for one look at one feature, and for bins that expect five values or more. Who looks
-    again and again, or at many features, needs :func:`services.drift.monitor.calibrate`.
+    It holds for one check of one feature, and for bins that expect five values or more. For
+    repeated checks, or many features, use :func:`services.drift.monitor.calibrate`.
     """
     return float(stats.chi2.isf(alpha, max(bins - 1, 1))) * (1 / n + 1 / m)
 
@@ -192,16 +193,18 @@ class Comparison:
     psi : float
         See :func:`psi`.
     limit : float
-        What chance exceeds in 5 of 100 comparisons of one feature; see :func:`psi_limit`.
+        The PSI that chance alone exceeds in 5 of 100 comparisons of one feature; see
+        :func:`psi_limit`.
     test : {"ks", "chi2"}
-        Which test gave the p: Kolmogorov and Smirnov's of two samples for numbers, Pearson's
-        chi-squared for categories and for a few different numbers.
+        The test behind the p-value: the two-sample Kolmogorov-Smirnov test for numbers, Pearson's
+        chi-squared test for categories and for a few different numbers.
     statistic : float
-        Of the test. Of "ks" the largest distance of the two distribution functions, 0 to 1.
+        The test's statistic. For "ks" it is the largest distance between the two distribution
+        functions, 0 to 1.
     p : float
-        How often chance alone gives such a statistic, 0 to 1.
+        The p-value: how often chance alone gives a statistic at least this large, 0 to 1.
     p_adjusted : float
-        The same, given how many features were looked at (Benjamini and Hochberg 1995).
+        The p-value, adjusted for the number of features tested (Benjamini and Hochberg 1995).
     """
 
     feature: str
@@ -216,26 +219,27 @@ class Comparison:
 def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> list[Comparison]:
     """Compare two samples, feature by feature.
 
-    A test answers whether there is *any* difference, and with enough requests there always is: of
-    a million the smallest is significant. So read the size (PSI, statistic) beside the p. And who
-    tests twenty features at 5 % finds one that "drifted" on an ordinary day, therefore
-    ``p_adjusted``.
+    A test answers whether there is *any* difference, and with enough requests there always is one:
+    with a million, even the smallest is significant. So read the size (PSI, statistic) next to the
+    p-value. And testing twenty features at 5 % finds one that "drifted" on an ordinary day, which
+    is what ``p_adjusted`` corrects.
 
     Parameters
     ----------
     reference, current : pandas.DataFrame
-        A row a request, a column a feature; columns that only one of them has are left out.
+        One row per request, one column per feature; columns that only one of them has are left
+        out.
     n : int
-        Bins for numbers.
+        The number of bins for numbers.
 
     Raises
     ------
     ValueError
-        If a sample is empty, or they have no column in common.
+        If a sample is empty, or the two have no column in common.
     """
     names = [name for name in reference.columns if name in current.columns]
     if not (len(reference) and len(current) and names):
-        raise ValueError("each sample needs a row or more, and both a column in common")
+        raise ValueError("each sample needs at least one row, and both a common column")
     rows = []
     for name in names:
         bins = Bins.of(reference[name], n=n)
@@ -249,7 +253,7 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> l
 
 
 def ks(reference: ArrayLike, current: ArrayLike) -> tuple[float, float]:
-    """Return the statistic and the p of Kolmogorov and Smirnov's test, missing values left out.
+    """Return statistic and p-value of the Kolmogorov-Smirnov test, ignoring missing values.
 
     A sample without any value gives 0 and 1: there is nothing to test.
     """

@@ -1,4 +1,4 @@
-"""Read what services wrote about their answers: one JSON object a line, by ``bentoml.monitor``."""
+"""Read the services' answer logs: one JSON object per line, written by ``bentoml.monitor``."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 import pandas as pd
 
 Entry = Mapping[str, Any]
-"""One line of a log: what was asked and answered in one request."""
+"""One line of a log: one request and its answer."""
 
 
 def read_log(folder: str | Path, name: str) -> list[Entry]:
-    """Read the log of a service, of all its workers, in the order of time.
+    """Read the log of a service, of all its workers, in chronological order.
 
-    A line that a killed worker left unfinished is passed over.
+    A line that a killed worker left unfinished is skipped.
 
     Parameters
     ----------
     folder : str or path
-        Where the service logs to: ``build/monitoring``, if nothing else was said.
+        The service's log folder, by default ``build/monitoring``.
     name : str
-        Of the service, ``"recommender"`` or ``"id_card_detector"``.
+        The service's name, ``"recommender"`` or ``"id_card_detector"``.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def read_log(folder: str | Path, name: str) -> list[Entry]:
     files = sorted(data.glob("data.*.log*"))
     if not files:
         raise FileNotFoundError(
-            f"{data} holds no log; serve {name} with its log set to {folder}, and ask it something"
+            f"{data} holds no log; serve {name} with its log set to {folder}, and send requests"
         )
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     entries = [entry for line in lines if (entry := _parsed(line)) is not None]
@@ -42,7 +42,7 @@ def read_log(folder: str | Path, name: str) -> list[Entry]:
 
 
 def entries_of(log: pd.DataFrame | Iterable[Entry]) -> list[Entry]:
-    """Return a log as a list of entries, whether it came as a table or as entries."""
+    """Return a log, given as a table or as entries, as a list of entries."""
     if isinstance(log, pd.DataFrame):
         return [{str(name): value for name, value in row.items()} for row in log.to_dict("records")]
     return list(log)

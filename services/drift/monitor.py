@@ -1,15 +1,15 @@
-"""Requests held against a reference while they come, with limits that keep a budget.
+"""Compare requests with a reference as they arrive, with limits that keep an alarm budget.
 
-A monitor looks at a window of the last requests, again and again, at several features. Each look
-at each feature is a chance to be wrong, so the limit for one look is far too low. Here the promise
-comes first: *of a hundred services in which nothing changes, at most five raise an alarm within
-10,000 requests*. :func:`calibrate` plays such services, with requests drawn from the reference, and
-takes the lowest limits that keep it. The reference is a sample, too, and differs from what comes by
-chance alone: so each game draws a new one.
+A monitor checks a window of the last requests, again and again, for several features. Each check of
+each feature can raise a false alarm, so the limit for a single check is far too low. Here the
+budget comes first: *of a hundred services in which nothing changes, at most five raise an alarm
+within 10,000 requests*. :func:`calibrate` simulates such services, with requests drawn from the
+reference, and takes the lowest limits that keep the budget. The reference is itself a sample and
+differs from later requests by chance alone, so each simulation draws a new one.
 
-The simulations take requests to be independent of each other. Real ones come in sessions and differ
-by the hour; a reference of some days and a window of some hours even that out, or the limits do not
-hold.
+The simulations assume that requests are independent. Real requests come in sessions and vary with
+the time of day. The limits hold only if the reference covers some days and the window some hours,
+so that this variation evens out.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from scipy import stats
 from services.drift.distance import Bins, Floats, Ints, psi
 
 BATCH = 50
-"""Games played at a time; it bounds the memory."""
+"""Simulations run at a time; this bounds the memory."""
 
 
 @dataclass(frozen=True)
 class AlarmBudget:
-    """How a monitor looks, and how seldom it may be wrong.
+    """How often a monitor checks, and how rarely it may raise a false alarm.
 
     Attributes
     ----------
     window : int
-        Requests that are held against the reference, the last ones.
+        How many of the last requests are compared with the reference.
     every : int
-        Requests from one look to the next; a divisor of *window*.
+        Requests from one check to the next; a divisor of *window*.
     horizon : int
-        Requests for which the rate is promised, at least *window*.
+        The number of requests for which *alarm_rate* holds, at least *window*.
     alarm_rate : float
         Share of undrifted services that may raise an alarm within the horizon, between 0 and 1.
 
@@ -60,32 +60,32 @@ class AlarmBudget:
     def __post_init__(self) -> None:
         if self.every < 1 or self.window < 1 or self.window % self.every:
             raise ValueError(
-                f"every is a divisor of window; got every={self.every}, window={self.window}"
+                f"every must divide window; got every={self.every}, window={self.window}"
             )
         if self.horizon < self.window:
-            raise ValueError(f"the horizon is a window or more; got {self.horizon}")
+            raise ValueError(f"horizon must be at least the window; got {self.horizon}")
         if not 0 < self.alarm_rate < 1:
-            raise ValueError(f"alarm_rate is a share between 0 and 1; got {self.alarm_rate}")
+            raise ValueError(f"alarm_rate must be between 0 and 1; got {self.alarm_rate}")
 
     def __str__(self) -> str:
         return (
             f"at most {self.alarm_rate:.0%} of undrifted services alarm within "
-            f"{self.horizon:,} requests (window {self.window}, a look every {self.every})"
+            f"{self.horizon:,} requests (window {self.window}, a check every {self.every})"
         )
 
 
 @dataclass(frozen=True)
 class DriftCheck:
-    """What a monitor saw.
+    """The result of one check by a monitor.
 
     Attributes
     ----------
     requests : int
-        How many had come by then.
+        How many requests had arrived by then.
     psi : dict of str to float
-        Of the window against the reference, by feature.
+        The PSI of the window against the reference, by feature.
     over : tuple of str
-        The features above their limits; not empty: an alarm.
+        The features above their limits; if there are any, the check is an alarm.
     """
 
     requests: int
@@ -94,21 +94,22 @@ class DriftCheck:
 
 
 class DriftMonitor:
-    """A rolling window of requests beside a reference. Threads may share it.
+    """Compares a rolling window of requests with a reference. Threads may share it.
 
     Parameters
     ----------
     reference : pandas.DataFrame
-        Requests of a good time, one a row, some hundreds or more; the columns are the features.
+        Requests from a time without drift, one per row, some hundreds or more; the columns are the
+        features.
     budget : AlarmBudget
-        How it looks and how seldom it may be wrong.
+        How often it checks, and how rarely it may raise a false alarm.
     simulations, seed : int
         For the limits; see :func:`calibrate`.
 
     Attributes
     ----------
     limits : dict of str to float
-        The PSI above which a feature is an alarm.
+        The PSI above which a feature raises an alarm.
     latest : DriftCheck or None
         None until the window is full for the first time.
 
@@ -158,18 +159,18 @@ class DriftMonitor:
         return [len(bins) for bins in self.bins.values()]
 
     def feed(self, row: Mapping[str, Any]) -> DriftCheck | None:
-        """Take one request; return a look if one is due and it is an alarm, else None.
+        """Take one request; return the check if one is due and raises an alarm, else None.
 
         Parameters
         ----------
         row : mapping of str to (float, str or None)
-            The features. One that is not there counts as missing; others are passed over.
+            The features. An absent one counts as a missing value; unknown ones are ignored.
         """
         codes = [bins.code(row.get(name)) for name, bins in self.bins.items()]
         return self._take(np.array(codes))
 
     def feed_all(self, rows: pd.DataFrame) -> DriftCheck | None:
-        """Take requests in their order, up to and with the first alarm; return it, or None."""
+        """Take requests in order until the first alarm; return that check, or None."""
         for code in self._codes(rows):
             if look := self._take(code):
                 return look
@@ -192,12 +193,12 @@ class DriftMonitor:
             return self.latest if over else None
 
     def scan(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return what :meth:`feed` would see in a stream of its own, at once. It feeds nothing.
+        """Return all checks that :meth:`feed` would make on these rows, without feeding them.
 
         Returns
         -------
         pandas.DataFrame
-            The PSI of each feature (columns) at each look, indexed by the requests so far.
+            The PSI of each feature (columns) at each check, indexed by the requests so far.
         """
         codes = self._codes(rows)
         looks = [
@@ -209,9 +210,9 @@ class DriftMonitor:
         return pd.DataFrame(dict(zip(self.bins, looks, strict=True)), index=index)
 
     def first_alarm(self, rows: pd.DataFrame, *, after: int = 0) -> int | None:
-        """Return after how many of these requests the first alarm comes, None if none does.
+        """Return after how many of these requests the first alarm comes; None without an alarm.
 
-        Looks at the first *after* requests do not count.
+        Checks within the first *after* requests do not count.
         """
         looks = self.scan(rows).loc[after + 1 :]
         over = (looks > pd.Series(self.limits)).any(axis=1)
@@ -229,30 +230,30 @@ class DriftMonitor:
 def calibrate(
     codes: Ints, sizes: list[int], budget: AlarmBudget, *, simulations: int = 400, seed: int = 0
 ) -> Floats:
-    """Return the limit of each feature that keeps a budget.
+    """Return the limit for each feature that keeps a budget.
 
-    Every PSI is turned into the probability that chance exceeds it at one look
+    Every PSI is turned into the probability that chance exceeds it in one check
     (:func:`services.drift.distance.psi_limit`), so that features with many bins and with few can
-    be compared. The most surprising one of a whole game is noted; the limit is what only
-    ``alarm_rate`` of the simulations exceed.
+    be compared. The most surprising PSI of each simulation is recorded; the limit is the value
+    that only ``alarm_rate`` of the simulations exceed.
 
     Parameters
     ----------
     codes : ndarray of shape (n, features)
-        Numbers of the bins of the reference's requests.
+        The bin numbers of the reference's requests.
     sizes : list of int
         How many bins each feature has.
     budget : AlarmBudget
-        What to keep.
+        The budget to keep.
     simulations : int
-        How many; the rate is then right to about ``sqrt(alarm_rate / simulations)``.
+        How many to run; the rate is then accurate to about ``sqrt(alarm_rate / simulations)``.
     seed : int
-        Of the simulations.
+        The seed of the simulations.
 
     Returns
     -------
     ndarray of shape (features,)
-        Limits for the PSI.
+        The limits for the PSI.
     """
     rng = np.random.default_rng(seed)
     n, length = len(codes), budget.horizon - budget.horizon % budget.every
@@ -277,7 +278,7 @@ def calibrate(
 
 
 def _counts(codes: Ints, sizes: list[int]) -> list[Ints]:
-    """Count each feature's bins, an array a feature."""
+    """Count each feature's bins; return one array per feature."""
     return [np.bincount(codes[:, i], minlength=size) for i, size in enumerate(sizes)]
 
 
@@ -288,7 +289,7 @@ def _count_rows(codes: Ints, size: int) -> Ints:
 
 
 def _windows(codes: Ints, size: int, budget: AlarmBudget) -> NDArray[Any]:
-    """Count the bins of each window that is looked at, shape (..., looks, size)."""
+    """Count the bins of each window that is checked, shape (..., checks, size)."""
     blocks = codes.shape[-1] // budget.every
     whole = codes[..., : blocks * budget.every].reshape(-1, budget.every)
     counts = _count_rows(whole, size).reshape(*codes.shape[:-1], blocks, size)

@@ -1,13 +1,13 @@
-"""Evidently's report of two samples: a page for people, or its verdicts as a table.
+"""Evidently's report on two samples: a page to read, or its verdicts as a table.
 
-It chooses a method for each feature by its kind and by how many rows the reference has: of up to
-1,000 its score is a p-value, of more a distance. Importing it takes seconds, so only this module
-does.
+Evidently chooses a method for each feature by the feature's kind and the size of the reference: up
+to 1,000 rows its score is a p-value, above that a distance. Importing Evidently takes seconds, so
+only this module does.
 
-Do not take its p-values of categories as they are (evidently 0.7). It tests how well the current
-sample fits the reference's shares as if these were exact; but the reference is a sample, too. Where
-both are of one size, chance alone makes the differences twice as large as the test expects, and far
-more than 5 of 100 undrifted samples are called drift: :func:`false_alarms` counts.
+Do not rely on its p-values for categories (evidently 0.7). It tests how well the current sample
+fits the reference's shares as if these were exact; but the reference is a sample, too. If both have
+the same size, chance alone makes the differences twice as large as the test expects, and far more
+than 5 of 100 undrifted samples are called drift: :func:`false_alarms` counts them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from scipy import stats
 
 
 def evidently_report(reference: pd.DataFrame, current: pd.DataFrame) -> Snapshot:
-    """Run the preset for drift.
+    """Run Evidently's preset for drift.
 
     Parameters
     ----------
     reference, current : pandas.DataFrame
-        A row a request, a column a feature, the same columns in both. Numbers and text.
+        One row per request, one column per feature, the same columns in both. Numbers and text.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def evidently_report(reference: pd.DataFrame, current: pd.DataFrame) -> Snapshot
             f"the columns differ: {', '.join(reference.columns)} and {', '.join(current.columns)}"
         )
     if not (len(reference) and len(current)):
-        raise ValueError("each sample needs a row or more")
+        raise ValueError("each sample needs at least one row")
     numbers = list(reference.select_dtypes("number").columns)
     others = [name for name in reference.columns if name not in numbers]
     kinds = DataDefinition(numerical_columns=numbers, categorical_columns=others)
@@ -50,9 +50,9 @@ def evidently_report(reference: pd.DataFrame, current: pd.DataFrame) -> Snapshot
 
 
 def verdicts(report: Snapshot) -> pd.DataFrame:
-    """Return a row a feature: the method, its score, its threshold, and whether that is drift.
+    """Return one row per feature: the method, its score, its threshold, and the verdict.
 
-    A p-value is drift below its threshold, a distance above.
+    A p-value means drift below its threshold, a distance above it.
     """
     rows = []
     for metric in report.dict()["metrics"]:
@@ -74,18 +74,18 @@ def false_alarms(
     Parameters
     ----------
     n : int
-        Size of both samples, up to 1,000: of more the report uses a distance.
+        Size of both samples, up to 1,000: above that the report uses a distance.
     categories : int
-        Equally likely ones.
+        The number of categories, all equally likely.
     runs : int
-        Pairs of samples.
+        The number of pairs of samples.
     seed : int
-        Of the samples.
+        The seed of the samples.
 
     Returns
     -------
     pandas.DataFrame
-        A row a test, ``evidently`` and Pearson's for two samples (``two samples``), with the
+        One row per test, ``evidently`` and Pearson's for two samples (``two samples``), with the
         ``share`` of false alarms and its 95 % interval, ``low`` to ``high``.
     """
     rng = np.random.default_rng(seed)
@@ -112,5 +112,5 @@ def save_page(report: Snapshot, path: str | Path) -> Path:
 
 
 def _whole(sample: pd.DataFrame, categories: list[str]) -> pd.DataFrame:
-    """Name the missing categories: the report drops them, and they may be what changed."""
+    """Give missing categories a name: the report drops them, and they may be what changed."""
     return sample.assign(**{name: sample[name].fillna("(none)") for name in categories})

@@ -1,4 +1,4 @@
-"""What stands before an endpoint, whatever the framework: ASGI middleware, access, routing by hash.
+"""What runs before an endpoint in any framework: ASGI middleware, access control, hash routing.
 
 Imported by the adapters of both models. Imports ``services.errors`` only.
 """

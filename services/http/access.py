@@ -1,6 +1,6 @@
 """Who may send requests, and how many: the middleware in front of every adapter.
 
-Both checks are off until the environment names them; see :mod:`services.http.api_key` and
+Both checks are off until the environment turns them on; see :mod:`services.http.api_key` and
 :mod:`services.http.rate_limit`. Health and readiness probes are always answered.
 """
 
@@ -29,15 +29,15 @@ from services.http.rate_limit import RateLimit, client_of
 PROBES = re.compile(
     r"/(?:livez|readyz|healthz|health|v2/health/(?:live|ready)|v2/models/[^/]+/ready)"
 )
-"""The paths that a cluster asks without a key."""
+"""The paths that a cluster probes without a key."""
 
 DRAINED = 32 * 2**20
-"""So many bytes of a refused body are read: a client that still sends would miss the answer."""
+"""How much of a refused body is read, in bytes: a client still sending would miss the answer."""
 
 RespondTo = Callable[[Scope, Refusal, Send], Awaitable[None]]
 
 CLIENT = "serving_labs.client"
-"""The field of a scope with the name of the client that was let in: of a key, or an address."""
+"""The scope's field that names the client that was let in: by its key, or by its address."""
 
 
 async def _respond(_: Scope, refusal: Refusal, send: Send) -> None:
@@ -45,7 +45,7 @@ async def _respond(_: Scope, refusal: Refusal, send: Send) -> None:
 
 
 class Access:
-    """What a server asks of its clients.
+    """Which clients a server lets in, and how often.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Access:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Access:
-        """Return what the environment asks for.
+        """Return the access rules that the environment sets.
 
         Raises
         ------
@@ -93,11 +93,11 @@ class AccessMiddleware:
     ----------
     app : ASGI application
     access : Access, optional
-        What is asked; what the environment says if not given.
+        The access rules; those of the environment if not given.
     on_refusal : callable
         Called with each refusal, to count it.
     respond : callable
-        Sends a refusal, in a form of its own where a protocol prescribes one.
+        Sends a refusal, in the form that the protocol prescribes.
     """
 
     def __init__(

@@ -47,19 +47,19 @@ class ApiKeys:
     Raises
     ------
     ValueError
-        If there is none, or one is too short or cannot stand in a header. No key is shown.
+        If there is none, or one is too short or not valid in a header. No key is shown.
     """
 
     def __init__(self, keys: Collection[str]) -> None:
         if not keys:
-            raise ValueError("there is no API key; put one on a line, e.g. of openssl rand -hex 32")
+            raise ValueError("there is no API key; write one per line, from openssl rand -hex 32")
         for number, key in enumerate(keys, 1):
             if len(key) < LEAST or not key.isascii() or not key.isprintable() or " " in key:
                 raise ValueError(
-                    f"API key {number} of {len(keys)} is not {LEAST} or more ASCII characters "
-                    "without a space; make one with openssl rand -hex 32"
+                    f"API key {number} of {len(keys)} must be {LEAST} or more ASCII characters "
+                    "without spaces; make one with openssl rand -hex 32"
                 )
-        # Digests all have one length, so the time of a comparison does not tell a key's either.
+        # All digests have the same length, so a comparison's time does not reveal a key's length.
         self._digests = tuple(_digest(key.encode()) for key in keys)
 
     @classmethod

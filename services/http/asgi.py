@@ -1,7 +1,7 @@
 """ASGI middleware that every HTTP adapter shares: a limit on bodies, and how a refusal is sent.
 
 ASGI is the protocol between a Python web server and an application; see the ASGI specification,
-"HTTP & WebSocket ASGI Message Format". Nothing here knows BentoML.
+"HTTP & WebSocket ASGI Message Format". Nothing here depends on BentoML.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ OnRefusal = Callable[[Refusal], object]
 Respond = Callable[[Refusal, Send], Awaitable[None]]
 
 FREE_BYTES = 2**20
-"""What every body may have in memory while it arrives; more comes out of a shared budget."""
+"""Bytes of memory for every body while it arrives; more comes out of a shared budget."""
 
 BUFFERED_BYTES = 128 * 2**20
-"""What all bodies of a process may have in memory beyond that."""
+"""Bytes of memory that all bodies of a process may take beyond that."""
 
 
 def ignore_refusal(refusal: Refusal) -> None:
-    """Do nothing with *refusal*: what the middleware here calls unless told otherwise."""
+    """Do nothing with *refusal*; the default callback of the middleware here."""
 
 
 class ClientGoneError(InputError):
     """The client closed the connection before its request was complete.
 
     Nobody is left to read the answer, but the application must give one all the same: a server
-    or a middleware may wait for it. BentoML's timeout does, for a minute, and does not end before.
+    or a middleware may wait for it. BentoML's timeout middleware waits a full minute.
     """
 
     def __init__(self) -> None:
@@ -54,18 +54,18 @@ class ClientGoneError(InputError):
 
 
 class BodyLimitError(InputError):
-    """What an application meets when it reads on in a body that :class:`BodyLimit` has refused.
+    """Raised when an application reads on in a body that :class:`BodyLimit` has refused.
 
-    It need not be answered, nor counted: the limit does both.
+    The application need neither answer nor count it: the limit does both.
     """
 
 
 class BodyLimit:
     """Refuse a request body that is too large, or that does not arrive in time.
 
-    A declared ``Content-Length`` is refused before a byte is read. A body without one (chunked)
-    is counted while it arrives. Whatever the application makes of the interruption, the client
-    gets the refusal.
+    A body whose ``Content-Length`` is too large is refused before a byte is read. A body without
+    that header (chunked) is counted while it arrives. Whatever the application makes of the
+    interruption, the client gets the refusal.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class BodyLimit:
     respond : callable
         Sends a refusal as the response; :func:`send_refusal` unless a protocol has its own form.
     buffered : Budget
-        What the bodies of all requests share; to be given where a process has several limits.
+        The memory that the bodies of all requests share; pass it if a process has several limits.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class BodyLimit:
             return
         declared = whole_number(header(scope, b"content-length") or "")
         if declared is not None and declared > self.max_bytes:
-            # One that asked first ("Expect: 100-continue") has not begun to send.
+            # A client that asked first ("Expect: 100-continue") has not begun to send.
             sending = header(scope, b"expect") is None
             refusal = self._too_large(f"{declared:,} bytes")
             await self._refuse(refusal, receive, send, drain=sending)
@@ -179,7 +179,7 @@ class _CountedBody:
     async def receive(self) -> Message:
         if self.refusal is not None:
             raise self.refusal
-        if self.complete:  # what follows the body is a wait for the client's leaving
+        if self.complete:  # after the body, the application waits for the client to disconnect
             return await self._receive()
         try:
             left = max(0.0, self._deadline - time.monotonic())
@@ -252,9 +252,9 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def error_response(error: Refusal) -> Any:
-    """Return an error as a response, for an endpoint to return; BentoML sends that as it is.
+    """Return an error as a response, for an endpoint to return; BentoML sends it unchanged.
 
-    Whatever such an endpoint's annotation promises: frameworks take a response in its place.
+    The endpoint's return annotation does not matter: frameworks accept a response in any case.
     """
     return JSONResponse(error.as_dict(), status_code=error.status, headers=headers_of(error))
 
@@ -274,7 +274,7 @@ async def send_refusal(
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
-    """Return the headers of a refusal: its own, and for a "not now" when to try again."""
+    """Return the headers of a refusal: its own, and for 429 and 503 when to try again."""
     later = {"Retry-After": str(RETRY_AFTER)} if refusal.status in (429, 503) else {}
     return {**later, **refusal.headers}
 

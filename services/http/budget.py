@@ -1,7 +1,7 @@
 """Share a fixed amount of memory among the requests of a process.
 
-What a request costs is known before it is paid: the bytes of a body as they arrive, the pixels of
-an image from its header. So a process can refuse work that it has no memory for, instead of being
+How much a request takes is known in advance: the bytes of a body as they arrive, the pixels of an
+image from its header. So a process can refuse work that it has no memory for, instead of being
 killed with all its requests.
 """
 
@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from services.errors import ModelError
 
 RETRY_AFTER = 1
-"""Seconds, as the header ``Retry-After`` of an answer that says: not now."""
+"""Seconds to wait before trying again: the header ``Retry-After`` of a 429 or 503."""
 
 
 class OverloadedError(ModelError):
@@ -25,7 +25,7 @@ class OverloadedError(ModelError):
             f"The server is busy: {what}.",
             code="overloaded",
             status=503,
-            hint=f"Send the request again after {RETRY_AFTER} s, or fewer at a time.",
+            hint=f"Send the request again after {RETRY_AFTER} s, or send fewer at a time.",
         )
 
 
@@ -46,7 +46,7 @@ class Budget:
     """An amount that the requests of one event loop share.
 
     A request that needs more than is left waits; a smaller one may overtake it. One that needs
-    more than there is gets everything, alone.
+    more than the limit waits for all of it and then runs alone.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Put into a service's OpenAPI document what stands before the framework that has written it.
+"""Add to a service's OpenAPI document the middleware in front of the framework that wrote it.
 
-A document is what clients are generated from. BentoML's describes a file in a way that OpenAPI does
-not know (``type: file``) and, like every framework's, nothing of our middleware: which media types
-it reads, and how it refuses a request.
+Clients are generated from this document. BentoML's describes a file in a way that OpenAPI does not
+know (``type: file``). Like every framework's, it says nothing about our middleware: which media
+types it reads, and how it refuses a request.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ STATUSES = {
     "401": "The API key is missing or not valid, where the server is set up to require one.",
     "408": "The body did not arrive in time.",
     "413": "The request is too large.",
-    "415": "The request, or the file in it, has a type that is not read here.",
+    "415": "The request, or the file in it, has an unsupported type.",
     "422": "A field is missing, unknown or has an invalid value.",
-    "429": "Too many requests, of all clients or of this one; Retry-After says when to try again.",
+    "429": "Too many requests, in all or from this client; Retry-After says when to try again.",
     "503": "The server is overloaded or not ready; Retry-After says when to try again.",
 }
 """The refusals of a guarded endpoint."""
@@ -33,7 +33,7 @@ STATUSES = {
 BINARY = {"type": "string", "format": "binary"}
 
 SECURITY = {"apiKey": {"type": "http", "scheme": "bearer", "description": "An API key."}}
-"""What every path but a probe's asks for where the server is set up to require a key."""
+"""What every path except the probes requires if the server is set up to require a key."""
 
 _TEXT = {"type": "string"}
 _NAME = "ErrorBody"
@@ -107,7 +107,7 @@ def _correct_files(node: Any) -> None:
 
 
 def _allow_no_more_fields(json_body: dict[str, Any]) -> None:
-    """Say of a JSON object that an unknown field is refused."""
+    """Declare that unknown fields of a JSON object are refused."""
     schema = json_body.get("schema", {})
     if "properties" in schema:
         schema["additionalProperties"] = False

@@ -2,9 +2,9 @@
 
 ``SERVING_LABS_RATE_LIMIT=60/10`` allows a client 60 requests at once, and 60 every 10 seconds in
 the long run. Each process counts for itself: with four workers a client gets up to four times that.
-A limit over all workers and machines belongs into the reverse proxy, see ``infra/nginx``. A proxy
-on another machine is one address for all its clients, unless uvicorn is told to believe its
-``X-Forwarded-For`` (``FORWARDED_ALLOW_IPS``); keys are counted apart in any case.
+A limit over all workers and machines belongs in the reverse proxy, see ``infra/nginx``. Behind a
+proxy on another machine, all clients share its address unless uvicorn is set to trust the proxy's
+``X-Forwarded-For`` (``FORWARDED_ALLOW_IPS``); API keys are counted separately in any case.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Self
 from services.errors import InputError
 
 MAX_CLIENTS = 10_000
-"""So many clients are counted one by one; some 2 MB."""
+"""How many clients are counted individually; it takes about 2 MB."""
 
 OTHERS = "all others"
-"""The one bucket of clients beyond that: new addresses buy nobody a new allowance."""
+"""The bucket that all further clients share, so that a new address brings no new allowance."""
 
 
 class RateLimitedError(InputError):
@@ -52,9 +52,9 @@ class RateLimit:
     Parameters
     ----------
     requests : int
-        What a bucket holds: so many at once, 1 or more.
+        How many a bucket holds and so allows at once, 1 or more.
     seconds : float
-        In so many it fills up, above 0.
+        How long a bucket takes to fill up, above 0.
     max_clients : int
         How many buckets are kept, 1 or more.
     clock : callable
@@ -99,7 +99,9 @@ class RateLimit:
             return None
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value, re.ASCII)
         if found is None:
-            raise ValueError(f"SERVING_LABS_RATE_LIMIT is REQUESTS/SECONDS, e.g. 60/10; {value!r}")
+            raise ValueError(
+                f"SERVING_LABS_RATE_LIMIT is REQUESTS/SECONDS, e.g. 60/10; got {value!r}"
+            )
         return cls(int(found[1]), int(found[2]))
 
     def __len__(self) -> int:
@@ -139,7 +141,7 @@ class RateLimit:
 def client_of(address: str) -> str:
     """Return what a client is counted under: its IPv4 address, or its IPv6 network.
 
-    A subscriber gets a whole network of 2**64 IPv6 addresses, so single ones limit nobody.
+    A subscriber gets a whole network of 2**64 IPv6 addresses, so limiting single ones is useless.
     """
     try:
         parsed = ipaddress.ip_address(address)

@@ -69,13 +69,13 @@ def check_id(identifier: str) -> str:
     Raises
     ------
     InputError
-        400 if it is empty, longer than 128 characters, or has others than visible ASCII.
+        400 if it is empty, longer than 128 characters, or not all visible ASCII.
     """
     if not _ID.fullmatch(identifier):
         raise InputError(
-            f"The id has {len(identifier)} characters; 1 to 128 are allowed, of visible ASCII.",
+            f"The id has {len(identifier)} characters; it must be 1 to 128 of visible ASCII.",
             code="id_invalid",
             status=400,
-            hint="Send a short id such as a UUID in X-User-ID or X-Request-ID, or no such header.",
+            hint="Send a short id such as a UUID in X-User-ID or X-Request-ID, or neither header.",
         )
     return identifier

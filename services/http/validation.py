@@ -1,8 +1,8 @@
-"""Validation middleware: what passes it, the endpoint can answer.
+"""Validation middleware: an endpoint can answer every request that passes it.
 
 Serving frameworks differ in how they read a request, and in how badly they fail on a bad one. So a
-request is read and checked once, before any of them sees it, and what is refused is refused with a
-4xx that says what to change. A subclass says what is checked.
+request is read and checked once, before any framework sees it, and a bad one is refused with a 4xx
+that says what to change. A subclass defines the checks.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ MultiPartParser.spool_max_size = 2**30
 class ValidationMiddleware(ABC):
     """ASGI middleware: check the requests to some endpoints, let all others pass untouched.
 
-    To the service's OpenAPI document it adds what it reads and how it refuses. Whether any request,
-    to whatever path, needs an API key, and how many a client may send, says the environment:
+    It adds what it reads and how it refuses to the service's OpenAPI document. The environment
+    decides, for all paths, whether a request needs an API key and how many a client may send:
     :mod:`services.http.access`.
 
     Parameters
@@ -56,13 +56,13 @@ class ValidationMiddleware(ABC):
         How long a body may take to arrive.
     max_concurrency : int
         How many requests may be answered at a time; one more gets a 429. A request counts
-        from the last byte of its body on, so slow clients take nobody's place.
+        from the last byte of its body on, so slow uploads do not block others.
     on_refusal : callable
         Called once with each refusal that a client is answered with, to count it.
     """
 
     too_large_hint: str
-    """How a client makes its body smaller; the hint when it is too large."""
+    """The hint for a body that is too large: how to make it smaller."""
 
     media_types: Mapping[str, Any] = MappingProxyType({})
     """What a body may be, each with its schema, for the service's OpenAPI document."""
@@ -120,7 +120,7 @@ class ValidationMiddleware(ABC):
                 f"The server is answering {self._answering} requests, as many as it can.",
                 code="too_many_requests",
                 status=429,
-                hint="Wait for the seconds that Retry-After says, then send it again.",
+                hint="Wait as many seconds as Retry-After says, then send it again.",
             )
         self._answering += 1
         try:
@@ -129,7 +129,7 @@ class ValidationMiddleware(ABC):
             self._answering -= 1
 
     async def _refuse(self, refusal: Refusal, send: Send) -> None:
-        if not isinstance(refusal, BodyLimitError):  # that one the limit counts and answers
+        if not isinstance(refusal, BodyLimitError):  # which the limit counts and answers itself
             self.on_refusal(refusal)
         await send_refusal(refusal, send)
 

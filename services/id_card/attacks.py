@@ -26,7 +26,7 @@ class GradientAttack:
     Parameters
     ----------
     weights : Path
-        A checkpoint, held against its recorded hash.
+        A checkpoint, checked against its recorded hash.
 
     Raises
     ------

@@ -4,9 +4,9 @@
 
     python -m services.id_card.batch FOLDER --out detections.parquet
 
-Every file below FOLDER is an input, hidden ones left aside, in the order of their paths; each gives
-one row. A file that is not an image is a row with its error, so that the table says what became of
-every file. Killed at any moment, the same command goes on where it was. The columns:
+Every file below FOLDER, except hidden ones, is an input. Each gives one row, in the order of their
+paths. A file that is not an image gives a row with its error, so that the table says what became of
+every file. You can kill the command at any moment: run again, it continues where it was. Columns:
 
 path            string  below FOLDER, with "/" between
 width, height   int32   of the upright image, in pixels; null for a bad file
@@ -51,10 +51,10 @@ SCHEMA = pa.schema(
         ("error_message", pa.string()),
     ]
 )
-"""A row a file; see the module's docstring."""
+"""One row per file; see the module's docstring."""
 
 PART = 64
-"""Pictures in a part: a second or two of work, which is what a kill can cost."""
+"""Images in a part: a second or two of work, the most that a kill can cost."""
 
 
 class FindCards:
@@ -127,7 +127,7 @@ def _content(file: Path) -> bytes:
             f"The file cannot be read: {error.strerror}.",
             code="file_unreadable",
             status=400,
-            hint="See that it exists and that you may read it.",
+            hint="Check that it exists and that you may read it.",
         ) from None
     raise InputError(
         f"The file is too large: {size:,} bytes, where {MAX_BYTES:,} are allowed.",
@@ -138,15 +138,15 @@ def _content(file: Path) -> bytes:
 
 
 def _text(path: str) -> str:
-    """Return a path as text, also one whose bytes are none."""
+    """Return a path as text, even if its bytes are not valid UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def files_below(folder: Path, pattern: str = "*") -> Iterator[tuple[str, str]]:
-    """Yield every file below *folder*: its path from there, and what tells its content apart.
+    """Yield every file below *folder*: its relative path, and its size and time of change.
 
-    In the order of the paths. Hidden files and folders are left aside, and what is neither a
-    file nor a link to one.
+    The order is that of the paths. Hidden files and folders are left out, and so is anything that
+    is not a file or a link to one.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def files_below(folder: Path, pattern: str = "*") -> Iterator[tuple[str, str]]:
     Raises
     ------
     JobError
-        If a folder cannot be read: its images would be missing in silence.
+        If a folder cannot be read: its images would be missing silently.
     """
     found = []
     for place, folders, names in os.walk(folder, onerror=_unreadable):
@@ -196,7 +196,7 @@ def make_job(
     ----------
     folder : path
     out : path, optional
-        Where the table will be; left aside where it lies in *folder*.
+        Where the table will be; not an input itself if it lies in *folder*.
     pattern : str
         Which file names count, ``"*.jpg"``.
     weights, backend, conf
@@ -214,7 +214,7 @@ def make_job(
         If there are no such weights.
     """
     if not folder.is_dir():
-        raise JobError(f"{folder} is not a folder; name the folder that holds the pictures")
+        raise JobError(f"{folder} is not a folder; name the folder that holds the images")
     if not weights.exists():
         raise FileNotFoundError(f"no weights at {weights}")
     ours = [place.resolve() for place in (out, parts_folder(out))] if out else []
@@ -248,15 +248,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     parser = command.parser("services.id_card.batch", __doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the images are")
-    parser.add_argument("--pattern", default="*", help="which file names count (*)")
+    parser.add_argument("--pattern", default="*", help="which file names to include (*)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="(the shipped ones)")
     parser.add_argument("--backend", choices=get_args(BackendName), default="onnx", help="(onnx)")
     parser.add_argument("--conf", type=command.share, default=SERVED_CONF,
                         help=f"boxes below this are dropped, 0 to 1 ({SERVED_CONF})")  # fmt: skip
     parser.add_argument("--batch-size", type=command.whole, default=8,
-                        help="pictures through the network at once (8)")  # fmt: skip
+                        help="images that go through the network at once (8)")  # fmt: skip
     parser.add_argument("--part-size", type=command.whole, default=PART,
-                        help=f"pictures in a part, what a kill can cost ({PART})")  # fmt: skip
+                        help=f"images in a part, the most a kill can cost ({PART})")  # fmt: skip
     args = parser.parse_args(arguments)
     return command.finish(
         parser,

@@ -1,8 +1,8 @@
 """The detector's core: images in, boxes out. It knows no serving framework.
 
-Before and behind the network everything is the same for all backends, so that the same weights
-give the same boxes whether torch, ONNX Runtime or OpenVINO computes the layers between; with
-``int8`` nearly the same, since it rounds. The steps are those of YOLOv8's reference
+Everything before and after the network is the same for all backends, so the same weights give the
+same boxes whether torch, ONNX Runtime or OpenVINO computes the layers between (with ``int8`` nearly
+the same, since it rounds). The steps are those of YOLOv8's reference
 implementation (ultralytics): letterbox, network, non-maximum suppression. Chapter section 10.4.1
 serves the same model.
 """
@@ -46,7 +46,7 @@ class Corners(TypedDict):
     y2: float
 
 
-# Written as a call, since "class" is no name that an attribute could have.
+# Written as a call, since "class" cannot be the name of an attribute.
 DetectionDict = TypedDict(
     "DetectionDict", {"name": str, "class": int, "confidence": float, "box": Corners}
 )
@@ -110,7 +110,7 @@ class Detector:
     weights : str or path
         An ultralytics checkpoint ``.pt``, or a model already exported from one: ``.onnx``,
         ``.int8.onnx``, or an OpenVINO folder. A checkpoint is a pickle: loading it runs its code,
-        so the shipped ones are held against their SHA-256 first; check others yourself.
+        so the shipped ones are checked against their SHA-256 first; check others yourself.
     backend : {"torch", "onnx", "openvino", "int8"}
         What computes the layers; ``"int8"`` is ONNX Runtime in 8-bit integers. For all but the
         first a checkpoint is exported on first use into ``build/exports/``, keyed by the hash of
@@ -165,12 +165,12 @@ class Detector:
 
     @classmethod
     def from_environment(cls, weights: str | Path | None = None) -> Self:
-        """Make the detector that a server offers, as its environment says.
+        """Make the detector that a server offers, configured by its environment.
 
         ``ID_CARD_WEIGHTS`` (a path; the shipped weights), ``ID_CARD_BACKEND`` (``onnx``),
         ``ID_CARD_CONF`` (:data:`SERVED_CONF`) and ``ID_CARD_DEVICE`` (``auto``). Every adapter
         starts here, so all of them serve the same model. The exported model is the default: it is
-        no pickle, needs no torch, and is the faster one.
+        not a pickle, needs no torch, and is faster.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class Detector:
         Returns
         -------
         PIL.Image.Image
-            Mode ``RGB``, upright, of the (upright) picture's size.
+            Mode ``RGB``, upright, of the (upright) image's size.
         """
         picture = _as_picture(image)
         return draw(picture, self.detect([reduced(picture)])[0])
@@ -239,14 +239,14 @@ class Detector:
         self.detect([blank])
 
     def _detections(self, raw: NDArray[np.float32], size: tuple[int, int]) -> list[Detection]:
-        """Turn one picture's raw output, shape (4 + classes, anchors), into detections."""
+        """Turn one image's raw output, shape (4 + classes, anchors), into detections."""
         boxes, scores = raw[:4].T, raw[4:].T
         classes = scores.argmax(axis=1)
         confidences = scores.max(axis=1)
         sure = confidences > self.conf
         boxes, classes, confidences = boxes[sure], classes[sure], confidences[sure]
         corners = corners_of(boxes)
-        # On the square, before the boxes are cut at the picture's edge: as the reference does.
+        # On the square, before the boxes are cut at the image's edge: as the reference does.
         kept = suppress(corners, confidences, classes, self.iou)
         boxes = in_picture(corners, size, self.imgsz)
         return [
@@ -263,7 +263,7 @@ class Detector:
 def in_full_size(detections: list[Detection], picture: Image.Image) -> list[Detection]:
     """Return detections in the pixels of the size that a reduced image had; others as they are.
 
-    The network's answer may come from another process, where only the pixels went.
+    The network's answer may come from another process, to which only the pixels were sent.
     """
     full = picture.info.get(FULL_SIZE)
     if full is None:

@@ -1,22 +1,22 @@
 """Why this box? A map of what in the image the detector needs for it, by hiding parts at random.
 
 D-RISE (Petsiuk et al., Black-box Explanation of Object Detectors via Saliency Maps, CVPR 2021):
-hide about half of the image behind soft, random patches, look how much of the detection is left,
-and do that again and again. Where the detection is strong whenever a pixel is to be seen, that
-pixel matters. The network is only asked, never opened, so it works on any backend.
+hide about half of the image behind soft, random patches, measure how much of the detection is left,
+and repeat. If the detection is strong whenever a pixel is visible, that pixel matters. The network
+is only called, never inspected, so this works with any backend.
 
 What is left is, as in the paper, the best over all boxes j of
 ``IoU(box, box j) * cos(classes, classes j) * objectness j``. Three things differ:
 
-- YOLOv8 has no objectness; the highest class score of a box stands for it. For the classes of the
-  box explained its own class alone is taken. With one class the cosine is 1, so that
-  ``IoU * confidence`` is left.
-- Every box of the network counts, before non-maximum suppression, which drops doubles only.
-- Each pixel's sum is divided by how often it was to be seen. The paper divides by what that is on
-  average; with its 5,000 masks it is the same, with 200 it saves a pattern of chance.
+- YOLOv8 has no objectness; a box's highest class score stands for it. Of the explained box's
+  classes only its own is used. With one class the cosine is 1, so that ``IoU * confidence`` is
+  left.
+- Every box of the network counts, before non-maximum suppression, which only drops duplicates.
+- Each pixel's sum is divided by how often that pixel was visible. The paper divides by the average
+  instead. With its 5,000 masks both give the same; with 200, ours avoids a random pattern.
 
 A map says what the network reacts to, not why, and not whether it should. Another seed gives a
-slightly different map; with few masks a noisy one.
+slightly different map, and few masks give a noisy one.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ CELLS = 10
 """The patches are about this many in each direction; the paper has 16, and more masks."""
 KEEP = 0.5
 BATCH = 16
-"""Masked images in the network at a time."""
+"""Masked images that go through the network at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """What a detection needs, and how that was found out.
+    """What a detection needs, and how that was measured.
 
     Attributes
     ----------
@@ -147,12 +147,12 @@ def explain(
 def random_masks(
     count: int, shape: tuple[int, int], cells: int, rng: np.random.Generator
 ) -> Iterator[Floats]:
-    """Draw soft masks: a coarse grid of 0 and 1, enlarged smoothly and shifted by chance.
+    """Draw soft masks: a coarse grid of 0 and 1, enlarged smoothly and shifted at random.
 
     Yields
     ------
     ndarray of float32, shape *shape*
-        0 (hidden) to 1 (to be seen), half of it on average.
+        0 (hidden) to 1 (visible), 0.5 on average.
     """
     height, width = shape
     high, wide = -(-height // cells), -(-width // cells)
@@ -195,8 +195,8 @@ def deletion(
 ) -> list[float]:
     """Hide ever more of an image and return what is left of a detection each time.
 
-    If a map is right, hiding what it names first ends the detection sooner than hiding anything
-    else (Petsiuk, Das and Saenko, RISE, BMVC 2018, section 4.3).
+    If a map is right, hiding the most important pixels first loses the detection sooner than hiding
+    others (Petsiuk, Das and Saenko, RISE, BMVC 2018, section 4.3).
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ class Target:
         return np.array([self._left(each) for each in raw])
 
     def _left(self, raw: Floats) -> float:
-        """Return the best similarity in one picture's raw output, shape (4 + classes, boxes)."""
+        """Return the best similarity in one image's raw output, shape (4 + classes, boxes)."""
         classes = raw[4:].T.astype(np.float64)
         lengths = np.maximum(np.linalg.norm(classes, axis=1), 1e-12)
         same_class = classes[:, self._class] / lengths

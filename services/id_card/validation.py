@@ -1,8 +1,8 @@
-"""Validation middleware of image endpoints: what passes it is one whole, readable image.
+"""Validation middleware for image endpoints: whatever passes is one whole, readable image.
 
-An upload is read and checked here, once, before the serving framework sees it. What is not a
-image is refused with a 4xx that says what to change; what is goes on in one canonical form, so an
-adapter behind it has no error of the client's to handle.
+An upload is read and checked here, once, before the serving framework sees it. Anything that is not
+an image gets a 4xx that says what to change. An image is passed on in one canonical form, so the
+adapter behind this middleware has no client errors to handle.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ FIELD = "image"
 """The name of the multipart field that carries the image."""
 
 DECODED_BYTES = 640 * 2**20
-"""What the large images of all requests of a process may take decoded. One that takes more, up to
-800 MB for 50 megapixels, has all of it to itself."""
+"""Bytes that the large images of all requests of a process may take once decoded. An image that
+takes more, up to 800 MB for 50 megapixels, gets all of it to itself."""
 
 SMALL = 32 * 2**20
 """An image that takes no more than this many bytes never waits for a larger one."""
@@ -63,17 +63,17 @@ _HOW = (
     "with its own type (curl --data-binary @card.jpg -H 'Content-Type: image/jpeg')."
 )
 
-# A list of one image, or of none once the request is answered: threads keep the context of their
-# last request, and would keep the image with it.
+# A list of one image, emptied once the request is answered: threads keep the context of their last
+# request, and would keep the image with it.
 _image: ContextVar[list[Image.Image] | None] = ContextVar("image", default=None)
 
 
 def picture_of(upload: Path | Image.Image) -> Image.Image:
     """Return the image that an endpoint was called with, upright RGB.
 
-    Within a request that is the one which the middleware has decoded, so that no image is decoded
-    twice: of a phone's photograph that takes far longer than finding the cards in it. Called
-    without a server, as a test does, it reads *upload* itself.
+    Within a request, that is the image which the middleware has decoded, so that none is decoded
+    twice: with a phone's photograph, decoding takes far longer than finding the cards. Called
+    without a server, as in a test, this function reads *upload* itself.
 
     Raises
     ------
@@ -173,7 +173,7 @@ class ImageValidationMiddleware(ValidationMiddleware):
         return {}
 
     async def _decoded(self, data: bytes, path: str, held: AsyncExitStack) -> Image.Image:
-        """Decode in a thread; a large image waits for memory, and never takes every place."""
+        """Decode in a thread; a large image waits for memory, and never takes every slot."""
         side = None if path.rstrip("\n").endswith(self.in_full) else WORKING_SIDE
         # Reading a header may take time as well: the event loop has other requests to serve.
         needed = await anyio.to_thread.run_sync(
@@ -196,7 +196,7 @@ class ImageValidationMiddleware(ValidationMiddleware):
 
 
 async def _upload(scope: Scope, body: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-    """Take the picture's bytes, and texts beside it, out of a raw or a multipart body."""
+    """Take the image's bytes, and any text fields, out of a raw or a multipart body."""
     declared = header(scope, b"content-type") or ""
     media_type = declared.partition(";")[0].strip().lower()
     if media_type.startswith("image/"):

@@ -1,14 +1,14 @@
 """What the KServe adapters share, and the one place that imports :mod:`kserve`.
 
-``import kserve`` reads the program's arguments, by prefix matching: a test run's ``--w`` would be
-its ``--workers``. So it is imported here with none, and adapters take its names from here. Nothing
-of a model is known in this package:
+``import kserve`` parses the program's arguments and accepts prefixes, so a test run's ``--w`` would
+be taken for ``--workers``. So it is imported here without arguments, and adapters import its names
+from here. This package knows nothing about any model:
 
 - :mod:`~services.kserve_support.wire` reads a request of the V2 protocol and says what is wrong;
-- :mod:`~services.kserve_support.payloads` takes instances, columns and answers in and out of both;
+- :mod:`~services.kserve_support.payloads` reads V1 and V2 requests and writes the responses;
 - :mod:`~services.kserve_support.metrics` counts requests and refusals;
-- :mod:`~services.kserve_support.rest` and :mod:`~services.kserve_support.grpc_door` turn errors
-  into answers;
+- :mod:`~services.kserve_support.rest` and :mod:`~services.kserve_support.grpc_interceptor` turn
+  errors into answers;
 - :mod:`~services.kserve_support.server` starts all of it, and ends it without losing a request.
 
 Chapter section 10.7; the V2 protocol: https://github.com/kserve/open-inference-protocol
@@ -45,7 +45,7 @@ Payload = dict[str, object] | InferRequest
 
 
 class Model(kserve.Model):
-    """A model of KServe's that checks what it is asked itself.
+    """A KServe model that checks its requests itself.
 
     Attributes
     ----------

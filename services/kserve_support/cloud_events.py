@@ -1,7 +1,7 @@
 """Read a CloudEvent whose body is the whole event ("structured mode").
 
-KServe 0.21 reads them too, but takes one without ``time``, which the specification makes optional,
-for a plain request. The other mode, attributes in headers, is left to KServe.
+KServe 0.21 reads them too, but it treats an event without ``time``, which the specification makes
+optional, as a plain request. The other mode, attributes in headers, is left to KServe.
 
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
@@ -36,7 +36,7 @@ def read_event(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     event = read_json(body)
     for name in REQUIRED:
         if not isinstance(event.get(name), str):
-            raise unreadable(f"its attribute {name!r} is missing or not a text")
+            raise unreadable(f"its attribute {name!r} is missing or not a string")
     data = event.pop("data", None)
     if isinstance(encoded := event.pop("data_base64", None), str):
         try:
@@ -44,16 +44,16 @@ def read_event(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         except ValueError as error:
             raise unreadable(f"its data_base64 does not hold JSON: {error}") from None
     if not isinstance(data, dict):
-        raise unreadable("it has no 'data' that is a JSON object")
+        raise unreadable("its 'data' is missing or not a JSON object")
     event.setdefault("time", "")  # KServe deletes it, so that its response gets a time of its own
     return data, event
 
 
 def unreadable(why: str) -> InputError:
-    """Return the refusal of an event that cannot be read."""
+    """Return the error for an event that cannot be read."""
     return InputError(
         f"The CloudEvent cannot be read: {why}.",
         code="cloud_event",
         status=400,
-        hint='Its data has to be a V1 request in JSON: {"instances": […]}.',
+        hint='Its data must be a V1 request in JSON: {"instances": […]}.',
     )

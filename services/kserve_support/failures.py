@@ -1,4 +1,4 @@
-"""Every error on the way through KServe, in the one shape that all adapters here answer with."""
+"""Turn every error of a KServe request into the one shape that all adapters here answer with."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ KSERVES: tuple[type[Exception], ...] = (
     ClientDisconnect,
     HTTPException,
 )
-"""What is expected on the way; anything else is a fault of ours, a 500."""
+"""The errors that are expected; anything else is a bug here, and answered with a 500."""
 
 
 def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
-    """Return *error* as one of ours.
+    """Return the :class:`InputError` or :class:`ModelError` to answer *error* with.
 
     Parameters
     ----------
     error : Exception
-        Anything. What is unexpected goes to the log, and the client learns no more than that.
+        Any exception. One that is not expected is logged, and its details stay there.
     models : iterable of str
-        The names that may be asked for.
+        The names of the models that are served.
     """
     match error:
         case InputError() | ModelError():
@@ -60,7 +60,7 @@ def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
                 error.reason[:120],
                 code="model_unknown",
                 status=404,
-                hint=f"The models here: {', '.join(sorted(models)) or 'none'}.",
+                hint=f"This server's models: {', '.join(sorted(models)) or 'none'}.",
             )
         case ModelNotReady() | NoModelReady() | ServerNotReady() | ServerNotLive():
             return ModelError(
@@ -74,7 +74,7 @@ def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
                 f"This server does not offer that: {error}",
                 code="not_offered",
                 status=404,
-                hint="Ask for a prediction (:predict, /infer), and of no certain version.",
+                hint="Request a prediction (:predict or /infer), without a model version.",
             )
         case RequestValidationError():
             return InputError(
@@ -120,7 +120,7 @@ UPSTREAM_CODES = ("predictor_failed", "predictor_timeout", "predictor_unavailabl
 
 
 def passed_on(status: int, body: bytes) -> Refusal:
-    """Return the error that a predictor answered with, to be answered again.
+    """Return the error that a predictor answered with, so that it can be passed on.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Requests and refusals as Prometheus counts them: KServe's ``/metrics`` has neither.
+"""Prometheus counters of requests and refusals, which KServe's ``/metrics`` lacks.
 
 KServe 0.21 measures the seconds of ``preprocess``, ``predict`` and ``postprocess``, by model. How
 many requests there were, and how many of them failed, is counted here. Every label value comes from
@@ -14,10 +14,10 @@ from prometheus_client import Counter
 PROTOCOLS = ("v1", "v2", "grpc")
 
 UNKNOWN = "unknown"
-"""The model's name where a request asks for one that is not there."""
+"""The label for every model that a request names and the server does not have."""
 
 OTHER = "other"
-"""The code of an error that is neither in :data:`CODES` nor in a model's."""
+"""The label for an error code that is neither in :data:`CODES` nor one of a model's."""
 
 CODES = (
     "binary_size",
@@ -51,7 +51,7 @@ CODES = (
 """The codes that this package refuses requests with; a model's attribute ``codes`` has its own."""
 
 OUTCOMES = ("answered", "refused", "failed")
-"""The client's request was answered; or has to change (4xx); or the server failed (5xx)."""
+"""The request was answered; or the client has to change it (4xx); or the server failed (5xx)."""
 
 REQUESTS = Counter(
     "inference_requests", "Requests for a prediction", ["model_name", "protocol", "outcome"]
@@ -65,7 +65,7 @@ _codes: set[str] = set(CODES)
 
 
 def register(models: Iterable[str], codes: Iterable[str]) -> None:
-    """Make these label values: the models' names, whose counts begin at 0, and their codes."""
+    """Register the label values: the models' names, whose counts start at 0, and their codes."""
     _codes.update(codes)
     for model in (*models, UNKNOWN):
         _models.add(model)
@@ -80,7 +80,7 @@ def answered(model: str, protocol: str) -> None:
 
 
 def not_answered(model: str, protocol: str, status: int, code: str) -> None:
-    """Count one request that was not, by its HTTP status and under the code of its error."""
+    """Count one request that was not answered, by its HTTP status and its error's code."""
     outcome = "refused" if status < 500 else "failed"
     REQUESTS.labels(_known(model), protocol, outcome).inc()
     ERRORS.labels(_known(model), protocol, code if code in _codes else OTHER).inc()

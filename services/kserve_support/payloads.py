@@ -23,7 +23,7 @@ from services.errors import InputError, shown
 from services.kserve_support import InferInput, InferOutput, InferRequest, InferResponse, Payload
 
 _HOW = {
-    "v1": 'Send {"instances": [{…}, {…}]}, one object for each.',
+    "v1": 'Send {"instances": [{…}, {…}]}, one object per instance.',
     "shape": "The product of 'shape' is the number of values; 'datatype' says how to read them.",
 }
 
@@ -39,7 +39,7 @@ def instances_of(payload: dict[str, object], *, limit: int) -> list[Any]:
     """
     if "instances" not in payload:
         names = ", ".join(repr(str(name)[:40]) for name in list(payload)[:5]) or "nothing"
-        raise _refused("instances_missing", f"There is no 'instances'; there is {names}.")
+        raise _refused("instances_missing", f"'instances' is missing; the request has {names}.")
     instances = payload["instances"]
     if not isinstance(instances, list):
         kind = type(instances).__name__
@@ -49,7 +49,7 @@ def instances_of(payload: dict[str, object], *, limit: int) -> list[Any]:
 
 
 def check_count(count: int, limit: int) -> None:
-    """Refuse a request of no or too many instances.
+    """Refuse a request with no instances or too many.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_count(count: int, limit: int) -> None:
         422, code ``instances_empty`` or ``instances_too_many``.
     """
     if not count:
-        raise _refused("instances_empty", "There is no instance in the request.")
+        raise _refused("instances_empty", "The request has no instances.")
     if count > limit:
         raise InputError(
             f"The request has {count} instances, where {limit} are allowed.",
@@ -81,8 +81,8 @@ def columns_of(
     Returns
     -------
     dict of str to list
-        Python values: ``int``, ``float``, ``bool``; for BYTES ``str`` or ``bytes``, by how they
-        came.
+        Python values: ``int``, ``float``, ``bool``; for BYTES ``str`` or ``bytes``, depending on
+        how they were sent.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def columns_of(
         if name not in wanted:
             raise _refused("tensor_unknown", f"There is no input named {name[:40]!r}.", hint)
         if name in columns:
-            raise _refused("tensor_repeated", f"The input {name!r} is there twice.", hint)
+            raise _refused("tensor_repeated", f"The input {name!r} appears twice.", hint)
         columns[name] = _values(tensor)
     for name in required:
         if name not in columns:
@@ -112,7 +112,7 @@ def columns_of(
 
 
 def _values(tensor: InferInput) -> list[Any]:
-    """Return a tensor's values in row-major order, having seen that they are what it says."""
+    """Return a tensor's values in row-major order, checked against its shape and datatype."""
     name, shape, datatype = tensor.name, tensor.shape, tensor.datatype
     about = f"The input {name!r}, {datatype[:16]} of shape {shown(shape)},"
     if not all(type(side) is int and side >= 0 for side in shape):
@@ -155,19 +155,19 @@ def _check_kinds(values: list[Any], datatype: str, about: str) -> None:
     elif datatype in ("FP32", "FP64"):
         kinds[datatype] = (float, int)
     if datatype not in kinds:
-        raise _refused("tensor_malformed", f"{about} has a datatype that is not read here.",
+        raise _refused("tensor_malformed", f"{about} has an unsupported datatype.",
                        "Use BYTES, INT64 or another of the V2 protocol.")  # fmt: skip
     for place, value in enumerate(values):
         if type(value) not in kinds[datatype]:
             raise _refused(
                 "tensor_malformed", f"{about} has the value {shown(value)} of the type "
-                f"{type(value).__name__} at place {place}.", _HOW["shape"],
+                f"{type(value).__name__} at index {place}.", _HOW["shape"],
             )  # fmt: skip
 
 
 @contextlib.contextmanager
 def instance(place: int, count: int) -> Iterator[None]:
-    """Say of an error which instance it is about, where there are several."""
+    """Add to an error's message which instance it is about, if there are several."""
     try:
         yield
     except InputError as error:
@@ -215,9 +215,9 @@ def respond(
 
 
 def content_type_of(request: InferRequest) -> str | None:
-    """Return the V2 parameter ``content_type`` of a request, whichever way it came."""
+    """Return the V2 parameter ``content_type`` of a request that came by REST or gRPC."""
     value = (request.parameters or {}).get("content_type")
-    text = getattr(value, "string_param", value)  # gRPC has it in a message
+    text = getattr(value, "string_param", value)  # gRPC wraps it in a message
     return None if text is None else str(text)
 
 

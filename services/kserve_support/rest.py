@@ -1,4 +1,4 @@
-"""KServe's REST server with a door before it: limits, readable requests, one shape of error."""
+"""KServe's REST server behind middleware: limits, readable requests, one shape of error."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ PREDICTION = re.compile(
 SEEN = "serving_labs.refusal"
 
 
-class Door:
-    """ASGI middleware: limit the body, make it readable, and count what becomes of the request.
+class RequestMiddleware:
+    """ASGI middleware: limit the body, make it readable, and count the outcome of the request.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Door:
     max_bytes : int
         The largest body.
     buffered : Budget
-        What all bodies of the process may take in memory.
+        The memory that all bodies of the process share.
     """
 
     def __init__(self, app: App, *, max_bytes: int, buffered: Budget) -> None:
@@ -106,7 +106,7 @@ class Door:
             await _respond(scope["path"], refusal, send)
             return
         if scope["path"].startswith("/v2/"):
-            # So that KServe leaves every body as it is, and our reader gets it: see wire.
+            # With this type KServe leaves every body as it is, for our own reader: see wire.
             scope = _with_content_type(scope, b"application/octet-stream")
         elif is_cloud_event(header(scope, b"content-type") or ""):
             # KServe compares the whole header, parameters and case included.
@@ -124,10 +124,10 @@ class Uvicorn(_RefreshingServer):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; its connections send what is written at once.
+    """Return a listening socket whose connections send immediately (``TCP_NODELAY``).
 
-    asyncio sees to that only where a socket names its protocol, which this one does not. Without
-    it, the body of an answer waits up to 40 ms for the client to acknowledge the headers.
+    asyncio sets that only on a socket that names its protocol, which this one does not. Without
+    it, the body of a response waits up to 40 ms for the client to acknowledge the headers.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
@@ -136,16 +136,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class RestServer(RESTServer):
-    """KServe's REST server on one address, with the :class:`Door`.
+    """KServe's REST server on one address, with the :class:`RequestMiddleware`.
 
     Parameters
     ----------
     host : str
-        The address to listen on; KServe's own is 0.0.0.0, everybody's.
+        The address to listen on; KServe's own default is 0.0.0.0, all addresses.
     max_bytes, buffered
-        As for the :class:`Door`.
+        As for the :class:`RequestMiddleware`.
     access : Access
-        What is asked of clients before that.
+        Which clients are let in, checked before that.
     *args, **kwargs
         As for :class:`kserve.protocol.rest.server.RESTServer`.
     """
@@ -174,7 +174,7 @@ class RestServer(RESTServer):
         return list(self.dataplane.model_registry.get_models())
 
     def bind(self) -> None:
-        """Listen, so that a port that is taken is found out before anything is started.
+        """Listen, so that a port in use is noticed before anything is started.
 
         Raises
         ------
@@ -195,7 +195,7 @@ class RestServer(RESTServer):
         await self._server.serve(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Take no more requests, and end when those under way are answered."""
+        """Accept no more requests, and stop when those in progress are answered."""
         self._server.should_exit = True
 
     def create_application(self) -> fastapi.FastAPI:
@@ -205,7 +205,7 @@ class RestServer(RESTServer):
             docs_url=self._docs,
             redoc_url=None,
         )
-        app.add_middleware(Door, max_bytes=self.max_bytes, buffered=self.buffered)
+        app.add_middleware(RequestMiddleware, max_bytes=self.max_bytes, buffered=self.buffered)
         app.add_middleware(AccessMiddleware, access=self.access, respond=_respond_to)
         self._register_endpoints(app)
         self._add_exception_handlers(app)
@@ -239,4 +239,4 @@ async def _respond_to(scope: Scope, refusal: Refusal, send: Send) -> None:
     await _respond(scope["path"], refusal, send)
 
 
-__all__ = ["PREDICTION", "Door", "RestServer"]
+__all__ = ["PREDICTION", "RequestMiddleware", "RestServer"]

@@ -1,14 +1,14 @@
-"""Serve a model with :class:`kserve.ModelServer`: on the loopback, guarded, and ended in order.
+"""Serve a model with :class:`kserve.ModelServer`: local, guarded, with an orderly shutdown.
 
 What is changed about KServe 0.21's server, and why:
 
-- It listens on all addresses. Here on 127.0.0.1, unless ``--host`` or ``SERVING_LABS_HOST`` says
-  otherwise; in a container it must be 0.0.0.0.
+- It listens on all addresses. Here it listens on 127.0.0.1, unless ``--host`` or
+  ``SERVING_LABS_HOST`` names another; in a container it must be 0.0.0.0.
 - Anybody may unload the model with one POST. Here that is refused, unless
-  ``SERVING_LABS_ALLOW_UNLOAD=1``; and ``/v2/health/ready`` looks at the models.
+  ``SERVING_LABS_ALLOW_UNLOAD=1``; and ``/v2/health/ready`` checks the models.
 - On SIGTERM the model is unloaded while requests for it are still coming in by gRPC. Here both
-  servers stop taking requests, answer those that they have, and then the process ends.
-- Requests queue without limit. Here at most :data:`MAX_WAITING`; more are told to come back.
+  servers stop accepting requests, answer those that they have, and then the process ends.
+- Requests queue without limit. Here at most :data:`MAX_WAITING` queue; further ones get a 503.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ from services.kserve_support import (
     setting,
 )
 from services.kserve_support.cloud_events import is_cloud_event, read_event, unreadable
-from services.kserve_support.grpc_door import GrpcServer
+from services.kserve_support.grpc_interceptor import GrpcServer
 from services.kserve_support.rest import RestServer
 from services.kserve_support.wire import read_json, read_request
 
 MAX_WAITING = 32
-"""So many requests may be in the models at a time, those that wait for a thread included."""
+"""How many requests the models may hold at a time, including those that wait for a thread."""
 
 GRACE = 8
-"""Seconds that requests under way have to be answered in after SIGTERM."""
+"""Seconds after SIGTERM within which the requests in progress must be answered."""
 
 MAX_BYTES = 30 * 1024 * 1024
-"""The largest request: base64 makes an image of 20 MiB a text of 27."""
+"""The largest request: in base64, an image of 20 MiB becomes a text of 27 MiB."""
 
 logger = logging.getLogger("kserve")
 
@@ -79,7 +79,7 @@ def parser(description: str, *, model_name: str) -> argparse.ArgumentParser:
 
 
 class GuardedDataPlane(DataPlane):
-    """KServe's data plane: what stands between the protocols and the models."""
+    """KServe's data plane, the layer between the protocols and the models."""
 
     closing = False
     _waiting = 0
@@ -93,7 +93,7 @@ class GuardedDataPlane(DataPlane):
     async def model_ready(
         self, model_name: str, disable_predictor_health_check: bool = False
     ) -> bool:
-        """Say whether a model is ready; KServe asks also before each prediction."""
+        """Say whether a model is ready; KServe also calls this before each prediction."""
         probed = not disable_predictor_health_check
         ready: bool = await super().model_ready(model_name, disable_predictor_health_check)
         return ready and not (probed and self.closing)
@@ -119,12 +119,12 @@ class GuardedDataPlane(DataPlane):
             raise unreadable(str(error).rstrip(".")) from None
 
     async def infer(self, model_name: str, request: Any, **kwargs: Any) -> Any:
-        """Ask a model, unless too many are asking already."""
+        """Call a model, unless too many requests are waiting already."""
         if getattr(request, "model_version", None):
             raise NotImplementedError("Model versioning not supported yet.")  # as by REST
         if self._waiting >= MAX_WAITING:
             raise ModelError(
-                f"The server is busy: {MAX_WAITING} requests wait already.",
+                f"The server is busy: {MAX_WAITING} requests are already waiting.",
                 code="overloaded",
                 status=503,
                 hint="Try again in a second, and send fewer at a time.",
@@ -154,7 +154,7 @@ class ClosedRepository(ModelRepositoryExtension):
     def _refuse(self) -> None:
         if setting("ALLOW_UNLOAD", "0") != "1":
             raise InputError(
-                "Models are not loaded or unloaded by request here.",
+                "This server does not load or unload models on request.",
                 code="repository_closed",
                 status=403,
                 hint="Deploy another version instead. The server's operator can allow it with "
@@ -163,7 +163,7 @@ class ClosedRepository(ModelRepositoryExtension):
 
 
 class Server(ModelServer):
-    """A :class:`kserve.ModelServer` with the changes that the module's docstring tells.
+    """A :class:`kserve.ModelServer` with the changes that the module's docstring lists.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class Server(ModelServer):
             ssl_keyfile=options.ssl_keyfile,
         )
         logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-        # Its client writes a traceback for each refusal of a predictor; the answer says it already.
+        # Its client logs a traceback whenever a predictor refuses; the answer already says why.
         logging.getLogger("kserve.trace").setLevel(logging.CRITICAL)
         self.buffered = body_budget()
         self.access = Access.from_environment()
@@ -254,11 +254,11 @@ class Server(ModelServer):
         stopping = asyncio.create_task(asked_to_stop.wait())
         await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         self.dataplane.closing = True
-        logger.info("Answering what is under way, then ending")
+        logger.info("Answering the requests in progress, then stopping")
         rest.stop()
         await self._grpc_server.stop()
         stopping.cancel()
-        await asyncio.gather(*serving)  # a server that failed to start says so here
+        await asyncio.gather(*serving)  # raises the error of a server that failed to start
         await InferenceClientFactory().close()
 
 
@@ -270,10 +270,10 @@ def serve(model: Model, options: argparse.Namespace) -> None:
     SystemExit
         With the reason, if the model cannot be loaded or the options do not fit.
     """
-    # KServe answers V1 with it, and would say so in the log at the first request.
+    # KServe uses that class for V1, and would log the warning at the first request.
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     if options.workers > 1:
-        raise SystemExit("--workers: one process a server; ask KServe for more replicas instead")
+        raise SystemExit("--workers: a server is one process; ask KServe for more replicas instead")
     if options.access_log_format:
         raise SystemExit("--access_log_format: requests are counted here, not logged; see /metrics")
     try:

@@ -1,7 +1,7 @@
-"""Read a V2 request from the body of a REST request: JSON, or JSON with binary tensors behind it.
+"""Read a V2 request from the body of a REST request: JSON, or JSON followed by binary tensors.
 
-KServe 0.21 reads them too. It answers 500 to what is malformed, and to every binary tensor of
-bytes that are not UTF-8 text, such as a JPEG. So the body is read here.
+KServe 0.21 reads these too, but it answers 500 to a malformed request, and to every binary tensor
+whose bytes are not UTF-8 text, such as a JPEG. So the body is read here.
 
 Source: the Open Inference Protocol and its binary tensor data extension,
 https://github.com/kserve/open-inference-protocol and
@@ -21,7 +21,7 @@ from services.http.asgi import whole_number
 from services.kserve_support import InferInput, InferRequest
 
 LENGTH_HEADER = "inference-header-content-length"
-"""Says how many of the body's bytes are JSON; binary tensors follow it."""
+"""The header that says how many of the body's bytes are JSON; the binary tensors follow it."""
 
 MAX_VALUES = 1_000_000
 """The most values, or commas, in a request's JSON."""
@@ -30,7 +30,7 @@ _EXAMPLE = '{"inputs": [{"name": …, "shape": [1], "datatype": "BYTES", "data":
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that *body* is.
+    """Return the JSON object in *body*.
 
     Raises
     ------
@@ -61,11 +61,11 @@ def read_json(body: bytes) -> dict[str, Any]:
             code="json_invalid",
             status=400,
             hint="Send a JSON object, encoded as UTF-8. An image goes into it as base64 text, or "
-            f"behind it with the header {LENGTH_HEADER}.",
+            f"after it, with the header {LENGTH_HEADER}.",
         ) from None
     if not isinstance(read, dict):
         raise InputError(
-            f"The request's body is JSON, but no object: it is of the type {type(read).__name__}.",
+            f"The request's body is JSON, but not an object: its type is {type(read).__name__}.",
             code="json_invalid",
             status=400,
             hint='Send an object: {"instances": […]} for V1, {"inputs": […]} for V2.',
@@ -82,12 +82,12 @@ def read_request(body: bytes, headers: Mapping[str, str], model_name: str) -> In
     headers : mapping
         The request's headers, their names in lower case.
     model_name : str
-        The model that is asked.
+        The model that the request is for.
 
     Raises
     ------
     InputError
-        400 or 422; what exactly is malformed is in its message.
+        400 or 422; its message says what exactly is malformed.
     """
     length = _json_length(headers.get(LENGTH_HEADER), len(body))
     fields = read_json(body[:length])
@@ -101,10 +101,10 @@ def read_request(body: bytes, headers: Mapping[str, str], model_name: str) -> In
         rest = rest[used:]
     if rest:
         raise InputError(
-            f"{len(rest):,} bytes are left behind the last binary tensor.",
+            f"{len(rest):,} bytes are left over after the last binary tensor.",
             code="binary_size",
             status=400,
-            hint="The 'binary_data_size' of the inputs must add up to what follows the JSON.",
+            hint="The inputs' 'binary_data_size' must add up to the bytes after the JSON.",
         )
     outputs = _requested(fields) if fields.get("outputs") else None
     return InferRequest(
@@ -131,7 +131,7 @@ def _json_length(header: str | None, total: int) -> int:
 
 
 def _tensor(fields: dict[str, Any], where: str, rest: memoryview) -> tuple[InferInput, int]:
-    """Return one input, and how many of the bytes behind the JSON it took."""
+    """Return one input, and how many of the bytes after the JSON belong to it."""
     for name, kind in (("name", str), ("datatype", str), ("shape", list)):
         if not isinstance(fields.get(name), kind):
             raise _malformed(f"{where}.{name}", fields.get(name), kind)
@@ -151,10 +151,10 @@ def _tensor(fields: dict[str, Any], where: str, rest: memoryview) -> tuple[Infer
     if type(size) is not int or not 0 <= size <= len(rest):
         raise InputError(
             f"{where} has neither 'data' nor a 'binary_data_size' among the {len(rest):,} bytes "
-            "behind the JSON.",
+            "after the JSON.",
             code="data_missing",
             status=400,
-            hint="Send the values as the list 'data', or as bytes behind the JSON, their number in "
+            hint="Send the values as the list 'data', or as bytes after the JSON, their number in "
             f"parameters.binary_data_size, with the header {LENGTH_HEADER}.",
         )
     tensor._raw_data = bytes(rest[:size])  # KServe's own readers set it too; nothing public does
@@ -183,17 +183,17 @@ def _objects(fields: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _of_type(fields: dict[str, Any], name: str, kind: type, where: str = "") -> None:
-    """Refuse a field that is there, not null, and of another type."""
+    """Refuse a field that is present, not null, and of another type."""
     value = fields.get(name)
     if value is not None and not isinstance(value, kind):
         raise _malformed(f"{where}.{name}".lstrip("."), value, kind)
 
 
 def _malformed(where: str, value: object, kind: type) -> InputError:
-    names: dict[type, str] = {str: "a text", list: "a list with something in it", dict: "an object"}
+    names: dict[type, str] = {str: "a string", list: "a non-empty list", dict: "an object"}
     met = "missing" if value is None else "empty" if value == [] else type(value).__name__
     return InputError(
-        f"'{where}' has to be {names[kind]}; it is {met}.",
+        f"'{where}' must be {names[kind]}; it is {met}.",
         code="request_malformed",
         status=422,
         hint=f"A V2 request looks like {_EXAMPLE}.",

@@ -4,12 +4,12 @@
 
     python -m services.loop demo                       # make loop: with servers, simulated users
     python -m services.loop start -p data /data/ratings -p since 1735689600
-    python -m services.loop start                      # go on with a run that failed or was killed
+    python -m services.loop start                      # resume a run that failed or was killed
     python -m services.loop watch -p click_rate 0.04   # step 7 alone
 
-``start`` and ``watch`` work with the tracking server ``$MLFLOW_TRACKING_URI`` and the running
-service ``$RECOMMENDER_URL``. The exit status is 1 if a step failed, and 0 otherwise: a refused
-version is a result.
+``start`` and ``watch`` use the tracking server at ``$MLFLOW_TRACKING_URI`` and the running service
+at ``$RECOMMENDER_URL``. The exit status is 1 if a step failed, and 0 otherwise, even if the new
+version was refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=("demo", "start", "watch"))
-    parser.add_argument("--run", help="the run's name (the unfinished one, or a new one)")
+    parser.add_argument("--run", help="the run's name (default: the unfinished run, or a new one)")
     parser.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
     )

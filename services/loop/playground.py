@@ -1,4 +1,4 @@
-"""What a run needs, on this machine: ratings, a tracking server, a service with version 1."""
+"""Everything a run needs on one machine: ratings, a tracking server, a service with version 1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVICE = "services.recommender.bento.ab_service:AbTest"
 
 @dataclass(frozen=True)
 class Playground:
-    """The two servers, and the parameters of a run with their data.
+    """The two servers, and the parameters for a run that uses them.
 
     Attributes
     ----------
@@ -43,17 +43,17 @@ class Playground:
 def playground(folder: Path, *, share: float = 0.3, seed: int = 1) -> Iterator[Playground]:
     """Start everything, and stop it at the end of the block.
 
-    A folder that was used before goes on with its versions. Inside the block the environment names
+    A folder that was used before keeps its versions. Inside the block, environment variables name
     the servers: ``MLFLOW_TRACKING_URI``, ``RECOMMENDER_URL``, ``BENTOML_HOME``.
 
     Parameters
     ----------
     folder : Path
-        Of ratings, MLflow's database and Bentos.
+        The folder for ratings, MLflow's database and Bentos.
     share : float
         Share of the users that ``staging`` answers, 0 to 1.
     seed : int
-        Of the simulated users.
+        The seed of the simulated users.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = dict(os.environ)

@@ -1,12 +1,12 @@
-"""Run the steps in ``notebooks/loop/`` with papermill, and go on where a run stopped.
+"""Run the steps in ``notebooks/loop/`` with papermill, and resume a run where it stopped.
 
 ::
 
     build/loop/001/01_drift.ipynb             a step that is complete
-    build/loop/001/02_retrain.unfinished.ipynb   one that failed or was killed, as far as it came
-    build/loop/001/outcome.json               the last start: its parameters, how it ended
+    build/loop/001/02_retrain.unfinished.ipynb   one that failed or was killed, up to that point
+    build/loop/001/outcome.json               the last start: its parameters and its outcome
 
-A step's last cell shows a dictionary. Its items are parameters of the later steps; an item
+A step's last cell shows a dictionary. Its items become parameters of the later steps; an item
 ``outcome`` ends the run. A step is skipped if its notebook is complete for the same parameters.
 """
 
@@ -44,14 +44,14 @@ WATCH = STEPS[-1:]
 EXPERIMENT = "continuous learning"
 FAILED, UNFINISHED, COMPLETE = "failed", "unfinished", "complete"
 KEEP = 100
-"""Folders of runs that are kept; MLflow has the others."""
+"""How many runs' folders are kept; MLflow keeps all runs."""
 
 Say = Callable[[str], object]
 
 
 @dataclass
 class Run:
-    """What one start did.
+    """The result of one start.
 
     Attributes
     ----------
@@ -61,15 +61,15 @@ class Run:
         Such as ``"healthy"``, ``"refused"``, ``"no drift"``, ``"rolled back"`` or ``"failed"``;
         ``"complete"`` if all steps ran and none ended the run.
     step : str
-        The step that decided it.
+        The step that decided the outcome.
     reasons : list of str
-        Why; of a failed step: which cell, and its error.
+        The reasons for the outcome; for a failed step, the cell and its error.
     ran, kept : list of str
-        The steps that were executed, and those that were complete already.
+        The steps that were executed, and those that were already complete.
     parameters : dict
-        Of this start and of the ones before.
+        The parameters of this start and of earlier ones.
     results : dict
-        The parameters, and everything that the steps found.
+        The parameters, and everything that the steps returned.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Run:
     results: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return the outcome, and the reasons on lines of their own."""
+        """Return the outcome, followed by each reason on a separate line."""
         return "\n  ".join([f"run {self.name}, {self.step}: {self.outcome}", *self.reasons])
 
 
@@ -101,16 +101,16 @@ def start(
     Parameters
     ----------
     parameters : mapping, optional
-        Of the steps: ``data``, ``since``, ``kind``, ``seed``, ``changed``. A run remembers those
-        of its earlier starts.
+        The steps' parameters: ``data``, ``since``, ``kind``, ``seed``, ``changed``. A run remembers
+        those of its earlier starts.
     name : str, optional
         The run's folder; if not given, the last run if it is unfinished or failed, else a new one.
     steps : sequence of str
-        Which, in their order.
+        The steps to run, in order.
     folder : Path, optional
-        Of all runs; ``build/loop`` if not given.
+        The folder of all runs; ``build/loop`` if not given.
     say : callable
-        Is called with a line as each step starts and ends.
+        Called with a line of text as each step starts and ends.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def start(
     Raises
     ------
     NotebookError
-        If another start is under way, or a parameter is one of no step.
+        If another start is running, or no step has one of the parameters.
     """
     folder = folder or build_dir() / "loop"
     given = _checked(parameters or {}, steps)
@@ -131,33 +131,38 @@ def start(
         place.mkdir(exist_ok=True)
         run.parameters = {**_state(place).get("parameters", {}), **given}
         known = run.results = dict(run.parameters)
-        _write(run, place)  # it stays so if this process is killed
         try:
-            _settle()  # a start that was killed may have left a canary
+            _write(run, place)  # it stays so if this process is killed
+            _settle()  # a killed start may have left a canary
             for run.step in steps:
                 known |= _step(run, place, known, say)
                 if "outcome" in known:
                     break
             run.outcome = str(known.pop("outcome", COMPLETE))
             run.reasons = list(map(str, known.pop("reasons", [])))
-        except (NotebookError, MlflowException) as error:
+        except (NotebookError, MlflowException, OSError) as error:
             run.outcome, run.reasons = FAILED, str(error).splitlines()
-        _write(run, place)
+        try:
+            _write(run, place)
+        except OSError as error:
+            say(f"the outcome is not in {place}: {error}")
         try:
             _settle()
             _log(run, place)
-        except (MlflowException, OSError) as error:
+        except MlflowException as error:
             say(f"not logged, MLflow does not answer: {str(error).splitlines()[0][:90]}")
+        except OSError as error:
+            say(f"not logged: {error}")
         return run
 
 
 def _step(run: Run, place: Path, known: Mapping[str, Any], say: Say) -> dict[str, Any]:
-    """Return what a step found, now or in an earlier start."""
+    """Return a step's result, computed now or in an earlier start."""
     source, done = SOURCES / f"{run.step}.py", place / f"{run.step}.ipynb"
     names = parameters_in(read_source(source))
     given = {name: known[name] for name in sorted(names) if name in known}
     if done.exists() and _given(kept := nbformat.read(done, as_version=4)) == given:
-        say(f"{run.step}: complete already")
+        say(f"{run.step}: already complete")
         run.kept.append(run.step)
         return result_of(kept)
     say(f"{run.step}: {given}")
@@ -186,7 +191,8 @@ def _checked(parameters: Mapping[str, Any], steps: Sequence[str]) -> dict[str, A
     names = {name for step in steps for name in parameters_in(read_source(SOURCES / f"{step}.py"))}
     if unknown := sorted(set(parameters) - names):
         raise NotebookError(
-            f"no step has a parameter {', '.join(unknown)}; there are {', '.join(sorted(names))}"
+            f"no step has a parameter {', '.join(unknown)}; the parameters are "
+            f"{', '.join(sorted(names))}"
         )
     return dict(parameters)
 
@@ -217,7 +223,10 @@ def _state(place: Path) -> dict[str, Any]:
 
 
 def _write(run: Run, place: Path) -> None:
-    (place / "outcome.json").write_text(json.dumps(asdict(run), indent=1), encoding="utf-8")
+    """Write what a start did; on a full disk the last start's file stays."""
+    part = place / "outcome.json.part"
+    part.write_text(json.dumps(asdict(run), indent=1), encoding="utf-8")
+    part.replace(place / "outcome.json")
 
 
 @contextmanager
@@ -228,22 +237,22 @@ def _alone(folder: Path) -> Iterator[None]:
         with FileLock(folder / "lock", timeout=0):
             yield
     except Timeout:
-        raise NotebookError(f"another start is under way in {folder}; wait for its end") from None
+        raise NotebookError(f"another start is running in {folder}; wait until it ends") from None
 
 
 def _settle() -> None:
-    """End a canary: ``staging`` is what ``prod`` is."""
+    """End a canary: point ``staging`` to the version that ``prod`` names."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     try:
         served = registry.version_of(PROD)
     except LookupError:
-        return  # nothing is served yet
+        return  # no version is served yet
     if STAGING not in served.aliases:
         MlflowClient().set_registered_model_alias(registry.MODEL, STAGING, str(served.number))
 
 
 def _log(run: Run, place: Path) -> None:
-    """Keep parameters, outcome and notebooks in MLflow, a run for each start."""
+    """Log parameters, outcome and notebooks to MLflow, one MLflow run per start."""
     with run_named(f"loop {run.name}", EXPERIMENT):
         mlflow.log_params(run.results)
         mlflow.set_tags({"outcome": run.outcome, "step": run.step, "ran": ", ".join(run.ran)})

@@ -1,6 +1,6 @@
-"""Simulated users whose wishes change: they rate, they ask the service, they click.
+"""Simulated users whose tastes change: they rate, send requests to the service, and click.
 
-Elsewhere this is the one module to replace: :func:`write` by an export of your ratings,
+In your own project this is the one module to replace: :func:`write` by an export of your ratings,
 :func:`visit` by a query of your answer log joined with the clicks.
 """
 
@@ -31,25 +31,25 @@ USERS, MOVIES, RATINGS = 400, 400, 16_000
 NEW = 20
 """Ratings of each user after the change."""
 MOVED = 0.5
-"""Share of the movies that exchange their popularity with another one."""
+"""Share of the movies that swap their popularity with another movie."""
 VISITS = 5
-"""Visits of each user whose clicks are averaged: less luck in the rate."""
+"""The number of visits per user; averaging their clicks makes the rate less noisy."""
 CLIENTS = 4
-"""Requests under way at a time."""
+"""Requests in flight at a time."""
 
 
 @dataclass(frozen=True)
 class World:
-    """Users before and after their wishes change.
+    """Users before and after their tastes change.
 
     Attributes
     ----------
     ratings : Ratings
-        Old and new ones, in the order of time.
+        Old and new ratings, in chronological order.
     since : int
-        Seconds since 1970 of the first new rating.
+        The time of the first new rating, in seconds since 1970.
     before, after : Truth
-        What users want, indexed as the ratings.
+        What the users like, indexed as in the ratings.
     """
 
     ratings: Ratings
@@ -60,7 +60,7 @@ class World:
 
 @lru_cache(maxsize=2)
 def make_world(seed: int = 1) -> World:
-    """Simulate ratings, then let half of the movies exchange their popularity, and rate again."""
+    """Simulate ratings, let half of the movies swap their popularity, and simulate more ratings."""
     old, before = make_ratings(USERS, MOVIES, RATINGS, seed=seed)
     rng = np.random.default_rng([seed, 1])
     fame = before.exposure.mean(axis=0)
@@ -68,7 +68,7 @@ def make_world(seed: int = 1) -> World:
     change = np.zeros(MOVIES, np.float32)
     change[moved] = fame[rng.permutation(moved)] - fame[moved]
     after = Truth(before.exposure + change, before.liking)
-    # As synthetic ratings are made: the largest of exposure plus Gumbel noise, no movie twice.
+    # As for synthetic ratings: the largest values of exposure plus Gumbel noise, no movie twice.
     wish = after.exposure + rng.gumbel(size=after.exposure.shape)
     wish[old.users, old.items] = -np.inf
     items = np.argsort(-wish, axis=1)[:, :NEW].ravel()
@@ -110,17 +110,17 @@ def split(ratings: Ratings, since: int, seed: int = 0) -> Split:
     Parameters
     ----------
     ratings : Ratings
-        Old and new ones.
+        Old and new ratings.
     since : int
-        Seconds since 1970: from here on they are new.
+        The time, in seconds since 1970, from which on ratings are new.
     seed : int
-        Of the draw. Version 1 has to be trained on the same draw of the old ratings.
+        The seed of the split. Version 1 has to be trained on the same split of the old ratings.
 
     Returns
     -------
     Split
-        ``train``: of both; ``validation``: new ones, which decide; ``test``: old ones, on which
-        the candidate must not have become much worse.
+        ``train`` has old and new ratings; ``validation`` has new ones, which decide; ``test`` has
+        old ones, on which the candidate must not be much worse.
 
     Raises
     ------
@@ -134,17 +134,17 @@ def split(ratings: Ratings, since: int, seed: int = 0) -> Split:
 
 
 def old_split(ratings: Ratings, since: int, seed: int = 0) -> Split:
-    """Divide the old ratings alone, as :func:`split` does: what version 1 is trained on."""
+    """Divide only the old ratings, as :func:`split` does; version 1 is trained on this split."""
     return at_random(ratings.take(ratings.timestamps < since), seed=seed)
 
 
 def most_rated(ratings: Ratings, count: int) -> Ratings:
-    """Return the ratings of the most rated movies alone, with a catalogue of these.
+    """Return only the ratings of the most rated movies, with these movies as the catalogue.
 
     Parameters
     ----------
     ratings : Ratings
-        All of them.
+        All ratings.
     count : int
         How many movies, 1 or more. Users who rated none of them are left out.
     """
@@ -170,27 +170,27 @@ def traffic(core: Recommender, *, changed: bool, seed: int = 1) -> Traffic:
 
 
 def visit(url: str, *, changed: bool, seed: int = 1) -> pd.DataFrame:
-    """Let each user ask the service once for ten movies, and click.
+    """Let each user request ten movies from the service once, and click.
 
     Parameters
     ----------
     url : str
-        Of ``services.recommender.bento.ab_service``.
+        The URL of ``services.recommender.bento.ab_service``.
     changed : bool
-        Whether the users' wishes have changed.
+        Whether the users' tastes have changed.
     seed : int
-        Of the world, and of the clicks.
+        The seed of the world and of the clicks.
 
     Returns
     -------
     pandas.DataFrame
-        A row a user: ``user_id``, ``status`` (0: lost), ``variant``, ``version``, ``seconds``,
+        One row per user: ``user_id``, ``status`` (0: lost), ``variant``, ``version``, ``seconds``,
         and ``clicks``, the share of the shown movies that was clicked (0 without an answer).
     """
     world = make_world(seed)
     truth = world.after if changed else world.before
     new = world.ratings.take(world.ratings.timestamps >= world.since)
-    # What users rated since the training is not recommended to them again.
+    # Movies that users rated since the training are not recommended to them again.
     requests = [
         {"user_id": user_id, "rated": _ids(new, user) if changed else []}
         for user, user_id in enumerate(world.ratings.user_ids.ids.tolist())
@@ -213,14 +213,14 @@ def visit(url: str, *, changed: bool, seed: int = 1) -> pd.DataFrame:
 
 
 def wait_for(url: str, variant: str, version: int, seconds: float = 60.0) -> None:
-    """Return once the service answers with a version.
+    """Wait until the service answers with a version.
 
     Parameters
     ----------
     url : str
-        Of the service.
+        The service's URL.
     variant : {"prod", "staging"}
-        Of the two that the service has.
+        The variant that must have the version.
     version : int
         The registered version.
     seconds : float
@@ -229,12 +229,12 @@ def wait_for(url: str, variant: str, version: int, seconds: float = 60.0) -> Non
     Raises
     ------
     TimeoutError
-        If it does not; the message has the last answer.
+        If it does not in time; the message has the last answer.
     """
     deadline, said = time.monotonic() + seconds, ""
     with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
         while time.monotonic() < deadline:
-            for user_id in range(1, 50):  # until a user of this variant is met
+            for user_id in range(1, 50):  # until a user has this variant
                 status, body, _ = _ask(client, {"user_id": user_id, "top_k": 1})
                 said = f"{status} {body}"[:200]
                 if body.get("variant") == variant:
@@ -243,7 +243,8 @@ def wait_for(url: str, variant: str, version: int, seconds: float = 60.0) -> Non
                 return
             time.sleep(0.2)
     raise TimeoutError(
-        f"{url} does not serve version {version} as {variant} after {seconds:g} s; it says: {said}"
+        f"{url} does not serve version {version} as {variant} after {seconds:g} s; "
+        f"its last answer: {said}"
     )
 
 

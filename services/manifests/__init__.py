@@ -4,7 +4,7 @@
 
     python -m services.manifests infra/kserve/overlays/local
 
-Notebooks, labs and tests import it; it imports no other room of ``services``. Core kinds are
+Notebooks, labs and tests import it; it imports no other package of ``services``. Core kinds are
 checked by kubernetes-validate's strict schemas alone, KServe's by the types of its Python SDK and
 the rules in :mod:`.kserve`. Any other kind gets a warning that it is not checked.
 """

@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Exit status: 0 no errors, 1 errors, 2 unreadable or a wrong command line.",
         allow_abbrev=False,
     )
-    paths = "files that are applied together; or a folder with a kustomization.yaml; or -"
+    paths = "files that are applied together, a folder with a kustomization.yaml, or - (stdin)"
     parser.add_argument("paths", nargs="+", metavar="FILE", help=paths)
-    release = "the release whose types count (default: %(default)s)"
+    release = "check against the types of this release (default: %(default)s)"
     parser.add_argument(
         "--kubernetes-version", default=KUBERNETES, choices=releases(), help=release
     )

@@ -23,7 +23,7 @@ def check(documents: Sequence[Document], version: str = KUBERNETES) -> list[Find
     ----------
     documents : sequence of Document
     version : str
-        The Kubernetes release whose types count for core kinds.
+        The Kubernetes release whose types core kinds are checked against.
 
     Returns
     -------
@@ -84,7 +84,7 @@ class Report:
 
 
 def check_paths(paths: Sequence[str], version: str = KUBERNETES) -> Report:
-    """Check files, which are one set that is applied together, and Kustomize folders.
+    """Check files, which form one set that is applied together, and Kustomize folders.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def check_paths(paths: Sequence[str], version: str = KUBERNETES) -> Report:
         A folder, or its kustomization file, is built by ``kubectl kustomize`` and is a set of its
         own; ``-`` is the standard input.
     version : str
-        The Kubernetes release whose types count for core kinds.
+        The Kubernetes release whose types core kinds are checked against.
     """
     report = Report()
     sets: dict[str, list[Document]] = {"": []}
@@ -111,13 +111,13 @@ def check_paths(paths: Sequence[str], version: str = KUBERNETES) -> Report:
 
 
 def _documents(path: str, report: Report) -> list[Document]:
-    """Read one path; if that fails it is noted, and what came before in it counts."""
+    """Read one path; note a failure in *report*, but keep the documents read before it."""
     documents: list[Document] = []
     try:
         for document in parse(_text(path), path):
             documents.append(document)
         if not documents:
-            report.unread.append((path, "there is no document in it"))
+            report.unread.append((path, "it contains no document"))
     except (ManifestError, OSError, UnicodeDecodeError, subprocess.TimeoutExpired) as error:
         report.unread.append((path, str(error).removeprefix(f"{path}: ")))
     return documents

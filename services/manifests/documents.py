@@ -1,4 +1,4 @@
-"""Read manifests as kubectl does, and remember where each document stood.
+"""Read manifests as kubectl does, and remember where each document starts.
 
 kubectl reads YAML with Go's ``sigs.k8s.io/yaml``: the booleans of YAML 1.1 (``yes``, ``off``,
 ``y``), times and ``=`` as text, ``1e3`` as a number, every key as text. A file that begins with
@@ -73,7 +73,7 @@ class Finding:
     warning : bool
         Whether a cluster accepts it, or may do so.
     blocks : bool
-        Whether rules that rely on right types have to wait.
+        Whether rules that rely on correct types are skipped.
     """
 
     document: Document
@@ -114,7 +114,7 @@ def sequence(node: Any, *keys: str) -> Sequence[Any]:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML with Go's reading of scalars; what lies beneath is libyaml in both."""
+    """PyYAML that reads scalars as Go does; both are based on libyaml."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - replaces PyYAML's own
 
@@ -140,7 +140,7 @@ def _number(text: str) -> Any:
 
 
 def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
-    """Make a mapping whose keys are text, each of them there once."""
+    """Make a mapping whose keys are text, and refuse a key that appears twice."""
     own = [key for key, _ in node.value if not key.tag.endswith(":merge")]
     _refuse_repeated([_key(loader, key) for key in own], f"line {node.start_mark.line + 1}: ")
     loader.flatten_mapping(node)
@@ -158,7 +158,7 @@ def _key(loader: Any, node: yaml.Node) -> str:
 def _refuse_repeated(keys: list[str], where: str = "") -> None:
     if len(set(keys)) < len(keys):
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ManifestError(f"{where}the key {repeated!r} is there twice; remove one of the two")
+        raise ManifestError(f"{where}the key {repeated!r} appears twice; remove one of the two")
 
 
 def _teach(loader: Any) -> None:
@@ -190,7 +190,7 @@ def parse(text: str, origin: str) -> Iterator[Document]:
     Raises
     ------
     ManifestError
-        If it is not YAML or JSON, a key is there twice, or a document has no ``apiVersion`` or no
+        If it is not YAML or JSON, a key appears twice, or a document has no ``apiVersion`` or no
         ``kind``.
     """
     try:

@@ -29,7 +29,7 @@ from services.manifests.documents import Document, Finding
 from services.manifests.wording import findings
 
 KUBERNETES = "1.35"
-"""The Kubernetes release whose types count, unless another one is asked for."""
+"""The Kubernetes release whose types are the default to check against."""
 
 SERVING = "serving.kserve.io"
 
@@ -173,9 +173,9 @@ def _contents(name: str, version: str) -> dict[str, Any]:
 
 @cache
 def _models() -> ModuleType:
-    """Import KServe's models: some seconds, hence only for KServe's kinds.
+    """Import KServe's models, which takes seconds and so is done only for KServe's kinds.
 
-    ``import kserve`` parses the command line of the program that imports it. It gets none to see.
+    ``import kserve`` parses the command line of the program that imports it, so that is hidden.
     """
     given = sys.argv
     sys.argv = given[:1]
@@ -262,7 +262,7 @@ def _unique_keys(_: Any, keys: list[str], items: Any, __: Any) -> Iterator[Valid
         values = {"protocol": "TCP", **item} if isinstance(item, Mapping) else {}
         key = str([values.get(name) for name in keys])
         if key in seen and keys[0] in values:
-            reason = f"{values[keys[0]]!r} is there twice; remove one of the two"
+            reason = f"{values[keys[0]]!r} appears twice; remove one of the two"
             yield ValidationError(reason, path=[index, keys[0]])
         seen.add(key)
 

@@ -68,7 +68,7 @@ def _reason(error: ValidationError) -> str:
     if error.validator == "enum":
         return f"{shown} is not one of {', '.join(str(one) for one in bound)}"
     if error.validator in ("minimum", "maximum"):
-        return f"is {shown}; the {'least' if error.validator == 'minimum' else 'most'} is {bound}"
+        return f"is {shown}; the {error.validator} is {bound}"
     if error.validator == "minItems":
         return f"is empty; it needs at least {bound}"
     return " ".join(str(error.message).split())[:200]

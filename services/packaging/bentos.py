@@ -31,7 +31,7 @@ def requirements(
     command : str
         What writes the file, for its first line.
     instead : mapping of str to str, optional
-        As for :func:`services.packaging.requirements.needed`.
+        As for :func:`services.packaging.requirements.resolve_pins`.
     """
     lines = resolve_pins(imported, instead=instead)
     return "\n".join([f"# Taken from the repository's lock by: {command}", *lines]) + "\n"
@@ -104,7 +104,7 @@ def build(
         command += ["--version", version] if version else []
         for key, value in (arguments or {}).items():
             command += ["--arg", f"{key}={value}"]
-        # Jupyter's kernels ask for colours, and BentoML would paint the tag.
+        # Jupyter's kernels request colours, and BentoML would colour the tag.
         plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
         plain["NO_COLOR"] = "1"
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain)

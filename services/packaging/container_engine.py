@@ -1,4 +1,4 @@
-"""Ask docker or podman: which one answers here, and what images it holds."""
+"""Find out whether docker or podman runs here, and which images it has."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def command(*arguments: str, timeout: float = 120.0, env: Mapping[str, str] | No
             env={**os.environ, **(env or {})},
         )
     except subprocess.TimeoutExpired as error:
-        raise ContainerError(f"{' '.join(arguments)}: no end after {timeout:g} s") from error
+        raise ContainerError(f"{' '.join(arguments)}: still running after {timeout:g} s") from error
     if done.returncode:
         tail = "\n  ".join((done.stderr or done.stdout).splitlines()[-20:])
         raise ContainerError(f"{' '.join(arguments)} failed ({done.returncode}):\n  {tail}")

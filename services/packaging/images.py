@@ -1,10 +1,9 @@
 """Make a container image from a Bento with docker, podman or buildah: ``bentoml containerize``.
 
-Where a registry answers, that command is all. Where none can be reached, the image's base is made
-here, from Debian's packages (``infra/container/make-base.sh``; podman or buildah, and root), and
-takes the place of the one that the Bento names. What the build then needs of this machine (its
-certificates, its package index, uv and its cache) is lent for the build; none of it is in the
-image.
+If a registry can be reached, that command does everything. If not, a base image is made here from
+Debian's packages and replaces the one that the Bento names (``infra/container/make-base.sh``, which
+needs podman or buildah, and root). Such a build also needs this machine's certificates, package
+index, uv and uv's cache. They are mounted for the build only; none of them is in the image.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ BASE = "localhost/serving-labs-base:bookworm"
 MAKE_BASE = ROOT / "infra" / "container" / "make-base.sh"
 
 BUILDERS = ("docker", "podman", "buildah")
-"""The programs that can build, in the order in which they are asked."""
+"""The programs that can build, in the order in which they are tried."""
 
 _BUILD_SECONDS = 900.0
 
@@ -52,7 +51,7 @@ def find_builder() -> str:
 
 
 def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
-    """Build *image* from the Bento *tag* and say how its base was come by.
+    """Build *image* from the Bento *tag* and return the base image that it got.
 
     Parameters
     ----------
@@ -174,9 +173,9 @@ def _pulled(builder: str, base: str) -> bool:
 
 
 def write_build_config() -> Path:
-    """Write what the build borrows from this machine, and return the file that says so.
+    """Write the configuration that mounts this machine's files for a build; return its path.
 
-    ``CONTAINERS_CONF`` makes podman and buildah mount it while ``RUN`` runs; see
+    ``CONTAINERS_CONF`` makes podman and buildah mount them while ``RUN`` runs; see
     containers.conf(5). ``bentoml containerize`` has no option for several volumes.
     """
     folder = build_dir() / "container"
@@ -196,7 +195,7 @@ def write_build_config() -> Path:
     if certificates.is_file():
         volumes.append(f"{certificates}:/etc/ssl/certs/ca-certificates.crt:ro")
     conf = folder / "containers.conf"
-    # The host's network: the index may be one that only this machine knows.
+    # The host's network: the index may be reachable from this machine only.
     lines = ["[containers]", f"volumes = {json.dumps(volumes)}", 'netns = "host"']
     conf.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return conf
@@ -211,7 +210,7 @@ def _uv_settings() -> str:
 
 
 def _pip_settings() -> str:
-    """Return pip's: the same, and that it may install beside Debian's packages in an image."""
+    """Return pip's settings: the same, and leave to install beside Debian's packages."""
     lines = ["[global]", "break-system-packages = true", "disable-pip-version-check = true"]
     lines.append("cert = /etc/ssl/certs/ca-certificates.crt")
     if index := _index():
@@ -220,12 +219,12 @@ def _pip_settings() -> str:
 
 
 def _index() -> str:
-    """Return the package index that this machine is told to use; empty for the default one."""
+    """Return the package index that this machine is set to use; empty for the default one."""
     return os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL") or _pip_index()
 
 
 def _pip_index() -> str:
-    """Return the package index that pip is told to use, by its environment or its files."""
+    """Return the package index that pip is set to use, by its environment or its files."""
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
     ).stdout

@@ -1,4 +1,4 @@
-"""Some modules of this repository, copied for a model that has to run without the rest of it."""
+"""Copy some of this repository's modules for a model that has to run without the rest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def copy_modules(files: Iterable[str], folder: Path) -> Path:
     for pattern in files:
         found = sorted(ROOT.glob(pattern))
         if not found:
-            raise FileNotFoundError(f"{pattern} names no file of this repository")
+            raise FileNotFoundError(f"{pattern} matches no file in this repository")
         for path in found:
             target = folder / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Take from the lock what one server needs: some packages and all that they need themselves.
+"""Take from the lock what one server needs: some packages and all their dependencies.
 
 The lock holds everything that this repository uses, torch and Jupyter included. A container should
 hold what it serves with, at the very versions that the tests ran with. The lock says under every
-package which others asked for it (``# via``), so it can be followed down from a few names, on any
-machine and without asking an index.
+package which others require it (``# via``), so the dependencies of a few names can be followed, on
+any machine and without an index.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def resolve_pins(
         Packages that are published under a second name, by the name in the lock:
         ``{"opencv-python": "opencv-python-headless"}``. The version stays.
     without : iterable of str
-        Packages that are asked for and not used here; what only they need is left out with them.
+        Packages that are required but not used here; their own dependencies are left out, too.
     lock : Path
         A file that ``uv pip compile`` wrote with its annotations.
 
@@ -57,7 +57,7 @@ def resolve_pins(
     while waiting:
         name = waiting.pop()
         if name not in lines:
-            raise KeyError(f"{name} is not in {lock.name}; add it to pyproject.toml and: make lock")
+            raise KeyError(f"{name} is not in {lock.name}; add it to pyproject.toml; run make lock")
         if name not in found and name not in left_out:
             found.add(name)
             waiting += wants.get(name, ())
@@ -65,7 +65,7 @@ def resolve_pins(
 
 
 def _read(lock: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the pins' lines by name, and for each name the packages that it asked for."""
+    """Return the pins' lines by name, and for each name the packages that it requires."""
     lines: dict[str, str] = {}
     wants: dict[str, list[str]] = {}
     name = ""

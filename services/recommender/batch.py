@@ -4,15 +4,15 @@
 
     python -m services.recommender.batch --model model.npz --out recommendations.parquet --top-k 10
 
-The model is a file that ``Recommender.save`` wrote, a folder that MLflow keeps such a model in, or
-a registered model's URI, ``models:/recommender_production@prod`` (the registry is the one that
-``MLFLOW_TRACKING_URI`` names). Every user of its training gives one row, in the order of the ids.
-Killed at any moment, the same command goes on where it was. The columns:
+The model is a file that ``Recommender.save`` wrote, an MLflow model folder that contains one, or a
+registered model's URI, ``models:/recommender_production@prod`` (the registry is the one that
+``MLFLOW_TRACKING_URI`` names). Every user in the training data gives one row, in the order of ids.
+After a kill at any moment, the same command resumes the job. The columns:
 
 user_id         int64   the raw id
-items           list    of movie_id, title and score, the best first; null where there is an error
+items           list    of movie_id, title and score, the best first; null if there is an error
 fallback        string  null, or "popularity" for a user whom the model does not know
-error_code      string  null, or what a server would answer: top_k_too_large
+error_code      string  null, or the code that a server would return: top_k_too_large
 error_message   string  null, or what is wrong
 """
 
@@ -41,21 +41,21 @@ SCHEMA = pa.schema(
         ("error_message", pa.string()),
     ]
 )
-"""A row a user; see the module's docstring."""
+"""One row per user; see the module's docstring."""
 
 PART = 1024
 """Users in a part."""
 
 BATCH = 128
-"""Users who are scored at once; every movie has a score for each of them in memory."""
+"""Users who are scored at once; memory holds a score of every movie for each of them."""
 
 REGISTERED = "models:/"
 DATA = "recommender.npz"
-"""What the file is called in a registered model's folder, under ``artifacts/``."""
+"""The name of the model's file in a registered model's folder, under ``artifacts/``."""
 
 
 class RecommendToUsers:
-    """From user ids to rows, with the core; made once in each process that computes.
+    """Turns user ids into rows with the core; created once in each process that computes.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _download(uri: str) -> str:
     try:
         return download_artifacts(artifact_uri=uri)
     except MlflowException as error:
-        raise JobError(f"{uri} cannot be had from the registry: {error.message}") from error
+        raise JobError(f"{uri} cannot be downloaded: {error.message}") from error
 
 
 def make_job(
@@ -142,7 +142,7 @@ def make_job(
     FileNotFoundError
         If there is no such model.
     ValueError
-        If the file is none.
+        If the file is not a model.
     """
     users = Recommender.load(model).user_ids.ids.tolist()
     return Job(
@@ -162,11 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser("services.recommender.batch", __doc__)
     parser.add_argument("--model", required=True, metavar="MODEL",
                         help="FILE.npz, a model's folder, or models:/NAME@ALIAS")  # fmt: skip
-    parser.add_argument("--top-k", type=command.whole, default=10, help="movies a user (10)")
+    parser.add_argument("--top-k", type=command.whole, default=10, help="movies per user (10)")
     parser.add_argument("--batch-size", type=command.whole, default=BATCH,
                         help=f"users scored at once ({BATCH})")  # fmt: skip
     parser.add_argument("--part-size", type=command.whole, default=PART,
-                        help=f"users in a part, what a kill can cost ({PART})")  # fmt: skip
+                        help=f"users in a part, the most a kill can lose ({PART})")  # fmt: skip
     args = parser.parse_args(arguments)
     return command.finish(
         parser,
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # As a module with a name: Ray's processes import it, and there it is not __main__.
+    # Import the module by name: Ray's processes import it, and there it is not __main__.
     from services.recommender.batch import main as _main
 
     raise SystemExit(_main())

@@ -1,21 +1,22 @@
 """Why this movie? The rated movies that speak for a recommendation.
 
-A model of factors has a vector for each movie, and movies that the same people rate have vectors
-alike. So a user's vector can be made from the movies that he or she rated, in closed form: the
-one with which *rated* movies score nearest to 1 and the others nearest to 0, by least squares with
-a ridge. It is a sum over the rated movies, and so is every score made with it::
+A factor model has a vector for each movie, and movies that the same people rate have similar
+vectors. So a user's vector can be computed in closed form from the movies that the user rated: the
+vector for which *rated* movies score nearest to 1 and all others nearest to 0, by ridge regression
+(least squares with a penalty). The vector is a sum over the rated movies, and so is every score
+computed from it::
 
     score(i) = sum over rated j of  v_i @ inverse(V.T @ V + ridge) @ v_j
 
-The summand of j is its contribution: by exactly so much the score falls if j is taken away. This is
-how Hu, Koren and Volinsky explain recommendations (Collaborative Filtering for Implicit Feedback
+The summand of j is its contribution: without j, the score falls by exactly this much. This is how
+Hu, Koren and Volinsky explain recommendations (Collaborative Filtering for Implicit Feedback
 Datasets, ICDM 2008, section 5), here with the same weight for all movies.
 
-It is an explanation of a stand-in, not of the served score: that comes from a vector which training
-found in another way. ``agreement`` says how close the two are for this user. Nor is it a cause.
-What was held against it is a training without the movies that it names: the recommended movie's
-score falls about twice as far as it does without as many others of the user's (the test of this
-module trains again).
+The explanation is of a stand-in, not of the served score, whose user vector was found by training.
+``agreement`` says how close the two scores are for this user. Nor is the explanation a cause. It
+was checked by training again without the movies that it names: the recommended movie's score then
+falls about twice as far as without the same number of the user's other movies (see this module's
+test).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from services.recommender.model.models import Factors
 from services.recommender.recommender import Item, ItemDict, Recommender
 
 RIDGE = 2.0
-"""Times the mean of the diagonal of ``V.T @ V``."""
+"""The ridge penalty, as a multiple of the mean of the diagonal of ``V.T @ V``."""
 
 
 class ReasonDict(TypedDict):
@@ -66,7 +67,7 @@ class Reason:
     title : str
         With the year.
     contribution : float
-        Its part of the total, above 0: by so much that falls without it.
+        Its part of the total, above 0: without this movie, the total falls by this much.
     """
 
     movie_id: int
@@ -91,19 +92,20 @@ class Explanation:
     user_id : int
         A raw id.
     movie : Item
-        What is explained, with the score that the model serves.
+        The recommended movie, with the score that the model serves.
     reasons : tuple of Reason
-        The rated movies that contribute most, the strongest first. Those against it are left out.
+        The rated movies that contribute most, the strongest first. Negative contributions are left
+        out.
     total : float
-        The sum of the contributions of all rated movies, those against it too: about 1 for a
-        movie that the user is sure to rate, 0 for one far from it.
+        The sum of the contributions of all rated movies, negative ones included: about 1 for a
+        movie that the user is sure to rate, about 0 for one that is far from the user's taste.
     rated : int
         How many movies the user has rated.
     agreement : float
-        Correlation of this score with the model's over the movies not rated, -1 to 1. A low one
-        says that the reasons are hardly the model's.
+        Correlation of this score with the model's over the unrated movies, -1 to 1. If it is low,
+        the reasons say little about the model's own score.
     model, version : str
-        Whose recommendation it is.
+        The model that recommended the movie.
     """
 
     user_id: int
@@ -135,11 +137,12 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     Parameters
     ----------
     recommender : Recommender
-        With a model of factors (``mf`` or ``mf-bce``).
+        A recommender with a factor model (``mf`` or ``mf-bce``).
     user_id, movie_id : int
-        Raw ids: of a user whom the training knows, and of a movie that he or she has not rated.
+        Raw ids of a user in the training data and of a movie that this user has not rated.
     top : int
-        How many at most, 1 to :data:`services.recommender.model.explain_requests.LARGEST_TOP`.
+        The maximum number of reasons, 1 to
+        :data:`services.recommender.model.explain_requests.LARGEST_TOP`.
 
     Returns
     -------
@@ -156,10 +159,10 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     model = recommender.model
     if not isinstance(model, Factors):
         raise InputError(
-            f"A model of the kind {model.kind!r} has no vectors that an explanation could add up.",
+            f"A model of the kind {model.kind!r} cannot be explained: it has no movie vectors.",
             code="not_explainable",
             status=422,
-            hint="Ask a server whose model is 'mf' or 'mf-bce'.",
+            hint="Send the request to a server whose model is 'mf' or 'mf-bce'.",
         )
     user, movie = _places(recommender, request)
     rated = recommender.ratings.items_of(user)
@@ -198,8 +201,8 @@ def _places(recommender: Recommender, request: ExplainRequest) -> tuple[int, int
     user = recommender.user_ids.get(request.user_id)
     if user is None or not len(recommender.ratings.items_of(user)):
         raise InputError(
-            f"User {str(request.user_id)[:40]} has no ratings in training: there is nothing that "
-            "could speak for a movie, and what is recommended is popular.",
+            f"User {str(request.user_id)[:40]} has no ratings in training, so no rated movie can "
+            "explain a recommendation: this user gets popular movies.",
             code="user_unknown",
             status=404,
             hint="Ask for a user whose recommendations have no 'fallback'.",
@@ -223,7 +226,7 @@ def _places(recommender: Recommender, request: ExplainRequest) -> tuple[int, int
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Pearson's correlation; 0 where one of them does not vary."""
+    """Return Pearson's correlation; 0 if one of the arguments does not vary."""
     if len(a) < 2 or not a.std() or not b.std():
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])

@@ -1,9 +1,10 @@
-"""The recommender's core: a user's raw id in, movies out. It knows no serving framework.
+"""The recommender's core: a user's raw id in, movies out. It imports no serving framework.
 
 It holds everything that serving needs and that must fit together: the model, the maps between raw
 ids and the model's indexes, the titles, and what each user rated in training. All of it is saved
 in one file and loaded from it, so that training and serving cannot disagree about which movie is
-which. Scoring is NumPy; no torch is imported. Chapter section 10.5.1 serves a model for this task.
+which. Scoring uses NumPy; torch is not imported. Chapter section 10.5.1 serves a model for this
+task.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Item:
     title : str
         With the year.
     score : float
-        The larger, the better; to be compared within one answer only.
+        The larger, the better; comparable within one answer only.
     """
 
     movie_id: int
@@ -73,18 +74,18 @@ class Answer:
     Attributes
     ----------
     user_id : int
-        The raw id that was asked for.
+        The raw id in the request.
     items : tuple of Item
         The best first.
     fallback : str or None
-        ``"popularity"`` if the model has no opinion of this user's, having seen none of his or
-        her ratings: these are the most rated movies then. None if it is the model's answer.
+        ``"popularity"`` if the model has seen none of this user's ratings: the answer is then the
+        most rated movies. None if it is the model's answer.
     ignored : tuple of int
         Raw ids in the request's ``rated`` that are not in the catalogue.
     model : str
         The kind of model that answered, of :data:`services.recommender.model.models.KINDS`.
     version : str
-        Which training of it; given when it is loaded.
+        The model's version; given when it is loaded.
     """
 
     user_id: int
@@ -148,7 +149,7 @@ class Recommender:
 
     @property
     def ratings(self) -> Ratings:
-        """Who rated what in training. A model that was loaded knows no stars: all are the mean."""
+        """Who rated what in training. In a loaded model every rating is the mean."""
         return self._ratings
 
     # ------------------------------------------------------------ answering
@@ -166,8 +167,8 @@ class Recommender:
         top_k : int
             How many movies, 1 up to what is left.
         rated : sequence of int, optional
-            Raw ids of movies to leave out besides those of the training: what the user rated
-            since. Ids that are not in the catalogue are named in the answer.
+            Raw ids of movies to leave out besides those rated in training: what the user rated
+            since then. Ids that are not in the catalogue are named in the answer.
 
         Raises
         ------
@@ -181,7 +182,7 @@ class Recommender:
         return answer
 
     def recommend_many(self, requests: Sequence[RecommendRequest]) -> list[Answer | InputError]:
-        """Answer a batch at once; a bad request gets its error and does not spoil the others.
+        """Answer a batch at once; a bad request gets its own error and does not affect the others.
 
         Returns
         -------
@@ -205,12 +206,12 @@ class Recommender:
         return [result for result in results if result is not None]
 
     def scores(self, user_ids: Sequence[int]) -> Scores:
-        """Score the whole catalogue for some users, as an answer does before anything is left out.
+        """Score the whole catalogue for some users, without leaving any movie out.
 
         Parameters
         ----------
         user_ids : sequence of int
-            Raw ids; of those that the model does not know the scores are those of popularity.
+            Raw ids; users whom the model does not know get the scores of popularity.
 
         Returns
         -------
@@ -225,7 +226,7 @@ class Recommender:
 
     def _scores(self, users: list[int | None]) -> Scores:
         """Score all movies for each user, by popularity where the user is None."""
-        # Nobody's row is right for somebody else: an unknown user's is scored by another model.
+        # No user's row fits another user: an unknown user is scored by another model.
         scores = self._popularity.scores(np.zeros(len(users), np.int64))
         known = [place for place, user in enumerate(users) if user is not None]
         if known:
@@ -263,7 +264,7 @@ class Recommender:
         )
 
     def _check_model(self) -> None:
-        """See that the last user and every movie have their place in the model's tables."""
+        """Check that the model's tables have a row for every user and every movie."""
         try:
             shape = self.model.scores(np.array([len(self.user_ids) - 1])).shape
         except IndexError:
@@ -279,7 +280,7 @@ class Recommender:
     def save(self, path: str | Path) -> Path:
         """Write everything into one ``.npz`` file, whole or not at all; return its path.
 
-        It holds arrays and text, no pickle. The version is not in it: a registry gives it.
+        It holds arrays and text, no pickle. The version is not in it; a registry assigns it.
 
         Raises
         ------
@@ -295,7 +296,7 @@ class Recommender:
         Raises
         ------
         FileNotFoundError
-            If there is none.
+            If there is no such file.
         ValueError
             If it is damaged, or was written by another version of this code.
         """

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.environment import build_dir
 
 MODEL = "recommender_production"
-"""The registered model's name, the chapter's."""
+"""The registered model's name, as in the chapter."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Settings:
     cache : Path
         ``RECOMMENDER_CACHE``: where versions are kept (``build/recommender/served``).
     poll_seconds : float
-        ``RECOMMENDER_POLL_SECONDS``: between two polls of the registry (10); 0 for no polling.
+        ``RECOMMENDER_POLL_SECONDS``: seconds between two polls of the registry (10); 0 disables
+        polling.
     workers : int
         ``RECOMMENDER_WORKERS``: processes that share the work (1).
     log : Path
@@ -44,7 +45,7 @@ class Settings:
         Raises
         ------
         ValueError
-            If one is invalid. A server should not start with it.
+            If a variable is invalid, so that a server does not start with it.
         """
         build = build_dir()
         return cls(
@@ -62,7 +63,7 @@ def whole_number(environment: Mapping[str, str], name: str, default: int, *, lea
     Raises
     ------
     ValueError
-        If it is not, or below *least*.
+        If it is not a whole number, or below *least*.
     """
     return int(_number(environment, name, str(default), least=least, whole=True))
 
@@ -75,7 +76,7 @@ def _number(
         number = float(int(text)) if whole else float(text)
     except ValueError:
         number = -1.0
-    if not least <= number < float("inf"):  # nan is not, either
+    if not least <= number < float("inf"):  # also refuses nan
         kind = "whole number" if whole else "number"
-        raise ValueError(f"{name} is a {kind} from {least:g} up; got {text!r}")
+        raise ValueError(f"{name} must be a {kind} from {least:g} up; got {text!r}")
     return number

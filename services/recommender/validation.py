@@ -1,7 +1,7 @@
 """Validation middleware for the recommender's endpoints.
 
 Without it BentoML would answer a body that is not JSON with its own kind of 400 and a wrong type
-with pydantic's list of errors, and ignore an unknown field: a misspelt ``top_k`` would be 10.
+with pydantic's list of errors. It would ignore unknown fields: a misspelt ``top_k`` would mean 10.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from services.http.validation import ValidationMiddleware
 from services.recommender.model.requests import RecommendRequest
 
 MAX_BYTES = 2_000_000
-"""Of a body: room for the longest list of rated movies."""
+"""The largest body in bytes: room for the longest list of rated movies."""
 
 MAX_CONCURRENCY = 256
-"""An answer takes about a millisecond, so the last of so many waits a quarter of a second."""
+"""An answer takes about a millisecond, so the last of this many waits a quarter of a second."""
 
 _HOW = (
-    "Send JSON and say so: curl -H 'Content-Type: application/json' -d '{\"user_id\": 7}'. "
+    "Send JSON with its content type: "
+    "curl -H 'Content-Type: application/json' -d '{\"user_id\": 7}'. "
     "The fields are 'user_id', 'top_k' and 'rated'."
 )
 
@@ -32,7 +33,7 @@ class Readable(Protocol):
 
     @classmethod
     def from_json(cls, body: bytes) -> Readable:
-        """Read and check it; raise InputError."""
+        """Read and check a request; raise InputError."""
 
     def as_dict(self) -> dict[str, object]:
         """Return its JSON."""
@@ -55,9 +56,9 @@ class RecommendValidationMiddleware(ValidationMiddleware):
 
     Notes
     -----
-    It answers 400 for what is not JSON or was cut off, 408 for a body that does not arrive, 413 for
-    one that is too large, 415 for another type, 422 for invalid fields. Only the model knows how
-    many movies are left for a user, so ``top_k_too_large`` comes from there.
+    It answers 400 if the body is not JSON or was cut off, 408 if it does not arrive, 413 if it is
+    too large, 415 for another type, and 422 for invalid fields. Only the model knows how many
+    movies are left for a user, so the model itself raises ``top_k_too_large``.
     """
 
     reads: type[Readable] = RecommendRequest
@@ -98,7 +99,7 @@ def _check_type(scope: Scope, how: str) -> None:
     # A client that declares no type gets the benefit of the doubt.
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise InputError(
-            f"The request is of the type {media_type[:80]!r}; JSON was expected.",
+            f"The request has the content type {media_type[:80]!r}; JSON was expected.",
             code="content_type",
             status=415,
             hint=how,

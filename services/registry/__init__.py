@@ -3,7 +3,7 @@
 :mod:`.versions`
     Register a logged model, find versions, download one.
 :mod:`.rule`
-    Compare a candidate's measures with those of the version in production.
+    Compare a candidate's metrics with those of the version in production.
 :mod:`.promotion`
     Move the alias ``prod``: promote and roll back.
 :mod:`.tracking`

@@ -30,7 +30,7 @@ class Decision:
     name : str
         The registered model.
     version : int
-        The version that was to be served.
+        The version that the decision is about.
     previous : int or None
         The version that was served before.
     outcome : {"promoted", "refused", "unchanged", "restored"}
@@ -69,7 +69,7 @@ def promote(
     name : str
         The registered model.
     rule : tuple of Threshold
-        What must hold against the version in production, measured on the same data.
+        How the version must compare with the one in production, measured on the same data.
     again : bool
         Promote it even if it was withdrawn before.
     tracking_uri : str, optional
@@ -84,9 +84,9 @@ def promote(
     -----
     Only one promoter may run at a time. MLflow sets an alias without comparing it with its previous
     value, so two concurrent promotions would both be decided against the same old version, and the
-    worse candidate may win by being the last. Let one place promote, usually a CI job that does not
-    run in parallel (in GitHub Actions: ``concurrency: {group: promote-MODEL}``). The same is true
-    of :func:`rollback`.
+    worse candidate could win by being last. Promote from one place only, usually a CI job that does
+    not run in parallel (in GitHub Actions: ``concurrency: {group: promote-MODEL}``). The same is
+    true of :func:`rollback`.
     """
     client = MlflowClient(tracking_uri)
     with lookup(f"{name} has no version {number}"):
@@ -176,7 +176,7 @@ def _serve(client: MlflowClient, name: str, number: int, history: list[int]) -> 
 
 
 def _state(model: RegisteredModel) -> tuple[int | None, list[int]]:
-    """Return the version in production, and all that ever were, the current one last.
+    """Return the version in production, and all versions that ever were, the current one last.
 
     The alias decides. Entries of the history after its version come from a promotion that was
     interrupted before it set the alias; if its version is missing, the alias was set by hand.

@@ -1,6 +1,6 @@
 """The rule by which a candidate replaces the version in production.
 
-Several measures count, each with a threshold relative to the current version: the measure that
+Several metrics count, each with a threshold relative to the current version: the metric that
 matters must improve, and the others must not lose much. This is arithmetic; nothing here talks to
 MLflow.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Threshold:
-    """How a measure must compare with that of the current version.
+    """How a metric must compare with that of the current version.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which tracking server to work with, and runs in it."""
+"""Choose the tracking server, start runs in it, and look things up."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run_named(name: str, experiment: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def lookup(message: str) -> Iterator[None]:
-    """Turn MLflow's error for what does not exist into a LookupError."""
+    """Turn MLflow's error for something that does not exist into a LookupError."""
     try:
         yield
     except MlflowException as error:

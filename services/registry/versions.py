@@ -24,7 +24,7 @@ PROD = "prod"
 STAGING = "staging"
 
 VALIDATION = "validation"
-"""The name of the data set whose measures decide about a promotion."""
+"""The name of the data set whose metrics decide about a promotion."""
 
 WITHDRAWN = "withdrawn"
 """Tag of a version that was taken out of production; its value is the reason."""
@@ -45,7 +45,7 @@ class Version:
     aliases : tuple of str
         Such as ``"prod"``, sorted.
     measured : dict of str to dict
-        Its measures on validation data, by the data's digest; the latest data set comes last.
+        Its metrics on validation data, by the data's digest; the latest data set comes last.
     withdrawn : str or None
         Why it was taken out of production, if it was.
     """
@@ -153,7 +153,7 @@ def fetch(
 
 
 def measures_of(metrics: Iterable[Metric], digest: str | None = None) -> dict[str, float]:
-    """Return a logged model's measures on one data set (any: None), the latest of each name."""
+    """Return a logged model's metrics on one data set (any: None), the latest of each name."""
     chosen = [one for one in metrics if digest is None or one.dataset_digest == digest]
     return {one.key: one.value for one in sorted(chosen, key=lambda one: one.timestamp)}
 

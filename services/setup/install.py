@@ -1,10 +1,10 @@
-"""Make ``.venv`` and install exactly the lock into it. Standard library only; run by ``make``.
+"""Make ``.venv`` with exactly the locked packages. Standard library only; run by ``make``.
 
 ::
 
     python3.11 -m services.setup.install [--torch-index URL]
 
-A ``.venv`` that is half made or of another Python is made again; one that is right is brought up to
+A ``.venv`` that is incomplete or has another Python version is rebuilt; a good one is brought up to
 date in a second.
 """
 
@@ -28,7 +28,7 @@ LOCK = ROOT / "requirements.txt"
 
 _TORCH = re.compile(r"^(torch|torchvision)==")
 _CUDA = re.compile(r"^(nvidia-|cuda-|triton==)")
-# Asked about by ultralytics on any machine; a few kilobytes of Python, no CUDA.
+# ultralytics requires it on any machine; a few kilobytes of Python, no CUDA.
 _NOT_CUDA = ("nvidia-ml-py==",)
 
 
@@ -66,22 +66,22 @@ def _uv(*arguments: str) -> None:
     """Run uv for ``.venv``; with its progress bars on a terminal, silently elsewhere."""
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     environment = dict(os.environ, VIRTUAL_ENV=str(VENV), UV_PYTHON_DOWNLOADS="never")
-    # The CUDA build of torch is several files of a gigabyte: half a minute is soon over.
+    # The CUDA build of torch has files of a gigabyte; the default of half a minute is too short.
     environment.setdefault("UV_HTTP_TIMEOUT", "180")
     command = [str(VENV / "bin" / "uv"), "pip", *arguments, "--python", str(PYTHON), *quiet]
     subprocess.run(command, check=True, env=environment, cwd=ROOT)
 
 
 def install(torch_index: str | None = None) -> None:
-    """Make ``.venv`` if need be, install the lock, then the project itself without its own."""
+    """Make ``.venv`` if need be, install the lock, then the project without its dependencies."""
     if not is_usable():
         if VENV.exists():
-            print("the .venv that is here is broken or half made; making it again")
+            print("the existing .venv is broken or incomplete; rebuilding it")
             shutil.rmtree(VENV)
         print("1 of 3: an empty .venv", flush=True)
         venv.EnvBuilder(with_pip=True, symlinks=True).create(VENV)
     requirements = pins()
-    print(f"2 of 3: the lock, {len(requirements)} packages; minutes the first time", flush=True)
+    print(f"2 of 3: {len(requirements)} locked packages; minutes the first time", flush=True)
     uv = next(line for line in requirements if line.startswith("uv=="))
     subprocess.run(
         [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check", uv], check=True
@@ -96,7 +96,7 @@ def install(torch_index: str | None = None) -> None:
         _uv("sync", str(without_torch))
         _uv("install", "--no-deps", "--index-url", torch_index, *torch)
     print("3 of 3: this project itself", flush=True)
-    # Its dependencies are there, and so is setuptools from the lock: nothing is fetched.
+    # Its dependencies and setuptools are installed already, so nothing is fetched.
     _uv("install", "--no-deps", "--no-build-isolation", "--editable", ".")
     teach_activate()
 
@@ -122,7 +122,7 @@ def separate(folder: Path, lock: Path, *, quiet: bool) -> Path:
 
 
 def teach_activate(script: Path = VENV / "bin" / "activate") -> None:
-    """Let ``source .venv/bin/activate`` export the project's settings, too."""
+    """Make ``source .venv/bin/activate`` export the project's settings, too."""
     text = script.read_text(encoding="utf-8")
     line = 'eval "$("$VIRTUAL_ENV/bin/python" -m services)"'
     if line not in text:

@@ -72,19 +72,19 @@ def check_python() -> Row:
 
 
 def check_disk(root: Path = ROOT) -> Row:
-    """Ask for room: for the environment where there is none yet, else for notebooks' work."""
+    """Check the disk space: for the environment if there is none yet, else for the notebooks."""
     needed = FURTHER_WORK if (root / ".venv" / ".ready").exists() else NEW_ENVIRONMENT
     free = shutil.disk_usage(root).free
-    detail = f"{free / GIGABYTE:.1f} GB free, {needed / GIGABYTE:.0f} GB wanted"
+    detail = f"{free / GIGABYTE:.1f} GB free, {needed / GIGABYTE:.0f} GB needed"
     if free >= needed:
         return Row("disk", OK, detail)
     return Row(
-        "disk", MISSING, detail, "make room, or: make environment TORCH=cpu TORCH_INDEX=URL (3 GB)"
+        "disk", MISSING, detail, "free some, or: make environment TORCH=cpu TORCH_INDEX=URL (3 GB)"
     )
 
 
 def check_ports() -> Row:
-    """Ask that servers can listen on loopback."""
+    """Check that servers can listen on the loopback."""
     try:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -95,7 +95,7 @@ def check_ports() -> Row:
 
 
 def check_weights(folder: Path = ROOT / "services" / "id_card" / "weights") -> Row | None:
-    """Compare the models' weights with their published sums; None where there are no sums."""
+    """Compare the models' weights with their published hashes; None where there are no hashes."""
     sums = folder / "SHA256SUMS"
     if not sums.exists():
         return None
@@ -112,7 +112,7 @@ def check_weights(folder: Path = ROOT / "services" / "id_card" / "weights") -> R
 
 
 def check_opencv() -> Row | None:
-    """Ask OpenCV, once installed, whether it finds the shared libraries of a desktop."""
+    """Check that OpenCV, once installed, finds the shared libraries of a desktop."""
     python = ROOT / ".venv" / "bin" / "python"
     if not list(ROOT.glob(".venv/lib/*/site-packages/cv2/__init__.py")):
         return None
@@ -133,8 +133,8 @@ def check_packages(lock: Path = ROOT / "requirements.txt") -> Row | None:
     installed: dict[str, str] = {}
     for found in metadata.distributions():
         if name := found.metadata["Name"]:
-            # The first on the path is the one that is imported: setuptools, once it is imported,
-            # adds a folder with copies of its own at the end.
+            # The first on the path is the one that is imported; setuptools, on import, appends a
+            # folder with its own copies.
             key = re.sub(r"[-_.]+", "-", name).lower()
             installed.setdefault(key, found.version.split("+")[0])
     if "bentoml" not in installed:
@@ -236,7 +236,7 @@ def needs(*tools: str) -> Needs:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the rows; return 1 if something is missing without which nothing works."""
+    """Print the rows; return 1 if something essential is missing."""
     hard_only = "--hard" in (sys.argv[1:] if arguments is None else arguments)
     rows = report(hard_only)
     failed = [row for row in rows if row.status == MISSING]

@@ -1,4 +1,4 @@
-"""The programs that some notebooks and tests use, and how to find out that they work.
+"""The programs that some notebooks and tests use, and how to check that they work.
 
 Standard library only, and any Python from 3.8 on, as :mod:`services.setup.preflight` needs it.
 """
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     remedy: str = ""
 
     def __str__(self) -> str:
-        """Return the row with this system's own remedy, on a second line if one gets too wide."""
+        """Return the row with this system's remedy, in two lines if one would be too wide."""
         line = f"{self.name:<12} {self.status:<12} {self.detail}"
         if not self.remedy:
             return line
@@ -72,7 +72,7 @@ def on_this_system(remedy: str) -> str:
 
 
 class Tool(NamedTuple):
-    """A program that some notebooks and tests use, and how to find out that it works.
+    """A program that some notebooks and tests use, and how to check that it works.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Tool("curl", [["curl", "--version"]], "apt-get install curl"),
-        # An engine whose client is there but whose service is not running answers no "info".
+        # An engine whose client is installed but whose service is not running fails on "info".
         Tool("engine", [["docker", "info"], ["podman", "info"]], "apt-get install podman"),
         Tool(
             "kubectl",
@@ -121,7 +121,7 @@ TOOLS = {
         Tool("hey", [["hey", "-n", "1", "-c", "1", "http://127.0.0.1:1"]], "apt-get install hey"),
         Tool("chromium", [["chromium", "--version"]], "apt-get install chromium"),
         Tool("postgres", [["initdb", "--version"]], "apt-get install postgresql"),
-        # Its own "--version" imports everything first: half a minute where the cores are busy.
+        # Its own "--version" imports everything first: half a minute when the cores are busy.
         Tool(
             "mlserver",
             [
@@ -146,7 +146,7 @@ def program(name: str) -> str | None:
 
 
 def answers(command: list[str], seconds: float = 15) -> bool:
-    """Say whether a command is there and succeeds."""
+    """Say whether a command exists and succeeds."""
     found = program(command[0])
     if found is None:
         return False

@@ -1,4 +1,4 @@
-"""Find the source of an object, and a name for its file that reads the same on every machine."""
+"""Find the source of an object, and a name of its file that is the same on every machine."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LANGUAGES = {
     ".sh": "bash",
     ".md": "markdown",
 }
-"""What Markdown calls the language of a file."""
+"""The name of a file's language in Markdown."""
 
 
 def read(obj: Any) -> tuple[str, Path]:
-    """Return the source of *obj* and the file it stands in."""
+    """Return the source of *obj* and the file that contains it."""
     if isinstance(obj, str | Path):
         path = ROOT / obj
         return path.read_text(encoding="utf-8"), path
@@ -37,7 +37,7 @@ def read(obj: Any) -> tuple[str, Path]:
 
 
 def _unwrapped(obj: Any) -> Any:
-    """Look through decorators for what was written: a module, class or function."""
+    """Return the module, class or function behind decorators."""
     while True:
         obj = inspect.unwrap(obj)
         if inspect.ismodule(obj) or inspect.isclass(obj) or inspect.isroutine(obj):
@@ -52,12 +52,12 @@ def _unwrapped(obj: Any) -> Any:
 
 
 def line(lines: Sequence[str], mark: int | str | None, begin: int, default: int) -> int:
-    """Return the index, from 0, of the line that *mark* means."""
+    """Return the index, from 0, of the line that *mark* refers to."""
     if mark is None:
         return default
     if isinstance(mark, int):
         if not 1 <= mark <= len(lines):
-            raise ValueError(f"line {mark} of a source that has the lines 1 to {len(lines)}")
+            raise ValueError(f"there is no line {mark}; the source has lines 1 to {len(lines)}")
         return mark - 1
     for index in range(begin, len(lines)):
         if mark in lines[index]:
@@ -66,9 +66,9 @@ def line(lines: Sequence[str], mark: int | str | None, begin: int, default: int)
 
 
 def short(path: Path) -> str:
-    """Return *path* as it reads on every machine."""
+    """Return *path* in a form that is the same on every machine."""
     if not path.is_file():
-        return "this notebook"  # A cell is compiled under the name of a file that does not exist.
+        return "this notebook"  # A cell is compiled with the name of a file that does not exist.
     path = path.resolve()
     for folder in (*PACKAGES, ROOT, Path(sysconfig.get_path("stdlib")).resolve()):
         if path.is_relative_to(folder):

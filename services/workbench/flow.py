@@ -1,4 +1,4 @@
-"""Questions that keep coming while something else is done to the service.
+"""Send requests continuously while something else is done to the service.
 
 ::
 
@@ -20,23 +20,23 @@ from typing import Any
 import httpx
 
 TIMEOUT = 60.0
-"""Seconds that one answer may take."""
+"""The longest time in seconds that one answer may take."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of one request.
+    """The outcome of one request.
 
     Attributes
     ----------
     at : float
-        When it was sent: seconds since the first.
+        When it was sent, in seconds since the first request.
     seconds : float
-        Until the answer was there, or the request was lost.
+        The time until it was answered, or lost.
     status : int or None
         The HTTP status; None if there was no answer.
     body : Any
-        The answer's JSON; None without one.
+        The answer's JSON; None without an answer.
     """
 
     at: float
@@ -51,23 +51,23 @@ class Reply:
 
 
 class Flow:
-    """Send JSON bodies, again and again in their order, from the start of a block to its end.
+    """Sends JSON bodies in order, over and over, from the start of a block to its end.
 
     Parameters
     ----------
     url : str
-        Where to POST them.
+        The URL to POST to.
     bodies : sequence of dict
         At least one.
     concurrency : int
-        How many are under way at a time, 1 or more.
+        How many requests are in flight at a time, 1 or more.
     pause : float
         Seconds, 0 or more, between a reply and the next request of the same thread.
 
     Attributes
     ----------
     replies : list of Reply
-        In the order in which they came back.
+        The replies in the order of their arrival.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Flow:
     ) -> None:
         if not bodies or concurrency < 1:
             raise ValueError(
-                f"one body and one thread are the least; got {len(bodies)}, {concurrency}"
+                f"at least one body and one thread are needed; got {len(bodies)}, {concurrency}"
             )
         self.url = url
         self.replies: list[Reply] = []
@@ -89,7 +89,7 @@ class Flow:
 
     @property
     def failed(self) -> list[Reply]:
-        """The replies that are not a 200, and the requests that were lost."""
+        """The replies that are not a 200, including lost requests."""
         return [reply for reply in self.replies if not reply.ok]
 
     @property
@@ -104,12 +104,12 @@ class Flow:
         count: int = 1,
         seconds: float = 120.0,
     ) -> None:
-        """Return once so many replies of a kind came, those from before the call left out.
+        """Wait for *count* replies of a kind; replies from before the call do not count.
 
         Raises
         ------
         TimeoutError
-            If they did not in so many seconds; the message has the last reply.
+            If they do not arrive within *seconds*; the message has the last reply.
         """
         begun, deadline = len(self.replies), time.monotonic() + seconds
         with self._came:

@@ -22,7 +22,7 @@ FOREIGN = {
     "ppm": b"P6 2 2 255 " + bytes(12),
     "text": b"This is no image.",
 }
-"""Files of kinds that are not read."""
+"""Files in formats that the service does not accept."""
 
 
 def png_declaring(width: int, height: int) -> bytes:
@@ -39,7 +39,7 @@ def png_declaring(width: int, height: int) -> bytes:
 
 
 def mutant(data: bytes, rng: random.Random) -> bytes:
-    """Return a damaged copy: bits flipped, bytes overwritten, cut, repeated or inserted."""
+    """Return a damaged copy: bits flipped, or bytes overwritten, cut, repeated or inserted."""
     damaged = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
         at = rng.randrange(len(damaged))
@@ -60,7 +60,7 @@ def mutant(data: bytes, rng: random.Random) -> bytes:
 
 
 def bomb(kind: str, side: int = 7000) -> bytes:
-    """Return a small file of a large image: under a megabyte, 49 megapixels unless told otherwise.
+    """Return a file of less than a megabyte that holds a huge image, 49 megapixels by default.
 
     Parameters
     ----------

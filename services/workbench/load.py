@@ -1,7 +1,7 @@
-"""Send many requests at once, and say what became of every one of them.
+"""Send many requests at once, and report the outcome of every one.
 
-``hey`` sends them where it is installed: a program of its own in a language of its own takes less
-of the processors than Python's threads, which do it otherwise.
+If ``hey`` is installed, it sends the requests: a separate compiled program uses less processor time
+than Python's threads, which send them otherwise.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from pathlib import Path
 import httpx
 
 TIMEOUT = 60
-"""Seconds that a request may take."""
+"""The longest time in seconds that a request may take."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What became of the requests.
+    """The outcome of the requests.
 
     Attributes
     ----------
     sent : int
-        How many there were.
+        How many requests were sent.
     statuses : Counter
-        How many were answered with which status. What is missing to *sent* was lost.
+        How many were answered with each status; the rest of *sent* were lost.
     latencies : list of float
         Seconds of each answered request.
     seconds : float
-        From the first request to the last answer.
+        The time from the first request to the last answer.
     client : str
-        Who sent them: ``hey`` or ``python``.
+        What sent them: ``hey`` or ``python``.
     """
 
     sent: int
@@ -53,7 +53,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Answers per second."""
         return self.statuses.total() / self.seconds
 
 
@@ -66,22 +66,22 @@ def send(
     client: str | None = None,
     content_type: str = "image/jpeg",
 ) -> Load:
-    """POST one image, or any other body, again and again.
+    """POST the same image, or any other body, many times.
 
     Parameters
     ----------
     url : str
-        Where to.
+        The URL to POST to.
     picture : path
         A file, a JPEG unless *content_type* says otherwise; sent as the body.
     requests : int
-        How many, a multiple of *concurrency*.
+        The number of requests, a multiple of *concurrency*.
     concurrency : int
-        How many are under way at a time, 1 or more.
+        How many are in flight at a time, 1 or more.
     client : {"hey", "python"}, optional
-        Who sends them; hey where it is installed, if not given.
+        What sends them; if not given, hey where it is installed.
     content_type : str
-        Of the body.
+        The body's content type.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """What a notebook shows besides numbers: source code, images, figures, small tables, errors.
 
 Everything here gives the same output on every machine: no absolute path, no random id, no date.
-Every image carries a text for those who cannot see it.
+Every image has alternative text for those who cannot see it.
 """
 
 from __future__ import annotations
@@ -54,20 +54,20 @@ class Display:
 
 
 def source(obj: Any, *, start: int | str | None = None, end: int | str | None = None) -> Display:
-    """Show the source of *obj*, or a part of it, with the file it stands in.
+    """Show the source of *obj*, or a part of it, with the name of its file.
 
-    In a notebook it is a Markdown code block: JupyterLab colours that in the reader's own theme,
-    and does so in a notebook that was only just cloned and is not trusted yet.
+    In a notebook it is a Markdown code block: JupyterLab colours it in the reader's theme, even in
+    a freshly cloned notebook that is not trusted yet.
 
     Parameters
     ----------
     obj : function, class, module, path or str
-        A decorated function or class is looked through. A path, also as a text, names a file; one
-        that is not absolute counts from the repository.
+        For a decorated function or class, the original is shown. A path, also as a string, names a
+        file; a relative path starts at the repository's root.
     start, end : int or str, optional
         The first and the last line to show: a number, from 1 to the number of lines in *obj*'s own
-        source, or a text, which stands for the first line that contains it (for *end*: from
-        *start* on). A text stays right when lines are added above it.
+        source, or a text, which means the first line that contains it (for *end*: from *start*
+        on). A text stays right when lines are added above it.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def source(obj: Any, *, start: int | str | None = None, end: int | str | None = 
         raise ValueError(f"the last line ({end!r}) comes before the first ({start!r})")
     shown = textwrap.dedent("\n".join(lines[first : last + 1])).strip("\n")
     caption = short(path)
-    # A fence must be longer than any within.
+    # The fence must be longer than any fence inside.
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
     language = LANGUAGES.get(path.suffix, "text")
     return Display(
@@ -96,16 +96,16 @@ def source(obj: Any, *, start: int | str | None = None, end: int | str | None = 
 
 
 def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Display:
-    """Show an image in the notebook, with *alt* for those who cannot see it.
+    """Show an image in the notebook, with *alt* as alternative text.
 
     Parameters
     ----------
     image : PIL.Image.Image
         It is not changed. It is embedded as JPEG, or as PNG if parts of it are transparent.
     alt : str
-        What there is to see, in a sentence.
+        What the image shows, in a sentence.
     width : int, optional
-        Width in pixels, 1 or more, on the page. A larger image is made smaller before it is
+        Width on the page in pixels, 1 or more. A larger image is scaled down before it is
         embedded, so that the notebook stays small; a smaller one keeps its size.
 
     Raises
@@ -115,7 +115,7 @@ def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Displa
     """
     _require_alt(alt)
     if width is not None and width < 1:
-        raise ValueError(f"width is in pixels, 1 or more; got {width}")
+        raise ValueError(f"width must be 1 pixel or more; got {width}")
     shown = _for_a_browser(ImageOps.exif_transpose(image))
     if width is not None and shown.width > width:
         height = max(1, round(shown.height * width / shown.width))
@@ -129,7 +129,7 @@ def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Displa
 
 
 def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
-    """Show a Matplotlib figure as a PNG with *alt* for those who cannot see it.
+    """Show a Matplotlib figure as a PNG, with *alt* as alternative text.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
     ValueError
         If *alt* is empty.
     """
-    # Here, since every card of a lab and `labs status` import this module and draw no figure.
+    # Imported here: every lab card and `labs status` import this module, but draw no figure.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     _require_alt(alt)
@@ -157,19 +157,19 @@ def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
 
 
 def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> Display:
-    """Show *rows* as a table; numbers are set to the right.
+    """Show *rows* as a table; numbers are right-aligned.
 
     Parameters
     ----------
     rows : sequence of sequences
-        The cells, shown by ``str``; round numbers before.
+        The cells, shown with ``str``; round numbers first.
     columns : sequence of str
         The headings, none of them empty: a screen reader reads each cell with its heading.
 
     Raises
     ------
     ValueError
-        If a heading is empty, or a row has not one cell for each heading.
+        If a heading is empty, or a row does not have one cell for each heading.
     """
     if not all(heading.strip() for heading in columns):
         raise ValueError(f"every column needs a heading, got {list(columns)}")
@@ -185,9 +185,9 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> Display:
 
 
 def one_line(error: BaseException) -> str:
-    """Return ``Type: first line of the message``, for a mistake that was made on purpose.
+    """Return ``Type: first line of the message``, for an error that is caused on purpose.
 
-    Folders of this machine and addresses of objects are taken out of it.
+    This machine's folders and the addresses of objects are removed from the message.
     """
     message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     for folder, stand_in in _folders():
@@ -199,7 +199,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _folders() -> list[tuple[str, str]]:
-    """Return this machine's folders and what stands for them, inner ones first."""
+    """Return this machine's folders and their replacements, inner folders first."""
     named = [
         *((folder, "") for folder in PACKAGES),
         (build_dir(), "build/"),
@@ -218,11 +218,11 @@ def _folders() -> list[tuple[str, str]]:
 
 def _require_alt(alt: str) -> None:
     if not alt.strip():
-        raise ValueError("alt must say in a sentence what there is to see")
+        raise ValueError("alt must describe in a sentence what the image shows")
 
 
 def _for_a_browser(image: Image.Image) -> Image.Image:
-    """Return *image* in one of the modes that every browser shows: RGB, RGBA or L."""
+    """Return *image* in a mode that every browser can show: RGB, RGBA or L."""
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode.startswith("I;16"):

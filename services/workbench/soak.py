@@ -1,4 +1,4 @@
-"""Serve for minutes under mixed load while things go wrong, and write down what happened.
+"""Serve for minutes under mixed load while things go wrong, and record what happens.
 
 ::
 
@@ -57,8 +57,8 @@ CLIENT = httpx.Client(
 )
 
 Request = tuple[str, dict[str, Any], Any]
-"""What it is, the arguments of ``httpx.post``, and the right answer; None if it is to be refused or
-nothing is known of its answer."""
+"""Its name, the arguments of ``httpx.post``, and the right answer; None if the request must be
+refused or the right answer is unknown."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Soak:
     memory: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def post(self, url: str, request: Request) -> None:
-        """Send one request and note what became of it."""
+        """Send one request and record its outcome."""
         what, arguments, answer = request
         try:
             response = CLIENT.post(url, **arguments)
@@ -86,12 +86,12 @@ class Soak:
             self.outcomes[what][outcome] += 1
 
     def keep_sending(self, url: str, requests: Iterator[Request]) -> None:
-        """Be one client, until it is over."""
+        """Act as one client until the soak ends."""
         while not self.over.is_set():
             self.post(url, next(requests))
 
     def watch_memory(self) -> None:
-        """Note what each server takes, until it is over."""
+        """Record the memory of each server until the soak ends."""
         while not self.over.wait(1):
             for name, server in self.servers.items():
                 size = 0
@@ -113,7 +113,7 @@ def _judged(response: httpx.Response, answer: Any) -> str:
     if set(error) != {"code", "message", "hint"}:
         return f"{BROKEN}{status} without a hint"
     if status in (429, 503, 504):
-        return f"{status}, to be tried again"
+        return f"with status {status}, to be retried"
     if status >= 500 or answer is not None:
         return f"{BROKEN}{status}"
     return "refused with a hint"
@@ -145,7 +145,7 @@ def _users(url: str, seed: int) -> Iterator[Request]:
 
 
 def _kill(soak: Soak, service: str) -> str:
-    """Kill one worker; return once as many are there as before and one answers."""
+    """Kill one worker; wait until there are as many as before and one answers."""
     server = soak.servers[service]
 
     def workers() -> list[int]:
@@ -173,7 +173,7 @@ def _is_ready(server: Server) -> bool:
 
 
 def _registry_hangs(soak: Soak, mlflow: Server) -> str:
-    """Stop the registry's processes for eight seconds: it takes connections and answers nothing."""
+    """Pause the registry for eight seconds: it accepts connections and does not answer."""
     processes = [psutil.Process(record.pid) for record in mlflow.processes()]
     count = soak.outcomes["good requests to the recommender"]
     before = count["answered"]
@@ -184,7 +184,7 @@ def _registry_hangs(soak: Soak, mlflow: Server) -> str:
     finally:
         for process in processes:
             process.resume()
-    return "answers went on" if count["answered"] > before else BROKEN + "no answer meanwhile"
+    return "with answers" if count["answered"] > before else BROKEN + "no answer meanwhile"
 
 
 def _bombs(soak: Soak) -> str:
@@ -197,7 +197,7 @@ def _bombs(soak: Soak) -> str:
 
 
 def _serve(stack: ExitStack) -> tuple[dict[str, Server], Server, bool]:
-    """Start everything; say whether the detector's disk is full."""
+    """Start everything; also return whether the detector's disk is full."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     mlflow = stack.enter_context(tracking.server(folder / "mlflow"))
     registry.ensure(mlflow.url)
@@ -215,7 +215,7 @@ def _serve(stack: ExitStack) -> tuple[dict[str, Server], Server, bool]:
 
 
 def run(minutes: float) -> list[tuple[str, int, str]]:
-    """Soak for so long, and return the table: what was tried, how often, what happened."""
+    """Run the soak test, and return the table: what was tried, how often, what happened."""
     with ExitStack() as stack:
         running, mlflow, full = _serve(stack)
         soak = Soak(running)
@@ -254,8 +254,8 @@ def _table(soak: Soak, full: bool) -> list[tuple[str, int, str]]:
     verdict = "" if cut <= 15 * soak.kills else BROKEN
     rows.append(("requests cut off", cut, f"{verdict}{soak.kills} workers were killed"))
     for name, sizes in soak.memory.items():
-        text = f"{sizes[0]} MiB at first, {max(sizes)} at most, {sizes[-1]} at last"
-        rows.append((f"looks at the memory of the {name}", len(sizes), text))
+        text = f"{sizes[0]} MiB at first, {max(sizes)} at most, {sizes[-1]} at the end"
+        rows.append((f"memory readings of the {name}", len(sizes), text))
     log = soak.servers["detector"].log.read_text(encoding="utf-8", errors="replace")
     traces = log.count("Traceback (most recent call last)")
     lines = log.count("Metrics are not shared") + log.count("Answers are not logged")
@@ -268,13 +268,14 @@ def _table(soak: Soak, full: bool) -> list[tuple[str, int, str]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m services.workbench.soak")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of load, above 0 (10)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minutes of load, above 0 (10)")
     minutes = parser.parse_args(arguments).minutes
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers end, too
     rows = run(minutes)
     lines = ["| what was tried | how often | what happened |", "|---|--:|---|"]
     lines += [f"| {what} | {count} | {happened} |" for what, count, happened in rows]
-    head = f"Made by `make soak`: {minutes:g} minutes on {usable_cores()} cores."
+    head = "Made by `make soak`, which serves both models under mixed load while things go wrong: "
+    head += f"{minutes:g} minutes on {usable_cores()} cores."
     TABLE.write_text("\n".join(["# Soak test", "", head, "", *lines, ""]), encoding="utf-8")
     print("\n".join(lines))
     return int(any(BROKEN in happened for _, _, happened in rows))

@@ -1,4 +1,4 @@
-"""Compare how long several ways take, fairly enough to print the ratio."""
+"""Compare how long several ways of doing something take, fairly enough to print a ratio."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Time each of *ways* once a round, in an order that rotates from round to round.
 
-    A machine is now faster, now slower. Taking turns spreads that over all the ways, and rotating
-    the order spreads what one way leaves behind (a warm cache, say) over the others. One round
-    before the first is not counted.
+    A machine's speed varies over time. Taking turns spreads this over all ways, and rotating the
+    order spreads the after-effects of one way (a warm cache, for instance) over the others. One
+    warm-up round is not counted.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def interleaved(
     progress : bool
         Show a progress bar.
     clock : callable
-        Returns seconds. ``time.process_time`` counts processor time of this process alone, which
-        other programs on the machine hardly change.
+        Returns seconds. ``time.process_time`` counts only this process's processor time, which
+        other programs on the machine hardly affect.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def interleaved(
         If there is nothing to time.
     """
     if rounds < 1 or not ways:
-        raise ValueError(f"at least one way and one round; got {len(ways)} and {rounds}")
+        raise ValueError(f"at least one way and one round are needed; got {len(ways)} and {rounds}")
     for call in ways.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in ways}

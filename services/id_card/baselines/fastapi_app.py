@@ -4,8 +4,8 @@
 
     uvicorn services.id_card.baselines.fastapi_app:app --host 127.0.0.1
 
-What BentoML, MLflow or KServe bring along is here either written out or missing; notebook 10
-compares. The middleware is that of the BentoML adapters.
+Whatever BentoML, MLflow or KServe would add is either written out here or missing; notebook 10
+compares them. The middleware is that of the BentoML adapters.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from services.id_card.validation import ImageValidationMiddleware, picture_of
 
 
 class Model:
-    """The detector, and whose turn it is; both exist once the server has started."""
+    """The detector, and the limit on concurrent calls; both exist once the server has started."""
 
     detector: Detector
     turns: asyncio.Semaphore
@@ -67,11 +67,11 @@ async def render(image: UploadFile) -> Response:
 @app.get("/livez")
 @app.get("/readyz")
 def alive() -> dict[str, str]:
-    """Say that the server runs, which it does only with a model."""
+    """Say that the server runs, which it does only once the model is loaded."""
     return {"name": app.title}
 
 
 @app.get("/metrics", response_class=PlainTextResponse)
 def metrics() -> Response:
-    """Return what Prometheus's library counts by itself: the process, nothing of the model."""
+    """Return what Prometheus's library counts by itself: the process, but not the model."""
     return Response(prometheus_client.generate_latest(), media_type="text/plain; version=0.0.4")

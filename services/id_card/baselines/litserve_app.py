@@ -28,7 +28,7 @@ class IdCardApi(litserve.LitAPI):
         """Load the model, in the process that runs it."""
         self.detector = Detector.from_environment()
 
-    # Without a type at "request": LitServe takes the annotation for the body's schema.
+    # "request" has no type, since LitServe would take it for the schema of the body.
     def decode_request(self, request, **_: Any) -> Image.Image:  # type: ignore[no-untyped-def]
         """Return the image in the form that the middleware passes on."""
         form: Mapping[str, Any] = request
@@ -56,7 +56,7 @@ def main() -> None:
         timeout=60,
         middlewares=[(ImageValidationMiddleware, {"paths": ("/inference",), "pass_file": True})],
     )
-    # By itself LitServe ends at SIGINT only: at SIGTERM its first process dies and all others stay.
+    # By itself LitServe stops on SIGINT only: on SIGTERM its first process dies and the rest stay.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run(host=args.host, port=args.port, log_level="warning", generate_client_file=False)
 

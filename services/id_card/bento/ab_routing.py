@@ -1,6 +1,6 @@
-"""The detector's A/B test: who is answered by which of its two versions.
+"""The detector's A/B test: which of its two versions answers which user.
 
-How users are divided is :mod:`services.http.routing`'s.
+:mod:`services.http.routing` divides the users.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def choose(identifier: str, share_b: float, experiment: str = EXPERIMENT) -> Ver
 
 
 def read_share(environment: Mapping[str, str]) -> float:
-    """Return B's share as the environment says, 0.1 if it says nothing.
+    """Return B's share from the environment, 0.1 if it is not set.
 
     Raises
     ------

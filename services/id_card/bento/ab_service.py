@@ -4,7 +4,7 @@
 
     ID_CARD_SHARE_B=0.1 bentoml serve services.id_card.bento.ab_service:AbTest --host 127.0.0.1
 
-The chapter (section 10.4) asks both versions for every request. That doubles the work, and no user
+The chapter (section 10.4) runs both versions on every request. That doubles the work, and no user
 sees a difference. Here ``X-User-ID``, or else ``X-Request-ID``, says which version answers; see
 :mod:`services.id_card.bento.ab_routing`.
 """
@@ -37,7 +37,7 @@ count_by_route()
 SHARE_B = read_share(os.environ)  # here, so that a bad one ends "bentoml serve" at once
 
 ROUTED = Counter(
-    "id_card_routed_requests", "Requests by the version that was to answer", ["version"]
+    "id_card_routed_requests", "Requests by the version that they were routed to", ["version"]
 )
 for _version in SHIPPED:
     ROUTED.labels(_version)  # a series that starts at its first event hides that event from rate()
@@ -62,8 +62,8 @@ class AbTest:
     async def predict(self, image: ImageFile, ctx: bentoml.Context) -> Routed:
         """Return every box, and the version that found it.
 
-        A header X-User-ID, or else X-Request-ID, decides on the version. Without either, a new id
-        is made; send it again to be answered by the same version.
+        The header X-User-ID, or else X-Request-ID, decides which version answers. Without either,
+        the server makes an id; send it again to be answered by the same version.
         """
         try:
             identifier = _id_of(ctx.request.headers)

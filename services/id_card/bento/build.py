@@ -54,8 +54,8 @@ IMPORTED = (
 
 def requirements() -> str:
     """Return the content of ``requirements.txt``: what serving needs, at the lock's versions."""
-    # opencv-python wants the libraries of a desktop, which slim images lack; the same OpenCV is
-    # published without windows.
+    # opencv-python needs a desktop's libraries, which slim images lack; opencv-python-headless is
+    # the same OpenCV without windows.
     command = "python -m services.id_card.bento.build requirements"
     return bentos.requirements(
         IMPORTED, command, instead={"opencv-python": "opencv-python-headless"}
@@ -72,7 +72,7 @@ def build(
     api : {"service", "runner"}
         Which of :data:`BENTOFILES`.
     version : str, optional
-        BentoML makes one up if not given.
+        BentoML generates one if not given.
     weights : Path
         An ultralytics checkpoint; see :func:`services.id_card.bento.model_store.save`.
 
@@ -93,7 +93,7 @@ def build(
 
 
 def image_name() -> str:
-    """Return the name of the container image that holds the present code and weights.
+    """Return the name of the container image that holds the current code and weights.
 
     Its tag is the project's version and a hash of all that goes into the Bento, so an image of
     that name never has to be built twice.
@@ -107,22 +107,22 @@ def image_name() -> str:
 
 
 def container() -> str:
-    """Build the image of :func:`image_name`, unless it is there, and return what it is.
+    """Build the image of :func:`image_name`, unless it exists, and return a line about it.
 
-    It gets a second name, with the project's version alone for a tag, which is the one that the
-    manifests in ``infra/kubernetes`` ask for.
+    It gets a second name, whose tag is the project's version alone: the name that the manifests in
+    ``infra/kubernetes`` use.
 
     Raises
     ------
     NotRunError
-        If something for it is missing on this machine.
+        If something that the build needs is missing on this machine.
     ContainerError
         If a command fails.
     """
     start = time.monotonic()
     image = image_name()
     builder = images.find_builder()
-    how = "it was there"
+    how = "it existed already"
     if not container_engine.has_image(builder, image):
         if not bentos.exists(image):
             build(version=image.partition(":")[2])

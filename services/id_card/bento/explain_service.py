@@ -1,4 +1,4 @@
-"""The detector as one operates it, which also says why: ``/explain``.
+"""The detector as it runs in production, with ``/explain``, which says why it found a box.
 
 ::
 
@@ -34,8 +34,8 @@ labels.count_by_route()
 MOST_MASKS = 500
 """More would take longer than the timeout."""
 
-Box = Annotated[int, Field(ge=0, description="Which box of /inference, from 0.")]
-Masks = Annotated[int, Field(ge=1, le=MOST_MASKS, description="More take longer; less noise.")]
+Box = Annotated[int, Field(ge=0, description="Which box of /inference, counted from 0.")]
+Masks = Annotated[int, Field(ge=1, le=MOST_MASKS, description="More: less noise, but slower.")]
 
 LIMITS = {"box": (0, 299), "masks": (1, MOST_MASKS)}
 
@@ -48,7 +48,7 @@ LIMITS = {"box": (0, 299), "masks": (1, MOST_MASKS)}
     image=service.IMAGE,
 )
 class IdCardDetector(observed_service.IdCardDetector.inner):  # type: ignore[name-defined]
-    """Find ID cards in an image, say how that goes, and why."""
+    """Find ID cards in an image and explain each box; with probes, metrics and a log."""
 
     @bentoml.api(route="/explain")
     def explain(self, image: ImageFile, box: Box = 0, masks: Masks = explain.MASKS) -> Png:
@@ -63,7 +63,7 @@ class IdCardDetector(observed_service.IdCardDetector.inner):  # type: ignore[nam
 
 
 class ExplainValidationMiddleware(ImageValidationMiddleware):
-    """Let an image through, and what is asked of it in the query or as fields of the form."""
+    """Let an image through, with its parameters from the query or from the form's fields."""
 
     def extra_fields(self, scope: Scope, texts: Sequence[tuple[str, str]]) -> Mapping[str, str]:
         """Return ``box`` and ``masks``, where they are given, checked.
@@ -91,7 +91,7 @@ class ExplainValidationMiddleware(ImageValidationMiddleware):
 def _bad(code: str, message: str) -> InputError:
     hint = (
         "Besides the image, /explain takes 'box', a whole number from 0, and 'masks', 1 to "
-        f"{MOST_MASKS}, in the query or as fields of the form, once each."
+        f"{MOST_MASKS}, in the query or as form fields, once each."
     )
     return InputError(message, code=code, status=422, hint=hint)
 

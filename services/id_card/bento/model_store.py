@@ -1,8 +1,8 @@
 """The detector's model in BentoML's model store: how it gets in, and which one a server loads.
 
 A Bento pins a model by its tag, ``id_card:<version>``, under an alias. A server that runs from a
-Bento asks for the alias and so gets that very version, however many newer ones the store holds. A
-server that runs from the source code finds no such alias and loads what its environment says.
+Bento looks up the alias and so gets that very version, however many newer ones the store holds. A
+server that runs from the source code finds no such alias and loads what its environment names.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def save(weights: Path = WEIGHTS, version: str | None = None) -> bentoml.Model:
     Returns
     -------
     bentoml.Model
-        Its metadata tell the checkpoint's name and SHA-256.
+        Its metadata give the checkpoint's name and SHA-256.
 
     Raises
     ------

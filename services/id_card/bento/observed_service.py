@@ -1,4 +1,4 @@
-"""The detector as one operates it: probes that tell the truth, metrics, and a log of its answers.
+"""The detector as it runs in production: honest probes, metrics, and a log of its answers.
 
 ::
 
@@ -40,7 +40,7 @@ labels.count_by_route()
     image=service.IMAGE,
 )
 class IdCardDetector(service.IdCardDetector.inner):  # type: ignore[name-defined]
-    """Find ID cards in an image, and say how that goes."""
+    """Find ID cards in an image; with probes, metrics and a log of the answers."""
 
     def __init__(self) -> None:
         # In the background: a server that loads in its constructor answers no probe until it has.
@@ -71,10 +71,10 @@ def _load() -> ObservedDetector:
     try:
         detector = ObservedDetector.from_environment(pinned_weights())
     except Exception:
-        logger.exception("The model could not be loaded; /livez and /readyz say 503 from now on")
+        logger.exception("The model could not be loaded; /livez and /readyz answer 503 from now on")
         raise
     detector.record = _log
-    # BentoML shows its own loggers' news only. Each worker says it once.
+    # BentoML prints only its own loggers' messages. Each worker logs this once.
     logging.getLogger("bentoml").info("the model is loaded and warm")
     return detector
 

@@ -4,7 +4,7 @@
 
     bentoml serve services.id_card.bento.runner_ensemble:svc --host 127.0.0.1
 
-Chapter section 10.4, "Multiple BentoML Runners". New work takes :mod:`.ensemble`.
+Chapter section 10.4, "Multiple BentoML Runners". New code should use :mod:`.ensemble`.
 """
 
 from __future__ import annotations

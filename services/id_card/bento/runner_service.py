@@ -4,7 +4,7 @@
 
     bentoml serve services.id_card.bento.runner_service:svc --host 127.0.0.1
 
-BentoML keeps this API under ``bentoml.legacy``; new work takes :mod:`.service`.
+BentoML keeps this API under ``bentoml.legacy``; new code should use :mod:`.service`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Pixels = NDArray[np.uint8]
 
 
 class YOLOv8Runnable(bentoml.legacy.Runnable):
-    """The model in a process of its own.
+    """The model in a separate process.
 
     Images travel between the processes as arrays, shape (height, width, 3), RGB, uint8. As
     PIL images they would be compressed again on the way.

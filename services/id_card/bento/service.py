@@ -27,7 +27,7 @@ ImageFile = Annotated[Path, Upload("image/*")]
 Png = Annotated[bytes, ContentType("image/png")]
 
 
-# What its container starts from. With a distro, compilers and git would be installed into it, too.
+# The base image of its container. With a distro instead, BentoML would add compilers and git.
 IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="none")
 
 

@@ -5,8 +5,8 @@
     python -m services.id_card.kserve.grayscale --model_name grayscale --http_port 8080
 
 V1 takes ``{"instances": [{"image_b64": …}]}`` and answers ``{"predictions": [{"image_b64": …}]}``:
-its predictions have the form of instances, so that an InferenceGraph can make the next step's
-request of them (``mapPredictionsToInstances``, ``infra/kserve/base/graph-ensemble.yaml``). The
+its predictions have the form of instances, so that an InferenceGraph can send them to the next
+step (``mapPredictionsToInstances``, ``infra/kserve/base/graph-ensemble.yaml``). The
 transformer of :mod:`services.id_card.kserve.transformer` does the same work before one predictor.
 V2 takes one BYTES tensor ``image`` and answers with one of the same objects, as JSON texts.
 """
@@ -43,7 +43,7 @@ class GrayscaleStep(Model):
     async def predict(
         self, payload: Payload, headers: dict[str, str] | None = None
     ) -> dict[str, object] | InferResponse:
-        """Return the grey images, in the pictures' order."""
+        """Return the grey images, in the order of the request's."""
         files = await asyncio.to_thread(files_of, payload)
         grey = await self._decoder.each(files, grey_file)
         pictures = [{FIELD: base64.b64encode(file).decode()} for file in grey]

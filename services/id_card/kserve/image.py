@@ -49,7 +49,7 @@ IMPORTED = (
 """What that code imports."""
 
 WITHOUT = ("kserve-storage", "grpcio-tools")
-"""KServe asks for them. Downloads are the storage initialiser's work, and no code is generated."""
+"""Required by KServe, but not used: the storage initialiser downloads, no code is generated."""
 
 
 def requirements() -> str:
@@ -108,15 +108,15 @@ def gather(folder: Path, files: list[Path]) -> Path:
 
 
 def container() -> str:
-    """Build the image of :func:`image_name`, unless it is there, and return what it is.
+    """Build the image of :func:`image_name`, unless it exists, and return a line about it.
 
-    It gets a second name, with the project's version alone for a tag, which is the one that the
-    manifests ask for.
+    It gets a second name, whose tag is the project's version alone: the name that the manifests
+    use.
 
     Raises
     ------
     NotRunError
-        If something for it is missing on this machine.
+        If something that the build needs is missing on this machine.
     ContainerError
         If a command fails.
     """
@@ -124,7 +124,7 @@ def container() -> str:
     builder = images.find_builder()
     files = code()
     image = image_name(files)
-    how = "it was there"
+    how = "it existed already"
     if not container_engine.has_image(builder, image):
         context = gather(build_dir() / "container" / "kserve", files)
         base = images.build(context, image, base=BASE, builder=builder)

@@ -4,9 +4,9 @@
 
     python -m services.id_card.kserve.predictor --model_name id_card --http_port 8080
 
-V1 takes ``{"instances": [{"image_b64": …}]}``, V2 one BYTES tensor ``image``: the pictures' bytes,
-or their base64 text, which is what JSON can hold. Both answer with a list of boxes an image.
-Which model is served the environment says, as for every adapter; see
+V1 takes ``{"instances": [{"image_b64": …}]}``, V2 one BYTES tensor ``image``: the images' bytes,
+or their base64 text, which is what JSON can hold. Both answer with a list of boxes per image.
+The environment says which model is served, as for every adapter; see
 :meth:`services.id_card.detector.Detector.from_environment`.
 """
 
@@ -34,7 +34,7 @@ INPUT = "image"
 OUTPUT = "detections"
 
 MAX_PICTURES = 32
-"""In one request."""
+"""The most images in one request."""
 
 
 class IdCardPredictor(Model):
@@ -51,7 +51,7 @@ class IdCardPredictor(Model):
         self._decoder = Decoder()
 
     def load(self) -> bool:
-        """Load the detector, which is warm when it has been made."""
+        """Load the detector, which also warms it up."""
         self.detector = Detector.from_environment()
         self.ready = True
         return self.ready
@@ -67,7 +67,7 @@ class IdCardPredictor(Model):
     async def predict(
         self, payload: Payload, headers: dict[str, str] | None = None
     ) -> dict[str, object] | InferResponse:
-        """Return every picture's boxes, in the pictures' order."""
+        """Return every image's boxes, in the images' order."""
         files = await asyncio.to_thread(files_of, payload)
         found = await self._decoder.each(files, self._find)
         return respond(payload, found, model_name=self.name, output=OUTPUT)
@@ -78,12 +78,12 @@ class IdCardPredictor(Model):
 
 
 def files_of(payload: Payload) -> list[str | bytes]:
-    """Return the pictures' files in a request of either protocol, or their base64 text.
+    """Return the image files in a request of either protocol, or their base64 text.
 
     Raises
     ------
     InputError
-        422, if the request has not the form that the module's docstring tells.
+        422, if the request does not have the form that the module's docstring describes.
     """
     if isinstance(payload, InferRequest):
         files = columns_of(payload, required=[INPUT])[INPUT]

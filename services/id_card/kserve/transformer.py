@@ -5,9 +5,9 @@
     python -m services.id_card.kserve.transformer --model_name id_card --http_port 8080 \
         --predictor_host id-card-predictor:8080 --predictor_protocol v2
 
-It answers in the protocol that it is asked in, and asks the predictor in the one that
-``--predictor_protocol`` names: ``v1``, ``v2`` or ``grpc-v2``. What the predictor refuses is passed
-on as it is. In the chapter (section 10.4) the same step is a Runner of BentoML's.
+It answers in the protocol of the request, and calls the predictor in the one that
+``--predictor_protocol`` names: ``v1``, ``v2`` or ``grpc-v2``. The predictor's refusals are passed
+on unchanged. In the chapter (section 10.4) the same step is a BentoML Runner.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from services.kserve_support import (
     Model,
     Payload,
     failures,
-    grpc_door,
+    grpc_interceptor,
     server,
 )
 from services.kserve_support.payloads import respond
 
 
 class GrayscaleTransformer(Model):
-    """Ask the predictor about the grey version of each image."""
+    """Send the predictor the grey version of each image."""
 
     codes = (*IdCardPredictor.codes, *failures.UPSTREAM_CODES)
 
@@ -66,7 +66,7 @@ class GrayscaleTransformer(Model):
         return respond(payload, found, model_name=self.name, output=OUTPUT)
 
     async def _ask(self, files: list[bytes], headers: dict[str, str]) -> list[Any]:
-        """Ask the predictor in its protocol.
+        """Call the predictor in its protocol.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class GrayscaleTransformer(Model):
                     self.predictor_config.predictor_base_url, body, self.name, headers
                 )
         except grpc.RpcError as error:
-            raise grpc_door.refusal_of(error) from error
+            raise grpc_interceptor.refusal_of(error) from error
         except httpx.HTTPStatusError as error:
             raise failures.passed_on(error.response.status_code, error.response.content) from error
         except httpx.HTTPError as error:
@@ -102,12 +102,12 @@ def grey_file(picture: Image.Image) -> bytes:
 
 
 def v1(files: Sequence[bytes]) -> dict[str, object]:
-    """Return a V1 request with these pictures' files."""
+    """Return a V1 request with these image files."""
     return {"instances": [{FIELD: base64.b64encode(file).decode()} for file in files]}
 
 
 def v2(model_name: str, files: Sequence[bytes]) -> InferRequest:
-    """Return a V2 request with these pictures' files as bytes, for REST and gRPC."""
+    """Return a V2 request with these image files as bytes, for REST and gRPC."""
     tensor = InferInput(INPUT, [len(files)], "BYTES")
     tensor.set_data_from_numpy(np.array(files, dtype=np.object_))
     return InferRequest(model_name, [tensor])
@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.set_defaults(predictor_request_timeout_seconds=30)
     options = parser.parse_args(arguments)
     if not options.predictor_host:
-        parser.error("--predictor_host: the predictor's host and port are needed")
+        parser.error("--predictor_host is required: the predictor's host and port")
     server.serve(GrayscaleTransformer(options.model_name), options)
     return 0
 

@@ -1,7 +1,7 @@
 """The detector in the model registry.
 
-Versions and promotion are :mod:`services.registry`'s; this module adds how a detector is logged and
-measured::
+:mod:`services.registry` handles versions and promotion; this module adds how a detector is logged
+and measured::
 
     version = log_detector(metrics=measure())
     promote(version.number, name=MODEL, rule=RULE)
@@ -45,7 +45,7 @@ from services.registry import (
 MODEL = "id_card_production"
 EXPERIMENT = "id_card"
 SCENES = 60
-"""Validation scenes that a network is measured on; some seconds."""
+"""Validation scenes that a network is measured on, which takes some seconds."""
 
 CORE = (
     "services/errors.py",

@@ -1,6 +1,6 @@
 """What computes the network's layers: torch, ONNX Runtime (in float or 8 bits) or OpenVINO.
 
-Each backend is imported when it is asked for, so a container that serves the exported model
+Each backend is imported on first use, so a container that serves the exported model
 needs neither torch nor ultralytics.
 """
 
@@ -65,7 +65,7 @@ def load_backend(
     FileNotFoundError
         If the weights do not exist.
     ValueError
-        If the backend is unknown, or an exported model is asked of another backend than its own.
+        If the backend is unknown, or is not the one that an exported model was made for.
     """
     if backend not in get_args(BackendName):
         raise ValueError(f"backend is one of {', '.join(get_args(BackendName))}; got {backend!r}")
@@ -115,8 +115,8 @@ class TorchBackend:
         self._torch = torch
         self._device = torch.device(device)
         self._model = model.fuse(verbose=False).float().eval().to(self._device)
-        # The detection head remembers its anchors between calls, so two threads must not meet
-        # in it. The other backends need no lock.
+        # The detection head stores its anchors between calls, so two threads must not run it at
+        # once. The other backends need no lock.
         self._lock = threading.Lock()
 
     def __call__(self, batch: Floats) -> Floats:

@@ -23,7 +23,7 @@ def sha256(path: Path) -> str:
 
 
 def check_hash(weights: Path) -> None:
-    """Hold a checkpoint against the hash recorded beside it.
+    """Check a checkpoint against the hash recorded beside it.
 
     A checkpoint without a record passes: it is the user's own. The shipped ones must have one.
 

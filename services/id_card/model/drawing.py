@@ -54,7 +54,7 @@ def _label(
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
     size: tuple[int, int],
 ) -> None:
-    """Write *text* on a filled strip above the box, or inside it at the picture's edge."""
+    """Write *text* on a filled strip above the box, or inside it at the image's edge."""
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     pad = max(2, round((bottom - top) / 4))
     width, height = right - left + 2 * pad, bottom - top + 2 * pad

@@ -37,8 +37,8 @@ def exported(weights: Path, backend: ExportFormat, *, imgsz: int | None = None) 
     """Return the exported form of a checkpoint, making it on first use.
 
     It lies in ``build/exports/`` under the hash of the checkpoint's content, so other weights
-    never meet an old export. Its own hash is recorded beside it: an export that was cut off or
-    changed since is made again. Processes that ask at once wait for the first.
+    never get an old export. Its own hash is recorded beside it: an export that was cut off or
+    changed since is made again. Processes that need it at the same time wait for the first.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def _remove(path: Path) -> None:
 
 
 def export(weights: Path, backend: ExportFormat, target: Path, *, imgsz: int | None = None) -> Path:
-    """Export a checkpoint to *target*; it appears there whole or not at all.
+    """Export a checkpoint to *target*, which appears complete or not at all.
 
     The batch size stays free. ultralytics does the work; ``int8`` quantises its ONNX export, see
     :mod:`.quantise`.

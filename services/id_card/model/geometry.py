@@ -1,4 +1,4 @@
-"""The arithmetic before and behind the network, as YOLOv8's reference does it (ultralytics 8.4)."""
+"""The arithmetic before and after the network, as YOLOv8's reference does it (ultralytics 8.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def size_and_margins(size: tuple[int, int], side: int) -> tuple[tuple[int, int],
     width, height = size
     scale = min(side / height, side / width)
     new = max(round(width * scale), 1), max(round(height * scale), 1)
-    # The 0.1 is the reference's: of an odd remainder the right and lower margins get more.
+    # The 0.1 is the reference's: the right and lower margins get the odd pixel.
     return new, round((side - new[0]) / 2 - 0.1), round((side - new[1]) / 2 - 0.1)
 
 

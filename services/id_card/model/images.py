@@ -20,7 +20,7 @@ MAX_BYTES = 20 * 1024 * 1024
 """The largest upload that is read, in bytes (20 MiB; a 48-megapixel phone JPEG is about 12)."""
 
 WORKING_SIDE = 1280
-"""Of a larger image the network needs no more than this on the longer side, in pixels."""
+"""The network needs no more than this of a larger image's longer side, in pixels."""
 
 FULL_SIZE = "full_size"
 """Key in ``Image.info`` of a reduced image: the size ``(width, height)`` that boxes refer to."""
@@ -40,7 +40,7 @@ _TURNS = {
 
 
 def from_base64(text: object) -> bytes:
-    """Return the bytes of a file that came as base64 text, as JSON has to carry it.
+    """Return the bytes of a file that came as base64 text, the form that JSON can carry.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def from_base64(text: object) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
         raise InputError(
-            f"What begins with {str(text)[:20]!r} is not base64 text: {error}.",
+            f"The value that begins with {str(text)[:20]!r} is not base64 text: {error}.",
             code="base64_invalid",
             status=400,
             hint="Encode the file's bytes (in Python: base64.b64encode(data).decode()), without "
@@ -62,7 +62,7 @@ def from_base64(text: object) -> bytes:
 
 
 def decoded_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, side: int | None = None) -> int:
-    """Return how much memory a file takes at most until its request is answered.
+    """Return the most memory that a file takes until its request is answered.
 
     It is known from the header alone, before anything is decoded.
 
@@ -202,7 +202,7 @@ def grayscale(image: Image.Image) -> Image.Image:
 def encode_png(image: Image.Image) -> bytes:
     """Return *image* as the bytes of a PNG file.
 
-    The fastest compression level is taken: a server's time is dearer than the wire's here.
+    It uses the fastest compression level: here processor time costs more than bandwidth.
     """
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", compress_level=1)
@@ -228,13 +228,13 @@ def reduced(image: Image.Image, side: int = WORKING_SIDE) -> Image.Image:
 
 
 def _draft(image: ImageFile, factor: int) -> None:
-    """Let a JPEG be decoded at a part of its size, which is faster; no other format can be."""
+    """Have a JPEG decoded at a fraction of its size, which is faster; other formats cannot."""
     if factor > 1:
         image.draft("RGB", (-(-image.width // factor), -(-image.height // factor)))
 
 
 def _halved(longer: int, side: int | None) -> int:
-    """Return by what power of two a side may be divided and still be at least *side*."""
+    """Return the power of two by which a length can be divided and still be at least *side*."""
     factor = 1
     while side and longer // (2 * factor) >= side:
         factor *= 2

@@ -1,7 +1,7 @@
 """Open an image file from outside, and refuse what its header forbids.
 
-A file says what it will cost before it is decoded: its pixels, a JPEG's passes over them. What it
-cannot say, the time, is looked at while Pillow reads.
+A file's header says what decoding will cost: its pixels, and a JPEG's passes over them. The time,
+which no header says, is checked while Pillow reads.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def opened(data: bytes, max_pixels: int, seconds: float = MAX_SECONDS) -> Iterat
                 status=400,
                 hint="Save it again, as a JPEG that is not progressive.",
             )
-        image.decodermaxblock = 16384  # read, and so look at the clock, more often
+        image.decodermaxblock = 16384  # read, and so check the clock, more often
         yield image
 
 
@@ -115,7 +115,7 @@ class _SlowError(Exception):
 
 
 class _TimedBytes(io.BytesIO):
-    """Bytes that can be read for so many seconds of this thread's processor time.
+    """Bytes that can be read for a limited time, measured as this thread's processor time.
 
     Pillow reads while it decodes, so this is where a decoder can be stopped.
     """
@@ -131,7 +131,7 @@ class _TimedBytes(io.BytesIO):
 
 
 def _pixels_only(data: bytes) -> bytes:
-    """Return a PNG without the chunks that do not decide about its pixels.
+    """Return a PNG without the chunks that do not affect its pixels.
 
     Text, profiles and the like may be larger than Pillow reads, or damaged, in a file whose
     pixels are sound. Chunk layout: PNG specification, section 5.3.

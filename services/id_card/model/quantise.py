@@ -1,6 +1,6 @@
 """Quantise the exported network: most layers compute in 8-bit integers instead of 32-bit floats.
 
-ONNX Runtime's static quantisation does the work. What is decided here is which layers keep their
+ONNX Runtime's static quantisation does the work. This module decides which layers keep their
 floats and what the ranges of all others are measured on; notebook 14 shows why.
 """
 
@@ -20,15 +20,15 @@ IN_FLOAT = re.compile(r"/model\.(0/|22/(?!cv[23]\.\d/cv[23]\.\d\.[01]/))")
 
 ``/model.0/`` is the first convolution: with three channels the 8-bit kernel is slower than the
 float one. Of the head ``/model.22/`` only the convolutions ``.0`` and ``.1`` of each branch are
-quantised: behind them stand the outputs, pixels and scores in one tensor, where 256 steps that
-reach to 320 px would leave none for a score of 0 to 1.
+quantised. The outputs follow them, pixels and scores in one tensor, where 256 steps that reach to
+320 px would leave none for a score of 0 to 1.
 """
 
 SCENES = 40
 """How many synthetic scenes the ranges are measured on."""
 
 SEED = 14
-"""Of these scenes, which are of the validation split: no evaluation draws them."""
+"""The seed of these scenes, which are of the validation split; no evaluation draws them."""
 
 
 def calibration_boards(side: int, scenes: int = SCENES) -> Iterator[np.ndarray]:
@@ -45,7 +45,7 @@ def quantise(
     *,
     scenes: int = SCENES,
     in_float: re.Pattern[str] = IN_FLOAT,
-    mean_range: bool = True,
+    mean_range: bool = False,
 ) -> None:
     """Write an exported detector whose layers compute in 8 bits, but for those *in_float*.
 
@@ -62,8 +62,8 @@ def quantise(
     in_float : Pattern
         Nodes whose name it matches at the beginning stay as they are.
     mean_range : bool
-        A tensor's range is the mean over the scenes of its smallest and largest value; with False
-        it is the smallest and largest of all scenes, so that one odd scene makes all steps coarse.
+        A tensor's range is the mean over the scenes of its smallest and largest value, which makes
+        finer steps but clips more; with False it is the smallest and largest of all scenes.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_static
@@ -95,7 +95,7 @@ def quantise(
 
 
 class _Reader:
-    """What ONNX Runtime reads calibration inputs from: one a call, None at the end."""
+    """What ONNX Runtime reads calibration inputs from: one per call, None at the end."""
 
     def __init__(self, name: str, boards: Iterator[np.ndarray]) -> None:
         self._name, self._boards = name, boards

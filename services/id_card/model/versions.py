@@ -22,8 +22,8 @@ from services.id_card.monitoring.observed_detector import ObservedDetector
 Pixels = NDArray[np.uint8]
 """An image between two processes: shape (height, width, 3), RGB, or (height, width), grey.
 
-Never a PIL image: BentoML would save it in its ``format``. That is ``None`` for an image that was
-made or changed, which fails, and ``"JPEG"`` for one that was uploaded so, which alters the pixels.
+Never a PIL image: BentoML would save it in its ``format``. That fails for an image that was created
+or changed (``None``), and alters the pixels of one that was uploaded as a JPEG.
 """
 
 VersionName = Literal["model_a", "model_b"]
@@ -39,7 +39,7 @@ class Results(TypedDict):
 
 
 class DetectorVersion:
-    """One version of the detector, as the process of a model holds it.
+    """One version of the detector, as each model process holds it.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class DetectorVersion:
     def __init__(self, name: VersionName) -> None:
         variable = f"ID_CARD_WEIGHTS_{name[-1].upper()}"
         self.detector = ObservedDetector.from_environment(os.environ.get(variable, SHIPPED[name]))
-        self.detector.version = name  # in the metrics: the part it plays; "model" names its file
+        self.detector.version = name  # in the metrics: its role; "model" names its file
 
     def find(self, pixels: Pixels) -> list[DetectionDict]:
         """Return every box in one image."""

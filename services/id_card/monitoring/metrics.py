@@ -53,7 +53,7 @@ REASONS = (
 """The codes of every :class:`~services.errors.InputError` that the services here answer with."""
 
 OTHER = "other"
-"""The reason that a code outside :data:`REASONS` is counted under."""
+"""The label that any code outside :data:`REASONS` is counted under."""
 
 DETECTIONS = Histogram(
     "id_card_detections",
@@ -78,7 +78,7 @@ REJECTED = Counter("id_card_rejected_inputs", "Requests refused with a 4xx, by c
 IN_PROGRESS = Gauge(
     "id_card_inferences_in_progress",
     "Images in the detector now",
-    # The sum over the processes that live: what a dead one was doing is over.
+    # The sum over the live processes: a dead one has no images in it.
     multiprocess_mode="livesum",
 )
 

@@ -15,7 +15,7 @@ from services.id_card.model.checkpoint import WEIGHTS
 from services.id_card.monitoring import metrics
 
 FAILURES = 3
-"""So many failures in a row, and the detector counts as broken. One may be the picture's fault."""
+"""After this many failures in a row the detector counts as broken; one may be the image's fault."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Five drawn scenes that ship with the repository; :mod:`.draw` draws them again."""
+"""Five generated scenes that ship with the repository; :mod:`.draw` generates them again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.id_card.model.images import decode
 SAMPLES = {
     "one_card": "a residence permit among a boarding pass and a gift card, on a mat",
     "two_cards": "two identity cards between a magazine and a medicine box",
-    "close_up": "a driving licence that fills most of the picture",
+    "close_up": "a driving licence that fills most of the image",
     "small_card": "a small identity card on speckled stone",
     "no_card": "a club card in a hand, gift cards, and no identity card",
 }

@@ -1,7 +1,7 @@
 """Draw the samples: ``python -m services.id_card.samples.draw [FOLDER]``.
 
 They are scenes of the generator's test split, so no training saw
-their designs, surfaces or things. They were picked to be looked at, not to measure anything:
+their designs, surfaces or objects. They were chosen to look at, not to measure anything:
 :mod:`services.id_card.training.evaluate` does that.
 """
 

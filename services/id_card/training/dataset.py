@@ -140,7 +140,7 @@ def write_dataset(
 
 
 def write_jobs(jobs: Sequence[Job], workers: int = 1, *, progress: bool = False) -> int:
-    """Make and write images with so many processes; return the number of cards in them.
+    """Make and write images with *workers* processes; return the number of cards in them.
 
     Their folders are made if they are missing.
     """
@@ -161,7 +161,7 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[int]:
 
 
 def _one_thread() -> None:
-    """Keep OpenCV from starting a thread a core in every worker."""
+    """Keep OpenCV from starting a thread per core in every worker."""
     cv2.setNumThreads(1)
 
 
@@ -171,7 +171,7 @@ def write_one(job: Job) -> int:
         job.split, job.index, job.seed, job.difficulty, cards=job.cards, imgsz=job.imgsz
     )
     name = f"{job.split}_{job.index:06d}"
-    # Colour at full resolution: these images are small, and the camera's JPEG is in them already.
+    # Colour at full resolution: these images are small, and already have the camera's JPEG marks.
     path = job.out / "images" / job.split / f"{name}.jpg"
     scene.image.save(path, quality=JPEG_QUALITY, subsampling=0)
     text = "".join(line + "\n" for line in yolo_lines(scene))

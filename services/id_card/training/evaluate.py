@@ -30,14 +30,14 @@ from services.id_card.training.threshold import choose, table
 __all__ = ["SEARCH_CONF", "SERVED_CONF", "Line", "Result", "evaluate", "report", "threshold_report"]
 
 TARGETS = {"typical": (0.97, 0.87), "harsh": (0.93, 0.77)}
-"""What mAP50 and mAP50-95 are to reach on scenes of each difficulty."""
+"""What mAP50 and mAP50-95 should reach on scenes of each difficulty."""
 ALARMS, ALARMS_BOUND = 0.05, 0.08
 """How large the share of card-free scenes with a box may be, and its interval's upper end."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the report: what was measured, what came out, what was asked for if anything."""
+    """One line of the report: what was measured, the result, and the target if there is one."""
 
     what: str
     got: str
@@ -50,7 +50,7 @@ class Line:
 
 
 def photograph_boxes(detector: Detector, conf: float = SERVED_CONF) -> dict[str, int]:
-    """Count the served boxes on each real photograph without a card that has any."""
+    """Count the served boxes on each real photograph without a card; leave out those with none."""
     pictures = card_free_photographs()
     found = detector.detect(list(pictures.values()))
     counts = {
@@ -192,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n-empty", type=int, default=200, help="(200)")
     parser.add_argument("--threshold", action="store_true",
                         help="choose the confidence instead, on typical scenes of the validation "
-                        "split and such without a card")  # fmt: skip
+                        "split, with and without a card")  # fmt: skip
     return parser
 
 

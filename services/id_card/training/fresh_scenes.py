@@ -20,8 +20,8 @@ MINED_SHARE = 0.6  # of the card-free scenes of a set; the others are new
 class FreshScenes:
     """Draws scenes into a run folder, each of them once in a training.
 
-    Beside the images lies a note of which they are, written last: images whose drawing was
-    cut short are drawn again, others are used again after a restart.
+    A note beside the images, written last, records which they are. After a restart, images whose
+    drawing was cut short are drawn again; the others are used again.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class FreshScenes:
         Returns
         -------
         bool
-            Whether they are others than at the last call.
+            Whether they differ from those of the last call.
         """
         stage = self.run.stages[number]
         earlier = sum(each.scenes * each.sets for each in self.run.stages[:number])
@@ -104,7 +104,7 @@ class FreshScenes:
         return list(json.loads(note.read_text(encoding="ascii"))) if note.exists() else []
 
     def _write(self, name: str, wanted: dict[str, Any]) -> None:
-        """Draw a set unless it lies there."""
+        """Draw a set unless it exists."""
         folder, count = self.out / name, wanted["count"]
         note = folder / "drawn.json"
         if note.exists() and json.loads(note.read_text(encoding="ascii")) == wanted:

@@ -1,4 +1,4 @@
-"""Scenes of the training split without a card in which a network nevertheless sees one."""
+"""Find training scenes that have no card, but in which a network sees one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training wrote down after each epoch."""
+"""What a training recorded after each epoch."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Epoch:
 def read_history(path: Path = HISTORY) -> list[Epoch]:
     """Read a training's ``history.csv``.
 
-    Where an epoch stands there twice, because the training was killed between its line and its
-    checkpoint, the later line counts.
+    If an epoch appears twice, because the training was killed between its line and its checkpoint,
+    the later line counts.
 
     Raises
     ------

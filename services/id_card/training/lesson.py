@@ -1,13 +1,13 @@
-"""Learned by heart, or understood? One small training, done twice, on few pictures and on many.
+"""Memorised or learned? One small training, run twice: on few pictures and on many.
 
 ::
 
     python -m services.id_card.training.lesson        # some five minutes on two cores
 
-Both trainings take as many steps, from the same first weights. The first looks at few pictures many
-times, the second at eight times as many pictures, the first's among them, an eighth as often. On
-the way both networks are asked the same: about the few pictures, about new ones of the same kind,
-and about cards, surfaces and things of the test split, which neither has seen.
+Both trainings take the same number of steps, from the same initial weights. The first sees few
+pictures many times. The second sees eight times as many, the first's among them, an eighth as
+often. Along the way both networks are tested on the same scenes: the few pictures, new ones of the
+same kind, and cards, surfaces and objects of the test split, which neither has seen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ QUESTIONS: dict[str, tuple[Split, int]] = {
     "new pictures": ("train", 1_000_000),  # numbers that no training comes to
     "held-out designs": ("test", 0),
 }
-"""The split and the first number of the scenes that are asked about."""
+"""The split and the first number of the scenes of each question."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Size:
     imgsz : int
         Side of the square that the networks see, in pixels, a multiple of 32.
     asked : int
-        How often each network is asked on its way.
+        How often each network is tested along the way.
     """
 
     few: int = 96
@@ -153,7 +153,7 @@ def compare(
 def _train(
     out: Path, times: int, size: Size, seed: int, data: Path, ask: Callable[[int, Path], None]
 ) -> None:
-    """Train, and ask the checkpoint as often as *size* says."""
+    """Train, and test the checkpoint as often as *size* says."""
     scenes, epochs = times * size.few, size.looks // times
     every = max(1, epochs // size.asked)
     done = 0

@@ -86,7 +86,7 @@ def overlaps(boxes: Floats, others: Floats) -> Floats:
 
 
 def score_image(boxes: Floats, confidences: Floats, truths: Floats) -> ImageScore:
-    """Hold the boxes found in an image against the cards that are there.
+    """Match the boxes found in an image with the cards that are there.
 
     As COCO does it: the boxes choose in the order of their confidence, each the card it overlaps
     most among those not chosen yet; a second box on the same card is wrong.
@@ -176,7 +176,7 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Estimate a statistic and how far it would be off with other images of the same kind.
+    """Estimate a statistic, and how much it would vary with other images of the same kind.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def share(count: int, total: int) -> Interval:
         If *total* is not positive, or *count* is outside 0 to *total*.
     """
     if total < 1 or not 0 <= count <= total:
-        raise ValueError(f"a share is of at least one, and within; got {count} of {total}")
+        raise ValueError(f"a share is of 1 or more, and 0 to all of them; got {count} of {total}")
     z, p = 1.959964, count / total
     middle = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z * math.sqrt(p * (1 - p) / total + (z / (2 * total)) ** 2) / (1 + z * z / total)

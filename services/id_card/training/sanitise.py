@@ -2,7 +2,7 @@
 
 ::
 
-    python -m services.id_card.training.sanitise build/training/nano/stage4/weights/last.pt
+    python -m services.id_card.training.sanitise build/training/nano/stage6/weights/last.pt
 
 ultralytics' training checkpoints hold the optimizer, the trainer's settings with absolute paths,
 the date and the state of the git repository. What ships is the averaged network in half
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,14 @@ _ARGUMENTS = ("task", "imgsz", "single_cls")
 """The training settings that ultralytics reads again when it loads a checkpoint."""
 
 
-def sanitise(checkpoint: str | Path, out: str | Path) -> Path:
+def sanitise(
+    checkpoint: str | Path,
+    out: str | Path,
+    *,
+    start: str | Path | None = None,
+    keep: float = 0.0,
+    served: float = 0.5,
+) -> Path:
     """Write the network of a training checkpoint to *out*, and its hash beside it.
 
     Parameters
@@ -32,6 +40,13 @@ def sanitise(checkpoint: str | Path, out: str | Path) -> Path:
         An ultralytics checkpoint. It is a pickle: loading it runs its code.
     out : path
         The file to write. Its line in the ``SHA256SUMS`` of its folder is written or replaced.
+    start : path, optional
+        The checkpoint that the training began with, if the two are averaged.
+    keep : float
+        The share of *start* in the average, 0 to 1.
+    served : float
+        The confidence that becomes 0.5, above 0 and below 1: all scores are shifted alike, so the
+        order of the boxes, and with it the mean average precision, stays the same.
 
     Returns
     -------
@@ -50,7 +65,13 @@ def sanitise(checkpoint: str | Path, out: str | Path) -> Path:
     out = Path(out)
     loaded = torch.load(checkpoint, map_location="cpu", weights_only=False)
     buffer = io.BytesIO()
-    torch.save(_bare(loaded), buffer)
+    bare = _bare(loaded)
+    if start is not None and keep:
+        _average(
+            bare["model"], _trained(torch.load(start, map_location="cpu", weights_only=False)), keep
+        )
+    _shift(bare["model"], served)
+    torch.save(bare, buffer)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
     part.write_bytes(buffer.getvalue())
@@ -64,9 +85,7 @@ def _bare(loaded: Any) -> dict[str, Any]:
     from ultralytics import __version__
     from ultralytics.nn.tasks import DetectionModel
 
-    trained = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else None
-    if not isinstance(trained, DetectionModel):
-        raise ValueError("the file holds no detection network of ultralytics")
+    trained = _trained(loaded)
     shape = dict(trained.yaml)
     shape.pop("yaml_file", None)  # a path
     network = DetectionModel(shape, verbose=False)
@@ -82,6 +101,35 @@ def _bare(loaded: Any) -> dict[str, Any]:
         "version": __version__,
         "license": "AGPL-3.0-or-later",
     }
+
+
+def _trained(loaded: Any) -> Any:
+    """Return the averaged network of a checkpoint, or the only one that it has."""
+    from ultralytics.nn.tasks import DetectionModel
+
+    trained = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else None
+    if not isinstance(trained, DetectionModel):
+        raise ValueError("the file holds no detection network of ultralytics")
+    return trained
+
+
+def _average(network: Any, start: Any, keep: float) -> None:
+    """Mix another network's weights into *network*, in full precision."""
+    ours, theirs = network.float().state_dict(), start.float().state_dict()
+    for name, value in ours.items():
+        if value.is_floating_point():
+            value.mul_(1 - keep).add_(theirs[name], alpha=keep)
+    network.half()
+
+
+def _shift(network: Any, served: float) -> None:
+    """Lower the bias of every score's last layer, so that confidence *served* becomes 0.5."""
+    if served == 0.5:
+        return
+    network.float()
+    for branch in network.model[-1].cv3:
+        branch[-1].bias.data -= math.log(served / (1 - served))
+    network.half()
 
 
 def _record(weights: Path) -> None:
@@ -103,10 +151,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("checkpoint", type=Path, help="a training checkpoint")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="(the shipped weights)")
+    parser.add_argument("--start", type=Path, help="the checkpoint that the training began with")
+    parser.add_argument("--keep", type=float, default=0.0, help="its share in the average (0)")
+    parser.add_argument("--served", type=float, default=0.5,
+                        help="the confidence that becomes 0.5 (0.5)")  # fmt: skip
     args = parser.parse_args(arguments)
-    if not args.checkpoint.is_file():
-        parser.error(f"no checkpoint at {args.checkpoint}")
-    out = sanitise(args.checkpoint, args.out)
+    for checkpoint in filter(None, (args.checkpoint, args.start)):
+        if not checkpoint.is_file():
+            parser.error(f"no checkpoint at {checkpoint}")
+    if not (0 <= args.keep <= 1 and 0 < args.served < 1):
+        parser.error("--keep is from 0 to 1, --served between 0 and 1")
+    out = sanitise(args.checkpoint, args.out, start=args.start, keep=args.keep, served=args.served)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(out)}")
     return 0
 

@@ -45,8 +45,8 @@ class SceneSet:
     split: Split = "test"
 
     def scenes(self, seed: int, workers: int) -> Iterator[Scene]:
-        """Draw the scenes, in their order, with so many processes."""
-        first = 0 if self.cards is None else 1_000_000  # or they would repeat the others' tables
+        """Draw the scenes, in their order, with *workers* processes."""
+        first = 0 if self.cards is None else 1_000_000  # or they would repeat other scenes' tables
         make = partial(
             make_scene, self.split, seed=seed, difficulty=self.difficulty, cards=self.cards,
             imgsz=SCENE_SIZE,
@@ -69,8 +69,8 @@ def _one_thread() -> None:
 def card_free_photographs() -> dict[str, Image.Image]:
     """Return real photographs without a card, by name: ultralytics' two, scikit-image's all.
 
-    Those of scikit-image that training used as backgrounds are among them: a box on one would be
-    the worse.
+    Those of scikit-image that training used as backgrounds are among them: a box on one of these
+    would be even worse.
     """
     from ultralytics.utils import ASSETS
 

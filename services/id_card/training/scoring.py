@@ -24,7 +24,7 @@ from services.id_card.training.metrics import (
 from services.id_card.training.synth import Scene
 
 SEARCH_CONF = 0.001
-"""The confidence a detector must go down to, for average precision to see its whole curve."""
+"""The confidence a detector must go down to for average precision to cover its whole curve."""
 BATCH = 16
 
 
@@ -95,7 +95,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        If the detector keeps to itself what is below a confidence of 0.05.
+        If the detector's own threshold is above 0.05.
     """
     if detector.conf > 0.05:
         raise ValueError(

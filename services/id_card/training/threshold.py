@@ -20,7 +20,7 @@ Images with a card and without are taken to be equally common. A service in whic
 check every box would set it lower, one that acts on every box higher.
 """
 CANDIDATES = tuple(round(float(c), 2) for c in np.arange(0.2, 0.901, 0.05))
-"""Confidences to choose from; finer steps would fit the chance of the scenes."""
+"""Confidences to choose from; finer steps would only fit these scenes' noise."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Operating:
 def choose(
     with_cards: Sequence[ImageScore], without: Sequence[ImageScore]
 ) -> tuple[Operating, list[Operating]]:
-    """Choose the threshold of the least cost.
+    """Choose the threshold with the lowest cost.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Train the detector: YOLOv8, from scratch, on scenes that nobody photographed.
+"""Train the detector: YOLOv8, from scratch, on synthetic scenes.
 
 ::
 
@@ -9,11 +9,11 @@
 
 The network first learns on small images, where a step costs little, then on larger ones, where
 boxes get tight. Every few epochs it gets scenes that it has never seen: more scenes teach more
-than more looks at the same ones. All state is in the run folder; kill the training whenever you
-like and start it again with the same command, and it goes on with the epoch it was in.
+than more looks at the same ones. All state is in the run folder: kill the training whenever you
+like, start it again with the same command, and it continues with the epoch it was in.
 
-The last stage shows more scenes without a card (club cards, tickets, telephones with a face), most
-of them such as the network of the stage before fell for.
+The fifth stage shows more scenes without a card (club cards, tickets, telephones with a face), most
+of them ones that fooled the network of the stage before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ from typing import TYPE_CHECKING, Any
 
 from services.environment import build_dir, usable_cores
 from services.id_card.training.fresh_scenes import FreshScenes
-from services.id_card.training.recipe import NAMES, PLANS, QUICK, Run, optimiser_settings
+from services.id_card.training.recipe import (
+    LEAST_COST,
+    NAMES,
+    PLANS,
+    QUICK,
+    Run,
+    optimiser_settings,
+)
 
 # torch and ultralytics are imported where they are needed: the processes that draw the scenes
 # import this module too.
@@ -92,6 +99,18 @@ class Training:
                 return None
         return self._last(len(self.run.stages) - 1)
 
+    def ship(self, checkpoint: Path) -> Path:
+        """Write a checkpoint's weights as they ship; the last one of the recipe is calibrated."""
+        from services.id_card.training.sanitise import sanitise
+
+        out, number = self.out / NAMES[self.run.model], len(self.run.stages) - 1
+        by_the_recipe = self.run.stages == PLANS[self.run.model] and not self.run.data
+        if not by_the_recipe or checkpoint != self._last(number):
+            return sanitise(checkpoint, out)
+        keep, served = self.run.stages[number].keep, LEAST_COST[self.run.model]
+        start = self._start(number) if keep else None
+        return sanitise(checkpoint, out, start=start, keep=keep, served=served)
+
     def latest(self) -> Path | None:
         """Return the newest checkpoint, of whatever stage; None before the first epoch's end."""
         numbers = reversed(range(self.run.first_stage, len(self.run.stages)))
@@ -131,7 +150,7 @@ class Training:
         ).train()
 
     def _start(self, number: int) -> str:
-        """Return what a stage begins with: the last one's checkpoint, weights, or an outline."""
+        """Return what a stage starts from: the last one's checkpoint, weights, or an outline."""
         if number > self.run.first_stage:
             return str(self._last(number - 1))
         return self.run.weights or "yolov8n.yaml"
@@ -217,12 +236,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", help="a checkpoint to start from, such as yolov8n.pt")
     parser.add_argument("--first-stage", type=int, default=1, metavar="N",
                         help="stage to begin with, given --weights (1)")  # fmt: skip
-    parser.add_argument("--data", help="data.yaml of images of your own, in YOLO format")
+    parser.add_argument("--data", help="data.yaml of your own images, in YOLO format")
     parser.add_argument("--device", default="auto", help="auto, cpu, or a GPU's number (auto)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
     parser.add_argument("--quick", action="store_true", help="one tiny epoch")
     parser.add_argument("--budget-minutes", type=float, default=math.inf,
-                        help="stop at a checkpoint before so long")  # fmt: skip
+                        help="stop at a checkpoint before this time is up")  # fmt: skip
     return parser
 
 
@@ -251,15 +270,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"--out: {error}")
     finished = training.train()
-    from services.id_card.training.sanitise import sanitise
-
     last = finished or training.latest()
     assert last is not None  # a budget ends a training after an epoch, not before one
-    weights = sanitise(last, out / NAMES[args.model])
+    weights = training.ship(last)
     if finished:
         print(f"Trained: {weights}")
     else:
-        print(f"Stopped at a checkpoint; the same command goes on. Usable so far: {weights}")
+        print(f"Stopped at a checkpoint; the same command continues. Usable so far: {weights}")
     return 0
 
 

@@ -75,7 +75,7 @@ class CardTrainer(DetectionTrainer):
         Key of :data:`SCALES`: YOLOv8n, or half its width.
     renew : callable
         Called with the number of an epoch, from 0, before it begins; makes that epoch's
-        images and returns whether they are others than before.
+        images and returns whether they have changed.
     epoch_done : callable
         Called with the trainer after each epoch's checkpoint; returns whether to stop there.
     val_every : int
@@ -113,7 +113,7 @@ class CardTrainer(DetectionTrainer):
         return network
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Prepare a batch, and lay its pixels out as the convolutions like them best."""
+        """Prepare a batch, with its pixels in the memory layout that suits convolutions best."""
         batch = super().preprocess_batch(batch)
         batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
@@ -137,7 +137,7 @@ class CardTrainer(DetectionTrainer):
         return saved
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
-        """Take up a training where its checkpoint left it, exactly."""
+        """Resume a training exactly where its checkpoint left off."""
         super().resume_training(ckpt)
         if ckpt and self.resume and _EXACT in ckpt:
             for network, state in zip(self._networks(), ckpt[_EXACT], strict=True):
@@ -181,7 +181,7 @@ def _use_the_machine(trainer: CardTrainer) -> None:
     torch.set_num_threads(threads())
     network: Any = trainer.model  # by now a module; the path it began as is of another type
     network.to(memory_format=torch.channels_last)
-    # Checkpoints hold the averaged network: let them need no class of this project.
+    # Checkpoints hold the averaged network, which must not need any class of this project.
     trainer.ema.ema.__class__ = DetectionModel
 
 

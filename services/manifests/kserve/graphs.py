@@ -1,7 +1,7 @@
 """InferenceGraphs: the root, the steps, their weights and conditions.
 
 Source: ``pkg/apis/serving/v1alpha1/inference_graph_validation.go``. What only the router
-(``cmd/router/main.go``) finds fails at each request, so that is an error too.
+(``cmd/router/main.go``) finds makes every request fail, so that is an error too.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ def step_name(document: Document, _: Any) -> Found:
         for step in node.items("steps"):
             given = step.body.get("name", "")
             if given and given in seen:
-                yield step.at("name"), f"{given!r} is there twice in node {name}; rename one"
+                yield step.at("name"), f"{given!r} appears twice in node {name}; rename one"
             seen.add(given)
 
 
 @rule(GRAPH)
 def splitter_weight(document: Document, _: Any) -> Found:
-    """Find splitters whose weights are missing or not 100 in sum."""
+    """Find splitters whose weights are missing or do not add up to 100."""
     for node in _nodes(document).values():
         steps = node.items("steps") if node.body["routerType"] == "Splitter" else []
         missing = [step for step in steps if "weight" not in step.body]
@@ -64,7 +64,7 @@ def splitter_weight(document: Document, _: Any) -> Found:
             yield step.at("weight"), "is missing; a Splitter divides the requests by it"
         total = sum(step.body.get("weight", 0) for step in steps)
         if steps and not missing and total != 100:
-            yield node.at("steps"), f"the weights are {total} in sum; a Splitter needs 100"
+            yield node.at("steps"), f"the weights add up to {total}; a Splitter needs 100"
 
 
 @rule(GRAPH)

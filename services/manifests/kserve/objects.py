@@ -1,4 +1,4 @@
-"""What a rule is, and an InferenceService taken apart: components, containers, deployment mode."""
+"""What a rule is, and the parts of an InferenceService: components, containers, mode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMEWORKS = (
     *("sklearn", "xgboost", "tensorflow", "pytorch", "triton", "onnx", "huggingface"),
     *("pmml", "lightgbm", "paddle", "model"),
 )
-"""The fields of a predictor of which exactly one says what serves."""
+"""The fields of a predictor that name a framework; exactly one of them says what serves."""
 
 Found = Iterator[tuple[str, str]]
 """The path and the reason of each finding of a rule."""
@@ -89,7 +89,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Component(Part):
-    """What becomes one kind of pod: a predictor, a transformer, an explainer or a runtime."""
+    """What one kind of pod is made from: a predictor, transformer, explainer or runtime."""
 
     kind: str
 
@@ -120,7 +120,7 @@ def predictors(document: Document) -> list[Component]:
 
 
 def pods(document: Document) -> list[Component]:
-    """Return all that becomes pods: components, then canaries; or what a runtime describes."""
+    """Return all that pods are made from: components, then canaries; or a runtime's spec."""
     spec = mapping(document.body, "spec")
     if document.kind != ISVC:
         return [Component(("spec",), spec, "runtime")]

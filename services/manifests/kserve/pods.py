@@ -1,7 +1,7 @@
 """The pods of services and runtimes: what the API server refuses, and what is unwise.
 
-KServe's webhook passes these. The Deployment that its controller makes from them is refused later,
-and only the status tells.
+KServe's webhook accepts these. The Deployment that its controller makes from them is refused later,
+and only the object's status says so.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def valid_resources(document: Document, _: Any) -> Found:
 
 @rule(ISVC, *RUNTIMES)
 def known_volume(document: Document, _: Any) -> Found:
-    """Find mounts of volumes that the pod does not have; a runtime's may come from there."""
+    """Find mounts of volumes that the pod does not have; a runtime may bring the others."""
     for pod in (pod for pod in pods(document) if not pod.framework):
         names = [volume.body["name"] for volume in pod.items("volumes")]
         for mount in (mount for box in pod.serving for mount in box.items("volumeMounts")):
@@ -93,7 +93,7 @@ def pinned_image(document: Document, _: Any) -> Found:
 
 @rule(ISVC, *RUNTIMES, warning=True)
 def runs_as_non_root(document: Document, _: Any) -> Found:
-    """Find containers of one's own that may start as root."""
+    """Find containers in the manifest that may start as root."""
     for pod in pods(document):
         default = mapping(pod.body, "securityContext").get("runAsNonRoot")
         for box in (*pod.items("containers"), *pod.items("initContainers")):

@@ -3,7 +3,7 @@
 Source: ``validateAutoScalingCompExtension`` and ``validateCanarySpecs`` in
 ``inference_service_validation.go``. In Standard mode the annotation ``autoscalerClass`` names the
 autoscaler: hpa (Kubernetes' own) or keda; without it nothing is validated. In any other mode, also
-where the cluster's default decides, it is Knative's. A canary is in Knative mode the next revision
+where the cluster's default decides, it is Knative's. In Knative mode a canary is the next revision
 (``canaryTrafficPercent``), in Standard mode a Deployment of its own (``spec.canary``).
 """
 
@@ -94,8 +94,8 @@ def autoscaling_metrics(document: Document, _: Any) -> Found:
 def deployment_mode(document: Document, _: Any) -> Found:
     """Find a deployment mode that is missing, unknown or has an old name.
 
-    Each mode takes other fields, so a manifest is right for one of them. KServe replaces an unknown
-    mode silently by the cluster's default.
+    Each mode takes different fields, so a manifest is right for one of them only. KServe silently
+    replaces an unknown mode with the cluster's default.
     """
     given, place = annotation(document, MODE), f"metadata.annotations.{MODE}"
     if not given:
@@ -117,7 +117,7 @@ def canary_traffic(document: Document, _: Any) -> Found:
 
 @rule(ISVC)
 def canary_mode(document: Document, _: Any) -> Found:
-    """Find ``spec.canary`` in another mode than Standard, or beside a model KServe cannot see."""
+    """Find ``spec.canary`` outside Standard mode, or beside a model that KServe cannot see."""
     stable, *canaries = predictors(document)
     if not canaries:
         return
@@ -134,7 +134,7 @@ def canary_mode(document: Document, _: Any) -> Found:
 
 @rule(ISVC)
 def canary_predictor(document: Document, _: Any) -> Found:
-    """Find canaries without a name of their own, scaled, or larger than the predictor."""
+    """Find canaries that lack their own name, are scaled, or are larger than the predictor."""
     stable, *canaries = predictors(document)
     seen, least = {stable.body.get("name")}, stable.body.get("minReplicas", 1)
     for part in canaries:
@@ -151,4 +151,4 @@ def canary_predictor(document: Document, _: Any) -> Found:
             yield part.at("minReplicas"), f"is {replicas}, above the predictor's own, {least}"
     total = sum(one["trafficPercent"] for one in sequence(document.body, "spec", "canary"))
     if total > 100:
-        yield "spec.canary", f"trafficPercent is {total} in sum; the most is 100"
+        yield "spec.canary", f"trafficPercent adds up to {total}; the maximum is 100"

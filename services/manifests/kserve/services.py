@@ -47,7 +47,7 @@ def service_name(document: Document, _: Any) -> Found:
 
 @rule(ISVC)
 def one_implementation(document: Document, _: Any) -> Found:
-    """Find components that do not say what serves, or say it twice."""
+    """Find components that do not name a server, or name two."""
     choices = {
         "predictor": f"one of {', '.join(FRAMEWORKS)}, or containers",
         "transformer": "containers",
@@ -91,7 +91,7 @@ def blocked_environment(document: Document, _: Any) -> Found:
 
 @rule(ISVC, GRAPH)
 def replica_bounds(document: Document, _: Any) -> Found:
-    """Find a least number of pods above the greatest."""
+    """Find a minimum number of pods above the maximum."""
     for part in pods(document):
         least, most = part.body.get("minReplicas", 1), part.body.get("maxReplicas", 0)
         if 0 < most < least:
@@ -129,13 +129,13 @@ def _storage_uris(document: Document) -> Iterator[tuple[str, str]]:
 
 @rule(ISVC)
 def storage_place(document: Document, _: Any) -> Found:
-    """Find names in MLflow's registry, and URIs that name no place."""
+    """Find names in MLflow's registry, and URIs without a location."""
     for path, uri in _storage_uris(document):
         if uri.startswith("models:/"):
-            reason = f"{uri!r} is a name in MLflow's registry, which KServe does not ask; write "
-            yield path, f"{reason}where the version's files lie, such as s3://BUCKET/PATH"
+            reason = f"{uri!r} is a name in MLflow's registry, which KServe cannot read; write "
+            yield path, f"{reason}where the version's files are, such as s3://BUCKET/PATH"
         elif uri.startswith(SCHEMES) and not uri.partition("://")[2].strip("/"):
-            yield path, f"{uri!r} names no place after ://"
+            yield path, f"{uri!r} has no location after ://"
 
 
 @rule(ISVC)
@@ -146,7 +146,7 @@ def one_storage(document: Document, _: Any) -> Found:
         if "storageUris" in part.body and (
             first.body.get("storageUri") or first.env("STORAGE_URI")
         ):
-            yield part.at("storageUris"), "is there beside storageUri; remove one of the two"
+            yield part.at("storageUris"), "is set together with storageUri; remove one of the two"
         paths = [entry.body.get("mountPath", "/mnt/models") for entry in part.items("storageUris")]
         for entry, path in zip(part.items("storageUris"), paths, strict=True):
             if path == "/" or ".." in path:
@@ -186,7 +186,7 @@ def format_priority(document: Document, _: Any) -> Found:
         name, priority = entry.body["name"], entry.body.get("priority")
         wanted = seen.setdefault(name, priority) if entry.body.get("autoSelect") else priority
         if priority != wanted:
-            yield entry.at("priority"), f"is {priority}, and {wanted} for {name} before; write that"
+            yield entry.at("priority"), f"is {priority}, but {wanted} for {name} above; write that"
 
 
 @rule(ISVC, warning=True)

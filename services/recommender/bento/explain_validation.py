@@ -1,4 +1,4 @@
-"""Validation of requests to explain, apart from the other: a Bento includes that one only."""
+"""Validation of explanation requests, in its own module because Bentos do not include it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ExplainValidationMiddleware(RecommendValidationMiddleware):
 
     reads = ExplainRequest
     how = (
-        "Send JSON and say so: curl -H 'Content-Type: application/json' "
+        "Send JSON with its content type: curl -H 'Content-Type: application/json' "
         "-d '{\"user_id\": 7, \"movie_id\": 50}'. The fields are 'user_id', 'movie_id' and 'top'."
     )
     too_large_hint = "Send the fields 'user_id', 'movie_id' and 'top' only."

@@ -36,7 +36,7 @@ def stored_recommender(model: bentoml.Model, tag: str) -> Recommender:
     Parameters
     ----------
     model : bentoml.Model
-        What BentoML found.
+        The model that BentoML found.
     tag : str
         The requested tag; see :func:`find` for why they may differ.
 
@@ -46,7 +46,7 @@ def stored_recommender(model: bentoml.Model, tag: str) -> Recommender:
         If it does not exist, cannot be served, or is another model.
     """
     if str(model.tag) != tag:
-        raise ValueError(f"{tag} was to be served, but BentoML found {model.tag}")
+        raise ValueError(f"{tag} was requested, but BentoML found {model.tag}")
     return load_tested(Path(model.path_of(FILE)), model.tag.version)
 
 
@@ -72,7 +72,7 @@ def store(file: Path, version: str) -> bentoml.Model:
     if stored is not None:
         if stored.info.metadata["sha256"] != digest:
             raise ValueError(
-                f"{tag} is in the store already and holds another model; choose another version, "
+                f"{tag} is already in the store and holds another model; choose another version, "
                 f"or: bentoml models delete {tag}"
             )
         return stored

@@ -6,9 +6,9 @@
         bentoml serve services.recommender.bento.observed_service:Recommender --host 127.0.0.1
 
 Everything else is as in :mod:`services.recommender.bento.service`; it also needs pandas and scipy.
-``RECOMMENDER_DRIFT_REFERENCE`` (2000) says how many of a version's first requests are its
-reference; ``/metrics`` shows how far the last 500 are from them. ``/explain`` names the rated
-movies that speak for a recommendation.
+The first requests to a version are its reference, 2000 of them unless
+``RECOMMENDER_DRIFT_REFERENCE`` says otherwise; ``/metrics`` shows how far the last 500 are from
+it. ``/explain`` names the rated movies that speak for a recommendation.
 """
 
 from __future__ import annotations

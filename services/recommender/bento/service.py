@@ -6,9 +6,9 @@
         bentoml serve services.recommender.bento.service:Recommender --host 127.0.0.1 --port 3000
     bentoml serve services.recommender.bento.service:Recommender --arg model_tag=recommender:3
 
-The first follows the alias ``prod``: its version is downloaded once, before the workers start, and
-the workers switch to the next version while they serve. The second serves one version from
-BentoML's model store, always the same and without MLflow; so does a Bento that was built with that
+The first command follows the alias ``prod``: the version is downloaded once, before the workers
+start, and the workers switch to the next version while they serve. The second serves one fixed
+version from BentoML's model store, without MLflow; so does a Bento that was built with that
 argument. :class:`~services.recommender.settings.Settings` lists the other settings.
 """
 

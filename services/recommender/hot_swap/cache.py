@@ -56,7 +56,7 @@ class CachedVersion:
     name, number : str
         The registered model, and the version: ``"1"`` or higher. Answers name the number.
     source : str
-        Where the registry keeps it, and since when: two registries may both have a version 1.
+        Where and since when the registry keeps it: two registries may both have a version 1.
 
     Raises
     ------
@@ -145,7 +145,7 @@ class VersionCache:
         return self.file(version).with_name("damaged")
 
     def _verify(self, version: CachedVersion) -> None:
-        """Compare a version's folder with what is asked for, and the file with its hash."""
+        """Compare a version's folder with the requested version, and the file with its hash."""
         with self.file(version).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         with suppress(FileNotFoundError, ValueError, TypeError):
@@ -227,7 +227,7 @@ class VersionCache:
 
 
 def _file_name(name: str) -> str:
-    """Return a file name for a model or an alias, another one for each."""
+    """Return a unique file name for a model or an alias."""
     return quote(name, safe="").replace(".", "%2E")
 
 

@@ -1,7 +1,8 @@
 """The recommender in service: it answers, counts, and is replaced when the pointer moves.
 
-It imports no serving framework. Every worker has one. A thread of it follows the pointer, and in
-one of the workers that share a cache the thread also polls the registry and moves the pointer.
+Every worker has one live recommender. Its thread follows the pointer; in one of the workers that
+share a cache, the thread also polls the registry and moves the pointer. This module imports no
+serving framework.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from services.recommender.recommender import Answer, Recommender
 logger = logging.getLogger(__name__)
 
 FAILURES = 3
-"""After so many failures in a row the model counts as broken; one may be the request's fault."""
+"""After this many failures in a row the model counts as broken; one may be the request's fault."""
 
 LONGEST_WAIT = 600.0
-"""Seconds between two attempts to download a version that cannot be served, at most."""
+"""The longest time, in seconds, between two downloads of a version that cannot be served."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A request, its answer, and how many seconds the model took: what goes into a log."""
+    """A request, its answer, and the seconds that the model took, for the log."""
 
     request: RecommendRequest
     answer: Answer
@@ -38,17 +39,17 @@ class Prediction:
 
 
 class Poller:
-    """Poll the registry and move a cache's pointer, as one of all processes that share the cache.
+    """Polls the registry and moves a cache's pointer, in one of the processes that share the cache.
 
     Parameters
     ----------
     cache : VersionCache
-        Decides by a lock file which process polls. The operating system releases the lock when
-        that process ends, however it ends, and another one takes over.
+        Its lock file decides which process polls. The operating system releases the lock when
+        that process ends, however it ends, and another process takes over.
     registry : Registry
-        What is polled.
+        The registry to poll.
     seconds : float
-        Between two polls.
+        The time between two polls.
     """
 
     def __init__(self, cache: VersionCache, registry: Registry, seconds: float) -> None:
@@ -57,7 +58,7 @@ class Poller:
         self._due = time.monotonic() + seconds
 
     def poll_if_due(self) -> bool:
-        """Poll if it is time and no other process does; return whether."""
+        """Poll if it is time and no other process polls; return whether this one did."""
         if time.monotonic() < self._due or not self.cache.lead():
             return False
         try:
@@ -67,7 +68,7 @@ class Poller:
         return True
 
     def poll(self) -> None:
-        """Poll once and count the outcome; raise a PullError if it is not a version."""
+        """Poll once and count the outcome; raise a PullError if no version can be pulled."""
         before = self.cache.pointed()
         try:
             version = self.registry.pull(self.cache, before)
@@ -87,9 +88,9 @@ class LiveRecommender:
     Parameters
     ----------
     cache : VersionCache
-        Where the versions are, and the pointer that is followed.
+        The versions on disk, and the pointer to follow.
     seconds : float
-        Between two reads of the pointer; 0 to read it once.
+        The time between two reads of the pointer; 0 to read it once.
     poller : Poller, optional
         Polls the registry between two reads.
 
@@ -137,7 +138,7 @@ class LiveRecommender:
 
     @property
     def broken(self) -> bool:
-        """Whether the last :data:`FAILURES` calls or more all raised."""
+        """Whether at least the last :data:`FAILURES` calls all raised."""
         return self._failures >= FAILURES
 
     def recommend_many(self, requests: Sequence[RecommendRequest]) -> list[Answer | InputError]:
@@ -214,7 +215,7 @@ class LiveRecommender:
                     self._log_once(what, f"{what} failed: {error!r}")
 
     def _log_once(self, what: str, trouble: str) -> None:
-        """Log a trouble when it begins, not every time it is met."""
+        """Log a problem when it first occurs, not every time."""
         if self._troubles.get(what) != trouble:
             logger.warning("%s", trouble)
         self._troubles[what] = trouble

@@ -1,7 +1,7 @@
 """Pull the version that MLflow's registry calls ``prod`` into this machine's cache.
 
-Chapter section 10.5.1, Listing 10.1: there every worker does it in its constructor, at every start,
-and does not start at all without MLflow.
+In the chapter (section 10.5.1, Listing 10.1) every worker pulls the model in its constructor, at
+every start, and cannot start without MLflow.
 
 Only the model's data is downloaded, one file without pickle; the code that scores with it is this
 package's. It takes two requests to the tracking server at ``MLFLOW_TRACKING_URI``, each limited in
@@ -29,7 +29,7 @@ from services.recommender.hot_swap.cache import FILE, CachedVersion, VersionCach
 logger = logging.getLogger(__name__)
 
 ALIAS = "/api/2.0/mlflow/registered-models/alias"
-ARTIFACT = "/model-versions/get-artifact"  # also where the artifacts are out of a client's reach
+ARTIFACT = "/model-versions/get-artifact"  # works even if clients cannot reach the artifact store
 
 ANSWER_SECONDS, ANSWER_BYTES = 12.0, 2**20
 """Limits of the answer that names a version."""
@@ -119,7 +119,7 @@ class Registry:
                 cache.load(version)  # other code may have downloaded it; can this code read it?
             cache.point(version)
         except (ValueError, OSError) as error:
-            trouble = "cannot be served" if isinstance(error, ValueError) else "cannot be kept"
+            trouble = "cannot be served" if isinstance(error, ValueError) else "cannot be stored"
             raise PullError(f"version {version.number} {trouble}: {error}", "damaged") from error
         return version
 
@@ -180,9 +180,9 @@ class Registry:
 
 
 def prepare(cache: VersionCache, registry: Registry) -> CachedVersion:
-    """Have a version to serve before the service starts: the registry's, or the pointed one.
+    """Make sure there is a version to serve: the registry's, or the one the pointer names.
 
-    Raises :class:`PullError` if neither can be served.
+    Called before the service starts. Raises :class:`PullError` if neither can be served.
     """
     try:
         return registry.pull(cache)
@@ -194,10 +194,10 @@ def prepare(cache: VersionCache, registry: Registry) -> CachedVersion:
             cache.load(pointed)
         except (OSError, ValueError) as trouble:
             raise PullError(f"{error}; on disk: {trouble}", error.reason) from error
-        logger.warning("%s; version %s is served, as pointed to", error, pointed.number)
+        logger.warning("%s; version %s, named by the pointer, is served", error, pointed.number)
         return pointed
 
 
 def _no_answer(what: str) -> PullError:
-    """Return the error for an answer that is not one of MLflow's."""
+    """Return the error for a response that MLflow would not send."""
     return PullError(f"MLflow gave no usable answer: {' '.join(what.split())[:200]}", "unreachable")

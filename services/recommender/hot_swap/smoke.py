@@ -1,4 +1,4 @@
-"""A few requests to a model before it answers anybody else's."""
+"""A smoke test: a few requests to a model before it goes into service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.recommender.model.requests import RecommendRequest
 from services.recommender.recommender import Recommender
 
 USERS = 16
-"""How many users are tried, spread evenly over the table."""
+"""How many users are tested, spread evenly over the table."""
 
 
 def load_tested(file: Path, version: str = "unregistered") -> Recommender:
@@ -35,7 +35,7 @@ def load_tested(file: Path, version: str = "unregistered") -> Recommender:
 def smoke_test(recommender: Recommender) -> Recommender:
     """Return *recommender* if it answers as a model should; raise a ValueError if not.
 
-    A file can be intact and its model useless all the same: a training that diverged leaves NaN.
+    A file can be intact and its model still useless: a training run that diverged leaves NaN.
     """
     count = len(recommender.user_ids)
     if not count or not len(recommender.movies):

@@ -6,12 +6,13 @@
         --model_dir /mnt/models
 
 V1 takes ``{"instances": [{"user_id": 7, "top_k": 10, "rated": [1, 50]}]}``. V2 takes a table, one
-tensor a column (``parameters.content_type`` is ``"pd"``): ``user_id``, and ``top_k`` and ``rated``
-if wanted, the latter as JSON texts. Both answer with one
-:class:`~services.recommender.recommender.AnswerDict` a row.
+tensor per column (``parameters.content_type`` is ``"pd"``): ``user_id``, and optionally ``top_k``
+and ``rated``, the latter as JSON strings. Both return one
+:class:`~services.recommender.recommender.AnswerDict` per row.
 
-KServe's storage initialiser puts what ``storageUri`` names into ``/mnt/models``. That is a model's
-folder as MLflow writes it; of it the one file that the core reads is taken, and no code.
+KServe's storage initialiser downloads what ``storageUri`` names to ``/mnt/models``. That is a model
+folder as MLflow writes it. The predictor reads only the core's data file in it and runs none of its
+code.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class RecommenderPredictor(Model):
     model_dir : path
         The model's folder; see :func:`model_in`.
     version : str, optional
-        Named in every answer; see :func:`version_of` for what is taken if not given.
+        Named in every answer; if not given, :func:`version_of` finds it.
     """
 
     codes = requests.CODES
@@ -70,7 +71,7 @@ class RecommenderPredictor(Model):
         self.version = version
 
     def load(self) -> bool:
-        """Load the model and ask it once.
+        """Load the model and send it one request.
 
         Raises
         ------
@@ -89,13 +90,13 @@ class RecommenderPredictor(Model):
         return [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in types.items()]
 
     def get_output_types(self) -> list[dict[str, object]]:
-        """Describe the output: JSON texts."""
+        """Describe the output: JSON strings."""
         return [{"name": OUTPUT, "datatype": "BYTES", "shape": [-1]}]
 
     async def predict(
         self, payload: Payload, headers: dict[str, str] | None = None
     ) -> dict[str, object] | InferResponse:
-        """Return an answer to every instance, in their order; in a thread, as the detector does."""
+        """Return an answer to every instance, in order; runs in a thread, as for the detector."""
         answers = await asyncio.to_thread(self._answer, payload)
         return respond(payload, answers, model_name=self.name, output=OUTPUT)
 
@@ -120,7 +121,7 @@ def rows_of(payload: Payload) -> list[Any]:
     Raises
     ------
     InputError
-        422, if the request has not the form that the module's docstring tells.
+        422 if the request does not have the form that the module's docstring describes.
     """
     if not isinstance(payload, InferRequest):
         return instances_of(payload, limit=MAX_INSTANCES)
@@ -130,7 +131,7 @@ def rows_of(payload: Payload) -> list[Any]:
             f"The request's content_type is {kind[:40]!r}.",
             code="content_type",
             status=422,
-            hint='Say "parameters": {"content_type": "pd"}: a table, one tensor a column.',
+            hint='Add "parameters": {"content_type": "pd"}: a table, one tensor per column.',
         )
     columns = columns_of(payload, required=["user_id"], optional=OPTIONAL)
     count = len(columns["user_id"])
@@ -160,12 +161,12 @@ def _movies(name: str, text: object, place: int, count: int) -> Any:
 
 
 def model_in(folder: Path) -> Path:
-    """Return the file that the core loads, from an MLflow model's folder or the file's own.
+    """Return the file that the core loads from an MLflow model's folder or from its own folder.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     ValueError
         If there are several.
     """
@@ -183,8 +184,9 @@ def model_in(folder: Path) -> Path:
 def version_of(folder: Path) -> str:
     """Return which version of the model *folder* holds.
 
-    MLflow's registry writes it beside what is downloaded from it. What a storage initialiser has
-    copied from a bucket has no such file, and its logged model's id is taken instead.
+    MLflow writes the version's number into a file when it downloads a model from the registry. A
+    storage initialiser copies from a bucket, where there is no such file; then the version is the
+    id of the logged model.
     """
     for name, key in (("registered_model_meta", "model_version"), ("MLmodel", "model_id")):
         file = folder / name

@@ -4,10 +4,10 @@
 
     python -m services.recommender.kserve.storage --alias prod --artifacts s3://models/recommender
 
-KServe's storage initialiser knows buckets, web addresses and folders. It refuses MLflow's own
-``models:/…``; and where clients send artifacts through the tracking server, MLflow itself says
-``mlflow-artifacts:/…``, which it refuses, too. Behind that stands a place in the storage that the
-server was started with (``--artifacts-destination``), and this is what KServe can read.
+KServe's storage initialiser knows buckets, web addresses and folders. It refuses MLflow's
+``models:/…`` URIs. If clients send artifacts through the tracking server, MLflow returns
+``mlflow-artifacts:/…`` URIs, and KServe refuses these, too. Such a URI stands for a path in the
+storage that the server was started with (``--artifacts-destination``), which KServe can read.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def storage_uri(
     name: str = MODEL,
     tracking_uri: str | None = None,
 ) -> str:
-    """Return where a version's model folder lies, as KServe takes it.
+    """Return the location of a version's model folder in a form that KServe accepts.
 
     Parameters
     ----------
     which : int or str
-        The version's number or an alias. What is returned names that version for good: when the
+        The version's number or an alias. The returned URI always names that version: when the
         alias moves, the InferenceService has to be changed.
     artifacts : str, optional
         The tracking server's ``--artifacts-destination``, e.g. ``s3://bucket/path``. Needed where
@@ -60,8 +60,8 @@ def storage_uri(
         return uri
     if not artifacts:
         raise ValueError(
-            f"{uri} is known to the tracking server only; give the storage behind it, which it was "
-            "started with as --artifacts-destination"
+            f"only the tracking server can resolve {uri}; pass the storage that the server was "
+            "started with (--artifacts-destination)"
         )
     return f"{artifacts.rstrip('/')}/{uri.removeprefix(_PROXIED).lstrip('/')}"
 

@@ -1,8 +1,8 @@
 """A container image with a registered recommender behind MLflow's scoring server.
 
-``mlflow models build-docker`` makes one too, of several gigabytes in its default, with nginx and as
-root. This is what a team would rather run: ``infra/mlflow/Dockerfile``, some fifty packages, no
-root, nothing written::
+``mlflow models build-docker`` also builds one: several gigabytes by default, with nginx, and run as
+root. A team would rather run the image of ``infra/mlflow/Dockerfile``: some fifty packages, no root
+user, and no file written::
 
     python -m services.recommender.mlflow.image models:/recommender_production@prod
 """
@@ -24,18 +24,18 @@ DOCKERFILE = ROOT / "infra" / "mlflow" / "Dockerfile"
 DOOR = Path(__file__).with_name("scoring_app.py")
 
 BASE = "python:3.11-slim-bookworm"
-"""The image to start from where a registry can be asked; the Dockerfile's own default."""
+"""The base image if a container registry can be reached; the Dockerfile's default."""
 
 IMAGE = "recommender_mlflow:0.1.0"
 
 SERVED_PORT = 8080
-"""The port inside."""
+"""The port inside the container."""
 
 IMPORTED = ("mlflow-skinny", "numpy", "pandas", "pyyaml", "typing-extensions")
-"""What serving imports. The small edition of MLflow has its scoring server, and no server else."""
+"""What serving imports. The slim edition of MLflow includes its scoring server only."""
 
 LEFT_OUT = "pyarrow=="
-"""Half of the size, for bodies in Parquet only."""
+"""Half of the size, needed only for request bodies in Parquet."""
 
 
 def requirements() -> list[str]:
@@ -44,7 +44,7 @@ def requirements() -> list[str]:
 
 
 def context(model: Path, folder: Path) -> Path:
-    """Put everything that the Dockerfile copies into *folder*, and return it.
+    """Collect everything that the Dockerfile copies in *folder*, and return the folder.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def context(model: Path, folder: Path) -> Path:
 
 
 def build(model: Path, image: str = IMAGE, *, builder: str | None = None) -> str:
-    """Build the image from a version's folder, and say from which base.
+    """Build the image from a version's folder, and return its base image.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The recommender on MLServer: a thin adapter between the Open Inference Protocol and the core.
 
 It runs in MLServer's own environment (``make mlserver-env``), loads the registered model's data
-with the core, and so needs neither MLflow nor torch. A request has a tensor ``user_id``, and
-``top_k`` and ``rated`` if wanted, one value a user; ``rated`` is a list in JSON (content type
+with the core, and so needs neither MLflow nor torch. A request has a tensor ``user_id`` and
+optionally ``top_k`` and ``rated``, with one value per user; ``rated`` is a JSON list (content type
 ``pd_json``). The answer is one tensor, ``answer``, with the core's answer in JSON for each user.
 
 Protocol: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
@@ -36,7 +36,7 @@ class RecommenderRuntime(MLModel):
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer a batch; the first request that has no answer refuses it all, with its place."""
+        """Answer a batch; if a row is invalid, refuse the whole batch and name the row."""
         answers = self.core.recommend_many([_request(row, n) for n, row in _rows(payload)])
         for row, answer in enumerate(answers):
             if isinstance(answer, InputError):
@@ -50,10 +50,10 @@ class RecommenderRuntime(MLModel):
 
 
 def _rows(payload: InferenceRequest) -> list[tuple[int, dict[str, Any]]]:
-    """Return the request's rows, each with its number; a table is what the tensors make up."""
+    """Return the rows of the table that the tensors form, each with its number."""
     sizes = {tensor.name: tensor.shape[0] if tensor.shape else 0 for tensor in payload.inputs}
     if not sizes or 0 in sizes.values() or len(set(sizes.values())) > 1:
-        raise _no_table(f"rows by tensor: {sizes}; every tensor needs one row a user, one or more")
+        raise _no_table(f"rows by tensor: {sizes}; every tensor needs one row per user")
     try:
         table = PandasCodec.decode_request(payload)
     except (ValueError, TypeError, KeyError) as error:
@@ -64,7 +64,7 @@ def _rows(payload: InferenceRequest) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _no_table(why: str) -> MLServerError:
-    return MLServerError(f"tensors_invalid: the tensors make no table: {why}", 400)
+    return MLServerError(f"tensors_invalid: the tensors do not form a table: {why}", 400)
 
 
 def _request(row: dict[str, Any], number: int) -> RecommendRequest:
@@ -75,6 +75,6 @@ def _request(row: dict[str, Any], number: int) -> RecommendRequest:
 
 
 def _refused(error: InputError, row: int) -> MLServerError:
-    """Return the refusal in the protocol's shape, in which an error is one text."""
+    """Return the error in the protocol's form, which is a single string."""
     text = f"{error.code}: row {row}: {error.message} {error.hint}"
     return MLServerError(text, error.status)

@@ -1,11 +1,11 @@
 """The recommender as an MLflow model: a table of users in, a table of answers out.
 
-This file is logged as it stands ("models from code", https://mlflow.org/docs/latest/ml/model/),
-together with the core's modules and the data in ``artifacts/recommender.npz``. So loading it reads
+This file itself is logged ("models from code", https://mlflow.org/docs/latest/ml/model/), together
+with the core's modules and the data in ``artifacts/recommender.npz``. So loading the model reads
 code and arrays, no pickle, and needs no torch. Chapter section 10.6 serves it with MLflow alone.
 
-A process should load one version: Python keeps the modules of the first, and a second one would
-run with them. The way to a new version is a new process.
+A process should load one version only: Python keeps the modules of the first version, and a second
+version would run with them. To serve a new version, start a new process.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RecommenderModel(PythonModel):
         context : PythonModelContext
             Not used.
         model_input : DataFrame
-            A row for each request: ``user_id``, and, if wanted, ``rated``, a list or None.
+            One row per request: ``user_id`` and optionally ``rated``, a list or None.
         params : dict, optional
             ``top_k``, 10 if not given.
 
@@ -59,8 +59,8 @@ class RecommenderModel(PythonModel):
         Raises
         ------
         MlflowException
-            If any request cannot be answered; it names the row. MLflow's server makes a 400 of it,
-            and puts this repository's ``error`` (code, message, hint) into the body beside its own.
+            If any request cannot be answered; it names the row. MLflow's server turns it into a
+            400 and adds this repository's ``error`` (code, message, hint) to its own body.
         """
         top_k = (params or {}).get("top_k", 10)
         rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
@@ -77,15 +77,15 @@ class RecommenderModel(PythonModel):
 
 
 def _given(rated: Any) -> Any:
-    """Return what a cell holds; None where pandas fills a row that has no such field with NaN."""
+    """Return a cell's value; None for the NaN with which pandas fills a missing field."""
     return None if isinstance(rated, float) and rated != rated else rated
 
 
 def version_in(folder: Path) -> str:
-    """Return which version a model's folder holds, as its registry or its training called it.
+    """Return which version a model's folder holds: its number in the registry, or its logged id.
 
     MLflow leaves the version's number in a file when it downloads ``models:/name/number`` or
-    ``models:/name@alias``; where there is none, it is the id of the logged model.
+    ``models:/name@alias``; without that file, the version is the id of the logged model.
     """
     meta = folder / "registered_model_meta"
     if meta.is_file():

@@ -1,15 +1,15 @@
 """MLflow's scoring server behind middleware that applies this repository's rules for errors.
 
-``mlflow models serve`` sends stack traces to clients and writes none into its log, calls a fault of
-the model a bad request, answers 500 to a request without a content type or with deeply nested JSON,
-and bounds neither bodies nor concurrency. This middleware stands in front of the very same
-application and corrects that; it does not touch what is answered::
+``mlflow models serve`` sends stack traces to clients and writes none to its log, reports a failure
+of the model as a bad request, answers 500 to a request without a content type or with deeply nested
+JSON, and limits neither body size nor concurrency. This middleware wraps the same application and
+corrects that; successful answers pass through unchanged::
 
     MODEL=build/model uvicorn --factory services.recommender.mlflow.scoring_app:create_app
 
-It is what ``infra/mlflow/Dockerfile`` runs. It imports nothing of this repository before the model
-is loaded: the model brings its own copy of the core, and another copy that was imported before it
-would take its place.
+``infra/mlflow/Dockerfile`` runs this application. It imports nothing from this repository before
+the model is loaded: the model brings its own copy of the core, and a copy imported earlier would be
+used instead.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 MODEL_FAULT = "Encountered an unexpected error while evaluating the model"
-"""How MLflow begins when the model raised an exception that is not one of MLflow's."""
+"""How MLflow's message begins if the model raised an exception that is not MLflow's own."""
 
 HINT = 'Send JSON such as {"dataframe_records": [{"user_id": 7}], "params": {"top_k": 10}}.'
 
@@ -44,7 +44,7 @@ MAX_DEPTH = 16
 """How deep JSON may be nested; the forms of a request need five levels."""
 
 MAX_CONCURRENCY = 16
-"""How many requests are answered at a time; more would only wait for a thread."""
+"""How many requests are processed at a time; more would only wait for a thread."""
 
 MAX_RECEIVING = 64
 """How many bodies may be arriving at a time."""
@@ -52,7 +52,7 @@ MAX_RECEIVING = 64
 FORMS = ("dataframe_records", "dataframe_split", "inputs", "instances")
 """The fields of a body that may hold its rows."""
 
-TRY_AGAIN = "Wait for the seconds that Retry-After says, then send it again."
+TRY_AGAIN = "Wait as many seconds as Retry-After says, then send the request again."
 
 RowCheck = Callable[[Mapping[str, object]], None]
 
@@ -60,7 +60,7 @@ log = logging.getLogger("uvicorn.error")
 
 
 class RefusalError(Exception):
-    """A request that is answered here, with a status, a code, a message and a hint."""
+    """A request that this middleware refuses, with a status, a code, a message and a hint."""
 
     def __init__(self, status: int, code: str, message: str, hint: str = HINT) -> None:
         super().__init__(message)
@@ -71,17 +71,17 @@ class RefusalError(Exception):
 def create_app() -> App:
     """Load the model in the folder ``$MODEL`` and return the application to serve."""
     model = scoring_server.load_model_with_mlflow_config(os.environ["MODEL"])
-    # Not earlier: this is the copy of the core that the model has brought.
+    # Imported only now: this is the copy of the core that the model has brought.
     from services.recommender.model.requests import RecommendRequest
 
     def check(row: Mapping[str, object]) -> None:
         RecommendRequest(row["user_id"], rated=row.get("rated")).checked()  # type: ignore[arg-type]
 
-    return Door(scoring_server.init(model), check)
+    return ScoringMiddleware(scoring_server.init(model), check)
 
 
-class Door:
-    """ASGI middleware: check the request, and give every error this repository's shape.
+class ScoringMiddleware:
+    """ASGI middleware: check the request, and give every error this repository's form.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class Door:
         As :func:`mlflow.pyfunc.scoring_server.init` returns it.
     check_row : callable, optional
         Raises the core's ``InputError`` for a row that cannot be answered. The model checks the
-        rows, too, but it gets them as columns: a null or a fraction in one row has by then turned
-        the integers of all others into floats.
+        rows, too, but it receives them as columns: by then, a null or a fraction in one row has
+        turned the integers of all other rows into floats.
     """
 
     def __init__(self, app: App, check_row: RowCheck | None = None) -> None:
@@ -115,29 +115,29 @@ class Door:
             return
         self._answering += 1
         try:
-            await self._mended(scope, _replay(body, receive), send)
+            await self._forward(scope, _replay(body, receive), send)
         finally:
             self._answering -= 1
 
     async def _body(self, receive: Receive) -> bytes:
-        """Read the body, within bounds of size, time and number."""
+        """Read the body, within limits on size, time and the number of bodies."""
         if self._receiving >= MAX_RECEIVING:
-            raise RefusalError(503, "overloaded", "The server is receiving too much.", TRY_AGAIN)
+            raise RefusalError(503, "overloaded", "The server receives too many bodies.", TRY_AGAIN)
         self._receiving += 1
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 return await _read(receive)
         except TimeoutError:
             message = f"The request body did not arrive within {MAX_SECONDS:g} seconds."
-            raise RefusalError(408, "body_too_slow", message, "Send all of its bytes.") from None
+            raise RefusalError(408, "body_too_slow", message, "Send the whole body.") from None
         finally:
             self._receiving -= 1
 
     def _check(self, body: bytes) -> None:
-        """Refuse what is not JSON or nested too deep, and rows that the core refuses."""
+        """Refuse a body that is not JSON or nested too deeply, and rows that the core refuses."""
         try:
             sent = json.loads(body)
-        # Also: bytes that are not text, endless digits, endless brackets.
+        # Also raised for bytes that are not text, endless digits, endless brackets.
         except (ValueError, RecursionError) as error:
             where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
             raise RefusalError(400, "json_invalid", f"The body is not JSON{where}.") from None
@@ -159,8 +159,8 @@ class Door:
                     400, about["code"], place + about["message"], about["hint"]
                 ) from None
 
-    async def _mended(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Pass a success through; hold an error back until it is complete, and correct it."""
+    async def _forward(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Pass a success through; buffer an error until it is complete, and correct it."""
         status, held = 0, b""
 
         async def sift(message: Message) -> None:
@@ -174,11 +174,11 @@ class Door:
 
         await self.app(scope, receive, sift)
         if status >= HTTPStatus.BAD_REQUEST:
-            await _answer(send, *mend(status, held))
+            await _answer(send, *convert_error(status, held))
 
 
 def rows_of(sent: object) -> list[Mapping[str, object]]:
-    """Return the rows of a request in any of MLflow's four forms; none if it has no such form."""
+    """Return the rows of a request in any of MLflow's four forms; none for any other form."""
     fields = sent if isinstance(sent, dict) else {}
     rows: list[Mapping[str, object]]
     match next((fields[name] for name in FORMS if name in fields), None):
@@ -195,11 +195,11 @@ def rows_of(sent: object) -> list[Mapping[str, object]]:
     return rows
 
 
-def mend(status: int, body: bytes) -> tuple[int, dict[str, dict[str, str]]]:
+def convert_error(status: int, body: bytes) -> tuple[int, dict[str, dict[str, str]]]:
     """Return the status and the body that a client should get instead of MLflow's.
 
     The stack trace, if there is one, goes into the log. An error that the model raised with this
-    repository's ``error`` keeps it; a model that broke is a 500, not the client's fault.
+    repository's ``error`` keeps it; a model that failed is a 500, not the client's fault.
     """
     try:
         said = json.loads(body)
@@ -211,16 +211,16 @@ def mend(status: int, body: bytes) -> tuple[int, dict[str, dict[str, str]]]:
     if trace := said.get("stack_trace"):
         log.error("%s\n%s", message, trace)
     if message.startswith(MODEL_FAULT):
-        return 500, _error("model_failed", "The model failed.", "Try again later, or tell us.")
+        return 500, _error("model_failed", "The model failed.", "Try again later, or report it.")
     if status == HTTPStatus.GATEWAY_TIMEOUT:
         return status, _error("model_timeout", "The model did not answer in time.", TRY_AGAIN)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return status, _error("internal", "The server failed on this request.", "Tell us.")
+        return status, _error("internal", "The server failed on this request.", "Report it.")
     return status, _error("request_invalid", _what_is_wrong(message), HINT)
 
 
 def _what_is_wrong(message: str) -> str:
-    """Leave out of a message the body that was sent, and the history of the protocol."""
+    """Strip the sent body and the protocol's history from one of MLflow's messages."""
     if message.startswith("Failed to predict data"):
         message = message.rpartition("Error: ")[2]
     message = message.partition("\nInput:")[0].partition(" IMPORTANT:")[0]
@@ -234,9 +234,9 @@ def _media_type(scope: MutableMapping[str, Any]) -> str:
         message = (
             f"The header Content-Type is {sent[:80]!r}."
             if sent
-            else "There is no header Content-Type."
+            else "The header Content-Type is missing."
         )
-        # MLflow's list has CSV and Parquet, too: neither can hold the lists of a request.
+        # MLflow also accepts CSV and Parquet, but neither can hold the lists of a request.
         hint = f"Send 'Content-Type: {scoring_server.CONTENT_TYPE_JSON}'. {HINT}"
         raise RefusalError(415, "content_type_unknown", message, hint)
     return media_type
@@ -251,13 +251,13 @@ async def _read(receive: Receive) -> bytes:
         body += message.get("body", b"")
         if len(body) > MAX_BYTES:
             text = f"The request body is too large: more than {MAX_BYTES:,} bytes."
-            raise RefusalError(413, "body_too_large", text, "Send several requests of fewer rows.")
+            raise RefusalError(413, "body_too_large", text, "Send more requests with fewer rows.")
         if not message.get("more_body", False):
             return body
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that gives *body*, then whatever the client does next."""
+    """Return a ``receive`` that returns *body* first, then whatever the client sends next."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:

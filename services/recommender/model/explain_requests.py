@@ -22,7 +22,7 @@ CODES = (
     "top_invalid",
     "user_unknown",
 )
-"""The codes of the InputErrors that only such a request can lead to."""
+"""The codes of the InputErrors that only an explanation request can cause."""
 
 _EXAMPLE = 'Send a JSON object such as {"user_id": 7, "movie_id": 50}.'
 
@@ -36,7 +36,7 @@ class ExplainRequest:
     user_id, movie_id : int
         Raw ids.
     top : int
-        How many reasons at most, 1 to :data:`LARGEST_TOP`.
+        The maximum number of reasons, 1 to :data:`LARGEST_TOP`.
     """
 
     user_id: int
@@ -50,7 +50,7 @@ class ExplainRequest:
 
     @classmethod
     def from_dict(cls, body: object) -> ExplainRequest:
-        """Read a request's JSON, checked.
+        """Read a request's JSON and validate it.
 
         Raises
         ------

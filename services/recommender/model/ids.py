@@ -1,10 +1,10 @@
-"""The one way from a raw id to the place in a model's tables, and back.
+"""The one mapping from raw ids to row indexes in a model's tables, and back.
 
 A data set numbers its users and movies as it likes: from 1, with gaps, up to 163,949 for 9,066
-movies. A model wants places from 0 without gaps. Where training and serving each do that sum on
-their own (``id - 1`` here, ``id`` there), every recommendation is one movie off and nothing fails.
-So nobody does the sum: an :class:`IdMap` is made once, when the ratings are read, and is saved in
-the same file as the model that was trained with it.
+movies. A model needs indexes from 0 without gaps. If training and serving each compute the index
+themselves (``id - 1`` here, ``id`` there), every recommendation is one movie off and nothing fails.
+So the mapping exists once: an :class:`IdMap` is made when the ratings are read, and is saved in the
+same file as the model that was trained with it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class IdMap:
 
     @property
     def ids(self) -> Ints:
-        """The raw ids, rising; the place in this array is the index. Read-only."""
+        """The raw ids in ascending order; the position in this array is the index. Read-only."""
         return self._ids
 
     def indexes(self, raw: ArrayLike) -> Ints:
@@ -74,7 +74,7 @@ class IdMap:
         """
         places = np.asarray(indexes, dtype=np.int64)
         if places.size and places.min() < 0:
-            raise IndexError(f"an index is at least 0; got {places.min()}")
+            raise IndexError(f"an index must be 0 or more; got {places.min()}")
         return self._ids[places]
 
     def get(self, raw: int) -> int | None:

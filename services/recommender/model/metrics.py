@@ -1,9 +1,9 @@
-"""Measures of a recommender: how close its ratings are, and how good its lists.
+"""Metrics of a recommender: how close its ratings are, and how good its lists are.
 
-Lists are judged by full ranking: for each user, all movies without a rating in the rows that the
-model knows are put in order, and the first k are held against the user's held-out ratings, each
-of which counts as relevant. Ranking against a hundred sampled movies is quicker and can put the
-models in another order (Krichene and Rendle, On Sampled Metrics for Item Recommendation, KDD 2020).
+Lists are judged by full ranking: for each user, all movies without a rating in the model's training
+data are ranked, and the first k are compared with the user's held-out ratings, each of which counts
+as relevant. Ranking against a hundred sampled movies is faster, but can order the models
+differently (Krichene and Rendle, On Sampled Metrics for Item Recommendation, KDD 2020).
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from services.recommender.model.models import Model, Scores
 from services.recommender.model.ratings import Ratings
 
 BLOCK = 256
-"""Users scored at a time; it bounds the memory."""
+"""Users scored at a time; this bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """How a model did.
+    """A model's metrics.
 
     Attributes
     ----------
     rmse : float
-        Root of the mean squared error of the ratings, in stars; nan for a model that only ranks.
+        Root mean squared error of the ratings, in stars; NaN for a model that only ranks.
     hit_rate : float
         Share of users with at least one relevant movie in their list, 0 to 1.
     ndcg : float
         Normalised discounted cumulative gain of the lists, mean over users, 0 to 1.
     coverage : float
-        Share of the catalogue that stands in anybody's list, 0 to 1.
+        Share of the catalogue that appears in at least one user's list, 0 to 1.
     users : int
         How many users had both known and held-out ratings.
     k : int
         The length of the lists.
     ndcg_error : float
-        Standard error of the NDCG: the spread of such means, were other users drawn.
+        Standard error of the NDCG: how much it would vary with another sample of users.
     """
 
     rmse: float
@@ -54,11 +54,11 @@ class Metrics:
     ndcg_error: float = float("nan")
 
     def interval(self) -> tuple[float, float]:
-        """Return the ends of the NDCG's 95 % interval over users, by the normal distribution."""
+        """Return the ends of the NDCG's 95 % confidence interval, by the normal approximation."""
         return self.ndcg - 1.96 * self.ndcg_error, self.ndcg + 1.96 * self.ndcg_error
 
     def as_dict(self) -> dict[str, float]:
-        """Return what can be logged, by name: ``rmse``, ``hr_at_10`` … without nan."""
+        """Return the metrics to log, by name: ``rmse``, ``hr_at_10`` …; NaN is left out."""
         named = {
             "rmse": self.rmse,
             f"hr_at_{self.k}": self.hit_rate,
@@ -70,7 +70,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Lists:
-    """The users' lists and what was right in them.
+    """The users' lists and their hits.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Lists:
     hits : ndarray of shape (n, k), bool
         Whether each is relevant.
     relevant : ndarray of shape (n,)
-        How many movies would have been right for each user, at least 1.
+        How many movies are relevant for each user, at least 1.
     n_items : int
         Size of the catalogue.
     """
@@ -97,7 +97,7 @@ class Lists:
         return float(self.hits.any(axis=1).mean())
 
     def ndcg_per_user(self) -> Scores:
-        """Return each user's NDCG, shape (n,): what a bootstrap over users resamples.
+        """Return each user's NDCG, shape (n,), for instance for a bootstrap over users.
 
         With relevance 0 or 1 (Järvelin and Kekäläinen, ACM TOIS 20(4), 2002).
         """
@@ -111,15 +111,15 @@ class Lists:
 
 
 def best(scores: Scores, k: int) -> Ints:
-    """Return the places of the k best scores of each row, the best first.
+    """Return the indexes of the k best scores in each row, the best first.
 
-    Of equal scores the one further left is the better, so that an answer never depends on the
-    sorting algorithm. Movies with a score of -inf are not candidates; their places are -1.
+    Of equal scores the leftmost counts as the best, so that an answer never depends on the
+    sorting algorithm. Movies with a score of -inf are not candidates; their indexes are -1.
 
     Parameters
     ----------
     scores : ndarray of shape (n, n_items)
-        Without nan.
+        The scores, without NaN.
     k : int
         At least 1.
 
@@ -129,7 +129,7 @@ def best(scores: Scores, k: int) -> Ints:
         Indexes, or -1.
     """
     k = min(k, scores.shape[1])
-    # All that reach the k-th best score; at a tie that may be more than k.
+    # All scores that reach the k-th best; with ties there may be more than k.
     bar = np.partition(scores, scores.shape[1] - k, axis=1)[:, -k]
     places = np.full((len(scores), k), -1)
     for row, (line, least) in enumerate(zip(scores, bar, strict=True)):
@@ -147,9 +147,9 @@ def rank(model: Model, known: Ratings, held_out: Ratings, k: int = 10) -> Lists:
     model : Model
         Fitted on *known*.
     known : Ratings
-        Movies rated in it are not recommended to their users again.
+        Movies rated in it are not recommended to the same users again.
     held_out : Ratings
-        What is relevant.
+        The relevant movies.
     k : int
         The length of the lists.
 
@@ -167,9 +167,9 @@ def rank(model: Model, known: Ratings, held_out: Ratings, k: int = 10) -> Lists:
 
 
 def rmse(model: Model, held_out: Ratings, *, low: float = 1.0, high: float = 5.0) -> float:
-    """Return the root mean squared error of the estimated ratings; nan if there are none.
+    """Return the root mean squared error of the estimated ratings; NaN if there are none.
 
-    Estimates are cut to the scale first.
+    Estimates are first clipped to the rating scale.
     """
     estimates = model.ratings(held_out.users, held_out.items)
     if estimates is None:

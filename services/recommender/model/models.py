@@ -1,7 +1,7 @@
-"""What a trained model is when it is served: a few NumPy arrays and a formula. No torch.
+"""Trained models as they are served: a few NumPy arrays and a formula, no torch.
 
-Every model scores whole rows: for some users, all movies. The order of a row is the
-recommendation; what the numbers mean differs, and only some models estimate ratings at all.
+Every model scores whole rows: all movies for each of the given users. The order of a row is the
+recommendation; the meaning of the scores differs, and only some models estimate ratings at all.
 Scores are computed in float64, so that a user gets the same order alone and in a batch.
 """
 
@@ -21,11 +21,11 @@ Scores = NDArray[np.float64]
 
 
 class Model(Protocol):
-    """What the core and the metrics need to know of a model."""
+    """The interface of a model that the core and the metrics use."""
 
     @property
     def kind(self) -> str:
-        """Which formula, a key of :data:`KINDS` where the model can be saved."""
+        """The model's formula; a key of :data:`KINDS` if the model can be saved."""
 
     def scores(self, users: Ints) -> Scores:
         """Score all movies for some users (by index), shape (len(users), n_items)."""
@@ -35,10 +35,10 @@ class Model(Protocol):
 
 
 class SavedModel(Model, Protocol):
-    """A model that is nothing but arrays."""
+    """A model that consists of arrays only."""
 
     def arrays(self) -> dict[str, Array]:
-        """Return all that :meth:`from_arrays` needs."""
+        """Return all arrays that :meth:`from_arrays` needs."""
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> SavedModel:
@@ -47,14 +47,14 @@ class SavedModel(Model, Protocol):
 
 @dataclass(frozen=True)
 class Popularity:
-    """Knows nobody: the same movies for all, most rated first; every rating is the mean.
+    """The same movies for every user, the most rated first; every estimated rating is the mean.
 
     Attributes
     ----------
     counts : ndarray of shape (n_items,)
-        Ratings that each movie has.
+        The number of ratings of each movie.
     mean : float
-        Of all ratings.
+        The mean of all ratings.
     """
 
     counts: Array
@@ -67,11 +67,11 @@ class Popularity:
         return cls(ratings.per_item().astype(np.float32), float(ratings.values.mean()))
 
     def scores(self, users: Ints) -> Scores:
-        """Give everybody the counts."""
+        """Return the counts as every user's scores."""
         return np.tile(self.counts.astype(np.float64), (len(users), 1))
 
     def ratings(self, users: Ints, items: Ints) -> Scores:
-        """Guess the mean."""
+        """Estimate every rating by the mean."""
         return np.full(len(users), self.mean)
 
     def arrays(self) -> dict[str, Array]:
@@ -91,13 +91,13 @@ TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
 class Factors:
     """Matrix factorisation: ``offset + user_bias + item_bias + user_factors @ item_factors``.
 
-    Trained on ratings (Koren, Bell and Volinsky, Computer 42(8), 2009) the sum is a rating;
-    trained to tell movies that were rated from others, it is the logit of that.
+    Trained on ratings (Koren, Bell and Volinsky, Computer 42(8), 2009), the sum is a rating.
+    Trained to tell rated movies from others, it is the logit of the probability of a rating.
 
     Attributes
     ----------
     kind : {"mf", "mf-bce"}
-        Which of the two.
+        Which of the two kinds of training.
     user_factors, item_factors : ndarray of shape (n_users, d) and (n_items, d), float32
     user_bias, item_bias : ndarray of shape (n_users,) and (n_items,), float32
     offset : float
@@ -139,16 +139,16 @@ NEURAL_TABLES = ("user_factors", "item_factors", "user_hidden", "item_hidden")
 
 @dataclass(frozen=True)
 class NeuMF:
-    """Neural matrix factorisation: a product of factors beside a small network.
+    """Neural matrix factorisation: a product of factors plus a small network.
 
     He et al., Neural Collaborative Filtering, WWW 2017, section 3.4. The network's first layer
-    sees user and movie side by side; its two halves are applied apart, so that the movies' half
-    is computed once for all users.
+    takes user and movie concatenated; its two halves are applied separately, so that the movies'
+    half is computed once for all users.
 
     Attributes
     ----------
     user_factors, item_factors : ndarray of shape (n_users, d) and (n_items, d)
-        Of the product, already weighted by the last layer.
+        The factors of the product, already weighted by the last layer.
     user_hidden, item_hidden : ndarray of shape (n_users, h) and (n_items, h)
         The two halves of the network's first layer before its ReLU.
     weights, biases : tuple of ndarray
@@ -177,7 +177,7 @@ class NeuMF:
         return hidden[:, 0]
 
     def ratings(self, users: Ints, items: Ints) -> None:
-        """Estimate no ratings."""
+        """Return None: this model only ranks."""
         return None
 
     def arrays(self) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """Ratings as a table: who rated which movie, how, and when.
 
-Everything behind this module counts users and movies by index; the raw ids are kept beside them,
-in the two :class:`~services.recommender.model.ids.IdMap` that every part of a split shares.
+Everything that uses this module counts users and movies by index. The raw ids are kept in two
+:class:`~services.recommender.model.ids.IdMap`, which all parts of a split share.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Movies:
         if not len(self.ids) == len(self.titles) == len(self.genres):
             raise ValueError(
                 f"{len(self.ids)} movie ids, {len(self.titles)} titles and "
-                f"{len(self.genres)} lists of genres; one of each is needed for a movie"
+                f"{len(self.genres)} lists of genres; each movie needs one of each"
             )
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Movies:
 
 @dataclass(frozen=True)
 class Ratings:
-    """A table of ratings, a row each. The arrays are read-only.
+    """A table of ratings, one per row. The arrays are read-only.
 
     Attributes
     ----------
@@ -99,16 +99,16 @@ class Ratings:
 
     @property
     def n_users(self) -> int:
-        """Users in the map, those without a rating in this table too."""
+        """The number of users in the map, including those without a rating in this table."""
         return len(self.user_ids)
 
     @property
     def n_items(self) -> int:
-        """Movies in the catalogue, those without a rating in this table too."""
+        """The number of movies in the catalogue, including those without a rating here."""
         return len(self.movies)
 
     def take(self, rows: NDArray[np.bool_] | Ints) -> Ratings:
-        """Return the rows that a mask or an index array picks; the maps stay the same."""
+        """Return the rows that a mask or an index array selects; the maps stay the same."""
         return replace(
             self,
             users=self.users[rows],
@@ -126,7 +126,7 @@ class Ratings:
         return np.bincount(self.items, minlength=self.n_items)
 
     def items_of(self, user: int) -> Ints:
-        """Return the item indexes that a user (by index) rated, rising."""
+        """Return the item indexes that a user (by index) rated, in ascending order."""
         starts, items = self._by_user
         return items[starts[user] : starts[user + 1]]
 
@@ -143,16 +143,16 @@ class Ratings:
 
     @cached_property
     def _by_user(self) -> tuple[Ints, Ints]:
-        """Where each user's items begin, shape (n_users + 1,), and the items, user by user."""
+        """Start of each user's items, shape (n_users + 1,), and the items, user by user."""
         starts = np.concatenate([[0], np.cumsum(self.per_user())])
         return starts, self._pairs % max(self.n_items, 1)
 
 
 def gini(counts: Ints) -> float:
-    """Return how unequally counts are spread, 0 (all the same) to 1 (one has them all).
+    """Return the Gini coefficient of counts: 0 (all equal) to 1 (one has them all).
 
-    The Gini coefficient; of :meth:`Ratings.per_item` it says how far a few movies take all
-    the attention.
+    Applied to :meth:`Ratings.per_item`, it measures how far the ratings concentrate on a few
+    movies.
     """
     rising = np.sort(np.asarray(counts, float))
     total = rising.sum()

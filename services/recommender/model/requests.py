@@ -12,7 +12,7 @@ import numpy as np
 from services.errors import InputError, shown
 
 MAX_RATED = 100_000
-"""No user has rated more movies; a longer list is a mistake."""
+"""No user has rated more movies, so a longer list is a mistake."""
 
 ALIASES = {"ranked_movies": "rated"}
 """Other names of fields; this one is the chapter's (Listing 10.1)."""
@@ -31,7 +31,7 @@ CODES = (
     "user_id_invalid",
     "user_id_missing",
 )
-"""The codes of every :class:`~services.errors.InputError` that a request can lead to."""
+"""The codes of every :class:`~services.errors.InputError` that a request can cause."""
 
 _EXAMPLE = 'Send a JSON object such as {"user_id": 7, "top_k": 10, "rated": [1, 50]}.'
 
@@ -72,8 +72,8 @@ class RecommendRequest:
         Parameters
         ----------
         body : object
-            A mapping with ``user_id``, and ``top_k`` and ``rated`` if wanted. ``ranked_movies`` is
-            another name for ``rated``; null there is the same as nothing.
+            A mapping with ``user_id`` and optionally ``top_k`` and ``rated``. ``ranked_movies`` is
+            another name for ``rated``; null there is the same as leaving it out.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class RecommendRequest:
                 raise unknown_field(key, FIELDS, ALIASES)
             if name in fields:
                 raise InputError(
-                    f"{key!r} is another name for {name!r}, and both are there.",
+                    f"{key!r} is another name for {name!r}, and the request has both.",
                     code="field_repeated",
                     status=422,
                     hint=f"Send {name!r} only.",
@@ -142,7 +142,7 @@ def parsed(body: bytes, hint: str) -> object:
     """Parse JSON; raise an InputError (``json_invalid``) with this hint if it is not."""
     try:
         return json.loads(body)
-    # Also: bytes that are not text, endless digits, endless brackets.
+    # Also raised for bytes that are not text, endless digits, endless brackets.
     except (ValueError, RecursionError) as error:
         where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
         what = (

@@ -1,7 +1,7 @@
 """One file for a model and everything it needs: NumPy's ``.npz``, without pickle.
 
-Reading a pickle runs code, so a model from a registry should not be one. This file holds arrays of
-numbers and of text only, and their sizes are checked before they are read.
+Loading a pickle runs code, so a model from a registry should not be a pickle. This file holds only
+arrays of numbers and of text, and their sizes are checked before they are read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from services.recommender.model.models import KINDS, Array, SavedModel
 from services.recommender.model.ratings import Movies, Ratings
 
 FORMAT = 1
-"""Raised whenever a file of the old kind could be misread."""
+"""Incremented whenever a file in the old format could be misread."""
 
 MAX_BYTES = 2**30
-"""All arrays of a file together: about MovieLens 25M, and what a small container can hold."""
+"""The limit for all arrays of a file: about MovieLens 25M, and what a small container can hold."""
 
 MAX_ARRAYS = 64
 
@@ -32,7 +32,8 @@ MAX_ARRAYS = 64
 def write(path: Path, model: SavedModel, ratings: Ratings) -> Path:
     """Write the file atomically.
 
-    Of the ratings only their mean is kept, and no times: serving needs to know who rated what.
+    Serving needs to know only who rated what, so of the ratings just the mean is kept, and no
+    times.
 
     Raises
     ------
@@ -88,14 +89,14 @@ def read(path: Path) -> tuple[SavedModel, Ratings]:
         ) from None
     except (ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, RuntimeError,
             zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
-        # zipfile seeks to positions that the file names: before its beginning if it is damaged.
+        # zipfile seeks to positions that the file names; a damaged file can name negative ones.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise ValueError(f"{path} is not a model of this project, or damaged: {error}") from error
 
 
 def _check_sizes(path: Path) -> None:
-    """Compare what the zip directory and the arrays' headers say, before memory is allocated."""
+    """Check the sizes in the zip directory and the arrays' headers before allocating memory."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         total = sum(member.file_size for member in members)

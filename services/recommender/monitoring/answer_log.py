@@ -1,4 +1,4 @@
-"""A log of answers, by ``bentoml.monitor``: what drift is measured on.
+"""The log of answers, written by ``bentoml.monitor``; drift is measured on it.
 
 Each worker writes its own files, ``FOLDER/recommender/data/*.log``, FOLDER being what
 ``RECOMMENDER_LOG`` names (``build/monitoring``). Each line is a JSON object:
@@ -6,8 +6,8 @@ Each worker writes its own files, ``FOLDER/recommender/data/*.log``, FOLDER bein
 =============  ================  ==========================================================
 field          type              meaning
 =============  ================  ==========================================================
-user_id        int               as asked
-top_k          int               as asked
+user_id        int               as requested
+top_k          int               as requested
 movie_ids      list of int       what was recommended, the best first
 scores         list of float     one for each movie, six decimals
 fallback       str or null       ``"popularity"`` for a user whom the training did not know

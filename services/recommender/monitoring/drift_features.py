@@ -1,9 +1,9 @@
-"""What can drift in a recommender's log: a few numbers and names that describe each request.
+"""What can drift in a recommender's log: a few numbers and categories that describe each request.
 
-Input drift: others ask, or ask for something else. Prediction drift: the answers differ. Neither
-says that answers are wrong. And if the same users begin to like something else, a model that was
-not retrained gives them the same answers, so *nothing* in this log moves: only what they do with
-the answers shows it (``clicked``, where somebody records it).
+Input drift means that other users send requests, or that users request something else. Prediction
+drift means that the answers differ. Neither says that answers are wrong. And if the same users
+begin to like other movies, a model that was not retrained gives them the same answers, so *nothing*
+in this log changes. Only what users do with the answers shows it (``clicked``, if it is recorded).
 
 ::
 
@@ -36,21 +36,21 @@ class Features:
     """Turns entries of the log into features. Threads may share it.
 
     ``top_k``
-        Movies asked for.
+        The number of movies requested.
     ``activity``
-        Ratings that the user has in the training table; missing if the model knows none.
+        The user's number of ratings in the training table; missing for an unknown user.
     ``genre``
-        Of which genre the list has most, beyond its share in the catalogue.
+        The genre that is most over-represented in the list, compared with the catalogue.
     ``popularity``
-        Mean of the movies' ratings in training, as ``log10(1 + ratings)``.
+        Mean over the movies of ``log10(1 + ratings)``, the ratings in training.
     ``score``
-        Of the best movie; missing if the answer is a fallback, whose scores are of another kind.
-        A new version of the model has scores of its own: it needs a reference of its own, too.
+        The best movie's score; missing if the answer is a fallback, whose scores are of another
+        kind. A new version of the model has different scores, so it needs a new reference.
 
     Parameters
     ----------
     recommender : Recommender
-        The model whose log it is: it knows the movies and what was rated.
+        The model that wrote the log: it knows the movies and what was rated.
     """
 
     def __init__(self, recommender: Recommender) -> None:
@@ -70,13 +70,13 @@ class Features:
         Parameters
         ----------
         entry : mapping
-            With ``user_id``, ``top_k``, ``movie_ids``, ``scores`` and ``fallback``; others are
-            passed over, but for ``clicked``, which is taken as it is.
+            A mapping with ``user_id``, ``top_k``, ``movie_ids``, ``scores`` and ``fallback``.
+            ``clicked`` is taken unchanged; all other keys are ignored.
 
         Raises
         ------
         ValueError
-            If one of them is not there.
+            If one of the five keys is missing.
         """
         try:
             movies = [int(movie) for movie in entry["movie_ids"]]
@@ -96,7 +96,7 @@ class Features:
         return described | ({"clicked": str(entry["clicked"])} if "clicked" in entry else {})
 
     def table(self, log: pd.DataFrame | Iterable[Entry]) -> pd.DataFrame:
-        """Describe a whole log, a row a request; see :meth:`of`."""
+        """Describe a whole log, one row per request; see :meth:`of`."""
         return pd.DataFrame([self.of(entry) for entry in entries_of(log)])
 
     def _genre(self, movies: list[int]) -> str | None:
@@ -108,7 +108,7 @@ class Features:
 
 
 def entry_of(answer: Answer, top_k: int) -> dict[str, object]:
-    """Return the entry that a service logs for an answer, without time and request."""
+    """Return the entry that a service logs for an answer, without time and request id."""
     return {
         "user_id": answer.user_id,
         "top_k": top_k,

@@ -1,17 +1,18 @@
-"""The recommender's drift as Prometheus metrics, and what feeds them while the service answers.
+"""The recommender's drift as Prometheus metrics, updated while the service answers.
 
 =======================================  =======================================================
-``recommender_drift_psi``                of the last requests against the reference, by feature
-``recommender_drift_psi_limit``          above which that is an alarm, by feature
+``recommender_drift_psi``                PSI of the last requests against the reference, by feature
+``recommender_drift_psi_limit``          the PSI above which there is an alarm, by feature
 ``recommender_drift_reference_requests`` how many requests the reference has so far
 =======================================  =======================================================
 
-A service has no reference when it starts with a new version of the model, whose scores and lists
-are its own. So :class:`DriftWatch` takes the first requests for one, and promises nothing until
-then. What was already drifting at that time stays unseen; give it a log of a good time where there
-is one. Several workers have a window each, and each keeps the promise for its own requests.
+A service has no reference when it starts with a new version of the model, because each version has
+different scores and lists. So :class:`DriftWatch` takes the first requests as the reference, and
+reports no drift until it is complete. Drift that began earlier stays unseen; if there is a log from
+a time without drift, pass it as the reference. Each worker has its own window, and keeps the alarm
+budget for its own requests.
 
-The alarm is Prometheus's to raise: ``infra/prometheus/recommender.yml``.
+Prometheus raises the alarm: ``infra/prometheus/recommender.yml``.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ logger = logging.getLogger(__name__)
 
 FEATURES = (*INPUTS, *PREDICTIONS)
 REFERENCE = 2000
-"""Requests of the reference, if it has to be collected."""
+"""The number of requests in the reference, if it has to be collected."""
 
 BUDGET = AlarmBudget()
 
 LABELS = ("version", "feature")
-# Of several processes each has a window of its own; the one that is furthest off counts.
+# Each process has its own window; the largest PSI of all processes counts.
 PSI = Gauge(
     "recommender_drift_psi",
     "Population stability index of the last requests against the reference",
@@ -67,7 +68,7 @@ COLLECTED = Gauge(
 
 
 class Live(Protocol):
-    """What :class:`DriftRecorder` needs of a ``LiveRecommender``."""
+    """The part of a ``LiveRecommender`` that :class:`DriftRecorder` uses."""
 
     @property
     def current(self) -> Recommender:
@@ -75,13 +76,13 @@ class Live(Protocol):
 
 
 class DriftRecorder:
-    """Watches whichever version a live recommender answers with, each by a watch of its own.
+    """Watches the version that a live recommender answers with; each version gets its own watch.
 
     Parameters
     ----------
     live : Live
-        Whose answers they are.
-    size, promise
+        The recommender to watch.
+    size, budget
         As for :class:`DriftWatch`.
     """
 
@@ -92,7 +93,7 @@ class DriftRecorder:
         self.watch = self._new(live.current)
 
     def feed(self, answer: Answer, top_k: int) -> DriftCheck | None:
-        """Take one answer; return a look if one is due and it is an alarm, else None."""
+        """Take one answer; return the check if one is due and raises an alarm, else None."""
         watch = self.watch
         if answer.version != watch.version:
             with self._lock:
@@ -100,7 +101,7 @@ class DriftRecorder:
         return watch.feed(entry_of(answer, top_k)) if watch.version == answer.version else None
 
     def _changed(self, version: str) -> DriftWatch:
-        """Return the watch of a version that answers now; one that has just left has none."""
+        """Return a watch for the version that answers now; a version just replaced gets none."""
         current = self._live.current
         if self.watch.version != version == current.version:
             self.watch.close()
@@ -109,27 +110,27 @@ class DriftRecorder:
 
 
 class DriftWatch:
-    """Takes a service's log entries as they are written, and shows their drift.
+    """Takes a service's log entries as they are written, and exports their drift as metrics.
 
-    Threads may share it. It never raises into an answer: what goes wrong with an entry is logged
-    once, and the entry is passed over.
+    Threads may share it. It never makes an answer fail: an error with an entry is logged once, and
+    the entry is skipped.
 
     Parameters
     ----------
     recommender : Recommender
         The version that answers. A new version needs a new watch; :meth:`close` the old one.
     reference : iterable of entries, optional
-        The log of a good time, of the same version. If it is not given, the first
+        A log of the same version, from a time without drift. If it is not given, the first
         :data:`REFERENCE` requests are the reference.
     size : int
         How many requests to collect for the reference, if none is given.
     budget : AlarmBudget
-        How it looks, and how seldom it may be wrong.
+        How often it checks, and how rarely it may raise a false alarm.
 
     Raises
     ------
     ValueError
-        If *size* or the reference is smaller than the promise's window.
+        If *size* or the reference is smaller than the budget's window.
 
     Examples
     --------
@@ -149,7 +150,7 @@ class DriftWatch:
         budget: AlarmBudget = BUDGET,
     ) -> None:
         if size < budget.window:
-            raise ValueError(f"the reference is a window ({budget.window}) or more; got {size}")
+            raise ValueError(f"size must be at least the window ({budget.window}); got {size}")
         self.version = recommender.version
         self.features = Features(recommender)
         self.budget = budget
@@ -163,20 +164,20 @@ class DriftWatch:
             self._begin([self.features.of(entry) for entry in reference])
 
     def feed(self, entry: Entry) -> DriftCheck | None:
-        """Take the entry of one answer; return a look if one is due and it is an alarm, else None.
+        """Take one answer's entry; return the check if one is due and raises an alarm, else None.
 
-        It takes some 50 microseconds, a fraction of a second once, when the reference is complete.
+        It takes some 50 microseconds; once, when the reference is complete, a fraction of a second.
         """
         try:
             return self._feed(self.features.of(entry))
         except Exception:  # an answer is worth more than its statistics
             if not self._warned:
-                logger.exception("The drift of this entry, and of others like it, is not watched")
+                logger.exception("This entry, and others like it, are left out of drift monitoring")
                 self._warned = True
             return None
 
     def close(self) -> None:
-        """Set this version's PSI to 0: an alarm about what answers no more would never end.
+        """Set this version's PSI to 0: its alarm would never end once it no longer answers.
 
         The series stay; ``prometheus_client`` cannot remove those of several processes.
         """

@@ -1,13 +1,14 @@
-"""Measure how soon a drift is found, and how often there is an alarm for nothing.
+"""Measure how soon drift is detected, and how often there is a false alarm.
 
 ::
 
     python -m services.recommender.monitoring.drift_study              # 200 services, some minutes
-    python -m services.recommender.monitoring.drift_study --runs 20    # a look
+    python -m services.recommender.monitoring.drift_study --runs 20    # a quick look
 
-Each run is a service of its own: its reference is drawn, its monitor gets its limits, and then
-requests come in which nothing changes (how many services alarm?) or something does
-(:mod:`.drift_traffic`; after how many requests?). All detectors see the same requests.
+Each run simulates one service. Its reference is drawn and its monitor's limits are computed. Then
+requests arrive in which either nothing changes (how many services raise an alarm?) or something
+does (after how many requests is there an alarm?); see :mod:`.drift_traffic`. All detectors see the
+same requests.
 """
 
 from __future__ import annotations
@@ -33,42 +34,42 @@ from services.recommender.training.synthetic import make_ratings
 from services.recommender.training.trainer import fit
 
 RESULT = Path(__file__).with_name("drift_study.csv")
-"""What the command wrote for the repository; notebook 08 draws it."""
+"""The committed result of the command; notebook 08 plots it."""
 
 REFERENCE = 2000
-"""Requests of the reference."""
+"""The number of requests in the reference."""
 BEFORE = 500
-"""Undrifted requests before the change, so that the window is full of them: the hard case."""
+"""Undrifted requests before the change; they fill the window, which is the hard case."""
 SOON = 1000
-"""Requests within which a drift counts as found soon."""
+"""Requests within which drift counts as detected soon."""
 HABIT = 0.25
-"""The PSI that is commonly called a shift, whatever the number of requests."""
+"""The PSI that is commonly called a shift, regardless of the number of requests."""
 BUDGET = AlarmBudget()
 LOG = [*INPUTS, *PREDICTIONS]
 
 Alarm = Callable[[pd.DataFrame, int], int | None]
-"""Given a stream, returns after how many of its requests the alarm comes, later than a number."""
+"""Takes a stream and a number; returns after how many requests, beyond that number, it alarms."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How one detector did in one scenario: a line of the result.
+    """How one detector did in one scenario: a row of the result.
 
     Attributes
     ----------
     detector : str
-        Which, and what of the requests it watched.
+        Which detector, and which part of the requests it watched.
     scenario : str
         One of :data:`services.recommender.monitoring.drift_traffic.SCENARIOS`.
     runs, requests : int
-        Services, and how many requests each got after the change (in all, if nothing changed).
+        Services, and how many requests each got after the change (in total, if nothing changed).
     alarmed, low, high : float
         Share of the services with an alarm, and its 95 % interval (Clopper and Pearson).
     soon : float
         Share with an alarm within :data:`SOON` requests.
     median, ninth : float or None
-        Requests from the change to the alarm, in the median and in nine of ten services; None if
-        fewer services alarmed at all.
+        Requests from the change to the alarm: the median, and the number within which nine of ten
+        services alarm; None if fewer services alarmed at all.
     """
 
     detector: str
@@ -103,9 +104,9 @@ def make_traffic(seed: int = 0, *, small: bool = False) -> Traffic:
     Parameters
     ----------
     seed : int
-        Of the ratings and of the training.
+        The seed of the ratings and of the training.
     small : bool
-        200 users and 300 movies instead of 1,000 and 1,500: a second or two.
+        200 users and 300 movies instead of 1,000 and 1,500; takes a second or two.
     """
     size = (200, 300, 12_000) if small else (1000, 1500, 100_000)
     ratings, truth = make_ratings(*size, seed=seed)
@@ -126,20 +127,20 @@ def study(
     Parameters
     ----------
     traffic : Traffic
-        Where requests come from.
+        The source of the requests.
     runs : int
-        Services, 1 or more.
+        The number of services, 1 or more.
     budget : AlarmBudget
-        What the monitors budget. The undrifted requests of each run are its horizon.
+        The monitors' budget. Its horizon is the number of undrifted requests in each run.
     seed : int
-        Of all requests; run 3 is the same whatever the number of runs.
+        The seed of all requests; run 3 is the same whatever the number of runs.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
     list of Finding
-        A line for each detector and scenario.
+        One for each detector and scenario.
     """
     delays: dict[tuple[str, str], list[int | None]] = {}
     for run in tqdm(range(runs), "services", disable=not progress):
@@ -181,7 +182,7 @@ def _watch(monitor: DriftMonitor, stream: pd.DataFrame, after: int) -> int | Non
 
 
 def summarise(detector: str, scenario: str, delays: Sequence[int | None], requests: int) -> Finding:
-    """Sum up the delays of all runs; None is a run without an alarm."""
+    """Summarise the delays of all runs; None is a run without an alarm."""
     found = [delay for delay in delays if delay is not None]
     interval = stats.binomtest(len(found), len(delays)).proportion_ci(method="exact")
     return Finding(
@@ -218,13 +219,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--runs", type=int, default=200, help="services (200)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random draws (0)")
     parser.add_argument("--csv", type=Path, help="file for the result (build/drift_study.csv)")
     args = parser.parse_args(arguments)
     if args.runs < 1:
-        parser.error(f"--runs is 1 or more; got {args.runs}")
+        parser.error(f"--runs must be 1 or more; got {args.runs}")
     findings = study(make_traffic(args.seed), runs=args.runs, seed=args.seed)
-    print(f"promised of the monitors: {BUDGET}\n\n{HEADER}")
+    print(f"the monitors' alarm budget: {BUDGET}\n\n{HEADER}")
     for finding in findings:
         print(finding)
     path = args.csv or build_dir() / "drift_study.csv"

@@ -1,13 +1,14 @@
-"""Requests as they might come, before and after something changes. The truth is known.
+"""Simulated requests before and after something changes; the true change is known.
 
-Four things can happen from one request to the next, each on its own:
+There are four scenarios, and only one thing changes in each:
 
 ================  ==============================================================================
-``"nothing"``     Users ask as often as they rate.
-``"audience"``    Lovers of one genre ask more often, those who dislike it less: other inputs.
+``"nothing"``     Each user sends requests as often as he or she rates movies.
+``"audience"``    Lovers of one genre send more requests, those who dislike it fewer: other inputs.
 ``"newcomers"``   A tenth of the requests come from users that the model never saw.
-``"taste"``       The same users ask, but a fifth of them now like what somebody else liked. The
-                  model was not told, so they get the same lists as before; they click less.
+``"taste"``       The same users send requests, but a fifth of them now like what another user
+                  liked. The model was not retrained, so they get the same lists as before, and
+                  click less.
 ================  ==============================================================================
 """
 
@@ -29,26 +30,26 @@ from services.recommender.training.synthetic import Truth
 SCENARIOS = ("nothing", "audience", "newcomers", "taste")
 TOP_K = 10
 GENRE = "Thriller"
-"""What the new audience loves."""
+"""The genre that the new audience loves."""
 LOVE = 0.7
-"""How strongly: a user one standard deviation above the mean asks ``exp(LOVE)`` times as often."""
+"""A user one standard deviation above the mean sends ``exp(LOVE)`` times as many requests."""
 NEWCOMERS = 0.1
 """Share of the requests from unknown users."""
 CHANGED = 0.2
-"""Share of the users whose taste moves."""
+"""Share of the users whose taste changes."""
 DEPTH = 20
-"""A user clicks if the first movie of the list is among so many that suit them best."""
+"""A user clicks if the first movie of the list is among this many that suit the user best."""
 
 
 class Traffic:
-    """Draws requests and what a recommender answers to them.
+    """Draws requests and computes a recommender's answers to them.
 
     Parameters
     ----------
     recommender : Recommender
         Trained on ratings of :func:`services.recommender.training.synthetic.make_ratings`.
     truth : Truth
-        Of the same ratings.
+        The truth behind the same ratings.
     """
 
     def __init__(self, recommender: Recommender, truth: Truth) -> None:
@@ -63,7 +64,7 @@ class Traffic:
         self._love = _love(truth, [GENRE in each for each in recommender.movies.genres])
         first = recommender.movies.ids.indexes([answer.items[0].movie_id for answer in answers])
         suited = _suited(recommender, truth)
-        # Whether the user of the column would click what the user of the row is shown.
+        # Whether the user in the column would click what the user in the row is shown.
         self._clicks = np.array([(suited == movie).any(axis=1) for movie in first])
 
     def requests(
@@ -74,16 +75,16 @@ class Traffic:
         Parameters
         ----------
         n : int
-            How many.
+            How many requests.
         scenario : str
             One of :data:`SCENARIOS`.
         rng : Generator or int
-            Where the draws come from, or a seed.
+            The random generator, or a seed.
 
         Returns
         -------
         pandas.DataFrame
-            A row a request: the features of ``drift_features.Features``, and
+            One row per request: the features of ``drift_features.Features``, and
             ``clicked``, ``"yes"`` or ``"no"``.
 
         Raises
@@ -98,7 +99,7 @@ class Traffic:
     def log(
         self, n: int, scenario: str = "nothing", rng: np.random.Generator | int = 0
     ) -> list[Entry]:
-        """Draw requests as :meth:`requests` does, as entries of the service's log.
+        """Draw requests as :meth:`requests` does, and return them as entries of the service's log.
 
         ``clicked`` is left out: a service does not know it when it answers.
         """
@@ -113,13 +114,13 @@ class Traffic:
     def _draw(
         self, n: int, scenario: str, rng: np.random.Generator
     ) -> tuple[Ints, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
-        """Return whose list each request gets, the last being a stranger's, and the clicks."""
+        """Return the user whose list each request gets (the last is a stranger), and the clicks."""
         if scenario not in SCENARIOS:
             raise ValueError(f"no scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
         weights = self._rates * (np.exp(LOVE * self._love) if scenario == "audience" else 1)
         users = rng.choice(len(weights), n, p=weights / weights.sum())
         shown, tastes = users.copy(), users
-        if scenario == "newcomers":  # somebody with a taste, but with an id that nobody knows
+        if scenario == "newcomers":  # users with a taste, but with unknown ids
             shown[rng.random(n) < NEWCOMERS] = len(weights)
         if scenario == "taste":
             changed = rng.random(len(weights)) < CHANGED
@@ -131,14 +132,14 @@ class Traffic:
 def _love(
     truth: Truth, is_genre: Sequence[bool]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return how much more than others each user likes a genre, in standard deviations."""
+    """Return how much each user likes a genre, in standard deviations from the mean."""
     own = truth.exposure - truth.exposure.mean(axis=0)
     love = own[:, np.array(is_genre)].mean(axis=1).astype(np.float64)
     return (love - love.mean()) / love.std()
 
 
 def _suited(recommender: Recommender, truth: Truth) -> Ints:
-    """Return for each user the movies that suit them best of those they have not rated."""
+    """Return for each user the unrated movies that suit the user best."""
     scores = truth.scores(np.arange(len(truth.exposure)))
     ratings = recommender.ratings
     scores[ratings.users, ratings.items] = -np.inf

@@ -1,8 +1,8 @@
-"""The recommender's own metrics: who answered what, how fast, and how it goes with the registry.
+"""The recommender's own metrics: answers by version, latency, and polls of the registry.
 
-As the detector's in all else: ``prometheus_client`` metrics in the default
-registry, which BentoML's ``/metrics`` adds up over a server's processes, and label values from
-closed sets or from the deployment.
+In all else they are like the detector's: ``prometheus_client`` metrics in the default registry,
+which BentoML's ``/metrics`` adds up over a server's processes, with label values from closed sets
+or from the deployment.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PREDICTIONS = Counter(
 )
 FALLBACKS = Counter(
     "recommender_fallbacks",
-    "Answers by popularity, for lack of the user's ratings, by the version asked",
+    "Answers by popularity because the user has no ratings, by version",
     ["version"],
 )
 SECONDS = Histogram(
@@ -46,7 +46,7 @@ SECONDS = Histogram(
 )
 SCORES = Histogram(
     "recommender_top_score",
-    "The best score of an answer that is the model's own",
+    "The best score of each answer by the model, fallbacks left out",
     ["version"],
     buckets=(-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8),
 )
@@ -57,12 +57,12 @@ SERVING = Gauge(
     "recommender_serving_workers",
     "Workers that serve a version now",
     ["model", "version"],
-    # The sum over the processes that are alive.
+    # The sum over the live processes.
     multiprocess_mode="livesum",
 )
 PULLS = Counter("recommender_pulls", "Polls of the registry, by outcome", ["outcome"])
 
-# A series that starts at its first event hides that event from rate(): it needs a 0 before.
+# A series that starts at its first event hides that event from rate(), which needs a 0 before it.
 for _reason in (*REASONS, OTHER):
     REJECTED.labels(_reason)
 for _outcome in OUTCOMES:

@@ -7,10 +7,10 @@
     version = registry.register(registry.best(data=registry.validation_set(split)).model_id)
     print(registry.promote(version.number))
 
-Versions and promotion are :mod:`services.registry`'s, with the recommender's name and rule filled
-in; pass ``name=`` or ``rule=`` for others. Everything works with MLflow's current tracking server,
-or the one at ``tracking_uri``. ``python -m services.recommender.registry`` does the same from a
-terminal.
+Versions and promotion come from :mod:`services.registry`, with the recommender's name and rule
+filled in; pass ``name=`` or ``rule=`` for others. Everything works with MLflow's current tracking
+server, or the one at ``tracking_uri``. ``python -m services.recommender.registry`` does the same
+from a terminal.
 
 Imported by notebooks, labs and tests. Imports the core, ``training`` and ``services.registry``.
 """

@@ -10,8 +10,8 @@
     python -m services.recommender.registry learn              # retrain, promote if better
     python -m services.recommender.registry show
 
-They work with the tracking server at ``--tracking-uri`` or ``$MLFLOW_TRACKING_URI``; without one,
-with a database in ``build/mlflow``. The exit status is 1 where a promotion is refused or something
+The commands use the tracking server at ``--tracking-uri`` or ``$MLFLOW_TRACKING_URI``; without one,
+they use a database in ``build/mlflow``. The exit status is 1 if a promotion is refused or something
 is missing.
 """
 

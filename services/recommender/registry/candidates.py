@@ -1,7 +1,7 @@
-"""Candidates in the tracking server: parameters, data sets, measures, and the model itself.
+"""Candidates in the tracking server: parameters, data sets, metrics, and the model itself.
 
 Every candidate is a run with its parameters, the loss of each epoch and its two data sets, and a
-logged model with its measures. Measures are bound to the data they were taken on, so that two
+logged model with its metrics. Metrics are bound to the data they were measured on, so that two
 models are compared on the same data or not at all.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # it imports torch, which reading the registry does not need
 EXPERIMENT = "recommender"
 
 RANKED_BY = "ndcg_at_10"
-"""Candidates are ranked by this measure, on validation ratings."""
+"""Candidates are ranked by this metric, on validation ratings."""
 
 RULE: Rule = (
     Threshold(RANKED_BY, 0.002),
@@ -54,13 +54,13 @@ class Logged:
     Attributes
     ----------
     model_id : str
-        Of the logged model; ``models:/<model_id>`` loads it, and registers it.
+        The logged model's id; ``models:/<model_id>`` is the URI to load or register it.
     run_id : str
-        Of the run that made it.
+        The id of the run that made it.
     kind : str
-        Which formula.
+        The model's kind.
     metrics : dict of str to float
-        On the validation ratings.
+        The metrics on the validation ratings.
     """
 
     model_id: str
@@ -112,17 +112,17 @@ def log_candidate(
     recommender : Recommender
         Trained on ``split.train``.
     metrics : Metrics
-        Its measures on ``split.validation``.
+        Its metrics on ``split.validation``.
     split : Split
         The ratings.
     recipe : Recipe, optional
-        How it was trained; becomes parameters.
+        How it was trained; logged as parameters.
     losses : sequence of float
-        Mean loss of each epoch; becomes a curve.
+        Mean loss of each epoch; logged as a curve.
     seed : int
         The seed of the training.
     seconds : float, optional
-        Processor time that it took.
+        Processor time of the training.
     tracking_uri : str, optional
         The server; MLflow's current one if not given.
 
@@ -148,7 +148,7 @@ def log_candidate(
 def log_measures(
     model_id: str, metrics: Metrics, data: PandasDataset, *, tracking_uri: str | None = None
 ) -> None:
-    """Log an existing model's measures on other data, in a separate run."""
+    """Log an existing model's metrics on other data, in a separate run."""
     with tracking_at(tracking_uri), run_named(f"measure {model_id}", EXPERIMENT):
         log_input(data, data.name)
         mlflow.log_metrics(metrics.as_dict(), model_id=model_id, dataset=data)
@@ -165,19 +165,19 @@ def log_input(data: PandasDataset, context: str) -> None:
 def best(
     *, data: PandasDataset | None = None, by: str = RANKED_BY, tracking_uri: str | None = None
 ) -> Logged:
-    """Return the logged candidate with the largest measure.
+    """Return the logged candidate with the largest value of a metric.
 
     Parameters
     ----------
     data : PandasDataset, optional
         Compare on this data set only, as :func:`validation_set` makes it; on any if not given.
     by : str
-        Which measure.
+        The metric's name.
 
     Raises
     ------
     LookupError
-        If no candidate has it.
+        If no candidate has this metric.
     """
     order = {"field_name": f"metrics.{by}", "ascending": False}
     if data:

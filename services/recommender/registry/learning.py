@@ -57,7 +57,7 @@ def train(
     progress: bool = True,
     tracking_uri: str | None = None,
 ) -> list[Logged]:
-    """Train candidates on ``split.train``, measure them on ``split.validation``, log them.
+    """Train candidates on ``split.train``, evaluate them on ``split.validation``, and log them.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def learn(
     Parameters
     ----------
     ratings : Ratings
-        Old and new ones; new users and movies are fine.
+        Old and new ratings; new users and movies are fine.
     kinds : iterable of str
         The candidates; the one with the best NDCG is registered.
     how : callable
@@ -125,7 +125,7 @@ def learn(
     name : str
         The registered model.
     rule : tuple of Threshold
-        For the promotion.
+        The rule of promotion.
     seed : int
         The seed of the training.
     progress : bool
@@ -151,8 +151,8 @@ def learn(
         knows = _trained_on(_load(served, tracking_uri), split.validation)
         if knows.all():
             raise ValueError(
-                f"version {served.number}, in production, was trained on all of the ratings that "
-                "would decide; there is nothing to learn before new ratings come in"
+                f"version {served.number}, in production, was trained on all of the validation "
+                "ratings; there is nothing to learn before new ratings come in"
             )
         split = split._replace(validation=split.validation.take(~knows))
     logged = train(split, kinds, seed=seed, progress=progress, tracking_uri=tracking_uri)
@@ -173,9 +173,10 @@ def measure(
     *,
     tracking_uri: str | None = None,
 ) -> Metrics:
-    """Measure a registered version on other ratings than those it was registered with; log it.
+    """Measure a registered version on new ratings, and log the metrics.
 
-    Only ranking measures: it estimates no ratings of movies and users that it does not know.
+    Only ranking metrics are measured: the version cannot estimate ratings for users and movies that
+    it does not know.
 
     Raises
     ------

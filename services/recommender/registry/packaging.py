@@ -1,8 +1,8 @@
 """What goes into the registry with a recommender: a model folder that runs anywhere.
 
 It holds the data (``artifacts/recommender.npz``), one file of code for MLflow, the core's modules,
-and the versions of the packages they need. Saying all that explicitly takes a second; MLflow's
-inference of it imports the model in a fresh process and takes twenty or more.
+and the versions of the packages they need. Listing the packages explicitly takes a second; to infer
+them, MLflow would import the model in a fresh process, which takes twenty seconds or more.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ CORE = (
     "services/recommender/recommender.py",
     "services/recommender/model/*.py",
 )
-"""What that file imports of this repository. None of it needs more than NumPy."""
+"""The modules of this repository that the file imports. None needs more than NumPy."""
 
 PACKAGES = ("mlflow", "numpy", "pandas", "pyyaml", "typing-extensions")
-"""What all of it imports besides; the lock says in which versions, and what these need."""
+"""The packages that all this code imports; the lock gives their versions and dependencies."""
 
 _long, _text = DataType.long, DataType.string
 
 SIGNATURE = ModelSignature(
-    # "any": the core checks it. Where this says "long", MLflow takes 5.5 for 5, and true for 1.
+    # "any": the core checks the type. With "long", MLflow would take 5.5 for 5, and true for 1.
     inputs=Schema([ColSpec(AnyType(), "user_id"), ColSpec(AnyType(), "rated", required=False)]),
     outputs=Schema(
         [
@@ -77,7 +77,7 @@ SIGNATURE = ModelSignature(
 
 
 def requirements() -> list[str]:
-    """Return the pinned packages that a served recommender needs, all the way down; no torch."""
+    """Return the pinned packages for serving a recommender, with all dependencies; no torch."""
     return resolve_pins(PACKAGES)
 
 
@@ -89,21 +89,21 @@ def example(recommender: Recommender) -> pd.DataFrame:
 
 
 def log(recommender: Recommender, name: str = "recommender", **about: Any) -> ModelInfo:
-    """Log a recommender as a model of the current run (one is begun if there is none).
+    """Log a recommender as a model of the current run (one is started if there is none).
 
     Parameters
     ----------
     recommender : Recommender
-        What to serve.
+        The recommender to serve.
     name : str
-        Of the logged model.
+        The logged model's name.
     **about
-        More for :func:`mlflow.pyfunc.log_model`: ``params``, ``tags``, ``model_type``.
+        More arguments of :func:`mlflow.pyfunc.log_model`: ``params``, ``tags``, ``model_type``.
 
     Returns
     -------
     ModelInfo
-        ``model_id`` is what to register, ``model_uri`` what to load.
+        Register its ``model_id``, load its ``model_uri``.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

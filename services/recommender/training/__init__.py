@@ -1,4 +1,4 @@
-"""Make the recommender: ratings (synthetic, or MovieLens), candidates, and how they are trained.
+"""Train the recommender: ratings (synthetic, or MovieLens), candidates, and their training.
 
 Imported by commands, notebooks and tests; never by code that serves. Imports the core.
 """

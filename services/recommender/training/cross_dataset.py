@@ -14,16 +14,16 @@ from services.recommender.recommender import Recommender
 
 
 class CrossDatasetModel:
-    """A recommender as a model of another table, to be measured on it.
+    """Adapts a recommender to another table of ratings, so that it can be measured on it.
 
     An unknown user gets popular movies, as in service. Unknown movies are never recommended.
 
     Parameters
     ----------
     recommender : Recommender
-        Trained on one table.
+        The recommender, trained on one table.
     ratings : Ratings
-        The other table; users and items are indexed as here.
+        The other table; its indexes of users and movies are used.
     """
 
     def __init__(self, recommender: Recommender, ratings: Ratings) -> None:
@@ -43,5 +43,5 @@ class CrossDatasetModel:
         return scores
 
     def ratings(self, users: Ints, items: Ints) -> None:
-        """Estimate no ratings."""
+        """Return None: ratings are not estimated."""
         return None

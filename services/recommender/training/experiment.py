@@ -1,12 +1,12 @@
-"""Clicks that nobody made, and whether their difference means anything.
+"""Simulated clicks of an A/B test, and whether the difference between the groups is significant.
 
-The clicks are simulated from the truth behind simulated ratings, so an experiment can be run in a
-second, and run again. Users look less often at what stands further down, and click what they look
-at if it appeals to them: the position-based model (Craswell, Zoeter, Taylor and Ramsey, "An
+The clicks are simulated from the truth behind simulated ratings, so an experiment takes a second
+and can be repeated. Users look less often at movies further down the list, and click a movie they
+look at if it appeals to them: the position-based model (Craswell, Zoeter, Taylor and Ramsey, "An
 experimental comparison of click position-bias models", WSDM 2008).
 
-Users were divided, so users are compared. All the clicks of one user hang together; to count them
-as so many independent trials makes the noise look smaller than it is.
+Users are assigned to the groups, so users are the units of comparison. One user's clicks are
+correlated; counting them as independent trials would make the noise look smaller than it is.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from services.recommender.training.synthetic import Truth
 Rates = NDArray[np.float64]
 
 APPEAL = 0.99
-"""A movie whose exposure is at this quantile of a user's is clicked in half of the looks at it."""
+"""A movie at this quantile of a user's exposures is clicked half of the times it is looked at."""
 
 
 def click_rates(
     lists: Mapping[int, Sequence[int]], ratings: Ratings, truth: Truth, *, seed: int = 0
 ) -> dict[int, float]:
-    """Simulate one visit of each user and return the share of the shown movies that was clicked.
+    """Simulate one visit by each user and return the share of the shown movies that was clicked.
 
     Parameters
     ----------
     lists : mapping of int to sequence of int
-        For each user's raw id the raw ids of the movies shown, the first at the top.
+        For each user's raw id, the raw ids of the movies shown, the first at the top.
     ratings : Ratings
-        Whose maps turn raw ids into the truth's indexes.
+        The ratings whose maps turn raw ids into the truth's indexes.
     truth : Truth
         What the users really want.
     seed : int
-        A user's luck depends on it and on the user, not on who else is there.
+        The random draws for a user depend on the seed and the user, not on the other users.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def chance_of_a_click(user: int, items: NDArray[np.int64], truth: Truth) -> Rate
     """Return how likely a user (by index) clicks each of the items shown, the first at the top."""
     exposure = truth.exposure[user]
     over = exposure[items] - np.quantile(exposure, APPEAL)
-    looked = 1 / np.log2(np.arange(len(items)) + 2)  # as NDCG weighs the places
+    looked = 1 / np.log2(np.arange(len(items)) + 2)  # as NDCG discounts the positions
     return np.asarray(looked / (1 + np.exp(-over.astype(np.float64))))
 
 
@@ -80,19 +80,19 @@ class Comparison:
     Attributes
     ----------
     users : tuple of int
-        How many are in A and in B.
+        How many users are in A and in B.
     rates : tuple of float
         Mean rate of A's and of B's users.
     difference : float
-        B's mean less A's.
+        B's mean minus A's.
     interval : tuple of float
-        95 % of what the difference could be: a bootstrap over users.
+        The 95 % confidence interval of the difference, from a bootstrap over users.
     p_value : float
-        How often a difference this large, either way, comes about if there is none (Welch's
-        t-test).
+        How often a difference this large, in either direction, occurs by chance if there is no
+        true difference (Welch's t-test).
     detectable : float
-        The smallest true difference, either way, that four of five such experiments would find at
-        the level of 5 %.
+        The smallest true difference, in either direction, that four of five such experiments
+        would find at the 5 % level.
     """
 
     users: tuple[int, int]
@@ -114,7 +114,7 @@ def compare(a: Sequence[float], b: Sequence[float], *, seed: int = 0) -> Compari
     Raises
     ------
     ValueError
-        If a group has fewer than two users: there is no telling how far they vary.
+        If a group has fewer than two users: then their variance is unknown.
     """
     first, second = np.asarray(a, float), np.asarray(b, float)
     if min(len(first), len(second)) < 2:
@@ -138,21 +138,21 @@ def compare(a: Sequence[float], b: Sequence[float], *, seed: int = 0) -> Compari
 
 
 def users_needed(difference: float, deviation: float, share_b: float = 0.5) -> int:
-    """Return how many users, in both groups together, find a difference in four of five tries.
+    """Return how many users, in both groups, are needed to find a difference in four of five tries.
 
     Parameters
     ----------
     difference : float
-        That there is, not 0.
+        The true difference, not 0.
     deviation : float
         Standard deviation between users, 0 or more.
     share_b : float
-        The share of them in B, above 0 and below 1.
+        The share of the users in B, above 0 and below 1.
 
     Raises
     ------
     ValueError
-        If there is nothing to find, or a group is empty.
+        If the difference is 0, or a group is empty.
     """
     if not difference or not 0 < share_b < 1:
         raise ValueError(
@@ -164,5 +164,5 @@ def users_needed(difference: float, deviation: float, share_b: float = 0.5) -> i
 
 
 def _quantiles() -> float:
-    """Return how many standard errors a difference must have: 5 % two-sided, power 80 %."""
+    """Return how many standard errors a difference must span: 5 % two-sided, power 80 %."""
     return float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))

@@ -1,12 +1,12 @@
-"""Real ratings: MovieLens, as GroupLens gives it out.
+"""Real ratings: MovieLens, as GroupLens distributes it.
 
-Two layouts are read, each from a folder that holds the files as they were unpacked:
+Two layouts are read, each from a folder that holds the unpacked files:
 
 * ML-100k: ``u.data`` (tab-separated, no header) and ``u.item`` (``|``-separated; Latin-1, or UTF-8
-  where somebody has converted it);
-* ml-latest and ml-latest-small: ``ratings.csv`` and ``movies.csv`` (UTF-8, a header each).
+  if the file was converted);
+* ml-latest and ml-latest-small: ``ratings.csv`` and ``movies.csv`` (UTF-8, with headers).
 
-MovieLens may be used for research and teaching but not passed on, so none of it ships with this
+MovieLens may be used for research and teaching but not redistributed, so none of it ships with this
 project; get it from https://grouplens.org/datasets/movielens/ (F. M. Harper and J. A. Konstan, The
 MovieLens Datasets: History and Context, ACM TiiS 5(4), 2015) and name its folder in
 ``RATINGS_DIR``.
@@ -31,10 +31,10 @@ GENRES_100K = (
     *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
     *("Romance", "Sci-Fi", "Thriller", "War", "Western"),
 )
-"""What the last 19 columns of ML-100k's ``u.item`` stand for, in their order."""
+"""The meaning of the last 19 columns of ML-100k's ``u.item``, in order."""
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
 STARS = tuple(half / 2 for half in range(1, 11))
-"""The ratings that MovieLens knows: half stars from 0.5 to 5."""
+"""MovieLens' rating scale: half stars from 0.5 to 5."""
 
 Movie = tuple[str, tuple[str, ...]]  # title and genres
 
@@ -44,7 +44,7 @@ class DataError(ValueError):
 
     @classmethod
     def at(cls, file: Path, line: int, what: str, change: str) -> DataError:
-        """Make the error for one line, counted from 1."""
+        """Return the error for one line; lines are counted from 1."""
         return cls(f"{file}, line {line}: {what}. {change}")
 
 
@@ -55,13 +55,13 @@ class Layout:
     Attributes
     ----------
     name : str
-        For people.
+        The name in messages.
     ratings, movies : str
         The names of the two files.
     separator, header, encoding : str, bool, str
-        How the file of ratings is written; the encoding is that of both.
+        The format of the ratings file; the encoding is that of both files.
     read_movies : callable
-        From the file of movies to line number, raw id and movie of each line.
+        Reads the movies file; yields line number, raw id and movie of each line.
     """
 
     name: str
@@ -76,8 +76,8 @@ class Layout:
 def load_movielens(folder: str | Path) -> Ratings:
     """Read the ratings in a folder, of either layout.
 
-    The catalogue is made of the movies that somebody rated: of the others no model could say
-    anything. The rows are put into the order of their time.
+    The catalogue consists of the movies with at least one rating: no model can say anything about
+    the others. The rows are sorted by time.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _layout(folder: Path) -> Layout:
         if not (folder / one.movies).is_file():
             raise FileNotFoundError(
                 f"{folder} holds {one.ratings}, but no {one.movies}, which names the movies. "
-                f"Put it beside, from the same archive ({one.name})."
+                f"Put it into the same folder, from the same archive ({one.name})."
             )
         return one
     deeper = [p.parent for one in LAYOUTS for p in sorted(folder.glob(f"*/{one.ratings}"))]
@@ -130,7 +130,7 @@ def _layout(folder: Path) -> Layout:
 
 def _expected() -> str:
     pairs = " or ".join(f"{one.ratings} and {one.movies} ({one.name})" for one in LAYOUTS)
-    return f"RATINGS_DIR names a folder with {pairs}."
+    return f"RATINGS_DIR must name a folder with {pairs}."
 
 
 # ---------------------------------------------------------------- the file of movies
@@ -155,7 +155,7 @@ def _item_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
     """Read ML-100k's ``u.item``."""
     wanted = 5 + len(GENRES_100K)
     data = file.read_bytes()
-    try:  # Latin-1 reads anything, UTF-8 as nonsense; the reverse almost always fails
+    try:  # UTF-8 first: Latin-1 decodes any bytes, but UTF-8 almost always fails on Latin-1 text
         content = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         content = data.decode(encoding)
@@ -180,7 +180,7 @@ def _csv_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
             if not row:
                 continue
             if len(row) != 3:
-                change = "Expected 3 between commas; a title with a comma stands in double quotes."
+                change = "Expected 3 between commas; put a title with a comma in double quotes."
                 raise DataError.at(file, rows.line_num, f"{len(row)} fields", change)
             genres = () if row[2].startswith("(no") else tuple(row[2].split("|"))
             yield rows.line_num, row[0], (row[1].strip(), genres)
@@ -196,7 +196,7 @@ LAYOUTS = (
 
 
 def _table(file: Path, layout: Layout) -> pd.DataFrame:
-    """Read the ratings at once; only if that fails, line by line to say where."""
+    """Read all ratings at once; if that fails, read line by line to find the bad line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -226,7 +226,7 @@ def _table(file: Path, layout: Layout) -> pd.DataFrame:
 
 
 def _explain(file: Path, layout: Layout) -> None:
-    """Find the line that cannot be read, and raise for it."""
+    """Find the line that cannot be read, and raise an error that names it."""
     with file.open(encoding=layout.encoding, newline="") as lines:
         for number, text in enumerate(lines, start=1):
             if number == 1 and layout.header:
@@ -248,7 +248,7 @@ def _explain(file: Path, layout: Layout) -> None:
 
 
 def _check(file: Path, table: pd.DataFrame, titles: dict[int, Movie], first_line: int) -> None:
-    """Raise for the first line that is well formed but cannot be true."""
+    """Raise an error for the first line that is well formed but cannot be right."""
 
     def first(bad: pd.Series[bool]) -> tuple[int, pd.Series] | None:
         rows = np.flatnonzero(bad)
@@ -268,7 +268,7 @@ def _check(file: Path, table: pd.DataFrame, titles: dict[int, Movie], first_line
         line, row = found
         same = (table["userId"] == row["userId"]) & (table["movieId"] == row["movieId"])
         before = int(np.flatnonzero(same)[0]) + first_line
-        what = f"user {row['userId']:.0f} rated movie {row['movieId']:.0f} already in line {before}"
+        what = f"user {row['userId']:.0f} already rated movie {row['movieId']:.0f} in line {before}"
         raise DataError.at(file, line, what, "Keep one of the two lines.")
 
 

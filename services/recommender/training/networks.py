@@ -22,7 +22,7 @@ class FactorNetwork(nn.Module):
     dim : int
         Length of a factor.
     kind : {"mf", "mf-bce"}
-        What it is trained for; goes into the exported model.
+        The kind of training; stored in the exported model.
     offset : float
         Added to every score; not trained.
     """
@@ -67,7 +67,7 @@ class NeuMFNetwork(nn.Module):
     dim : int
         Length of a factor of the product.
     layers : tuple of int
-        Widths of the network: what comes in (user and movie together, so even), then each layer.
+        Widths of the network: the input (user and movie together, so even), then each layer.
     """
 
     def __init__(self, n_users: int, n_items: int, dim: int, layers: tuple[int, ...]) -> None:

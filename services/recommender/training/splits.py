@@ -1,15 +1,15 @@
-"""Three parts of a table: to train on, to choose a model by, and to report on, once.
+"""Split a table into three parts: training, validation to choose a model, and a test used once.
 
-A part never holds a row of another one. What else may count as a leak depends on the question,
-so there are three ways to split:
+No two parts share a row. What else counts as a leak depends on the question, so there are three
+ways to split:
 
 ======================  ==================================================================
-:func:`by_time`         Everything in train is older than validation, that older than test:
-                        what a service meets. Users may be new in the later parts.
+:func:`by_time`         Training ratings are older than validation ratings, which are older
+                        than test ratings, as in a real service. Later parts may have new users.
 :func:`leave_one_out`   Each user's last rating is for the test, the one before for
-                        validation. Nobody's own future is seen, that of others is.
-:func:`at_random`       A share of each user's ratings, drawn. Most published figures for
-                        MovieLens are of this kind; it knows the future, so it flatters.
+                        validation. A user's own future is unseen, that of others is not.
+:func:`at_random`       A random share of each user's ratings. Most published results on
+                        MovieLens are of this kind; it uses the future, so it is optimistic.
 ======================  ==================================================================
 """
 
@@ -33,9 +33,9 @@ class Split(NamedTuple):
     train : Ratings
         To fit the candidates.
     validation : Ratings
-        To choose among them: promotion looks here.
+        To choose among the candidates; promotion uses this part.
     test : Ratings
-        To report on what was chosen, after it was.
+        To report on the chosen candidate, after the choice.
     """
 
     train: Ratings
@@ -44,7 +44,7 @@ class Split(NamedTuple):
 
     @property
     def development(self) -> Ratings:
-        """Train and validation together, what the chosen model is refitted on."""
+        """Train and validation together; the chosen model is refitted on them."""
         rows = [self.train, self.validation]
         return Ratings(
             np.concatenate([r.users for r in rows]),
@@ -57,9 +57,9 @@ class Split(NamedTuple):
 
 
 def by_time(ratings: Ratings, *, validation: float = 0.1, test: float = 0.25) -> Split:
-    """Split at two moments, the same for everybody.
+    """Split at two points in time, the same for all users.
 
-    Ratings of one second stay in one part, so the shares are met only about.
+    Ratings with the same timestamp stay in one part, so the shares are only approximate.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ def by_time(ratings: Ratings, *, validation: float = 0.1, test: float = 0.25) ->
     Raises
     ------
     ValueError
-        If the shares are out of range, or the timestamps are too few for three parts.
+        If the shares are out of range, or there are too few timestamps for three parts.
     """
     _check_shares(validation, test)
     times = np.sort(ratings.timestamps)
-    # The first moments of the later parts; the first rating is always one to train on.
+    # The first timestamps of the later parts; the first rating is always in train.
     ends = [int(len(times) * (1 - share)) for share in (validation + test, test)]
     second, third = (times[max(end, 1)] if len(times) > 1 else 0 for end in ends)
     at = ratings.timestamps
@@ -85,8 +85,8 @@ def by_time(ratings: Ratings, *, validation: float = 0.1, test: float = 0.25) ->
 def leave_one_out(ratings: Ratings) -> Split:
     """Keep each user's last rating for the test and the one before for validation.
 
-    Of ratings in the same second the one with the larger item index is the later. Users with
-    fewer than three ratings are in train only.
+    Of two ratings with the same timestamp, the one with the larger item index counts as the later.
+    Users with fewer than three ratings are in train only.
 
     Raises
     ------
@@ -104,9 +104,9 @@ def leave_one_out(ratings: Ratings) -> Split:
 def at_random(
     ratings: Ratings, *, validation: float = 0.1, test: float = 0.25, seed: int = 0
 ) -> Split:
-    """Split each user's ratings by lot.
+    """Split each user's ratings at random.
 
-    Each user gives the same shares, rounded by lot too, so that small ones are not lost.
+    Each user contributes the same shares, rounded at random so that small shares are not lost.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def at_random(
     validation, test : float
         Shares of each user's rows, each above 0, together below 1.
     seed : int
-        Of the draw.
+        The seed of the split.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def at_random(
     order = np.lexsort((rng.random(len(ratings)), ratings.users))
     counts = ratings.per_user()
     starts = np.repeat(np.cumsum(counts) - counts, counts)
-    # Where each row stands within its user, 0 to 1; one random offset for each user.
+    # The position of each row among its user's rows, 0 to 1; one random offset for each user.
     offsets = np.repeat(rng.random(len(counts)), counts)
     place = np.empty(len(ratings))
     place[order] = (np.arange(len(ratings)) - starts + offsets) / np.repeat(counts, counts)
@@ -155,5 +155,6 @@ def _parts(ratings: Ratings, part: NDArray[np.int64] | Ints) -> Split:
 def _check_shares(validation: float, test: float) -> None:
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise ValueError(
-            f"validation and test are shares above 0, together below 1; got {validation} and {test}"
+            f"validation and test must be above 0 and add up to less than 1; "
+            f"got {validation} and {test}"
         )

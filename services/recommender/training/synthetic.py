@@ -1,13 +1,14 @@
-"""Ratings that nobody gave: shaped like MovieLens, drawn from a seed, with the truth kept.
+"""Simulated ratings that resemble MovieLens, generated from a seed, with the truth kept.
 
-What MovieLens shows is modelled in the order in which it comes about. A few archetypes of viewers
-differ in the genres they like; a user is a mixture of them, with some taste of their own. Which
-movies a user rates depends on how well known they are and on taste, and the best suited are rated
-early; how many is lognormal, at least 20. The stars then depend on the movie's quality, the user's
-leniency, taste again, and noise. Most users come once or twice and rate a movie every few seconds.
+The simulation follows the order in which real ratings arise. A few archetypes of viewers differ in
+the genres they like; a user is a mixture of them, plus some individual taste. Which movies a user
+rates depends on how well known the movies are and on taste, and the best suited are rated early.
+The number of ratings per user is lognormal, at least 20. The stars then depend on the movie's
+quality, the user's leniency, taste again, and noise. Most users come once or twice and rate a
+movie every few seconds.
 
-Because the truth is kept, a model can be held against an oracle that knows it: nothing can do
-better, but for luck.
+Because the truth is kept, a model can be compared with an oracle that knows it: except by luck, no
+model can do better.
 """
 
 from __future__ import annotations
@@ -26,33 +27,34 @@ from services.recommender.training.titles import GENRES, invent
 Floats = NDArray[np.float64]
 
 MIN_RATINGS = 20
-"""Of each user, as in MovieLens."""
+"""The least number of ratings of each user, as in MovieLens."""
 ARCHETYPES = 8
 OWN_TASTE = 3
 """Dimensions of taste that genres do not explain."""
-# The numbers below were chosen so that the table resembles ML-100k: how unequal the movies' shares
-# are, how the stars are spread, and how much better than popularity a model can rank.
+# The numbers below were chosen so that the table resembles ML-100k: how unequally the ratings are
+# shared among movies, how the stars are distributed, and how much better than popularity a model
+# can rank.
 FAME, TASTE = 1.5, 1.62
-"""How far each moves the exposure, a logarithm."""
+"""How much each factor changes the exposure, a logarithm."""
 MEAN, LENIENCY, QUALITY, LIKING = 2.98, 0.48, 0.52, 0.34
-"""What a rating is made of, in stars: a level, and what a standard deviation of each adds."""
+"""The parts of a rating, in stars: a base level, and what one standard deviation of each adds."""
 NOISE = 0.51
 """Scale of the logistic noise on a rating, in stars."""
 START = 1_704_067_200
-"""The first of January 2024, UTC: the oldest rating."""
+"""The time of the oldest rating: 1 January 2024, UTC."""
 DAYS = 210
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What the generator knows and no model is told. It can be asked like a model: the oracle.
+    """The oracle: what the generator knows and no model sees, with the interface of a model.
 
     Attributes
     ----------
     exposure : ndarray of shape (n_users, n_items), float32
         Logarithm of how readily a user comes to rate a movie; its order is the best ranking.
     liking : ndarray of shape (n_users, n_items), float32
-        Stars before noise and rounding; may lie off the scale.
+        Stars before noise and rounding; may lie outside the scale.
     """
 
     exposure: NDArray[np.float32]
@@ -69,7 +71,7 @@ class Truth:
         return 1 + np.sum(steps, axis=0)
 
     def at_least(self, stars: int, users: Ints, items: Ints) -> Scores:
-        """Return how likely users are to give movies so many stars, 2 to 5, or more."""
+        """Return how likely users are to give movies at least this many stars, 2 to 5."""
         over = self.liking[users, items].astype(np.float64) - (stars - 0.5)
         return 1 / (1 + np.exp(-over / NOISE))
 
@@ -77,7 +79,7 @@ class Truth:
 def make_ratings(
     n_users: int = 1000, n_movies: int = 1500, n_ratings: int = 100_000, *, seed: int = 0
 ) -> tuple[Ratings, Truth]:
-    """Draw a data set.
+    """Simulate a data set.
 
     Parameters
     ----------
@@ -91,12 +93,12 @@ def make_ratings(
     Returns
     -------
     Ratings, Truth
-        Whole stars from 1 to 5, in the order of time; and how they came about.
+        The ratings in whole stars from 1 to 5, in chronological order, and the truth behind them.
 
     Raises
     ------
     ValueError
-        If there are fewer than 20 ratings a user, or more than half of all that there could be.
+        If there are fewer than 20 ratings per user, or more than half of all possible ratings.
     """
     if not MIN_RATINGS * n_users <= n_ratings <= n_users * n_movies / 2:
         raise ValueError(
@@ -149,7 +151,7 @@ def _taste(
         size=(OWN_TASTE, len(genres))
     )
     taste = shared / shared.std() + 0.6 * own / own.std()
-    taste -= taste.mean(axis=0)  # what all like better is the matter of fame and quality
+    taste -= taste.mean(axis=0)  # what all users like better is part of fame and quality
     return taste / taste.std()
 
 
@@ -161,17 +163,17 @@ def _activity(n_users: int, n_movies: int, n_ratings: int, rng: np.random.Genera
     while (left := n_ratings - counts.sum()) > 0:
         room = counts < n_movies * 0.6
         extra = np.floor(left * spread * room / (spread * room).sum()).astype(np.int64)
-        if not extra.any():  # a few are left over by rounding down
+        if not extra.any():  # rounding down leaves a few over
             extra[np.flatnonzero(room)[:left]] = 1
         counts = np.minimum(counts + extra, int(n_movies * 0.6))
     return counts
 
 
 def _choose(exposure: Floats, counts: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
-    """Return users and movies of all ratings, and their turn within the user, from 0.
+    """Return users and movies of all ratings, and each rating's position for its user, from 0.
 
-    The largest of exposure plus Gumbel noise: a draw without repetition with the exposures'
-    exponentials as weights, in its order (Plackett and Luce's model).
+    Taking the largest values of exposure plus Gumbel noise draws without replacement, in order,
+    with the exponentials of the exposures as weights (the Plackett-Luce model).
     """
     order = np.argsort(-(exposure + rng.gumbel(size=exposure.shape)), axis=1)
     users = np.repeat(np.arange(len(counts)), counts)
@@ -180,10 +182,10 @@ def _choose(exposure: Floats, counts: Ints, rng: np.random.Generator) -> tuple[I
 
 
 def _times(users: Ints, turn: Ints, rng: np.random.Generator) -> Ints:
-    """Return when each rating was given: in bursts, in the order of the turns.
+    """Return the time of each rating: in bursts, in the order of the positions.
 
-    A user joins some time within :data:`DAYS` and rates a movie every few seconds. After a rating
-    in sixty or so comes a pause of days.
+    A user joins some time within :data:`DAYS` and rates a movie every few seconds. After about
+    every sixtieth rating comes a pause of days.
     """
     joined = rng.uniform(0, DAYS * 86_400, users.max() + 1)
     gaps = rng.exponential(18, len(users)) + 2

@@ -1,4 +1,4 @@
-"""Fictional movies: titles, genres and years. Any likeness to real ones is chance."""
+"""Fictional movies: titles, genres and years. Any resemblance to real ones is coincidental."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
 }
 GENRES = tuple(WORDS)
-"""The genres, MovieLens' own but for their spelling."""
+"""MovieLens' genres, spelled differently."""
 SHARES = np.array([9, 6, 2, 4, 17, 5, 2, 24, 2, 1, 4, 2, 3, 8, 4, 8, 3, 1], float)
-"""How common each genre is, in any unit: much as in ML-100k."""
+"""Relative frequency of each genre, in any unit: much as in ML-100k."""
 ENDINGS = (
     *("",) * 9,
     *(" Returns", " of the North", " by the Sea", " at Dawn", " in Winter", " II", " Revisited"),
@@ -54,7 +54,7 @@ def invent(n: int, rng: np.random.Generator) -> tuple[list[str], list[tuple[str,
     """
     years = 2023 - np.minimum(rng.gamma(1.2, 14.0, n), 83).astype(int)
     numbers = rng.choice([1, 2, 3], n, p=[0.5, 0.35, 0.15])
-    # The largest of Gumbel noise plus log shares: a weighted draw without repetition.
+    # The largest values of Gumbel noise plus log shares: a weighted draw without replacement.
     order = np.argsort(-(np.log(SHARES) + rng.gumbel(size=(n, len(GENRES)))), axis=1)
     genres = [
         tuple(GENRES[g] for g in sorted(row[:number]))

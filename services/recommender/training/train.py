@@ -1,4 +1,4 @@
-"""Train the candidates, choose one by how it ranks, and keep it.
+"""Train the candidates, choose the one that ranks best, and save it.
 
 ::
 
@@ -6,7 +6,7 @@
     python -m services.recommender.training.train --ratings-dir ml-100k  # on MovieLens
     python -m services.recommender.training.train --model mf-bce --split time
 
-Each candidate learns from the training part and is measured on the validation part. The one with
+Each candidate is trained on the training part and measured on the validation part. The one with
 the best NDCG is promoted, refitted on both, saved, and only then measured on the test part.
 """
 
@@ -34,16 +34,16 @@ from services.recommender.training.trainer import RECIPES, fit
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model and how it did.
+    """A trained model and its metrics.
 
     Attributes
     ----------
     model : SavedModel
-        Fitted on the training part.
+        The model, fitted on the training part.
     metrics : Metrics
-        On the validation part.
+        The metrics on the validation part.
     seconds : float
-        That the training took, of processor time.
+        The processor time of the training.
     """
 
     model: SavedModel
@@ -59,10 +59,10 @@ def ratings_from(
     Parameters
     ----------
     folder : str or path, optional
-        As :func:`services.recommender.training.movielens.load_movielens` reads it; if empty,
+        A folder for :func:`services.recommender.training.movielens.load_movielens`; if empty,
         ``$RATINGS_DIR``.
     seed : int
-        Of the simulated ratings.
+        The seed of the simulated ratings.
 
     Raises
     ------
@@ -94,16 +94,16 @@ def compare(
 
 
 def promote(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the candidate whose lists are best by NDCG; of equals the first.
+    """Return the candidate with the best NDCG; of equal ones, the first.
 
-    Not the one with the smallest error of its ratings: it loses to mere popularity as soon as
-    lists are asked for.
+    The candidate with the smallest rating error is not the right choice: its lists are worse than
+    those of plain popularity.
     """
     return max(candidates, key=lambda candidate: candidate.metrics.ndcg)
 
 
 def table(rows: Iterable[tuple[str, Metrics]]) -> str:
-    """Return models and their measures as text, a line each."""
+    """Return models and their metrics as text, one line each."""
     lines = [f"{'':12}{'RMSE':>8}{'HR@10':>8}{'NDCG@10':>9}{'coverage':>10}"]
     for name, m in rows:
         error = "-" if math.isnan(m.rmse) else f"{m.rmse:.3f}"
@@ -118,7 +118,7 @@ def describe(ratings: Ratings) -> str:
     return (
         f"{len(ratings):,} ratings by {ratings.n_users:,} users of {ratings.n_items:,} movies: "
         f"mean {ratings.values.mean():.2f}, standard deviation {ratings.values.std():.2f}, "
-        f"median {counts[len(counts) // 2]} a user, Gini of the movies "
+        f"median {counts[len(counts) // 2]} per user, Gini of the movies "
         f"{gini(ratings.per_item()):.2f}"
     )
 
@@ -133,11 +133,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ratings-dir", type=Path, help="MovieLens' files ($RATINGS_DIR)")
     parser.add_argument("--model", choices=RECIPES, action="append", help="repeatable (all)")
     parser.add_argument("--split", choices=SPLITS, default="random", help="(random)")
-    parser.add_argument("--seed", type=int, default=0, help="of data, first weights, draws (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random draws (0)")
     parser.add_argument("--out", type=Path, default=build_dir() / "recommender" / "model.npz",
-                        help="(build/recommender/model.npz)")  # fmt: skip
+                        help="where to save (build/recommender/model.npz)")  # fmt: skip
     args = parser.parse_args(arguments)
-    try:  # now, not after the training
+    try:  # fail now, not after the training
         _check_writable(args.out)
     except OSError as error:
         parser.error(f"--out: {error}")
@@ -174,7 +174,7 @@ def _check_writable(file: Path) -> None:
 
 
 def _finish(kind: str, split: Split, truth: Truth | None, seed: int, out: Path) -> int:
-    """Refit what was chosen, save it, and report on the test part."""
+    """Refit the chosen candidate, save it, and report on the test part."""
     development = split.development
     chosen = fit(kind, development, seed=seed)
     Recommender(chosen, development).save(out)

@@ -1,9 +1,10 @@
 """Train the candidates, each in seconds on one processor core.
 
-Two questions can be asked of the same ratings. *How will this user rate this movie?* is answered
-by the squared error on the ratings there are. *Which movies will this user choose at all?* needs
-movies that were not chosen too: for each rating a few movies are drawn and told apart from it by
-binary cross-entropy (He et al. 2017). A list of recommendations answers the second question.
+The same ratings can answer two questions. *How will this user rate this movie?* is learned by
+minimising the squared error on the given ratings. *Which movies will this user choose at all?* also
+needs movies that were not chosen: for each rating a few such movies are sampled, and the model
+learns to tell them from the rated one by binary cross-entropy (He et al. 2017). A list of
+recommendations answers the second question.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from services.recommender.training.networks import FactorNetwork, NeuMFNetwork
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training does.
+    """The settings of a training run.
 
     Attributes
     ----------
@@ -36,13 +37,13 @@ class Recipe:
     epochs : int
         Passes over the ratings.
     batch : int
-        Pairs a step, drawn movies counted in.
+        Pairs per step, sampled movies included.
     lr : float
-        Adam's learning rate; it falls to 0 in a straight line.
+        Adam's learning rate; it decays linearly to 0.
     weight_decay : float
         L2 penalty on all weights.
     negatives : int
-        Movies drawn for each rating; 0: the ratings are estimated instead.
+        Movies sampled for each rating; 0: the ratings are estimated instead.
     layers : tuple of int
         Widths of NeuMF's network.
     """
@@ -80,25 +81,25 @@ def fit(
     """Train a model.
 
     The same recipe, ratings and seed give the same model. torch's own random state and its
-    number of threads are as before afterwards.
+    number of threads are restored afterwards.
 
     Parameters
     ----------
     recipe : Recipe or str
-        What to do, or the name of one of :data:`RECIPES`.
+        The recipe, or the name of one of :data:`RECIPES`.
     ratings : Ratings
-        To train on, and nothing else.
+        The training ratings.
     seed : int
-        Of the first weights, the order of the pairs, and the movies drawn.
+        The seed of the initial weights, the order of the pairs, and the sampled movies.
     progress : bool
-        Show a bar.
+        Show a progress bar.
     on_epoch : callable, optional
-        Gets the number of each epoch, from 1, and its mean loss.
+        Called with the number of each epoch, from 1, and its mean loss.
 
     Raises
     ------
     ValueError
-        If there is no such recipe, no rating, or the loss overflows.
+        If there is no such recipe or no rating, or the loss overflows.
     """
     if isinstance(recipe, str):
         if recipe not in RECIPES:
@@ -147,7 +148,7 @@ def _train(
             optimiser.step()
             total += loss.item() * len(users[rows])
         if not math.isfinite(total):
-            raise ValueError(f"{recipe.kind}: the loss is not a number any more; lower the lr")
+            raise ValueError(f"{recipe.kind}: the loss is NaN; lower the learning rate")
         schedule.step()
         bar.set_postfix(loss=f"{total / len(users):.4f}")
         if on_epoch:
@@ -163,7 +164,7 @@ def _pairs(
         users = np.repeat(users, 1 + negatives)
         drawn = rng.integers(ratings.n_items, size=(len(ratings), negatives))
         items = np.column_stack([items, drawn]).ravel()
-        # A drawn movie that the user has rated is no negative: it is told the truth.
+        # A sampled movie that the user has rated is not a negative, so its target is 1.
         targets = ratings.contains(users, items).astype(np.float32)
     order = rng.permutation(len(users))
     mixed = [torch.from_numpy(column[order]) for column in (users, items, targets)]
@@ -172,9 +173,9 @@ def _pairs(
 
 @contextmanager
 def _alone(seed: int) -> Iterator[None]:
-    """Seed torch and keep it to one thread, for sums in the same order everywhere; then restore.
+    """Seed torch and use one thread, so that sums have the same order everywhere; then restore.
 
-    Steps this small are not faster on more threads either.
+    Steps this small would not be faster with more threads.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

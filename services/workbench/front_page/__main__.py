@@ -13,9 +13,9 @@ from services.workbench.front_page import numbers
 
 
 def main() -> None:
-    """Write the numbers; with ``--pictures`` the images, too, which starts a server."""
+    """Write the numbers; with ``--pictures`` also the images, which starts a server."""
     parser = argparse.ArgumentParser(prog="python -m services.workbench.front_page")
-    parser.add_argument("--pictures", action="store_true", help="redraw the images, too")
+    parser.add_argument("--pictures", action="store_true", help="also redraw the images")
     if parser.parse_args().pictures:
         from services.workbench.front_page import banner, drawing, terminal
 

@@ -1,4 +1,4 @@
-"""The README's first image: a scene, the boxes of the detector, and what serving them costs."""
+"""The README's first image: a scene, the detector's boxes, and the latency of each server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def digest() -> str:
 
 
 def path_of(theme: Theme, *, narrow: bool = False) -> Path:
-    """Return where the banner of a theme is: the wide one, or the one for a phone."""
+    """Return the path of a theme's banner: the wide one, or the one for phones."""
     return PICTURES / f"banner-{'narrow-' if narrow else ''}{theme.name}.png"
 
 

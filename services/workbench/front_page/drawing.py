@@ -1,4 +1,4 @@
-"""The README's drawing: one core, an adapter for each framework, and the server that runs it."""
+"""The README's diagram: one core, an adapter for each framework, and the server that runs it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ WIDTH, ROW, TOP = 880, 52, 64
 
 
 def path_of(theme: Theme) -> Path:
-    """Return where the drawing of a theme is."""
+    """Return the path of a theme's diagram."""
     return PICTURES / f"servers-{theme.name}.svg"
 
 
 def write() -> None:
-    """Write the drawing of each theme."""
+    """Write the diagram in each theme."""
     for theme in THEMES:
         path_of(theme).write_text(svg(theme), encoding="utf-8")
 
 
 def svg(theme: Theme) -> str:
-    """Return the drawing as SVG.
+    """Return the diagram as SVG.
 
     Raises
     ------

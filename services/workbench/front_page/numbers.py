@@ -20,7 +20,7 @@ SHORT_PATH = ("01", "02", "03", "06", "07", "08", "09")
 README = ROOT / "README.md"
 BEGIN, END = "<!-- numbers: make readme -->", "<!-- /numbers -->"
 
-_MINUTES = re.compile(r"about (\d+)\s+minutes")
+_MINUTES = re.compile(r"about\s+(\d+)\s+minutes")
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Step:
     Attributes
     ----------
     number : str
-        ``"03"``, of the notebook and of the lab.
+        The number of notebook and lab, e.g. ``"03"``.
     title : str
         The notebook's heading without its number.
     notebook, lab : Path
         The committed files; a lab that does not exist yet is the path it would have.
     reading : int
-        Minutes, as the notebook's first cell says.
+        Minutes of reading, as stated in the notebook's first cell.
     doing : int
         Minutes that the lab's exercises declare.
     exercises : int
-        How many there are.
+        The number of exercises.
     """
 
     number: str
@@ -75,7 +75,7 @@ def _step(source: Path) -> Step:
 
 
 def hours(minutes: float) -> str:
-    """Return minutes as whole hours, rounded up: a promise that holds."""
+    """Return minutes as whole hours, rounded up so that the estimate holds."""
     return f"{math.ceil(minutes / 60)} h"
 
 

@@ -1,7 +1,7 @@
 """The README's terminal: a real run of serve, curl and curl, as an SVG that plays for 18 seconds.
 
-The waits are shortened, the port is written as 3000, and a line longer than the window is cut;
-everything else is what the programs printed.
+Waiting times are shortened, the port is shown as 3000, and long lines are cut; everything else is
+what the programs printed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECONDS = 18.0
 
 
 class Line(NamedTuple):
-    """One line of the terminal: what is in it, when it appears, and whether somebody typed it."""
+    """One line of the terminal: its text, when it appears, and whether it was typed."""
 
     text: str
     at: float
@@ -60,7 +60,7 @@ def _run(command: str, url: str) -> list[str]:
 
 
 def _plain(line: str, url: str) -> str:
-    """Return a line without colours, and with the port that the README names."""
+    """Return a line without colours, and with the README's port."""
     port = url.rpartition(":")[2]
     return re.sub(r"\x1b\[[0-9;]*m", "", line).replace(port, "3000").strip()
 
@@ -84,9 +84,9 @@ def _wrapped(text: str) -> list[str]:
 
 
 def svg(lines: Sequence[Line]) -> str:
-    """Return the animation: each line is shown from its second to the end, then it starts again.
+    """Return the animation: each line appears at its second and stays until the loop restarts.
 
-    Where the reader prefers reduced motion, all lines are there from the start.
+    If the reader prefers reduced motion, all lines are visible from the start.
     """
     width = round(COLUMNS * CHARACTER + 2 * MARGIN)
     height = LINE * len(lines) + 3 * MARGIN + 12

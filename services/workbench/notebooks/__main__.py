@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check sources and committed notebooks, no execution")
     commands.add_parser("registers", help="write ERRATA.md and CHAPTER.md from the sources")
     for command in (chapter, build_parser, check):
-        command.add_argument("--only", metavar="NN", help="the notebooks whose name starts so")
+        command.add_argument("--only", metavar="NN", help="only notebooks that start with NN")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""What every notebook of the chapter has to be like, as checks that return complaints.
+"""Checks of the chapter's notebooks; each returns a list of complaints.
 
-A check takes a notebook and returns a list of sentences, empty when all is well. Checks of a
-*source* need no execution. Checks of a *committed* notebook hold it to its source and to the lock.
+A check takes a notebook and returns a list of sentences, empty if all is well. Checks of a *source*
+need no execution. Checks of a *committed* notebook compare it with its source and with the lock.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PICTURE = re.compile(r"!\[(?P<markdown>[^\]]*)\]\(|<img\b(?P<html>[^>]*)>")
 _ALT = re.compile(r"\balt\s*=\s*(?:\\?[\"'])?\s*[^\s\"'\\>]")
 _MACHINE_TRACES = (
     re.compile(r"(?<![\w.])/(?:root|work|private|mnt|workspace|tmp|var/folders)/[\w.-]+"),
-    # The home of the user inside a Bento's image is the same everywhere.
+    # The user's home folder inside a Bento's image is the same everywhere.
     re.compile(r"(?<![\w.])/(?:home|Users)/(?!bentoml\b)[\w.-]+"),
     re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d{5}\b"),
     re.compile(r"\bat 0x[0-9a-f]{6,}"),
@@ -59,7 +59,7 @@ def _code_lines(cell: NotebookNode) -> int:
 
 
 def opening(notebook: NotebookNode) -> list[str]:
-    """Ask for a title and a "where you are" line in the first cell."""
+    """Require a title and a "where you are" line in the first cell."""
     first = notebook.cells[0] if notebook.cells else None
     if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
         return ["the first cell is not a Markdown cell that starts with '# Title'"]
@@ -69,7 +69,7 @@ def opening(notebook: NotebookNode) -> list[str]:
 
 
 def tags(notebook: NotebookNode) -> list[str]:
-    """Ask for tags from the closed list, one ``parameters`` cell and a ``teardown`` cell."""
+    """Require tags from the closed list, one ``parameters`` cell and a ``teardown`` cell."""
     complaints = [
         f"{cell.id}: tag {tag!r} is not one of {', '.join(sorted(TAGS))}"
         for cell in notebook.cells
@@ -92,18 +92,18 @@ def _names(cell: NotebookNode, context: type[ast.expr_context]) -> Iterator[str]
 
 
 def parameters_are_used(notebook: NotebookNode) -> list[str]:
-    """Ask that every parameter is read by a later cell: a parameter must reach the notebook."""
+    """Require that a later cell reads every parameter."""
     cells = _code_cells(notebook)
     index = next((n for n, cell in enumerate(cells) if "parameters" in _tags(cell)), None)
     if index is None:
         return []
     used = {name for cell in cells[index + 1 :] for name in _names(cell, ast.Load)}
     defined = set(_names(cells[index], ast.Store))
-    return [f"parameter {name!r} is used nowhere" for name in sorted(defined - used)]
+    return [f"parameter {name!r} is never used" for name in sorted(defined - used)]
 
 
 def cell_lengths(notebook: NotebookNode) -> list[str]:
-    """Ask for short code cells."""
+    """Require short code cells."""
     lengths = {cell.id: _code_lines(cell) for cell in _code_cells(notebook)}
     complaints = [
         f"{name}: {lines} lines, more than {MAX_CELL_LINES}"
@@ -116,7 +116,7 @@ def cell_lengths(notebook: NotebookNode) -> list[str]:
 
 
 def forbidden_code(notebook: NotebookNode) -> list[str]:
-    """Refuse switches for tests inside a notebook, and sleeping as a way to wait."""
+    """Forbid test switches inside a notebook, and sleeping as a way to wait."""
     complaints = []
     for cell in _code_cells(notebook):
         if re.search(r"\bif\s+(not\s+)?\w*TEST", cell.source):
@@ -127,7 +127,7 @@ def forbidden_code(notebook: NotebookNode) -> list[str]:
 
 
 def pictures(notebook: NotebookNode) -> list[str]:
-    """Ask for at least one image, and for alternative text on every one.
+    """Require at least one image, and alternative text on every image.
 
     ``![what it shows](file)``, ``<img alt=…>`` and ``alt="…"`` in a code cell count.
     """
@@ -159,7 +159,7 @@ SOURCE_CHECKS: tuple[Check, ...] = (
 
 
 def ids(notebook: NotebookNode) -> list[str]:
-    """Ask for cell ids that say where a cell is: ``02-service-007``."""
+    """Require cell ids that state a cell's position: ``02-service-007``."""
     numbers = [re.fullmatch(r"(\d\d-[\w-]+)-(\d{3})", cell.id) for cell in notebook.cells]
     expected = list(range(1, len(numbers) + 1))
     if [int(match[2]) if match else 0 for match in numbers] != expected:
@@ -168,7 +168,7 @@ def ids(notebook: NotebookNode) -> list[str]:
 
 
 def executed(notebook: NotebookNode) -> list[str]:
-    """Ask for outputs of a clean, complete run: in order, no error, no warning."""
+    """Require the outputs of a clean, complete run: in order, no error, no warning."""
     cells = _code_cells(notebook)
     complaints = []
     if [cell.execution_count for cell in cells] != list(range(1, len(cells) + 1)):
@@ -181,7 +181,7 @@ def executed(notebook: NotebookNode) -> list[str]:
 
 
 def _output_texts(cell: NotebookNode) -> Iterator[str]:
-    """Yield every text that a cell put out, images left aside."""
+    """Yield every text in a cell's output; images are left out."""
     for output in cell.get("outputs", []):
         if output.output_type == "stream":
             yield text_of(output.text)
@@ -191,7 +191,7 @@ def _output_texts(cell: NotebookNode) -> Iterator[str]:
 
 
 def machine_traces(notebook: NotebookNode) -> list[str]:
-    """Refuse paths, ports and addresses of the machine that executed the notebook."""
+    """Forbid paths, ports and addresses of the machine that executed the notebook."""
     return [
         f"{cell.id}: {match[0]!r} in an output"
         for cell in _code_cells(notebook)
@@ -202,9 +202,9 @@ def machine_traces(notebook: NotebookNode) -> list[str]:
 
 
 def displayed_images(notebook: NotebookNode) -> list[str]:
-    """Ask for alternative text on every image among the outputs.
+    """Require alternative text on every image among the outputs.
 
-    A figure that IPython displays by itself has nowhere to carry one: JupyterLab ignores it.
+    A figure that IPython displays by itself cannot carry one: JupyterLab would ignore it.
     """
     remedy = "without alternative text; use show.picture or show.figure"
     complaints = []
@@ -219,7 +219,7 @@ def displayed_images(notebook: NotebookNode) -> list[str]:
 
 
 def readable_outputs(notebook: NotebookNode) -> list[str]:
-    """Ask for printed lines that fit the page, and for tables with a text in every heading."""
+    """Require printed lines that fit the page, and tables with text in every heading."""
     complaints = []
     for cell in _code_cells(notebook):
         for output in cell.get("outputs", []):
@@ -245,7 +245,7 @@ COMMITTED_CHECKS: tuple[Check, ...] = (
 
 
 def drift(source: Path, committed: Path | None = None) -> list[str]:
-    """Hold a committed notebook to its source: it exists, and was executed from this very text."""
+    """Check that a committed notebook exists and was executed from the current source."""
     committed = committed or committed_path(source)
     remedy = f"make notebooks ONLY={source.stem[:2]}"
     if not committed.exists():
@@ -267,7 +267,7 @@ def locked(lock: Path = ROOT / "requirements.txt") -> dict[str, str]:
 
 
 def versions(notebook: NotebookNode, pins: dict[str, str]) -> list[str]:
-    """Hold the package versions in a notebook's stamp to the lock."""
+    """Compare the package versions in a notebook's stamp with the lock."""
     complaints = []
     for name, version in notebook.metadata.get(provenance.STAMP, {}).get("packages", {}).items():
         pin = pins.get(canonicalize_name(name), "no such package")

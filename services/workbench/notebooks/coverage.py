@@ -25,9 +25,9 @@ DATA = ROOT / "notebooks" / "chapter.toml"
 
 STATUSES = {
     "run": "a cell or a test executes it",
-    "shown": "its code, file or drawing is on the page, and not executed there",
-    "mentioned": "the text names it, and says how",
-    "not here": "and the row says why",
+    "shown": "its code, file or drawing is on the page, but is not executed there",
+    "mentioned": "the text explains it, and nothing is executed",
+    "not here": "it is not covered, and the row says why",
 }
 """How a part of the chapter is met; a closed list."""
 
@@ -186,9 +186,9 @@ def render(data: dict[str, Any]) -> str:
         "# The chapter, part by part",
         "",
         "Every section, figure, listing, command, table row and summary bullet of the printed",
-        "chapter, and where this repository runs it. What cannot run here says why. This file is",
-        "generated from `notebooks/chapter.toml` by `make registers`. Each place is looked up:",
-        "a row whose cell is gone fails a test.",
+        "chapter, and where this repository runs it. If a part cannot run here, its row says why.",
+        "This file is generated from `notebooks/chapter.toml` by `make registers`. A test fails if",
+        "a cell or a file that a row names no longer exists.",
         "",
         *_table(
             ("state", "rows", "means"),

@@ -82,7 +82,7 @@ def errata_in(source: Path) -> list[Erratum]:
     Raises
     ------
     NotebookError
-        If a block has not the form; the message names the cell, the line and the form.
+        If a block does not have the form; the message names the cell, the line and the form.
     """
     cells = [cell for cell in read_source(source).cells if cell.cell_type == "markdown"]
     title = cells[0].source.splitlines()[0].removeprefix("# ") if cells else source.stem
@@ -94,7 +94,7 @@ def errata_in(source: Path) -> list[Erratum]:
                 problem = "a second line, > what happens today" if match else f"the form {_FORM}"
                 raise NotebookError(
                     f"{source.name}, cell {cell.id}: {head!r} needs {problem}"
-                    f"; a class is one of: {', '.join(CLASSES)}"
+                    f"; the class must be one of: {', '.join(CLASSES)}"
                 )
             fields = {key: match[key] for key in ("section", "kind", "line")}
             found.append(
@@ -118,7 +118,7 @@ def collect(sources: Iterable[Path]) -> list[Erratum]:
         if first.number == second.number:
             raise NotebookError(
                 f"erratum {first.number} is in {first.notebook} ({first.line}) and in "
-                f"{second.notebook} ({second.line}); a number is used once"
+                f"{second.notebook} ({second.line}); each number may be used only once"
             )
     return found
 

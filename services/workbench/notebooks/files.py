@@ -1,4 +1,4 @@
-"""Where the notebooks are, how their text sources are read, and what a run left in them."""
+"""The notebooks' paths, their text sources, and the errors and warnings in their outputs."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _WARNING = re.compile(r"\b\w*Warning\b: .*")
 
 
 class NotebookError(Exception):
-    """A notebook could not be executed, or must not be committed as it is."""
+    """A notebook cannot be executed, or must not be committed in this state."""
 
 
 def anchor_of(heading: str) -> str:
-    """Return what JupyterLab calls a heading in an address: hyphens for spaces."""
+    """Return a heading's anchor in JupyterLab's URLs: hyphens for spaces."""
     return heading.replace("`", "").replace(" ", "-")
 
 
@@ -109,5 +109,5 @@ def errors_in(notebook: NotebookNode) -> list[str]:
 
 
 def short(path: Path) -> str:
-    """Return *path* relative to the repository where it lies inside."""
+    """Return *path* relative to the repository if it is inside it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

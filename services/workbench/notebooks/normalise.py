@@ -3,11 +3,11 @@
 What a reader sees in a committed notebook should change only when the notebook or a library
 changed. Two sets of rules see to that:
 
-* *machine* rules take away where it ran: paths, temporary names, the ports a kernel hands out,
-  object addresses. They apply to every text output.
-* *moment* rules take away when it ran: durations, dates, process ids, UUIDs. They apply to plain
-  text (``print``, ``repr``), not to HTML and Markdown, which often show source code, and not to
-  cells tagged ``volatile``, whose point is the number that was measured.
+* *machine* rules remove traces of where it ran: paths, temporary names, ports that the kernel
+  assigns, object addresses. They apply to every text output.
+* *moment* rules remove traces of when it ran: durations, dates, process ids, UUIDs. They apply to
+  plain text (``print``, ``repr``), but not to HTML and Markdown, which often show source code, nor
+  to cells tagged ``volatile``, whose measured numbers matter.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ LANGUAGE_INFO = {
 
 Rule = tuple[re.Pattern[str], str]
 
-# A widget's view is a random id that means nothing without the kernel that made it, and its plain
-# text is the widget's Python code. A page that is only read shows the static image beside it.
+# A widget's view is a random id that is meaningless without its kernel, and its plain text is the
+# widget's Python code. In a notebook that is only read, the static image next to it is shown.
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\n])", re.MULTILINE)
@@ -62,7 +62,7 @@ _MOMENT_RULES: tuple[Rule, ...] = tuple(
 
 
 _ADDRESS_RULES: tuple[Rule, ...] = (
-    # Only ports a kernel hands out have five digits; 3000 or 8080 is part of the lesson.
+    # Only ports that the kernel assigns have five digits; 3000 or 8080 is part of the lesson.
     (re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d{5}\b"), r"\1:PORT"),
     (re.compile(r"(?i)(?<![^\W_])(port['\"]?(?:: | = |[ =:]))\d{5}\b"), r"\1PORT"),
     (re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b"), "0x…"),
@@ -75,7 +75,7 @@ _SOME_ROOT = (re.compile(r"(?:/[^/\s'\"]+)+/(services|notebooks|build|infra|labs
 def sanitize_file() -> str:
     """Return the rules as nbval's ``--nbval-sanitize-with`` reads them from a file."""
     rules = (
-        # Replaced by a group, not by nothing: editors cut a line that ends in a blank.
+        # Replaced by a group, not by an empty string: editors strip trailing blanks.
         (re.compile(_ANSI.pattern + "(.?)"), r"\1"),
         (re.compile(r"(?<![\w.])/tmp/[^/\s'\"<>:,;)\]\\&]+"), "TMP"),
         _TEMPORARY,
@@ -92,7 +92,7 @@ def sanitize_file() -> str:
 
 
 def _folder_rules() -> Iterable[Rule]:
-    """Yield the rules for this machine's folders, the inner ones before those around them."""
+    """Yield the rules for this machine's folders, inner folders before outer ones."""
     folders = [
         (build_dir(), "build"),
         (Path(sys.prefix), ".venv"),
@@ -106,7 +106,7 @@ def _folder_rules() -> Iterable[Rule]:
 
 
 def _machine_rules() -> tuple[Rule, ...]:
-    """Return the rules that take away where a notebook ran."""
+    """Return the rules that remove traces of the machine that ran a notebook."""
     part = r"[^/\s'\"<>:,;)\]\\&]+"
     temporary = {tempfile.gettempdir(), str(Path(tempfile.gettempdir()).resolve()), "/tmp"}
     folders = "|".join(re.escape(name) for name in sorted(temporary, key=len, reverse=True))
@@ -120,7 +120,7 @@ def _machine_rules() -> tuple[Rule, ...]:
 
 
 def text(value: str, *, moment: bool = True) -> str:
-    """Return *value* without what depends on the machine and, by default, on the moment."""
+    """Return *value* without anything that depends on the machine or, by default, the moment."""
     value = _OVERWRITTEN.sub("", _ANSI.sub("", value).replace("\r\n", "\n"))
     rules = _machine_rules() + (_MOMENT_RULES if moment else ())
     for pattern, replacement in rules:
@@ -160,7 +160,7 @@ def outputs(raw: Iterable[NotebookNode], *, moment: bool = True) -> list[Noteboo
     raw : iterable of NotebookNode
         The outputs as the kernel sent them.
     moment : bool, default=True
-        Also take away durations, dates and process ids. False for ``volatile`` cells.
+        Also remove durations, dates and process ids. False for ``volatile`` cells.
     """
     clean: list[NotebookNode] = []
     for output in raw:
@@ -169,7 +169,7 @@ def outputs(raw: Iterable[NotebookNode], *, moment: bool = True) -> list[Noteboo
             continue
         last = clean[-1] if clean else None
         if output.output_type == "stream" and last is not None and last.get("name") == output.name:
-            # One print may arrive in several messages; how many is a matter of luck.
+            # One print may arrive in several messages, and their number varies from run to run.
             last.text += output.text
             continue
         clean.append(output)
@@ -190,8 +190,8 @@ def is_compared(cell: NotebookNode) -> bool:
 def notebook(executed: NotebookNode) -> NotebookNode:
     """Normalise an executed notebook in place and return it.
 
-    Execution counts run from 1, papermill's and the kernel's notes (times, paths, statuses) are
-    dropped, injected parameters too.
+    Execution counts start at 1; papermill's and the kernel's metadata (times, paths, statuses) and
+    injected parameters are dropped.
     """
     executed.cells = [
         cell

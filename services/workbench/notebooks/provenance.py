@@ -1,4 +1,4 @@
-"""Say what an executed notebook was made from: the hash of its source, the packages it used."""
+"""Record what an executed notebook was made from: the hash of its source, the packages used."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ STAMP = "serving_labs"
 
 
 def source_hash(source: Path) -> str:
-    """Return the sha256 of a text source, the same whatever the line endings of a checkout."""
+    """Return the SHA-256 hash of a text source, regardless of the checkout's line endings."""
     return hashlib.sha256(source.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _imports(code: str) -> Iterator[str]:
-    """Yield the dotted names that *code* imports, wherever the statement stands."""
+    """Yield the dotted names that *code* imports anywhere."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
-            # "from services.workbench import plots" imports a module of ours by its short name.
+            # "from services.workbench import plots" imports one of our modules by its short name.
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -51,7 +51,7 @@ def _distributions() -> dict[str, list[str]]:
 
 
 def packages(code: Iterable[str]) -> dict[str, str]:
-    """Return name and version of the packages that *code* uses, through our own modules too.
+    """Return name and version of the packages that *code* uses, directly or through our modules.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ SANITIZE = COMMITTED / "sanitize.cfg"
 
 
 def texts() -> Iterator[tuple[Path, str]]:
-    """Yield each generated file and what it should say.
+    """Yield each generated file and its expected content.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def texts() -> Iterator[tuple[Path, str]]:
 
 
 def write() -> int:
-    """Write the files, say which of them changed, and return 0."""
+    """Write the files, print which of them changed, and return 0."""
     for path, text in list(texts()):
         changed = not path.is_file() or path.read_text(encoding="utf-8") != text
         if changed:

@@ -36,11 +36,11 @@ CELL_TIMEOUT = 600
 
 
 OnCell = Callable[[int, int], None]
-"""What is called with the number of the cell that starts, from 1, and the number of cells."""
+"""Called with the number of the cell that starts, from 1, and the number of cells."""
 
 
 class _NotingEngine(NBClientEngine):
-    """Papermill's engine, which also says which cell starts."""
+    """Papermill's engine, which also reports which cell starts."""
 
     @classmethod
     def execute_managed_notebook(
@@ -63,7 +63,7 @@ papermill_engines.register("noting", _NotingEngine)
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence papermill and the debugger's notes; the progress line says what matters."""
+    """Silence papermill's and the debugger's messages; the progress line is enough."""
     logging.getLogger("papermill").setLevel(logging.ERROR)
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     try:
@@ -91,25 +91,26 @@ def execute(
     cwd: Path = ROOT,
     on_cell: OnCell | None = None,
 ) -> NotebookNode:
-    """Execute a text source with papermill and return the notebook as it ran.
+    """Execute a text source with papermill and return the executed notebook.
 
     Parameters
     ----------
     source : Path
         The ``py:percent`` source.
     output : Path
-        Where the executed notebook goes; it is there, as far as it came, after a failure too.
+        The path of the executed notebook; after a failure it holds the cells up to that point.
     parameters : mapping, optional
         Values for names of the cell tagged ``parameters``.
     cwd : Path
         The kernel's working directory.
     on_cell : callable, optional
-        Is called with a cell's number and the number of cells before the cell runs.
+        Called before a cell runs, with its number and the number of cells.
 
     Raises
     ------
     NotebookError
-        If a cell fails, or a parameter is unknown. The message says which cell, why, what next.
+        If a cell fails, or a parameter is unknown. The message says which cell, why, and what to do
+        next.
     """
     return execute_notebook(read_source(source), source, output, parameters, cwd, on_cell)
 
@@ -139,7 +140,7 @@ def execute_notebook(
                 engine_name="noting",
                 on_cell=on_cell,
                 execution_timeout=CELL_TIMEOUT,
-                # Otherwise every kernel remarks that its loopback sockets are not encrypted, and a
+                # Otherwise every kernel warns that its loopback sockets are not encrypted, and a
                 # kernel that is shut down in the middle of a cell (Ctrl-C) logs a traceback.
                 extra_arguments=["--log-level=CRITICAL"],
             )
@@ -159,14 +160,14 @@ def execute_notebook(
         names = ", ".join(sorted({stray.name for stray in strays}))
         raise NotebookError(
             f"{source.stem} ended with servers running ({names}); they are stopped now, but its "
-            "teardown cell should have done so"
+            "teardown cell should have stopped them"
         )
     return nbformat.read(output, as_version=4)
 
 
 @contextmanager
 def _own_temporary_folder() -> Iterator[None]:
-    """Give the kernels that are started meanwhile a folder that is removed afterwards."""
+    """Give kernels started inside the block a temporary folder that is removed afterwards."""
     before = os.environ.get("TMPDIR")
     with tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as folder:
         os.environ["TMPDIR"] = folder
@@ -184,10 +185,10 @@ def _explain(error: PapermillExecutionError, source: Path, output: Path, cells: 
     lines = [f"    | {line}" for line in error.source.splitlines()[-6:]]
     return "\n".join(
         [
-            f"cell {error.cell_index + 1} of {cells} ({source.stem}), its last lines:",
+            f"cell {error.cell_index + 1} of {cells} ({source.stem}) failed; its last lines:",
             *lines,
             f"  {error.ename}: {error.evalue}",
-            f"  as far as it came: {short(output)}; its source: {short(source)}",
+            f"  the notebook up to there: {short(output)}; its source: {short(source)}",
             f"  run it alone: {_command(source)}",
         ]
     )
@@ -203,10 +204,10 @@ def _command(source: Path) -> str:
 
 
 def run(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:
-    """Execute one notebook, with a progress line: the cell that runs, then the seconds of all."""
+    """Execute one notebook with a progress line: the current cell, then the total seconds."""
     start = time.perf_counter()
     name, verdict = f"{source.stem:<20}", "FAILED"
-    # A terminal shows one line that changes; a log gets a line that is complete.
+    # In a terminal the line is updated in place; a log gets one complete line.
     again = f"\r\x1b[K{name}" if sys.stdout.isatty() else ""
 
     def show_cell(cell: int, cells: int) -> None:
@@ -226,7 +227,7 @@ def run(source: Path, output: Path, parameters: Mapping[str, Any] | None = None)
 
 
 def _without_volatile(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of *notebook* with the outputs removed that may differ between two runs."""
+    """Return a copy of *notebook* without the outputs that may differ between two runs."""
     copy = nbformat.from_dict(notebook)
     for cell in copy.cells:
         if cell.cell_type == "code" and not normalise.is_compared(cell):
@@ -235,14 +236,14 @@ def _without_volatile(notebook: NotebookNode) -> NotebookNode:
 
 
 def build(source: Path) -> bool:
-    """Execute *source* and write its normalised, stamped notebook; say whether the file changed.
+    """Execute *source* and write its normalised, stamped notebook; return whether it changed.
 
-    A notebook that differs from the committed one in nothing but volatile outputs is left alone:
-    a diff then always means that something changed.
+    A notebook that differs from the committed one only in volatile outputs is not rewritten, so a
+    diff always means that something changed.
     """
     executed = normalise.notebook(run(source, build_dir() / "notebooks" / f"{source.stem}.ipynb"))
     if warnings := warnings_in(executed):
-        raise NotebookError("a cell warned; fix the cause:\n  " + "\n  ".join(warnings))
+        raise NotebookError("a cell emitted a warning; fix it:\n  " + "\n  ".join(warnings))
     executed.metadata[provenance.STAMP] = provenance.stamp(executed, source)
     nbformat.validate(executed)
     target = committed_path(source)

@@ -32,10 +32,10 @@ COLORS = {
     "grey": "#8A8A8A",
     "ink": "#222222",
 }
-"""Okabe and Ito's colours, which people with any kind of colour vision tell apart."""
+"""The Okabe-Ito colours, which people with any kind of colour vision can tell apart."""
 
 STYLE: dict[Any, Any] = {
-    "figure.facecolor": "white",  # readable on a dark page, too
+    "figure.facecolor": "white",  # also readable on a dark page
     "figure.dpi": 100,
     "axes.facecolor": "white",
     "axes.edgecolor": COLORS["grey"],
@@ -46,13 +46,13 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.prop_cycle": cycler(color=[COLORS[name] for name in ("blue", "orange", "green")]),
-    "font.family": "DejaVu Sans",  # comes with Matplotlib, so text looks the same everywhere
+    "font.family": "DejaVu Sans",  # included in Matplotlib, so text looks the same everywhere
     "font.size": 10,
     "text.color": COLORS["ink"],
     "xtick.color": COLORS["ink"],
     "ytick.color": COLORS["ink"],
 }
-"""Matplotlib settings of every plot here; for one of your own: ``with mpl.rc_context(STYLE):``."""
+"""Matplotlib settings of every plot here; for your own plots: ``with mpl.rc_context(STYLE):``."""
 
 
 @mpl.rc_context(STYLE)
@@ -79,7 +79,7 @@ def picture_grid(
     Raises
     ------
     ValueError
-        If there is no image, not one title for each, or *columns* is below 1.
+        If there is no image, the number of titles differs, or *columns* is below 1.
     """
     if not images:
         raise ValueError("there is no image to draw")
@@ -114,33 +114,34 @@ def ratio_bars(
     xlabel: str = "times the reference",
     width: float = 7.0,
 ) -> Figure:
-    """Draw ratios as horizontal bars beside a line at 1, the first label on top.
+    """Draw ratios as horizontal bars relative to a line at 1, the first label on top.
 
-    Ratios are what carries over from one machine to another; seconds are not.
+    Ratios carry over from one machine to another; seconds do not.
 
     Parameters
     ----------
     labels : sequence of str
         One for each bar.
     ratios : sequence of float
-        Finite and above 0. Those above 1 and those below differ in colour and in where they end.
+        Finite and above 0. Bars above 1 and below 1 differ in colour and direction.
     reference : str, default "reference"
-        What has the ratio 1; it is written at the line.
+        What has the ratio 1; the line is labelled with it.
     title, xlabel : str, optional
-        Heading and meaning of the axis.
+        Heading and label of the axis.
     width : float, default 7.0
         Width of the figure in inches, above 0.
 
     Raises
     ------
     ValueError
-        If there is no bar, not one ratio for each label, or a ratio is not finite and above 0.
+        If there is no bar, the numbers of labels and ratios differ, or a ratio is not finite and
+        above 0.
     """
     if not labels or len(labels) != len(ratios):
         raise ValueError(f"{len(labels)} labels, but {len(ratios)} ratios")
     for label, ratio in zip(labels, ratios, strict=True):
         if not (math.isfinite(ratio) and ratio > 0):
-            raise ValueError(f"a ratio is finite and above 0; {label!r} has {ratio}")
+            raise ValueError(f"a ratio must be finite and above 0; {label!r} has {ratio}")
     fig = Figure((width, 1.2 + 0.4 * len(labels)), layout="constrained")
     axes = fig.subplots()
     places = range(len(labels))
@@ -174,9 +175,9 @@ def boxes_on(
     Parameters
     ----------
     image : PIL.Image.Image
-        The upright image, whose pixels the boxes count.
+        The upright image; the boxes are in its pixels.
     detections : sequence
-        None, one or more objects with ``name``, ``confidence`` and ``box``.
+        Zero or more objects with ``name``, ``confidence`` and ``box``.
     title : str, optional
         Heading.
     width : float, default 6.0
@@ -202,15 +203,15 @@ def over_time(
     xlabel: str = "seconds",
     width: float = 8.0,
 ) -> Figure:
-    """Draw quantities below each other over the same time.
+    """Draw quantities in panels one below the other, over the same time axis.
 
     Parameters
     ----------
     quantities : mapping of str to pandas.DataFrame
-        The label of the axis, with its unit, and the values: indexed by time, a column a line.
-        Where a value is missing the line is broken.
+        The label of the axis, with its unit, and the values: indexed by time, one line per column.
+        A missing value breaks the line.
     marks : mapping of str to float, optional
-        Moments to point out, by what happened then.
+        Points in time to mark, keyed by what happened then.
     title : str, optional
         Heading.
     xlabel : str, default "seconds"

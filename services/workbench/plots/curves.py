@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOSSES = (
     ("box_loss", "box: does it overlap?", "blue"),
     ("cls_loss", "class: is it a card?", "orange"),
-    ("dfl_loss", "edges: exactly where?", "green"),
+    ("dfl_loss", "edges: where exactly?", "green"),
 )
 _QUALITIES = (("map50", "mAP50", "blue"), ("map50_95", "mAP50-95", "orange"))
 
@@ -60,7 +60,7 @@ def training(epochs: Sequence[Epoch], *, width: float = 9.5) -> Figure:
     Parameters
     ----------
     epochs : sequence of Epoch
-        One or more, in their order. Stages are told apart by shading.
+        One or more, in their order. Shading separates the stages.
     width : float, default 9.5
         Width of the figure in inches, above 0.
 
@@ -107,7 +107,7 @@ def _name_line(axes: Axes, end: tuple[float, float], label: str, color: str) -> 
 
 
 def _name_stages(panels: Sequence[Axes], epochs: Sequence[Epoch]) -> None:
-    """Shade every other stage, and write above each the size of its images."""
+    """Shade every other stage, and label each with the size of its images."""
     end = 0.5
     for number, (_, group) in enumerate(groupby(epochs, key=lambda epoch: epoch.stage)):
         stage = list(group)
@@ -130,16 +130,16 @@ def quality(
     title: str = "",
     width: float = 9.5,
 ) -> Figure:
-    """Draw precision against recall, and beside it both against the confidence threshold.
+    """Draw precision against recall, and next to it both against the confidence threshold.
 
     Parameters
     ----------
     recall, precision : array_like of shape (n,)
         The curve, 0 to 1.
     at : callable
-        Gives recall and precision at a threshold from 0 to 1.
+        Returns recall and precision at a threshold from 0 to 1.
     served : float, default 0.5
-        The threshold that is marked in both panels.
+        The threshold to mark in both panels.
     title : str, optional
         Heading of the left panel.
     width : float, default 9.5
@@ -160,7 +160,7 @@ def quality(
     right.axvline(served, color=COLORS["ink"], linewidth=1.0, linestyle="--")
     right.annotate("served", (served, 0.04), (4, 0), textcoords="offset points")
     right.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence threshold", ylabel="share")
-    right.set_title("What the threshold does")
+    right.set_title("Effect of the threshold")
     right.legend(frameon=False, loc="lower left")
     for axes in (left, right):
         axes.grid(color=COLORS["grey"], alpha=0.2)
@@ -169,12 +169,12 @@ def quality(
 
 @mpl.rc_context(STYLE)
 def learning(panels: Mapping[str, Mapping[str, Sequence[Answer]]], *, width: float = 9.5) -> Figure:
-    """Draw quality against the number of images trained on, a panel for each training.
+    """Draw quality against the number of training images, one panel per training.
 
     Parameters
     ----------
     panels : mapping of str to mapping of str to sequence of Answer
-        Title of a panel, name of a line in it, and its points. The shade is the interval.
+        Title of a panel, name of a line in it, and its points. The shaded band is the interval.
     width : float, default 9.5
         Width of the figure in inches, above 0.
 
@@ -193,7 +193,7 @@ def learning(panels: Mapping[str, Mapping[str, Sequence[Answer]]], *, width: flo
             axes.plot(x, [p.map50 for p in points], ".-", color=COLORS[color], label=name)
             low, high = [p.low for p in points], [p.high for p in points]
             axes.fill_between(x, low, high, color=COLORS[color], alpha=0.15, linewidth=0)
-        axes.set(xlabel="images trained on", ylim=(0, 1), title=title)
+        axes.set(xlabel="training images", ylim=(0, 1), title=title)
         axes.grid(color=COLORS["grey"], alpha=0.2)
     row[0].set_ylabel("mAP50")
     row[0].legend(frameon=False, loc="upper left", title="tested on", alignment="left")

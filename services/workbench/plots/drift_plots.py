@@ -25,16 +25,16 @@ def psi_over_requests(
     title: str = "",
     width: float = 8.0,
 ) -> Figure:
-    """Draw each feature's PSI as a share of its limit, look by look.
+    """Draw each feature's PSI as a multiple of its limit, check by check.
 
     Parameters
     ----------
     looks : pandas.DataFrame
-        Of :meth:`services.drift.monitor.DriftMonitor.scan`.
+        The result of :meth:`services.drift.monitor.DriftMonitor.scan`.
     limits : mapping of str to float
-        The monitor's.
+        The monitor's limits.
     change : int, optional
-        After how many requests something changed; it is marked.
+        The number of requests after which something changed; the plot marks it.
     title : str, optional
         Heading.
     width : float, default 8.0
@@ -43,10 +43,10 @@ def psi_over_requests(
     Raises
     ------
     ValueError
-        If there is no look to draw.
+        If there is no check to draw.
     """
     if looks.empty:
-        raise ValueError("there is no look to draw: fewer requests than a window")
+        raise ValueError("there is no check to draw: fewer requests than a window")
     fig = Figure((width, 3.6), layout="constrained")
     axes = fig.subplots()
     ratios = looks / pd.Series(limits)
@@ -60,7 +60,7 @@ def psi_over_requests(
         axes.axvline(change, color=COLORS["grey"], linewidth=1.2, linestyle="--")
         axes.annotate("change", (change, 1), (0, 3), xycoords=("data", "axes fraction"),
                       textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
-    axes.set(ylim=(0, None), xlabel="requests", ylabel="PSI, times its limit")
+    axes.set(ylim=(0, None), xlabel="requests", ylabel="PSI as a multiple of its limit")
     axes.set_title(title, pad=18 if change is not None else 6)
     axes.grid(color=COLORS["grey"], alpha=0.2)
     axes.legend(frameon=False, fontsize=9)

@@ -1,4 +1,4 @@
-"""Plots of a service that changes while it answers, and of two groups of users.
+"""Plots of a service that is updated while it answers, and of two groups of users.
 
 Each function returns a figure in the style of :mod:`services.workbench.plots`.
 """
@@ -25,14 +25,14 @@ _ROTATION = ("blue", "orange", "green")
 def versions_over_time(
     replies: Sequence[Reply], events: Mapping[str, float], *, title: str = "", width: float = 8.0
 ) -> Figure:
-    """Draw every answer at its time, as high as it took long, in its version's colour.
+    """Draw the latency of every answer over time, in its version's colour.
 
     Parameters
     ----------
     replies : sequence of Reply
-        Those whose body names a ``version``; all others are crosses at the lower edge.
+        Replies whose body names a ``version``; all others are crosses at the lower edge.
     events : mapping of str to float
-        What was done, and when, in seconds; a line each.
+        What was done, and when, in seconds; each is drawn as a line.
     title : str, optional
         Heading.
     width : float, default 8.0
@@ -55,14 +55,14 @@ def versions_over_time(
                   color=COLORS[color], label=f"version {version}: {len(own)} answers")  # fmt: skip
     failed = [reply.at for reply in replies if not reply.ok]
     axes.set_yscale("log")
-    # As high as the axes' lower edge, whatever the scale.
+    # At the axes' lower edge, whatever the scale.
     axes.plot(failed, [0.0] * len(failed), "x", color=COLORS["ink"], clip_on=False,
               transform=axes.get_xaxis_transform(), label=f"failed: {len(failed)}")  # fmt: skip
     top = axes.get_ylim()[1]
     for name, at in events.items():
         axes.axvline(at, color=COLORS["ink"], linewidth=1, linestyle="--")
         axes.text(at, top, f" {name}", rotation=90, va="top", ha="left", fontsize="small")
-    axes.set(title=title, xlabel="seconds", ylabel="answer after (ms)")
+    axes.set(title=title, xlabel="seconds", ylabel="latency (ms)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4, markerscale=3)
     return fig
 
@@ -71,13 +71,13 @@ def versions_over_time(
 def differences(
     compared: Mapping[str, Comparison], *, title: str = "", width: float = 8.0
 ) -> Figure:
-    """Draw what several experiments found: a point and its interval each, zero as a line.
+    """Draw the results of experiments: a point and an interval for each, and a line at zero.
 
     Parameters
     ----------
     compared : mapping of str to Comparison
-        At least one, by what it is called; the first at the top. A grey band is what the
-        experiment is too small to find reliably.
+        At least one, by name; the first is at the top. A grey band marks differences that the
+        experiment is too small to detect reliably.
     title : str, optional
         Heading.
     width : float, default 8.0
@@ -86,7 +86,7 @@ def differences(
     Raises
     ------
     ValueError
-        If there are none.
+        If there is no experiment.
     """
     if not compared:
         raise ValueError("there is nothing to draw")
@@ -102,5 +102,5 @@ def differences(
     axes.set_yticks(range(len(compared)), list(compared))
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set(title=title, xlabel="B's click-through rate less A's; in grey: too small to be found")
+    axes.set(title=title, xlabel="click-through rate, B minus A (grey: too small to detect)")
     return fig

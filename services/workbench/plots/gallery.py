@@ -1,7 +1,7 @@
-"""Many images with boxes, in rows of one height that end flush left and right.
+"""Draw many images with boxes in rows that fill the full width.
 
-Where Matplotlib would scale each image to its own axes, here every image is resampled once and
-the boxes are drawn at the final size, so they stay sharp.
+Matplotlib would scale each image to its own axes. Here every image is resampled once and the boxes
+are drawn at the final size, so they stay sharp.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 PAPER, INK = (255, 255, 255), (60, 62, 68)
 TRUTH, FOUND = (0, 200, 130), (213, 94, 0)
-"""Green for what is there, vermilion for what a model found. They differ in brightness, too."""
+"""Green for the true boxes, vermilion for a model's. They also differ in brightness."""
 _GAP, _LINE = 8, 20  # pixels between images, and of a caption
 
 Box = tuple[float, float, float, float]
@@ -28,13 +28,13 @@ class Frame:
     Attributes
     ----------
     box : tuple of float
-        ``(x1, y1, x2, y2)`` in pixels of the image as it is given.
+        ``(x1, y1, x2, y2)`` in pixels of the original image.
     color : tuple of int
         Red, green and blue, 0 to 255.
     label : str
         Written at its upper left corner; nothing if empty.
     dashed : bool
-        Whether the line is broken.
+        Whether the line is dashed.
     """
 
     box: Box
@@ -45,7 +45,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Tile:
-    """An image (the paper shows through it), what is framed on it, and the line below it."""
+    """An image (the background shows through it), its frames, and its caption."""
 
     image: Image.Image
     frames: Sequence[Frame] = ()
@@ -60,9 +60,9 @@ def gallery(tiles: Sequence[Tile], *, width: int = 1100, height: int = 200) -> I
     tiles : sequence of Tile
         One or more.
     width : int, default 1100
-        Of the whole in pixels, 100 or more.
+        Width of the gallery in pixels, 100 or more.
     height : int, default 200
-        About that of a row in pixels, 20 or more; each is made as high as fills the width.
+        Approximate height of a row in pixels, 20 or more; each row is scaled to fill the width.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def gallery(tiles: Sequence[Tile], *, width: int = 1100, height: int = 200) -> I
 
 
 def _rows(shapes: Sequence[float], width: int, height: int) -> list[tuple[int, float]]:
-    """Return how many images, of these widths over heights, go into each row, and its height."""
+    """Return how many images go into each row, and the row's height; *shapes* is width / height."""
     total = sum(shapes)
     count = max(1, round(total * height / width))
     rows: list[list[float]] = [[] for _ in range(count)]
@@ -103,7 +103,7 @@ def _rows(shapes: Sequence[float], width: int, height: int) -> list[tuple[int, f
 
 
 def _row_height(row: Sequence[float], width: int, height: int) -> float:
-    """Fill the width, unless that would make a few images much larger than asked for."""
+    """Return the height that fills the width, unless a few images would become much too large."""
     return min((width - _GAP * (len(row) + 1)) / sum(row), 1.6 * height)
 
 
@@ -139,7 +139,7 @@ def framed(image: Image.Image, frames: Sequence[Frame], size: tuple[int, int]) -
 
 
 def _outline(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], frame: Frame) -> None:
-    """Draw the line, on a darker one that keeps it visible on grounds of its own colour."""
+    """Draw the line on top of a darker one, so that it is visible on any background."""
     left, top, right, bottom = box
     dark = tuple(part // 3 for part in frame.color)
     if not frame.dashed:
@@ -164,6 +164,6 @@ def _label(pen: ImageDraw.ImageDraw, corner: tuple[int, int], frame: Frame, widt
 
 
 def _font(pixels: int) -> ImageFont.FreeTypeFont:
-    """Return the typeface that comes with Matplotlib, so that it is the same everywhere."""
+    """Return the font that comes with Matplotlib, so that it is the same everywhere."""
     path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(path), pixels, layout_engine=ImageFont.Layout.BASIC)

@@ -1,4 +1,4 @@
-"""Plots for services of several parts: what depends on what, who goes where, how two compare.
+"""Plots for composed services: dependencies, routing by hash bucket, and two distributions.
 
 Each function returns a figure in the style of :mod:`services.workbench.plots`.
 """
@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from services.workbench.plots import COLORS, STYLE
 
 PAIR = (COLORS["blue"], COLORS["orange"])
-"""The colours of the first and of the second of two versions."""
+"""The colours of the first and the second of two versions."""
 
 
 def dependency_graph(
@@ -26,12 +26,12 @@ def dependency_graph(
     width: float = 7.0,
     title: str = "",
 ) -> Figure:
-    """Draw boxes, from those that nothing depends on (left) to those that depend on nothing.
+    """Draw a dependency graph: names that nothing depends on are left, dependencies to the right.
 
     Parameters
     ----------
     depends_on : mapping of str to sequence of str
-        For each name the names that it depends on; a name may occur as a value only.
+        For each name, the names that it depends on; a name may occur only as a value.
     frame : str, optional
         The label of a frame around all columns but the first.
     width : float, default 7.0
@@ -42,7 +42,7 @@ def dependency_graph(
     Raises
     ------
     ValueError
-        If there is nothing to draw, or names depend on each other in a circle.
+        If there is nothing to draw, or the dependencies form a cycle.
     """
     columns = _columns(depends_on)
     places = {
@@ -82,7 +82,7 @@ def _draw_frame(axes: Axes, label: str, columns: int, rows: int) -> None:
 
 
 def _columns(depends_on: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Put every name one column behind the last of those that depend on it."""
+    """Assign columns: every name comes one column after the last name that depends on it."""
     names = list(dict.fromkeys([*depends_on, *(n for ns in depends_on.values() for n in ns)]))
     if not names:
         raise ValueError("there is nothing to draw")
@@ -92,7 +92,7 @@ def _columns(depends_on: Mapping[str, Sequence[str]]) -> list[list[str]]:
             for other in others:
                 column[other] = max(column[other], column[name] + 1)
     if max(column.values()) >= len(names):
-        raise ValueError(f"names depend on each other in a circle: {', '.join(names)}")
+        raise ValueError(f"the dependencies form a cycle: {', '.join(names)}")
     return [[n for n in names if column[n] == i] for i in range(max(column.values()) + 1)]
 
 
@@ -104,16 +104,16 @@ def places_on_a_line(
     title: str = "",
     width: float = 8.0,
 ) -> Figure:
-    """Draw the same points once for each share: the second label has those below the share.
+    """Draw the same points once per share; points below the share belong to the second label.
 
     Parameters
     ----------
     places : sequence of float
-        Of each id, 0 to 1.
+        The hash bucket of each id, 0 to 1.
     shares : sequence of float
-        One row each, 0 to 1.
+        One row for each share, 0 to 1.
     labels : tuple of two str
-        Whose the points from the share on are, and whose those below it.
+        The label of the points at or above the share, and of those below it.
     title : str, optional
         Heading.
     width : float, default 8.0
@@ -155,7 +155,7 @@ def two_distributions(
     title: str = "",
     width: float = 7.0,
 ) -> Figure:
-    """Draw the histograms of two groups into one frame, each as shares of its own group.
+    """Draw the histograms of two groups in one plot, each as shares of its own group.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @mpl.rc_context(STYLE)
 def losses(curves: Mapping[str, Sequence[float]], *, width: float = 6.0) -> Figure:
-    """Draw the loss of one or more trainings, epoch by epoch, a panel each.
+    """Draw the loss of one or more trainings, epoch by epoch, one panel per training.
 
     Their scales differ: one loss is in squared stars, another in nats.
 
@@ -53,7 +53,7 @@ def losses(curves: Mapping[str, Sequence[float]], *, width: float = 6.0) -> Figu
 
 @mpl.rc_context(STYLE)
 def overview(stars: ArrayLike, counts: ArrayLike, *, width: float = 9.5) -> Figure:
-    """Draw how the stars are spread, and how unequally the movies share the ratings.
+    """Draw the distribution of the stars, and how unequally the ratings are shared among movies.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ def overview(stars: ArrayLike, counts: ArrayLike, *, width: float = 9.5) -> Figu
     left, right = fig.subplots(1, 2)
     values, heights = np.unique(np.asarray(stars), return_counts=True)
     left.bar(values, heights / heights.sum(), width=0.8 * np.diff(values).min(initial=1))
-    left.set(title="What users give", xlabel="stars", ylabel="share of the ratings")
+    left.set(title="Stars that users give", xlabel="stars", ylabel="share of the ratings")
     falling = np.sort(np.asarray(counts))[::-1]
     right.fill_between(range(1, len(falling) + 1), falling, color=COLORS["orange"], linewidth=0)
-    right.set(title="What movies get", xlabel="movies, the most rated first", ylabel="ratings")
+    right.set(title="Ratings that movies get", xlabel="movies, most rated first", ylabel="ratings")
     right.set(xlim=(0, len(falling)), ylim=(0, None))
     half = int(np.searchsorted(np.cumsum(falling), falling.sum() / 2)) + 1
     right.axvline(half, color=COLORS["ink"], linewidth=1.0, linestyle="--")
@@ -92,9 +92,9 @@ def two_orders(
     Parameters
     ----------
     models : mapping of str to Metrics
-        A model's name and its measures. One without RMSE (nan) is missing on the left.
+        A model's name and its metrics. A model without RMSE (NaN) is not shown on the left.
     intervals : mapping of str to tuple of float, optional
-        Ends of the NDCG's interval.
+        The ends of the NDCG's confidence interval.
     width : float, default 9.5
         Width of the figure in inches, above 0.
 
@@ -120,7 +120,7 @@ def _bars(
     intervals: Mapping[str, tuple[float, float]],
     title: str,
 ) -> None:
-    """Draw a bar a model, the best on top."""
+    """Draw one bar per model, the best on top."""
     for place, (value, name) in enumerate(rows):
         axes.barh(place, value, color=_color(name), height=0.7)
         if name in intervals:
@@ -136,5 +136,5 @@ def _bars(
 def _color(name: str) -> str:
     """Give a model the same colour in both panels."""
     known = {"popularity": "orange", "mf": "pink", "mf-bce": "blue", "neumf": "green"}
-    known["oracle"] = "grey"  # it knows the truth, so it takes no part
+    known["oracle"] = "grey"  # it knows the truth, so it does not compete
     return COLORS[known.get(name, "sky")]

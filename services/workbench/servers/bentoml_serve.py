@@ -1,4 +1,4 @@
-"""Run ``bentoml serve`` with a home and a temporary folder of its own."""
+"""Run ``bentoml serve`` with its own home and temporary folder."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def bentoml(
 ) -> Server:
     """Run ``bentoml serve`` and return once the service is ready.
 
-    The server gets a ``BENTOML_HOME`` of its own, in which only the stores of models and Bentos are
-    shared: BentoML keeps the counts behind ``/metrics`` in that folder and empties it at each
-    start, so that a second server would set the first one's metrics to zero.
+    The server gets its own ``BENTOML_HOME``, in which only the stores of models and Bentos are
+    shared. BentoML keeps the counts behind ``/metrics`` in that folder and empties it at each
+    start, so a second server in the same folder would reset the first one's metrics to zero.
 
     Parameters
     ----------
     target : str
         What to serve: ``"package.module:Name"``, the tag of a Bento, or a Bento's folder.
     development : bool, default False
-        One process, runners included, and more in the log.
+        One process, runners included, and a more detailed log.
     api_workers : int, optional
         Number of API processes, 1 or more, of a ``bentoml.legacy.Service``; as many as there are
         cores if not given. BentoML ignores it for a ``@bentoml.service``, which states its
@@ -55,8 +55,8 @@ def bentoml(
     working_dir : str or path, optional
         The folder from which *target* is imported; the repository if not given.
     ready, name, port, timeout, env
-        As for :func:`start`. With another *ready* than ``"/readyz"`` a model that cannot be loaded
-        is yours to notice.
+        As for :func:`start`. With another *ready* than ``"/readyz"``, a model that cannot be loaded
+        is not detected.
 
     Raises
     ------
@@ -88,10 +88,10 @@ def start_bentoml(
     env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Server:
-    """Start BentoML with a BENTOML_HOME and a temporary folder of its own, removed at its end."""
+    """Start BentoML with its own BENTOML_HOME and temporary folder, removed when it stops."""
     env = env or {}
     home = _own_bentoml_home(env.get("BENTOML_HOME"))
-    # For folders that it would leave behind, and for its sockets, whose paths must be short.
+    # For folders that BentoML would leave behind, and for its sockets, whose paths must be short.
     temporary = tempfile.mkdtemp(prefix="serving-labs-", dir=_SHORT)
     try:
         server = start(

@@ -5,9 +5,9 @@
     with containers.run("id_card_detector:0.1.0") as container:
         httpx.get(f"{container.url}/readyz")
 
-The container runs as the manifests in ``infra/kubernetes`` run it: nothing may be written but
-``/tmp``, no capability, no way to more rights. docker and podman will do, whichever answers
-``info``. How an image is made is in :mod:`services.packaging.images`.
+The container runs as under the manifests in ``infra/kubernetes``: only ``/tmp`` is writable, it has
+no Linux capabilities, and it cannot gain privileges. Either docker or podman is used, whichever
+answers ``info``. :mod:`services.packaging.images` builds images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from services.workbench.servers.ports import HOST, free_port
 from services.workbench.servers.processes import POLL
 
 SERVED_PORT = 3000
-"""The port inside of BentoML's images."""
+"""The port inside BentoML's images."""
 
 HARDENED = (
     "--read-only",
@@ -46,10 +46,10 @@ HARDENED = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
-"""What the container may not do; see the security context in ``infra/kubernetes``."""
+"""Options that restrict the container; see the security context in ``infra/kubernetes``."""
 
-# podman would raise the limits to what a whole machine allows, and inside of a virtual machine or
-# a container it often may not. A server of this size needs no more.
+# podman would raise the limits to the maximum of the machine, which often fails inside a virtual
+# machine or a container. A server of this size does not need more.
 LIMITS = {"podman": ("--ulimit=nofile=4096:4096", "--ulimit=nproc=1024:1024")}
 
 
@@ -59,7 +59,7 @@ class Container:
     Attributes
     ----------
     engine, name, image : str
-        Who runs it, what it is called, and what it was made from.
+        The engine that runs it, its name, and its image.
     url : str
         ``http://127.0.0.1:<port>``, without a slash at the end.
     """
@@ -79,7 +79,7 @@ class Container:
 
     @property
     def running(self) -> bool:
-        """Whether its first process runs."""
+        """Whether its first process is running."""
         return self.exit_code is None and bool(self._state()["Running"])
 
     def execute(self, *arguments: str) -> str:
@@ -103,7 +103,7 @@ class Container:
         return done.stdout.strip()
 
     def stop(self, grace: int = 30) -> int:
-        """Ask it to end (SIGTERM), kill it after *grace* seconds, and remove it.
+        """Stop it with SIGTERM, kill it after *grace* seconds, and remove it.
 
         Returns
         -------
@@ -141,30 +141,30 @@ def run(
     Parameters
     ----------
     image : str
-        One in the engine's own store; nothing is fetched.
+        An image in the engine's own store; nothing is downloaded.
     env : mapping of str to str or None, optional
-        Variables for the container; None keeps ours of that name out.
+        Variables for the container; None removes a variable that would be passed on.
     ready : str
-        The path that has to answer 200.
+        The path that must answer 200.
     timeout : float
-        Seconds within which it must.
+        Seconds within which it must answer.
     engine : str, optional
         As :func:`find_engine` returns it.
     served : int, default 3000
-        The port inside, 1 to 65535.
+        The port inside the container, 1 to 65535.
     hardened : bool, default True
-        Whether :data:`HARDENED` holds; an image that writes where it likes needs False.
+        Whether to apply :data:`HARDENED`; an image that writes elsewhere needs False.
     arguments : sequence of str
         The command to run in place of the image's own.
     mounts : mapping of str to path, optional
-        Folders inside to folders of this machine, which the container may read.
+        Folders inside the container, mapped to folders of this machine, which it may read.
 
     Raises
     ------
     NotRunError
         If there is no engine, or no such image.
     ContainerError
-        If the container ends, or is not ready in time; with the last lines that it printed.
+        If the container ends, or is not ready in time; the message has the last lines it printed.
     """
     engine = engine or find_engine()
     if not has_image(engine, image):
@@ -172,7 +172,7 @@ def run(
     sweep(engine)
     port = free_port()
     name = f"serving-labs-{os.getpid()}-{port}"
-    # BentoML wants to write where its home is, and the image says that this is the user's folder.
+    # BentoML writes to its home folder, which the image sets to the user's folder.
     variables = {"BENTOML_HOME": "/tmp/bentoml", **(env or {})}
     container = Container(engine, name, image, port)
     atexit.register(remove, engine, name)
@@ -199,7 +199,7 @@ def run(
 
 
 def remove(engine: str, name: str) -> None:
-    """Remove a container, running or not; one that is gone already is not an error."""
+    """Remove a container, running or not; it is not an error if it no longer exists."""
     subprocess.run([engine, "rm", "--force", name], capture_output=True)
 
 
@@ -220,13 +220,13 @@ def sweep(engine: str) -> list[str]:
 
 
 def label() -> str:
-    """Return the label by which this checkout knows its containers."""
+    """Return the label that marks this checkout's containers."""
     return f"serving-labs.build={build_dir()}"
 
 
 def _wait_until_ready(container: Container, ready: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    answer = "nothing was asked"
+    answer = "no request was sent"
     with httpx.Client(trust_env=False, timeout=5.0) as client:
         while time.monotonic() < deadline:
             if not container.running:

@@ -5,10 +5,10 @@
     with servers.bentoml("services.id_card.bento.service:IdCardDetector") as server:
         httpx.get(f"{server.url}/readyz")
 
-Any command will do: ``{port}`` in it is replaced by the port. Everything the server prints goes to
-a file under ``build/logs/``, whose end is shown when something goes wrong. :meth:`Server.stop` ends
-the server and all its children, and so does the end of the interpreter. After a kernel was killed,
-:func:`sweep` does it; :func:`start` calls it too, so nobody inherits yesterday's server.
+Any command works: ``{port}`` in it is replaced by the port. Everything the server prints goes to a
+file under ``build/logs/``, whose last lines are shown when something goes wrong. The server and all
+its children end at :meth:`Server.stop`, or when the interpreter exits. After a kernel was killed,
+:func:`sweep` ends them; :func:`start` calls it too, so no server of an earlier session is left.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _GRACE_AT_EXIT = 2.0  # a notebook server kills a kernel that takes more than fi
 _ADDRESS_IN_USE = re.compile(r"address already in use|EADDRINUSE", re.IGNORECASE)
 
 Ready = str | Callable[[Server], bool]
-"""A path that must answer 200, or a function that looks at the server and says whether it is."""
+"""A path that must answer 200, or a function of the server that returns whether it is ready."""
 
 
 def start(
@@ -81,8 +81,8 @@ def start(
     cwd : str or path, optional
         The folder to run in; the repository if not given.
     gives_up : str, optional
-        A text which in the log means that the server will never be ready, although it still runs:
-        a supervisor often survives the worker that could not load its model.
+        Text in the log that means the server will never be ready, although it still runs: a
+        supervisor often survives the worker that could not load its model.
     pages : mapping of str to str, optional
         Paths to open in a browser, by title: ``{"Swagger UI": "/"}``. A notebook that shows the
         server shows links to them.
@@ -97,7 +97,7 @@ def start(
     CrashedError
         If the server ended, or gave up, before it was ready.
     NotReadyError
-        If *timeout* seconds went by.
+        If it is not ready within *timeout* seconds.
     PortTakenError
         If another process has *port*, or took each of the free ports that were tried.
     FileNotFoundError
@@ -126,15 +126,15 @@ def start(
                 raise
             return server
         except PortTakenError:
-            # Between our choice and the server's bind, somebody else took the port: choose again.
+            # Another process took the port between our choice and the server's bind: choose again.
             if attempts < 1:
                 raise
 
 
 def _wait_until_ready(server: Server, ready: Ready, timeout: float, gives_up: str | None) -> None:
     deadline = time.monotonic() + timeout
-    answer = "nothing was asked"
-    with httpx.Client(trust_env=False) as client:  # a proxy has no business on the loopback
+    answer = "no request was sent"
+    with httpx.Client(trust_env=False) as client:  # never use a proxy for the loopback
         while True:
             if not server.running:
                 raise _ended(server)
@@ -146,18 +146,19 @@ def _wait_until_ready(server: Server, ready: Ready, timeout: float, gives_up: st
             if callable(ready):
                 if ready(server):
                     return
-                answer = "the function given as ready said no"
+                answer = "the function passed as ready returned false"
             else:
                 status, answer = _get(client, server.url + ready, min(left, _REQUEST_TIMEOUT))
                 if status == HTTPStatus.OK:
                     if listens((record.pid for record in server.processes()), server.port):
                         return
-                    raise _error(PortTakenError, server, f"port {server.port} is another's")
+                    what = f"port {server.port} belongs to another process"
+                    raise _error(PortTakenError, server, what)
             time.sleep(POLL)
 
 
 def _get(client: httpx.Client, url: str, timeout: float) -> tuple[int | None, str]:
-    """Ask *url* within *timeout* seconds; return the status, if any, and the outcome in words."""
+    """Send GET *url*; return the status, if any, and the outcome in words."""
     try:
         response = client.get(url, timeout=timeout)
     except httpx.HTTPError as error:
@@ -172,7 +173,7 @@ def _ended(server: Server) -> ServerError:
     if code < 0:
         how += f", {signal.Signals(-code).name}"
     if taken(server.port) or _ADDRESS_IN_USE.search(server.tail()):
-        return _error(PortTakenError, server, f"found its address in use ({how})", code)
+        return _error(PortTakenError, server, f"failed: its address is in use ({how})", code)
     return _error(CrashedError, server, f"crashed at start ({how})", code)
 
 
@@ -185,7 +186,7 @@ def _error(
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's variables with *extra*, our programs and modules in reach."""
+    """Return this process's variables with *extra*; PATH and PYTHONPATH include this project."""
     variables = {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
     programs = str(Path(sys.executable).parent)
     variables["PATH"] = os.pathsep.join(filter(None, [programs, variables.get("PATH")]))
@@ -197,10 +198,10 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 @atexit.register
 def _stop_all() -> None:
-    """Leave nothing behind when the interpreter ends, also when a notebook raised."""
+    """Stop all servers when the interpreter exits, even if a notebook raised an exception."""
     ours = [server for server in running if server.owner == os.getpid()]
     for server in ours:
-        # All are asked before the first is awaited, so that they end side by side.
+        # Signal all of them before waiting for the first, so that they end in parallel.
         with contextlib.suppress(psutil.Error):
             psutil.Process(server.pid).terminate()
     for server in ours:

@@ -1,7 +1,7 @@
-"""MLServer, in the environment of its own that it needs: make it, and serve a model there.
+"""Create MLServer's separate environment, and serve a model in it.
 
-MLServer speaks the Open Inference Protocol ("V2"). MLflow could start it until version 3; today one
-starts it oneself. Its last release wants an older FastAPI than the other servers here, so
+MLServer speaks the Open Inference Protocol ("V2"). MLflow could start it until version 3; today you
+start it yourself. Its last release needs an older FastAPI than the other servers here, so
 ``make mlserver-env`` installs ``infra/mlserver/requirements.txt`` into a second environment::
 
     python -m services.workbench.servers.mlserver        # what the make target runs
@@ -25,26 +25,26 @@ from services.workbench.servers import Server
 from services.workbench.servers.ports import HOST, free_port
 
 LOCK = ROOT / "infra" / "mlserver" / "requirements.txt"
-"""What the environment holds, exactly."""
+"""The exact packages of the environment."""
 
 RUNTIMES = {
     "recommender": "services.recommender.mlflow.mlserver_runtime.RecommenderRuntime",
     "recommender_mlflow": "mlserver_mlflow.MLflowRuntime",
 }
-"""Models by name, each the code that serves it: ours over the core, and MLServer's for MLflow."""
+"""The runtimes by model name: this repository's, on the core, and MLServer's own for MLflow."""
 
 
 class NoEnvironmentError(RuntimeError):
-    """There is no environment with MLServer; the message says what makes it."""
+    """There is no environment with MLServer; the message says how to create it."""
 
 
 def install() -> Path:
-    """Make the environment, or bring it up to date, and return its folder.
+    """Create or update the environment, and return its folder.
 
     Raises
     ------
     subprocess.CalledProcessError
-        If the packages cannot be installed; uv has said why.
+        If the packages cannot be installed; uv's output says why.
     """
     return separate(MLSERVER.parents[1], LOCK, quiet=not sys.stderr.isatty())
 
@@ -58,7 +58,7 @@ def server(model: Path, *, version: str = "unregistered", timeout: float = 180.0
         As :func:`mlflow.artifacts.download_artifacts` returns it for a registered recommender. It
         is served under each name of :data:`RUNTIMES`.
     version : str
-        For the answers of ``recommender``.
+        The version in the answers of ``recommender``.
     timeout : float
         Seconds within which both must be ready.
 
@@ -74,7 +74,7 @@ def server(model: Path, *, version: str = "unregistered", timeout: float = 180.0
         raise NoEnvironmentError(f"{NOT_RUN}: {row.detail}; {row.remedy}")
     folder = Path(tempfile.mkdtemp(prefix="mlserver-", dir=build_dir()))
     _write_settings(folder, model.resolve(), version)
-    # Only the port of HTTP is asked for by clients here; those of gRPC and metrics are free ones.
+    # Clients here use the HTTP port only; gRPC and metrics get any free ports.
     try:
         running = servers.start(
             ["env", "MLSERVER_HTTP_PORT={port}", str(MLSERVER), "start", str(folder)],
@@ -95,7 +95,7 @@ def server(model: Path, *, version: str = "unregistered", timeout: float = 180.0
 
 
 def _models_ready(running: Server) -> bool:
-    """Ask for each model: "/v2/health/ready" says yes before the first of them is loaded."""
+    """Check each model: "/v2/health/ready" answers 200 before the first model is loaded."""
     with httpx.Client(base_url=running.url, trust_env=False, timeout=5.0) as client:
         try:
             return all(client.get(f"/v2/models/{name}/ready").is_success for name in RUNTIMES)
@@ -104,8 +104,8 @@ def _models_ready(running: Server) -> bool:
 
 
 def _write_settings(folder: Path, model: Path, version: str) -> None:
-    """Write the two kinds of file that MLServer reads: one for itself, one a model."""
-    # No workers: each would load the model once more.
+    """Write the two kinds of files that MLServer reads: one for the server, one per model."""
+    # No workers: each would load the model again.
     own = {"host": HOST, "parallel_workers": 0, "debug": False}
     (folder / "settings.json").write_text(json.dumps(own), encoding="utf-8")
     for name, implementation in RUNTIMES.items():

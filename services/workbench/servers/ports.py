@@ -1,4 +1,4 @@
-"""Ports of the loopback: which is free, and whose is it."""
+"""Ports of the loopback address: find a free one, and check who listens."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on at this moment."""
+    """Return a port of 127.0.0.1 that is free at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def taken(port: int) -> bool:
-    """Tell whether somebody listens on *port* of the loopback, or holds it otherwise."""
+    """Return whether *port* of the loopback address is in use."""
     with socket.socket() as probe:
-        # As servers do: the remains of closed connections are no obstacle.
+        # As servers do, so that remains of closed connections do not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
             return True
-    # macOS lets us bind beside a server that listens on all addresses.
+    # macOS allows binding next to a server that listens on all addresses.
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
 
 
 def listens(pids: Iterable[int], port: int) -> bool:
-    """Tell whether one of the processes *pids* listens on *port*.
+    """Return whether one of the processes *pids* listens on *port*.
 
-    Somebody else's server may have got there first and answer in place of ours.
+    Another server may have taken the port first and answer instead of ours.
     """
     told = True
     for pid in pids:
@@ -47,4 +47,4 @@ def listens(pids: Iterable[int], port: int) -> bool:
             told = False
         except psutil.NoSuchProcess:
             continue
-    return not told  # Where the system keeps it to itself, believe that it does.
+    return not told  # If the system does not report ports, assume that it listens.

@@ -1,10 +1,10 @@
-"""Find and end every process of a server, wherever it went.
+"""Find and end every process of a server, even in other process groups.
 
-A process group is not enough. BentoML's supervisor starts each worker in a session of its own, so
-a signal to the group reaches the supervisor alone; and when the notebook's kernel is killed, no
-parent is left to ask. Therefore every server carries a mark in its environment, which its children
-inherit: ``SERVING_LABS_SERVER=<build folder>:<pid of the owner>:<random>``. The *owner* is the
-process that started the server, usually a notebook's kernel.
+A process group is not enough. BentoML's supervisor starts each worker in its own session, so a
+signal to the group reaches only the supervisor; and when the notebook's kernel is killed, no parent
+is left that knows the children. Therefore every server carries a mark in its environment, which its
+children inherit: ``SERVING_LABS_SERVER=<build folder>:<pid of the owner>:<random>``. The *owner* is
+the process that started the server, usually a notebook's kernel.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MARK = "SERVING_LABS_SERVER"
 """The environment variable by which the processes of a server are recognised."""
 
 POLL = 0.05
-"""Seconds between two looks at something that is awaited."""
+"""Seconds between two checks of a condition."""
 
 _KILL_ROUNDS = 20
 
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """What was known of a process at the moment it was looked at.
+    """A snapshot of what is known about a process.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class ProcessRecord:
     name : str
         Its short name, e.g. ``"python"``.
     command : tuple of str
-        Its command line; empty where the system does not tell.
+        Its command line; empty if the system does not report it.
     """
 
     pid: int
@@ -49,12 +49,12 @@ class ProcessRecord:
 
 
 def new_mark() -> str:
-    """Return a mark that no other server has, naming this process as the owner."""
+    """Return a unique mark that names this process as the owner."""
     return f"{build_dir()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def alive(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
-    """Return those of *processes* that still run; a zombie has ended."""
+    """Return those of *processes* that still run; a zombie counts as ended."""
     running = set()
     for process in processes:
         try:
@@ -68,7 +68,7 @@ def alive(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
 def family(root: int, mark: str) -> set[psutil.Process]:
     """Return the running processes of one server.
 
-    Three signs are put together, because each can be lost: descent from *root* (lost when a parent
+    Three signs are combined, because each can be lost: descent from *root* (lost when a parent
     dies), the process group that *root* leads (lost by ``setsid``), and *mark* in the environment
     (lost when a child is given an empty one).
     """
@@ -96,16 +96,16 @@ def records(processes: Iterable[psutil.Process]) -> list[ProcessRecord]:
 
 
 def end(root: int, mark: str, grace: float) -> set[psutil.Process]:
-    """End a server: ask its root, then its other processes, and kill what is left.
+    """End a server: signal its root, then its other processes, and kill what is left.
 
-    The root is asked alone at first, because ending the workers in good order is its business; a
-    supervisor whose workers are ended behind its back starts new ones.
+    The root is signalled first and alone, because it shuts its workers down in order; a supervisor
+    whose workers are ended by someone else starts new ones.
 
     Parameters
     ----------
     root : int
-        The process id of the server's first process, running or ended. If ended, it must not have
-        been waited for yet: a waited-for id may by now belong to somebody else's process.
+        The process id of the server's first process, running or ended. If it has ended, it must not
+        have been waited for yet: after that, its id may belong to another process.
     mark : str
         The server's mark.
     grace : float
@@ -114,16 +114,16 @@ def end(root: int, mark: str, grace: float) -> set[psutil.Process]:
     Returns
     -------
     set of psutil.Process
-        Processes that even SIGKILL did not end: normally none.
+        Processes that even SIGKILL did not end; normally empty.
     """
     deadline = time.monotonic() + grace
     members = family(root, mark)
     _wait(_terminate(process for process in members if process.pid == root), deadline)
-    # Looked for again: the members known from before may have lost their parent by now.
+    # Search again: the members known from before may have lost their parent by now.
     members = alive(members) | family(root, mark)
     _wait(_terminate(members), deadline)
     for _ in range(_KILL_ROUNDS):
-        # A process may have been born between the look and the kill, hence the rounds.
+        # A process may have started between the search and the kill, so this repeats.
         members = alive(members) | family(root, mark)
         if not members:
             break
@@ -139,9 +139,9 @@ def strays(owner: int | None = None) -> list[ProcessRecord]:
     Parameters
     ----------
     owner : int, optional
-        The process id of an owner, e.g. of a kernel that was just killed: its servers, whether it
-        still runs or not. By default the servers of every owner that no longer runs. Only servers
-        of this checkout (same build folder) are ever considered.
+        The process id of an owner, e.g. of a kernel that was just killed. Its servers are listed,
+        whether it still runs or not; by default, the servers of every owner that no longer runs.
+        Only servers of this checkout (same build folder) are considered.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def sweep(owner: int | None = None, *, grace: float = 2.0) -> list[ProcessRecord
     """End the processes that :func:`strays` lists, and return them.
 
     Call it after a kernel was killed. Servers whose owner still runs are left alone unless that
-    owner is named, so it is safe while other notebooks are at work.
+    owner is given, so it is safe while other notebooks are running.
 
     Parameters
     ----------
@@ -190,10 +190,10 @@ def _stray_servers(owner: int | None) -> dict[str, set[psutil.Process]]:
 
 
 def _owner_runs(pid: int, members: Iterable[psutil.Process]) -> bool:
-    """Tell whether *pid* is still the process that started *members*.
+    """Return whether *pid* is still the process that started *members*.
 
-    An owner is older than its servers. A process of that id which is younger got a recycled id.
-    Comparing two readings of the same clock stays right when the clock was set meanwhile.
+    An owner is older than its servers, so a younger process with that id has a recycled id. Both
+    start times come from the same clock, so the comparison holds even if the clock was changed.
     """
     try:
         owner = psutil.Process(pid)
@@ -201,7 +201,7 @@ def _owner_runs(pid: int, members: Iterable[psutil.Process]) -> bool:
             return False
         return owner.create_time() <= min(process.create_time() for process in members)
     except psutil.NoSuchProcess:
-        # The owner, or a member that ended this instant: look again at the owner alone.
+        # Either the owner or a member has just ended: check the owner alone.
         return psutil.pid_exists(pid)
 
 
@@ -209,7 +209,7 @@ def _mark(process: psutil.Process) -> str | None:
     try:
         return process.environ().get(MARK)
     except (psutil.Error, OSError):
-        # Another user's process, the system's, or one that just ended: none of ours.
+        # Another user's process, a system process, or one that just ended: not one of ours.
         return None
 
 

@@ -1,12 +1,12 @@
-"""Run a real Prometheus on loopback, with this repository's rules, and ask it things.
+"""Run a real Prometheus on the loopback address, with this repository's rules, and query it.
 
 ::
 
     with prometheus.start([server.url]) as watcher:
         watcher.query("up")
 
-It reads the files in ``infra/prometheus/``. Only what waits is changed, so that minutes become
-seconds: how often it reads the targets, and how long a condition must hold before an alert fires.
+It uses the files in ``infra/prometheus/``. Only two times are changed, so that minutes become
+seconds: the scrape interval, and how long a condition must hold before an alert fires.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ POLL = 0.1
 
 
 class QueryError(RuntimeError):
-    """Prometheus refused a query; the message is its own."""
+    """Prometheus refused a query; the message is Prometheus's."""
 
 
 class Prometheus:
@@ -53,7 +53,7 @@ class Prometheus:
     server : Server
         Its process.
     url : str
-        Where its own pages are, e.g. ``/graph`` and ``/alerts``.
+        The address of its own pages, e.g. ``/graph`` and ``/alerts``.
     """
 
     def __init__(self, server: Server) -> None:
@@ -86,8 +86,8 @@ class Prometheus:
         Returns
         -------
         pandas.DataFrame
-            A row for each series, none where there is none: its labels, without ``__name__``, and
-            the column ``value``.
+            One row per series, possibly none: its labels, without ``__name__``, and the column
+            ``value``.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Prometheus:
         return pd.DataFrame(columns).sort_index()
 
     def alert(self, name: str) -> str:
-        """Return an alert's state: ``inactive``, ``pending`` (its time runs) or ``firing``.
+        """Return an alert's state: ``inactive``, ``pending`` (waiting to fire) or ``firing``.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Prometheus:
         return {rule["name"]: rule["state"] for group in groups for rule in group["rules"]}[name]
 
     def watch(self, name: str, until: str, timeout: float = 60.0) -> list[tuple[float, str]]:
-        """Follow an alert until it reaches a state.
+        """Watch an alert until it reaches a state.
 
         Returns
         -------
@@ -165,7 +165,7 @@ class Prometheus:
     def wait_for(
         self, condition: Callable[[], bool], timeout: float = 60.0, what: str = ""
     ) -> None:
-        """Ask *condition* again and again until it is true.
+        """Call *condition* repeatedly until it is true.
 
         Raises
         ------
@@ -197,25 +197,25 @@ def start(
     Parameters
     ----------
     targets : sequence of str
-        The servers to read, as URLs.
+        The URLs of the servers to scrape.
     scrape_every : float, default 1.0
-        Seconds, 0.1 or more, between two readings, and between two evaluations of the rules.
+        Seconds, 0.1 or more, between two scrapes, and between two evaluations of the rules.
     hold : float or None, default 3.0
-        Seconds that a condition must hold before its alert fires, in place of the minutes in
-        ``alerts.yml``; None leaves those.
+        Seconds that a condition must hold before its alert fires, instead of the minutes in
+        ``alerts.yml``; None keeps the minutes.
     job : str, default "id_card_detector"
-        What the servers are, a job of ``prometheus.yml``; the others are left out.
+        The job in ``prometheus.yml`` that the servers belong to; other jobs are left out.
 
     Raises
     ------
     FileNotFoundError
-        If there is no Prometheus on this machine.
+        If Prometheus is not installed.
     ServerError
         If it does not start.
     """
     program = shutil.which("prometheus")
     if program is None:
-        raise FileNotFoundError("prometheus is missing; apt-get install prometheus")
+        raise FileNotFoundError("prometheus is not installed; run: apt-get install prometheus")
     folders = build_dir() / "prometheus"
     folders.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=folders))
@@ -240,7 +240,10 @@ def render(
     hold: float | None,
     job: Job = JOB,
 ) -> Path:
-    """Write the configuration and the rules, made faster, into *folder*; return the former."""
+    """Write the configuration and the rules, with shorter times, into *folder*.
+
+    Return the path of the configuration.
+    """
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] = {
         "scrape_interval": _duration(scrape_every),
@@ -266,13 +269,13 @@ def scrape(url: str) -> pd.DataFrame:
     Parameters
     ----------
     url : str
-        Of the server, without the path.
+        The server's URL, without a path.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each sample: ``name``, ``value``, and a column for each label, empty where a
-        metric has it not.
+        One row per sample: ``name``, ``value``, and a column for each label, empty if a metric
+        does not have the label.
 
     Raises
     ------
@@ -289,7 +292,7 @@ def scrape(url: str) -> pd.DataFrame:
 
 
 def panels(dashboard: Path) -> dict[str, list[str]]:
-    """Return what a Grafana dashboard asks Prometheus: each panel's title and expressions.
+    """Return a Grafana dashboard's queries: each panel's title and expressions.
 
     Grafana's own variables are replaced by values that Prometheus understands.
     """

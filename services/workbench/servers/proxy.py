@@ -1,4 +1,4 @@
-"""Run nginx with ``infra/nginx/nginx.conf`` in front of a server, with a certificate made for it.
+"""Run nginx with ``infra/nginx/nginx.conf`` and a fresh certificate in front of a server.
 
 ::
 
@@ -36,9 +36,9 @@ class Proxy:
     url : str
         ``https://localhost:<port>``.
     context : ssl.SSLContext
-        Trusts its certificate, and nobody else's.
+        Trusts only its certificate.
     folder : Path
-        Its configuration, certificate and log; gone when it stops.
+        Its configuration, certificate and log; removed when it stops.
     """
 
     def __init__(self, server: Server, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Proxy:
 
 
 def make_certificate(folder: Path) -> None:
-    """Make a key and a self-signed certificate for localhost that is valid for a day."""
+    """Create a key and a self-signed certificate for localhost that is valid for a day."""
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -keyout key.pem -out cert.pem"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     subprocess.run([*command.split(), *names], cwd=folder, check=True, capture_output=True)
@@ -82,7 +82,7 @@ def start(upstream: str) -> Proxy:
     """
     nginx = program("nginx")
     if nginx is None:
-        raise FileNotFoundError("nginx is not installed; apt-get install nginx-light")
+        raise FileNotFoundError("nginx is not installed; run: apt-get install nginx-light")
     folder = Path(tempfile.mkdtemp(prefix="nginx-"))
     port = free_port()
     text = CONFIGURATION.read_text(encoding="utf-8")
@@ -91,7 +91,7 @@ def start(upstream: str) -> Proxy:
     config.write_text(text.replace("127.0.0.1:8443", f"{HOST}:{port}"), encoding="utf-8")
     try:
         make_certificate(folder)
-        # Started by root its workers are "nobody", who cannot write into a private folder.
+        # If root starts nginx, its workers run as "nobody" and cannot write to a private folder.
         also = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
         command = [nginx, "-p", str(folder), "-c", str(config), "-g", also]
         server = start_server(command, ready=_listens, name="nginx", port=port)

@@ -1,4 +1,4 @@
-"""MLflow's own scoring server: start it on a registered model, and ask it.
+"""MLflow's own scoring server: start it with a registered model, and send requests.
 
 ::
 
@@ -30,12 +30,12 @@ JSON = "application/json"
 
 
 class ScoringError(RuntimeError):
-    """The scoring server answered with an error; with its message."""
+    """The scoring server answered with an error; the message is the server's."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client got for one request.
+    """The answer to one request, as the client sees it.
 
     Attributes
     ----------
@@ -69,27 +69,27 @@ def server(
 ) -> Server:
     """Start ``mlflow models serve`` on 127.0.0.1 and return once it is ready.
 
-    The model is fetched once, at the start. If an alias in *model_uri* moves later, the server
-    goes on with the version that it has.
+    The model is downloaded once, at the start. If an alias in *model_uri* moves later, the server
+    keeps serving the version that it has.
 
     Parameters
     ----------
     model_uri : str
         ``models:/name@alias``, ``models:/name/version`` or a model's folder.
     tracking_uri : str
-        Of the server that has the model.
+        The URI of the tracking server that has the model.
     port, timeout, env
         As for :func:`services.workbench.servers.start`.
     workers : int
-        Processes, 1 or more; each holds the model.
+        The number of processes, 1 or more; each holds the model.
 
     Raises
     ------
     services.workbench.servers.ServerError
         If it does not become ready; the message ends with its log's last lines.
     """
-    # The packages are those of this environment ("local"); otherwise MLflow makes a new one, from
-    # a package index. It leaves the model that it fetched in the temporary folder.
+    # "local" uses this environment's packages; otherwise MLflow creates a new environment from a
+    # package index. It leaves the model that it downloaded in the temporary folder.
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model_uri]
     command += ["--env-manager", "local", "--host", HOST, "--port", "{port}"]
     command += ["--workers", str(workers)]
@@ -119,11 +119,11 @@ def send(
     Parameters
     ----------
     url : str
-        Of the server, without a path.
+        The server's URL, without a path.
     body : str, bytes or object
-        Text and bytes go as they are, everything else as JSON.
+        Text and bytes are sent unchanged, everything else as JSON.
     content_type : str, optional
-        The header; none at all for None.
+        The Content-Type header; None sends no such header.
     timeout : float
         Seconds to wait.
     """
@@ -138,7 +138,7 @@ def send(
 
 
 def outcome(response: httpx.Response) -> Outcome:
-    """Return what an answer of ``/invocations`` says, whichever of its shapes it has."""
+    """Return the outcome in an answer of ``/invocations``, whatever its form."""
     try:
         found = response.json()
     except ValueError:
@@ -160,7 +160,7 @@ def outcome(response: httpx.Response) -> Outcome:
 def ask(
     url: str, questions: Sequence[Mapping[str, object]], *, top_k: int | None = None
 ) -> list[Any]:
-    """Ask for recommendations, a record a user, and return the answers in their order.
+    """Request recommendations, one record per user, and return the answers in order.
 
     Raises
     ------

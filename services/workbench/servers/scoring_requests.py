@@ -1,8 +1,8 @@
-"""Requests to MLflow's scoring server, good ones and bad ones, for a notebook and the tests.
+"""Valid and invalid requests to MLflow's scoring server, for a notebook and the tests.
 
-A request to ``/invocations`` has its rows in one of four fields, and what is the same for all of
-them in ``params``. Not every way of saying the same thing works; and not everything that works is
-right. Protocol: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
+A request to ``/invocations`` has its rows in one of four fields, and values that all rows share in
+``params``. Not every form of the same request works, and some wrong requests are accepted.
+Protocol: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Sent(NamedTuple):
     name : str
         What is special about it.
     body : str or dict
-        A text as it is, a dict as JSON.
+        Text is sent unchanged, a dict as JSON.
     content_type : str or None
-        The header; None for none.
+        The Content-Type header; None for no header.
     """
 
     name: str
@@ -31,16 +31,16 @@ class Sent(NamedTuple):
 
 
 def same_question(user_id: int, rated: list[int], top_k: int = 3) -> list[Sent]:
-    """Return one question in every form that MLflow's documentation has for it.
+    """Return the same request in every form that MLflow's documentation shows.
 
     Parameters
     ----------
     user_id : int
-        Whom to recommend to.
+        The user to recommend to.
     rated : list of int
         Movies to leave out, one or more.
     top_k : int
-        How many.
+        How many movies to recommend.
     """
     row = {"user_id": user_id, "rated": rated}
     columns = {"user_id": [user_id], "rated": [rated]}
@@ -63,7 +63,7 @@ def _records(row: dict[str, object], **params: object) -> dict[str, object]:
 
 
 def bad_questions(user_id: int) -> list[Sent]:
-    """Return requests that should get a 4xx which says what to change.
+    """Return requests that should get a 4xx that says what to change.
 
     Parameters
     ----------

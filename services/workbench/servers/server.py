@@ -1,4 +1,4 @@
-"""One running server and the errors that tell why there is none; see the module ``servers``."""
+"""One running server, and the errors that explain why there is none; see ``servers``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ServerError(RuntimeError):
     log : pathlib.Path or None
         The file with everything the server printed; ``None`` if it was not even run.
     exit_code : int or None
-        As of :class:`subprocess.Popen`: negative for a signal. ``None`` if it still ran.
+        As in :class:`subprocess.Popen`: negative for a signal. ``None`` if it was still running.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ServerError(RuntimeError):
 
 
 class CrashedError(ServerError):
-    """The server ended, or said that it gives up, before it was ready."""
+    """The server ended, or gave up according to its log, before it was ready."""
 
 
 class NotReadyError(ServerError):
@@ -65,7 +65,7 @@ class NotReadyError(ServerError):
 
 
 class PortTakenError(ServerError):
-    """Another process has the port that the server was to have."""
+    """Another process has the port that the server needs."""
 
 
 class Server:
@@ -74,7 +74,7 @@ class Server:
     Attributes
     ----------
     name : str
-        What it is called in messages and in the name of its log.
+        Its name in messages and in the file name of its log.
     command : tuple of str
         The command as it was run.
     port : int
@@ -84,7 +84,7 @@ class Server:
     pid : int
         The process id of its first process, which leads a process group.
     owner : int
-        The process id of the process that started it: this one, unless it was forked since.
+        The process id of the process that started it: this one, unless it has forked since.
     log : pathlib.Path
         The file with everything it prints.
     pages : mapping of str to str
@@ -119,7 +119,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 env={**env, MARK: self._mark},
                 cwd=cwd,
-                start_new_session=True,  # its own group: Ctrl-C in a terminal is not for it
+                start_new_session=True,  # so that Ctrl-C in a terminal does not reach it
             )
         self.pid = self._process.pid
         running.append(self)
@@ -147,7 +147,7 @@ class Server:
     @property
     def running(self) -> bool:
         """Whether the first process still runs."""
-        # Popen.poll() would do, but it waits for the process and so sets its id free for others;
+        # Not Popen.poll(): it would reap the process, and its id could then be reused, while
         # stop() relies on the id.
         try:
             return not self._stopped and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
@@ -172,8 +172,8 @@ class Server:
         Parameters
         ----------
         grace : float, default 10.0
-            Seconds, 0 or more, that the server has to end by itself (SIGTERM) before it is killed
-            (SIGKILL).
+            Seconds, 0 or more, between SIGTERM, at which the server should end by itself, and
+            SIGKILL.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class Server:
             left = end(self.pid, self._mark, grace)
             if left:
                 raise ServerError(
-                    f"{self.name} cannot be ended: {records(left)} still run",
+                    f"{self.name} cannot be stopped: {records(left)} are still running",
                     command=self.command,
                     log=self.log,
                 )
@@ -202,17 +202,17 @@ class Server:
 
 
 def browser_url(port: int) -> str:
-    """Return where the reader's browser finds a port of 127.0.0.1, without a slash at the end.
+    """Return the URL of a port of 127.0.0.1 for the reader's browser, without a trailing slash.
 
-    On a JupyterHub the browser runs on another machine, so the hub has to pass requests on. It does
-    so under ``proxy/PORT/`` if its image holds jupyter-server-proxy.
+    On a JupyterHub the browser runs on another machine, so the hub has to forward requests. It does
+    so under ``proxy/PORT/`` if its image includes jupyter-server-proxy.
     """
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     return f"{prefix.rstrip('/')}/proxy/{port}" if prefix else f"http://{HOST}:{port}"
 
 
 def log_file(name: str, port: int) -> Path:
-    """Return where the server *name* on *port* writes its log."""
+    """Return the path of the log of the server *name* on *port*."""
     return build_dir() / "logs" / f"{_UNFIT_FOR_FILES.sub('-', name)}-{port}.log"
 
 
@@ -225,6 +225,6 @@ def last_lines(log: Path, n: int) -> str:
 
 
 def first_lines(log: Path, n: int) -> list[str]:
-    """Return the first *n* lines of *log* that belong to no Python warning."""
+    """Return the first *n* lines of *log* that are not part of a Python warning."""
     lines = _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()
     return [line for line in lines if re.match(r"\S", line) and "Warning: " not in line][:n]

@@ -1,4 +1,4 @@
-"""Run a command on disks that are almost full."""
+"""Run a command whose folders are on very small disks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ exec "$@"
 
 
 def on_small_disks(*folders: str) -> list[str]:
-    """Return the beginning of a command line whose rest gets 16 kB of disk in each folder.
+    """Return a command-line prefix that gives the command 16 kB of disk in each folder.
 
-    It needs a Linux that lets users make namespaces: the tool ``namespaces`` of
+    It needs a Linux that lets users create namespaces: the tool ``namespaces`` of
     :mod:`services.setup.tools`.
 
     Parameters
     ----------
     *folders : str
-        Without spaces; variables such as ``$BENTOML_HOME`` are those of the command.
+        Paths without spaces; variables such as ``$BENTOML_HOME`` have the command's values.
     """
     script = _SCRIPT.replace("$SMALL_DISKS", " ".join(folders))
     return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]

@@ -33,7 +33,7 @@ def run(
     begin : str, optional
         Show the output from the first line that contains this text; all of it if none does.
     lines : int, default 20
-        At most so many lines of it.
+        The maximum number of lines to show.
     env : mapping of str to str, optional
         Variables added to those of this process.
     cwd : str or path, optional
@@ -65,7 +65,7 @@ def run(
 
 
 def wrapped(line: str, end: str = "") -> str:
-    """Break *line* for the page, each part but the last with *end* behind it."""
+    """Wrap *line* to the page's width; *end* follows each part but the last."""
     parts = textwrap.wrap(
         line, _COLUMNS, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
     )

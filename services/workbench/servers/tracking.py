@@ -1,13 +1,13 @@
-"""Start an MLflow tracking server: runs, models and the registry behind one address.
+"""Start an MLflow tracking server: runs, models and the registry at one address.
 
 ::
 
     with tracking.server() as server:
         mlflow.set_tracking_uri(server.url)
 
-By default everything lies in a folder: a SQLite database, and beside it the artifacts, which
-clients send and fetch through the server. A team puts PostgreSQL and S3-compatible storage in their
-places, here or as in ``infra/mlflow/``; what the clients do stays the same.
+By default everything is in one folder: a SQLite database and the artifacts, which clients upload
+and download through the server. A team uses PostgreSQL and S3-compatible storage instead, here or
+as in ``infra/mlflow/``; nothing changes for the clients.
 
 From a terminal, until Ctrl-C; open the address in a browser to look around::
 
@@ -29,17 +29,17 @@ from services.workbench.servers import Server
 from services.workbench.servers.ports import HOST
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-"""What can stand before ``://`` or ``+driver://`` in a backend's URI."""
+"""The databases that a backend's URI may name before ``://`` or ``+driver://``."""
 
 LOOPBACK = ("localhost", "localhost:*", "127.0.0.1", "127.0.0.1:*")
-"""Names by which a client on this machine may call the server."""
+"""Host names under which clients on this machine may reach the server."""
 
 REQUIREMENTS = ROOT / "infra" / "mlflow" / "requirements.txt"
-"""What a team's server installs: the committed result of :func:`requirements`."""
+"""The packages of a team's server: the committed result of :func:`requirements`."""
 
 
 def requirements() -> str:
-    """Return MLflow with its clients of PostgreSQL and S3, at the lock's versions."""
+    """Return MLflow with its PostgreSQL and S3 clients, at the lock's versions."""
     head = "# Taken from the lock by: python -m services.workbench.servers.tracking --lock"
     return (
         "\n".join([head, *resolve_pins(["boto3", "flask-wtf", "mlflow", "psycopg2-binary"])]) + "\n"
@@ -58,24 +58,24 @@ def server(
 ) -> Server:
     """Start ``mlflow server`` on 127.0.0.1 and return once it is ready.
 
-    One worker and no runner of background jobs: that is a quarter of the memory which MLflow takes
-    otherwise, and enough for a class.
+    It runs one worker and no background jobs. This takes a quarter of MLflow's usual memory and is
+    enough for a class.
 
     Parameters
     ----------
     folder : str or path, optional
-        Where the database and the artifacts go; ``build/mlflow`` if not given. What is there
-        already is served again.
+        The folder for the database and the artifacts; ``build/mlflow`` if not given. Existing data
+        in it is served again.
     backend_uri : str, optional
         The database, as SQLAlchemy writes it: ``postgresql+psycopg2://user:password@host/name``; a
         SQLite file in *folder* if not given. MLflow no longer serves from a folder of files.
     artifacts : str or path, optional
-        Where the server keeps what clients send: a folder or e.g. ``s3://bucket/path``; a folder
-        in *folder* if not given.
+        Where the server stores artifacts: a folder or e.g. ``s3://bucket/path``; a folder in
+        *folder* if not given.
     hosts : sequence of str, optional
-        More names by which clients call the server, each with its port: ``"mlflow:5000"``; ``*``
-        stands for anything. A request to any other name is answered 403, while ``/health`` stays
-        green.
+        More host names under which clients reach the server, each with its port:
+        ``"mlflow:5000"``; ``*`` is a wildcard. A request to any other name gets a 403, while
+        ``/health`` still answers 200.
     port, timeout, env
         As for :func:`services.workbench.servers.start`.
 
@@ -96,10 +96,10 @@ def server(
     if scheme not in DATABASES:
         raise ValueError(
             f"backend_uri must name a database ({', '.join(DATABASES)}), got {backend_uri!r}; "
-            "for a folder on this machine, leave it out and give folder="
+            "for a folder on this machine, leave it out and pass folder="
         )
     if backend_uri and backend_uri.startswith("postgresql://"):
-        # Since 2.1 SQLAlchemy takes that for psycopg 3; ours is the driver that MLflow names.
+        # Since 2.1, SQLAlchemy takes this to mean psycopg 3; we use the driver that MLflow names.
         backend_uri = backend_uri.replace("postgresql", "postgresql+psycopg2", 1)
     if backend_uri is None or artifacts is None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,8 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m services.workbench.servers.tracking",
         description="MLflow's tracking server.",
     )
-    parser.add_argument("--folder", type=Path, help="of the database and artifacts (build/mlflow)")
-    parser.add_argument("--port", type=int, default=5000, help="on 127.0.0.1 (5000)")
+    parser.add_argument("--folder", type=Path, help="for database and artifacts (build/mlflow)")
+    parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (5000)")
     parser.add_argument("--lock", action="store_true", help="only write infra/mlflow's packages")
     given = parser.parse_args(arguments)
     if given.lock:

@@ -1,4 +1,4 @@
-"""Start a server by the command line that a reader would type."""
+"""Start a server with the command line that a reader would type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.workbench.servers.terminal import wrapped
 def shell(
     line: str, *, ready: Ready = "/readyz", log_lines: int = 2, cwd: str | Path = ROOT
 ) -> Server:
-    """Start a server by its command line; print the line and what the server logs first.
+    """Start a server from a command line; print the line and the first lines of the log.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def shell(
     Returns
     -------
     Server
-        A ready server, for :meth:`Server.stop`.
+        A server that is ready; end it with :meth:`Server.stop`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Wait for something to become true, and not a moment longer."""
+"""Wait until a condition becomes true, and no longer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def until(condition: Callable[[], object], *, seconds: float = 120.0, poll: floa
     Parameters
     ----------
     condition : callable
-        Asked again and again; it must return soon.
+        Called repeatedly; it must return quickly.
     seconds : float
-        How long it may take.
+        The longest time to wait.
     poll : float
-        Seconds between two looks.
+        Seconds between two calls.
 
     Raises
     ------
@@ -26,5 +26,5 @@ def until(condition: Callable[[], object], *, seconds: float = 120.0, poll: floa
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"what was waited for did not happen within {seconds:g} s")
+            raise TimeoutError(f"the condition did not become true within {seconds:g} s")
         time.sleep(poll)

@@ -14,7 +14,7 @@ from services.workbench.site.check import problems
 
 
 def main() -> int:
-    """Build; return 1 if a link leads nowhere or something would be fetched from elsewhere."""
+    """Build the site; return 1 if a link is dead or a page would load something from elsewhere."""
     site = build(environment())
     found = problems(site)
     for line in found:

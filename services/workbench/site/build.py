@@ -1,4 +1,4 @@
-"""Stage the pages, and let mkdocs build the site in an environment of its own."""
+"""Stage the pages, and let mkdocs build the site in a separate environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DOCUMENTS = (
     "CHAPTER.md",
     "GLOSSARY.md",
 )
-"""Markdown files with a page each; one that is not there is left out."""
+"""Markdown files that each become a page; missing files are left out."""
 
 API = {
     "id_card": (
@@ -45,12 +45,12 @@ _RAW_LINK = re.compile(r"\]\(([^)\s#:]+)[)#]")
 
 
 def environment() -> Path:
-    """Make ``build/site-env``, or bring it up to date, and return its mkdocs.
+    """Create or update ``build/site-env``, and return its mkdocs program.
 
     Raises
     ------
     subprocess.CalledProcessError
-        If the packages cannot be installed; uv has said why.
+        If the packages cannot be installed; uv's output says why.
     """
     return separate(build_dir() / "site-env", LOCK, quiet=True) / "bin" / "mkdocs"
 
@@ -61,7 +61,7 @@ def build(mkdocs: Path) -> Path:
     Raises
     ------
     subprocess.CalledProcessError
-        If mkdocs stops: with ``strict``, a link that leads nowhere is enough.
+        If mkdocs fails: with ``strict``, one dead link is enough.
     """
     staging, site = build_dir() / "site-pages", build_dir() / "site"
     shutil.rmtree(staging, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Look for links and files that a built page refers to and that are not there, or not ours."""
+"""Find dead links, and files that a built page would load from other sites."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _References(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Return a line for each dead link and each thing that would be fetched from elsewhere.
+    """Return one line for each dead link and each file that would be loaded from elsewhere.
 
     Parameters
     ----------

@@ -36,12 +36,12 @@ def notebook(path: Path, relink: Callable[[str], str]) -> str:
 
 
 def document(text: str, relink: Callable[[str], str]) -> str:
-    """Return a Markdown document without its badges, which are GitHub's."""
+    """Return a Markdown document without its badges, which are for GitHub only."""
     return relink(_BADGE.sub("", text))
 
 
 def fenced(text: str, language: str) -> str:
-    """Return *text* as a code block, with a fence that does not occur in it."""
+    """Return *text* as a code block, with a fence that does not occur in the text."""
     longest = max((len(ticks) for ticks in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
@@ -79,16 +79,16 @@ def _box(html: str) -> str:
 
 
 def relinked(text: str, page: str, staged: Collection[str]) -> str:
-    """Return Markdown with its links as they are on the site; code is left alone.
+    """Return Markdown with its links adapted to the site; code is unchanged.
 
     Parameters
     ----------
     text : str
         Markdown.
     page : str
-        The path of its file, from the repository's root.
+        The path of its file, relative to the repository's root.
     staged : collection of str
-        The files that are on the site. A link to anything else in the repository becomes its label.
+        The files on the site. A link to any other file of the repository is replaced by its label.
     """
     kept: list[str] = []
 

@@ -138,7 +138,7 @@ class Composer:
             return
 
     def _decoys(self) -> int:
-        """Choose how many things pose as the card that a scene has not got.
+        """Choose how many things pose as the card that a scene does not have.
 
         Training shows more of them than the scenes that it is judged by.
         """

@@ -32,7 +32,7 @@ class Scene:
     outlines : ndarray of shape (n, h, w), bool
         The cards' silhouettes in the frame, before anything was laid over them.
     visible : ndarray of shape (n,), float32
-        How much of each whole card is to be seen, 0..1; never below ``stage.MIN_VISIBLE``.
+        How much of each whole card is visible, 0..1; never below ``stage.MIN_VISIBLE``.
     """
 
     image: Image.Image

@@ -48,7 +48,7 @@ FAMILIES: dict[Kind, dict[Split, tuple[str, ...]]] = {
         "val": ("denim", "terrazzo"),
         "test": ("leather", "wicker", "concrete"),
     },
-    # Things of a card's size that are no identity cards.
+    # Things of a card's size that are not identity cards.
     "cards": {
         "train": (
             "bank_card", "loyalty_card", "business_card", "voucher", "boarding_pass",

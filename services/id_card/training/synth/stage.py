@@ -66,8 +66,8 @@ def _area(box: tuple[float, float, float, float]) -> float:
 class PlacedCard:
     """A card in the picture.
 
-    `outline` is its silhouette before anything was laid over it, `visible` what is still to be
-    seen; both are bool arrays of the picture's size. `area` counts its pixels including those
+    `outline` is its silhouette before anything was laid over it, `visible` the part still
+    visible; both are bool arrays of the picture's size. `area` counts its pixels including those
     outside the frame.
     """
 

@@ -1,4 +1,4 @@
-"""What a card tells about its holder: portrait, lines of data, machine-readable zone.
+"""What a card says about its holder: portrait, lines of data, machine-readable zone.
 
 Every function draws on a :class:`~services.id_card.training.synth.drawing.Canvas`, in its units.
 """

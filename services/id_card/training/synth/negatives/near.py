@@ -3,7 +3,7 @@
 They are printed on the same grounds, with the same bands, emblems and codes as the identity
 cards of training, so that none of these gives an identity card away. A club or customer card has a
 name and a number but no portrait; a fan card, a poster or a telephone's screen has a face but no
-holder's data. The rest of the rule stands in :mod:`.negatives_cards`.
+holder's data. For the rest of the rule see :mod:`.cards`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Printed paper of about a card's size that is *no* identity card: tickets, vouchers, money."""
+"""Printed paper of about a card's size that is *not* an identity card: tickets, money."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _blend_shape(
 
 
 def _smooth(joints: Array, steps: int) -> Array:
-    """Bend a polyline softly (a Bézier curve through its joints' hull)."""
+    """Bend a polyline gently (a Bézier curve within its joints' hull)."""
     t = np.linspace(0, 1, steps)[:, None]
     points = [np.asarray(p, float)[None] for p in joints]
     while len(points) > 1:

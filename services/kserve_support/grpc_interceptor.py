@@ -1,4 +1,4 @@
-"""KServe's gRPC server on one address, with errors that say what to change, and counted.
+"""KServe's gRPC server on one address, with errors that say what to change and are counted.
 
 A refusal has the status INVALID_ARGUMENT (or NOT_FOUND, PERMISSION_DENIED) and, as its details, the
 message and the hint of the REST answer. That answer's body and status are trailing metadata,
@@ -28,7 +28,7 @@ from services.kserve_support.failures import refusal_for
 METADATA, METADATA_STATUS = "error-bin", "error-status"
 
 MAX_RPCS = 64
-"""Calls that are answered at a time, probes included; gRPC refuses more before it reads them."""
+"""Calls that are handled at a time, probes included; gRPC refuses more before it reads them."""
 
 PROBES = ("/ServerLive", "/ServerReady", "/ModelReady")
 """The methods that are answered without a key."""
@@ -44,7 +44,7 @@ _STATUSES = {
 
 
 def status_of(refusal: Refusal) -> grpc.StatusCode:
-    """Return gRPC's status for an error of ours."""
+    """Return the gRPC status for one of our errors."""
     otherwise = (
         grpc.StatusCode.INVALID_ARGUMENT if refusal.status < 500 else grpc.StatusCode.INTERNAL
     )
@@ -52,7 +52,7 @@ def status_of(refusal: Refusal) -> grpc.StatusCode:
 
 
 def refusal_of(error: grpc.RpcError) -> Refusal:
-    """Return the error of ours that a server of ours answered by gRPC."""
+    """Return the error that one of our servers answered with over gRPC."""
     metadata = dict(error.trailing_metadata() or ())
     if METADATA in metadata:
         return failures.passed_on(int(metadata[METADATA_STATUS]), metadata[METADATA])
@@ -62,17 +62,17 @@ def refusal_of(error: grpc.RpcError) -> Refusal:
     return failures.upstream_failed()
 
 
-class Door(grpc.aio.ServerInterceptor):
-    """Turn every error into an answer, and count requests for a prediction.
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turn every error into a readable answer, and count requests for a prediction.
 
     Parameters
     ----------
     models : callable
         Returns the names of the models.
     buffered : Budget
-        What all requests of the process may take in memory.
+        The memory that all requests of the process share.
     access : Access
-        What is asked of clients; the key is in the metadata ``authorization``, as by REST.
+        Which clients are let in; the key is in the metadata ``authorization``, as in REST's header.
     """
 
     def __init__(self, models: Callable[[], list[str]], buffered: Budget, access: Access) -> None:
@@ -85,7 +85,7 @@ class Door(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
-        """Wrap the method that is called; all of this protocol's are one request, one answer."""
+        """Wrap the method that is called; all of this protocol's methods are unary."""
         handler = await continuation(details)
         if handler is None:
             return handler
@@ -129,7 +129,7 @@ class Door(grpc.aio.ServerInterceptor):
 
 
 class GrpcServer(GRPCServer):
-    """KServe's gRPC server on one address, with the :class:`Door`."""
+    """KServe's gRPC server on one address, with the :class:`ErrorInterceptor`."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class GrpcServer(GRPCServer):
         models = self._data_plane.model_registry.get_models
         self._server = grpc.aio.server(
             futures.ThreadPoolExecutor(max_workers=max_workers),
-            interceptors=(Door(lambda: list(models()), self._buffered, self._access),),
+            interceptors=(ErrorInterceptor(lambda: list(models()), self._buffered, self._access),),
             maximum_concurrent_rpcs=MAX_RPCS,
             options=[
                 ("grpc.max_send_message_length", self._max_bytes),
@@ -183,8 +183,8 @@ def _address(peer: str) -> str:
 
 def _unreadable() -> InputError:
     return InputError(
-        "The message is none of the V2 protocol.",
+        "The message is not a request of the V2 protocol.",
         code="message_invalid",
         status=400,
-        hint="Make the client from KServe's grpc_predict_v2.proto.",
+        hint="Generate the client from KServe's grpc_predict_v2.proto.",
     )
