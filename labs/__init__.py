@@ -1,4 +1,4 @@
-"""Labs: you build, a check looks at what you built and says what differs.
+"""Labs: you build something, and a check compares it with what was asked for.
 
 In a lab's notebook::
 
@@ -6,7 +6,7 @@ In a lab's notebook::
 
     check("lab01.ex1", boxes_of)    # a card: PASS, FAIL, NOT_ATTEMPTED, ERROR or NOT_RUN
     hint("lab01.ex1")               # the first of three hints; call it again for the next
-    solution("lab01.ex1")           # one right answer, with what makes it one
+    solution("lab01.ex1")           # one right answer
 
 In a terminal, ``python -m labs start lab01`` makes your own copy of a lab under ``work/``.
 """
@@ -22,7 +22,7 @@ __all__ = ["check", "hint", "preflight", "solution"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a call when it is first used: ``python -m labs`` needs none, and they take seconds."""
+    """Import a function on first use: ``python -m labs`` needs none, and imports take seconds."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from labs.engine import api

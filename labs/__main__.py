@@ -3,7 +3,7 @@
 ::
 
     python -m labs start lab03          # your own copy, under work/
-    python -m labs status               # points so far, and what is next
+    python -m labs status               # points so far, and what comes next
     python -m labs reset lab03          # a clean copy; the old one is kept
     python -m labs check-solutions      # for instructors: do all solutions still pass?
     python -m labs grade FOLDER         # for instructors: grade a folder of submissions
@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (start, reset):
         command.add_argument("lab", help="lab03, or 03")
         command.add_argument("--work", type=Path, default=ROOT / "work", help=argparse.SUPPRESS)
-    status = commands.add_parser("status", help="points so far, and what is next")
+    status = commands.add_parser("status", help="points so far, and what comes next")
     status.add_argument("--work", type=Path, default=ROOT / "work", help=argparse.SUPPRESS)
     solutions = commands.add_parser("check-solutions", help="do all solutions still pass?")
     solutions.add_argument("--only", metavar="NN", help="one lab, by its number")
@@ -37,9 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--lab", action="append", default=[], help="these labs only, e.g. lab03")
     grade.add_argument("--deadline", metavar="TIME", help="e.g. 2026-11-24T18:00")
     grade.add_argument("--out", type=Path, default=build_dir() / "grades", help="where to write")
-    grade.add_argument("--seconds", type=float, default=300.0, help="time for one submission")
+    grade.add_argument("--seconds", type=float, default=300.0, help="seconds for one submission")
     grade.add_argument("--memory", type=float, default=4.0, help="GB for one submission")
-    grade.add_argument("--jobs", type=int, help="how many at a time")
+    grade.add_argument("--jobs", type=int, help="how many submissions at a time")
     grade.add_argument(
         "--container",
         metavar="IMAGE",
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         const="serving-labs-grader",
         help="run each submission in podman or docker, from this image",
     )
-    grade.add_argument("--seed", type=int, default=1, help="of the checks' inputs")
+    grade.add_argument("--seed", type=int, default=1, help="seed of the checks' inputs")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""A learner's own copies of the labs, and how far they have come.
+"""A learner's own copies of the labs, and the progress in them.
 
-Copies lie under ``work/``, which git ignores, so that bringing the repository up to date never
-touches an answer.
+The copies are in ``work/``, which git ignores, so that updating the repository never touches an
+answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.environment import ROOT
 
 
 def start(lab: str, work: Path = ROOT / "work") -> str:
-    """Copy a lab into *work* unless it is there; return what to do next.
+    """Copy a lab into *work* unless a copy exists; return what to do next.
 
     Raises
     ------
@@ -30,11 +30,11 @@ def start(lab: str, work: Path = ROOT / "work") -> str:
     own = _own(shipped, work)
     if own.exists():
         if _fingerprint(own) == _fingerprint(shipped):
-            return f"{_short(own)} is there already; your answers in it are untouched"
+            return f"{_short(own)} already exists; your answers in it are untouched"
         return (
-            f"{_short(own)} is there already; your answers in it are untouched. The lab has "
-            f"changed since: python -m labs reset {shipped.stem[:5]} gives the new one and keeps "
-            "yours"
+            f"{_short(own)} already exists; your answers in it are untouched. The lab has changed "
+            f"since then; to get the new one and keep yours: python -m labs reset "
+            f"{shipped.stem[:5]}"
         )
     own.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(shipped, own)
@@ -42,7 +42,7 @@ def start(lab: str, work: Path = ROOT / "work") -> str:
 
 
 def reset(lab: str, work: Path = ROOT / "work") -> str:
-    """Put a clean copy in place and keep the old one beside it; say where it is.
+    """Replace a copy by a clean one and keep the old copy beside it; say where it is.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def reset(lab: str, work: Path = ROOT / "work") -> str:
         kept = own.with_name(f"{own.stem}.{now}.{number}.ipynb")
     own.rename(kept)
     shutil.copyfile(shipped, own)
-    return f"{_short(own)} is as it ships; your old one is {_short(kept)}. Points stay"
+    return f"{_short(own)} is a clean copy; your old one is {_short(kept)}. You keep your points"
 
 
 def status(work: Path = ROOT / "work") -> str:
@@ -85,7 +85,7 @@ def status(work: Path = ROOT / "work") -> str:
     last = known[-1].exercise.partition(".")[0] if known else ""
     if last in lab_names():
         own = _own(_shipped(last), work)
-        lines.append(f"in hand: {_short(own if own.exists() else _shipped(last))}")
+        lines.append(f"last worked on: {_short(own if own.exists() else _shipped(last))}")
     return "\n".join([*lines, next_exercise(work)])
 
 
@@ -98,7 +98,7 @@ def next_exercise(work: Path = ROOT / "work") -> str:
 
 
 def _next(passed: set[str], last: str, work: Path) -> str:
-    """Return the line that names the next exercise: from the lab *last* worked on, then on."""
+    """Return the line that names the next exercise, starting from the *last* lab worked on."""
     labs = lab_names()
     begin = labs.index(last) if last in labs else 0
     for lab in labs[begin:] + labs[:begin]:
@@ -124,7 +124,7 @@ def _own(shipped: Path, work: Path) -> Path:
 
 
 def _fingerprint(notebook: Path) -> str:
-    """Return which edition of the lab a copy was made from; empty where it cannot be told."""
+    """Return which edition of the lab a copy was made from; empty if it is unknown."""
     try:
         data = json.loads(notebook.read_text(encoding="utf-8"))
         return str(data["metadata"]["serving_labs"]["sha256"])

@@ -1,6 +1,6 @@
 """The page that JupyterLab opens on: the path, what is done, and what comes next.
 
-``notebooks/START.md``, ignored by git, is written anew whenever JupyterLab starts
+``notebooks/START.md``, ignored by git, is rewritten whenever JupyterLab starts
 (``infra/jupyter/jupyter_server_config.py``).
 """
 
@@ -21,11 +21,11 @@ PAGE = ROOT / "notebooks" / "START.md"
 
 _HEAD = """# Start here
 
-**Read** a notebook, then **do** its lab. Run a cell with Shift+Enter. A lab starts with the
-command in its row, typed in a terminal (File → New → Terminal): it makes your own copy in `work/`.
+**Read** a notebook, then **do** its lab. Run a cell with Shift+Enter. To start a lab, type
+the command in its row into a terminal (File → New → Terminal). It makes your own copy in `work/`.
 """
 _FOOT = """
-★ The short path. *Read* counts the text and the code, not the time that cells run.
+★ marks the short path. *Read* is the time for text and code, without the time that cells run.
 
 [README](../README.md) · [for instructors](../labs/INSTRUCTORS.md) · this page is written when
 JupyterLab starts; `make status` shows your points at any time
@@ -48,9 +48,9 @@ def write(page: Path = PAGE, work: Path = ROOT / "work") -> Path:
 
 
 def address() -> str:
-    """Write the page and return its address in JupyterLab; the folder's where that fails.
+    """Write the page and return its address in JupyterLab, or the folder's if that fails.
 
-    On a hub the repository may be read-only, and JupyterLab must start all the same.
+    On a hub the repository may be read-only, and JupyterLab must start anyway.
     """
     try:
         opened = write()
@@ -67,12 +67,12 @@ def text(path: Sequence[Step], passed: Collection[str], following: str, work: Pa
     path : sequence of Step
         Notebooks and labs in reading order.
     passed : collection of str
-        Ids of the exercises that were passed.
+        Ids of the passed exercises.
     following : str
         The exercise to do next.
     work : Path
-        Where the learner's copies of the labs are. A copy that is there is linked; the lab as it
-        ships is not, so that nobody's answers end up in a file that git tracks.
+        Where the learner's copies of the labs are. An existing copy is linked; the lab as it ships
+        is not, so that nobody's answers end up in a file that git tracks.
     """
     left = sum(each.minutes for step in path for each in _exercises(step) if each.id not in passed)
     reading = hours(sum(step.reading for step in path))

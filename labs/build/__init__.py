@@ -1,4 +1,4 @@
-"""From one text source in ``solutions/`` to the solved notebook and the learner's.
+"""Build the solved notebook and the learner's notebook from one text source in ``solutions/``.
 
-A learner needs none of this. ``make labs`` runs it.
+Learners do not need this. ``make labs`` runs it.
 """

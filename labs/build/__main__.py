@@ -1,9 +1,9 @@
-"""Make the solved notebooks and the learners' labs from ``solutions/``; run by ``make labs``.
+"""Build the solved notebooks and the learners' labs from ``solutions/``; run by ``make labs``.
 
 ::
 
     python -m labs.build [--only 01]            # both
-    python -m labs.build --unsolved-only        # the learners' alone: nothing is executed
+    python -m labs.build --unsolved-only        # only the learners' labs: nothing is executed
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def solved_path(source: Path) -> Path:
 
 
 def starter_problems(notebook: NotebookNode, lab: str) -> list[str]:
-    """Run a learner's notebook as it ships, in this process; return what is wrong with it."""
+    """Run a learner's notebook unchanged, in this process; return what is wrong with it."""
     workspace, problems = Workspace(), []
     seen = []
     with settings():
@@ -61,12 +61,12 @@ def starter_problems(notebook: NotebookNode, lab: str) -> list[str]:
                     problems.append(f"{value.exercise} is {value.status} as it ships:\n{value}")
     wanted = [exercise.id for exercise in exercises_of(lab)]
     if seen != wanted:
-        problems.append(f"checked are {seen}, declared {wanted}")
+        problems.append(f"the notebook checks {seen}, but {wanted} are declared")
     return problems
 
 
 def _write(notebook: NotebookNode, target: Path, *, compared_only: bool) -> bool:
-    """Write a notebook unless it is there already, volatile outputs aside; say whether it was."""
+    """Write a notebook if it changed, ignoring volatile outputs; return whether it was written."""
     nbformat.validate(notebook)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
@@ -86,12 +86,12 @@ def _compared(notebook: NotebookNode, compared_only: bool) -> NotebookNode:
 
 
 def make(source: Path, *, solved: bool = True) -> None:
-    """Make both notebooks of one lab.
+    """Build both notebooks of one lab.
 
     Raises
     ------
     LabError, NotebookError
-        If the lab is refused. The notebooks that are committed stay as they were.
+        If the lab is refused. The committed notebooks then stay unchanged.
     """
     start = time.perf_counter()
     target = learner_path(source)
@@ -104,7 +104,7 @@ def make(source: Path, *, solved: bool = True) -> None:
         if solved and _write(run(source), solved_path(source), compared_only=True):
             changed.append(short(solved_path(source)))
     except BaseException:
-        # The starter has to be in its place while it is tried: checks compare answers with it.
+        # The starter must be in its place while it is tested: checks compare answers with it.
         if before is None:
             target.unlink()
         else:
@@ -115,10 +115,10 @@ def make(source: Path, *, solved: bool = True) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the labs; return the exit status."""
+    """Build the labs; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m labs.build", description=__doc__)
     parser.add_argument("--only", metavar="NN", help="one lab, by its number")
-    parser.add_argument("--unsolved-only", action="store_true", help="execute no solutions")
+    parser.add_argument("--unsolved-only", action="store_true", help="do not execute the solutions")
     options = parser.parse_args(arguments)
     try:
         for source in text.sources(options.only):

@@ -1,4 +1,4 @@
-"""The learner's notebook: nbgrader's own preprocessors strip the solutions."""
+"""Make the learner's notebook: nbgrader's preprocessors strip the solutions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config
 
 STUB = "...  # your code"
-"""What stands in a starter cell for the solution. It runs, and does nothing."""
+"""The placeholder for the solution in a starter cell. It runs and does nothing."""
 
 STAMP = "serving_labs"
 
 
 def nbgrader_settings() -> Config:
-    """Return the settings that ``nbgrader_config.py`` has, too."""
+    """Return the same settings as ``nbgrader_config.py``."""
     config = Config()
     config.ClearSolutions.code_stub = {"python": STUB}
     return config
 
 
 def strip(solved: NotebookNode) -> NotebookNode:
-    """Return the learner's notebook of a solved one, as ``nbgrader generate_assignment`` does."""
+    """Turn a solved notebook into the learner's, as ``nbgrader generate_assignment`` does."""
     notebook = copy.deepcopy(solved)
     for name in ("nbgrader", "traitlets"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -58,6 +58,6 @@ def strip(solved: NotebookNode) -> NotebookNode:
 
 
 def fingerprint(notebook: NotebookNode) -> str:
-    """Return a hash of a notebook's cells, by which an older copy of a lab is known."""
+    """Return a hash of a notebook's cells, which identifies an older copy of a lab."""
     sources = [cell.source for cell in notebook.cells]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()

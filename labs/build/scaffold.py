@@ -1,7 +1,7 @@
-"""Scaffold an exercise: ``make new-lab N=12 NAME=own_model``, or ``N=03`` for one more of lab 03.
+"""Scaffold an exercise: ``make new-lab N=12 NAME=own_model``, or ``N=03`` for one more in lab 03.
 
-One data entry, one function, one cell for the task and its solution, one list of answers. What is
-written works as it is, so that its author changes something that runs.
+It writes one data entry, one function, one cell with the task and its solution, and one list of
+answers. The result works unchanged, so authors start from something that runs.
 """
 
 from __future__ import annotations
@@ -140,14 +140,14 @@ _END = "\n# %% [markdown]\n# ## What you can do now\n"
 
 
 def scaffold(number: str, name: str = "", root: Path = ROOT) -> list[Path]:
-    """Write an exercise, and its lab if there is none of this number yet.
+    """Write an exercise, and its lab if no lab has this number yet.
 
     Parameters
     ----------
     number : str
-        The lab's, as that of its notebook: ``"12"``.
+        The lab's number, the same as its notebook's: ``"12"``.
     name : str
-        What follows the number in the notebook's name: ``"own_model"``. A new lab needs it.
+        The part of the notebook's name after the number: ``"own_model"``. A new lab needs it.
     root : Path
         The repository.
 
@@ -159,10 +159,10 @@ def scaffold(number: str, name: str = "", root: Path = ROOT) -> list[Path]:
     Raises
     ------
     LabError
-        If the number is none, or a new lab has no name.
+        If the number is invalid, or a new lab has no name.
     """
     if not re.fullmatch(r"\d\d", number):
-        raise LabError(f"a lab has the two digits of its notebook, like 12; got {number!r}")
+        raise LabError(f"a lab's number has two digits, like 12; got {number!r}")
     lab = f"lab{number}"
     source = next(iter(root.glob(f"solutions/{lab}_*/{lab}_*.py")), None)
     if source is None:
@@ -195,7 +195,7 @@ def _append(path: Path, text: str) -> None:
 
 
 def _insert(source: Path, task: str) -> None:
-    """Put a task at the end of a lab's exercises."""
+    """Insert a task after a lab's last exercise."""
     text = source.read_text(encoding="utf-8")
     before, end, after = text.partition(_END)
     source.write_text(f"{before.rstrip()}\n{task}{end}{after}", encoding="utf-8")

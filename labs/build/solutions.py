@@ -1,4 +1,4 @@
-"""The instructor's one command that says whether all solutions still pass."""
+"""The instructor's command that checks whether all solutions still pass."""
 
 from __future__ import annotations
 

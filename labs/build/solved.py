@@ -1,4 +1,4 @@
-"""The solved notebook: executed, its outputs normalised as those of the chapter."""
+"""Make the solved notebook: executed, its outputs normalised like the chapter's."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from services.workbench.notebooks.files import warnings_in
 from services.workbench.notebooks.run import execute_notebook
 
 SEED = "2026"
-"""The checks' inputs in the notebooks that are committed: the same on every run."""
+"""The seed of the checks' inputs in committed notebooks, so that they are the same in every run."""
 
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """Let the checks raise, use one seed, and keep no progress."""
+    """Let the checks raise, use a fixed seed, and record no progress."""
     wanted = {api.STRICT: "1", api.SEED: SEED, progress.VARIABLE: ""}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -42,9 +42,9 @@ def run(source: Path) -> NotebookNode:
     Raises
     ------
     NotebookError
-        If a cell raises, which a check does that is not passed.
+        If a cell raises; a check raises if it is not passed.
     LabError
-        If the source does not fit its declared exercises, or a cell warns.
+        If the source does not match its declared exercises, or a cell emits a warning.
     """
     whole = text.read(source)
     kept = [cell.metadata for cell in whole.cells]
@@ -55,7 +55,7 @@ def run(source: Path) -> NotebookNode:
     for cell, metadata in zip(executed.cells, kept, strict=True):
         cell.metadata = metadata
     if warnings := warnings_in(executed):
-        raise text.LabError("a cell warned; fix the cause:\n  " + "\n  ".join(warnings))
+        raise text.LabError("a cell emitted a warning; fix it:\n  " + "\n  ".join(warnings))
     stamp = provenance.stamp(executed, source)
     stamp["source"] = f"solutions/{source.stem}/{source.name}"
     executed.metadata[provenance.STAMP] = stamp

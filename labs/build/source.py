@@ -1,7 +1,8 @@
-"""Read a lab's text source and put in what is declared elsewhere, so that it stands in one place.
+"""Read a lab's text source and insert what is declared in ``labs/checks``.
 
-Points, minutes, hints and help stand in ``labs/checks/labNN.py``. From there come the line under
-each exercise's heading, the hint cell, the help, and nbgrader's metadata.
+Points, minutes, hints and help are declared only once, in ``labs/checks/labNN/exercises.toml``.
+They become the line under each exercise's heading, the hint cell, the help, and nbgrader's
+metadata.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _BEGIN, _END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
 class LabError(Exception):
-    """A lab's source is not as it must be; the message says where and what to do."""
+    """A lab's source is invalid; the message says where, and what to do."""
 
 
 def sources(only: str | None = None, folder: Path = SOLUTIONS) -> list[Path]:
@@ -63,7 +64,7 @@ def read(source: Path) -> NotebookNode:
     Raises
     ------
     LabError
-        If the source and the declared exercises do not fit together.
+        If the source does not match the declared exercises.
     """
     lab = source.stem[:5]
     raw = jupytext.read(source, fmt="py:percent")
@@ -98,8 +99,8 @@ def _exercise_of(
     match = _CHECKED.search(after.source) if after is not None and "check" in _tags(after) else None
     if match is None:
         raise LabError(
-            f"{source.name}: the cell after each exercise is tagged 'check' and calls "
-            f'check("{source.stem[:5]}.exN", …); not so after:\n{cells[n].source}'
+            f"{source.name}: the cell after each exercise must be tagged 'check' and call "
+            f'check("{source.stem[:5]}.exN", …); that is missing after:\n{cells[n].source}'
         )
     if match[1] not in declared:
         raise LabError(f"{source.name}: {match[1]} is not declared in labs/checks")
@@ -121,7 +122,7 @@ def _add_facts(source: Path, cells: list[NotebookNode], exercise: Exercise) -> N
     match = _HEADING.search(task.source) if task is not None else None
     if task is None or match is None or match["title"].strip() != exercise.title:
         raise LabError(
-            f"{source.name}: the text before {exercise.id} begins with the heading "
+            f"{source.name}: the text before {exercise.id} must begin with the heading "
             f"'## Exercise {exercise.id[-1]} · {exercise.title}'"
         )
     points = f"{exercise.points} point" + "s" * (exercise.points > 1)
@@ -173,7 +174,7 @@ def _grade_id(exercise: str) -> str:
 
 
 def _nbgrader(grade_id: str, *, solution: bool = False, points: int | None = None) -> NotebookNode:
-    """Return nbgrader's metadata: an answer, a graded check, or a cell that must not change."""
+    """Return nbgrader's metadata for an answer, a graded check, or a read-only cell."""
     data = NotebookNode(
         grade=points is not None,
         grade_id=grade_id,

@@ -1,6 +1,6 @@
-"""How an answer is checked: time limit, fresh inputs, servers, and a result that says what differs.
+"""Check answers: time limit, fresh inputs, servers, and a result that says what differs.
 
-A learner needs none of this. Code that checks a lab needs ``Context``.
+Learners do not need this. Code that checks a lab needs ``Context``.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ __all__ = ["Context"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what checks use when it is first used; commands that only count points do not."""
+    """Import what checks use on first use; commands that only count points do not need it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from labs.engine.context import Context

@@ -33,27 +33,27 @@ from services.workbench.show import Display, one_line
 STRICT = "LAB_STRICT"
 SEED = "LAB_SEED"
 _PRINTED = 400
-"""How many characters of what an answer printed are shown."""
+"""How many characters of an answer's printed output are shown."""
 
 _NO_CAUSE = {
-    True: "None of the usual mistakes. Compare the value with the task's text.",
-    False: "None of the usual mistakes. Read the error's text and the lines that it names.",
+    True: "This is none of the usual mistakes. Compare the value with the task's text.",
+    False: "This is none of the usual mistakes. Read the error's text and the lines it names.",
 }
 
 _hints_given: dict[str, int] = {}
 
 
 def check(exercise: str = "", *answers: Any, seed: int | None = None) -> Result:
-    """Look at an answer and say what differs from what it should be.
+    """Check an answer and say how it differs from what it should be.
 
     Parameters
     ----------
     exercise : str
         For instance ``"lab01.ex2"``.
     *answers : object
-        What the exercise asks for: a function, a class, a service, a value.
+        What the exercise asks for: a function, a class, a service or a value.
     seed : int, optional
-        Repeat a check with the inputs of an earlier one; fresh inputs if not given.
+        The seed of an earlier check, to repeat it with the same inputs; fresh inputs if not given.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def check(exercise: str = "", *answers: Any, seed: int | None = None) -> Result:
     Raises
     ------
     CheckFailedError
-        Only where the environment says ``LAB_STRICT=1``, as graders do: if the status is any
-        other than ``PASS``.
+        If the status is not ``PASS``, and only if the environment variable ``LAB_STRICT`` is 1, as
+        for graders.
     """
     result = examine(exercise, *answers, seed=seed)
     if result.out_of:
@@ -76,7 +76,7 @@ def check(exercise: str = "", *answers: Any, seed: int | None = None) -> Result:
 
 
 def examine(exercise: str, *answers: Any, seed: int | None = None) -> Result:
-    """Do what :func:`check` does, but neither note the result nor ever raise."""
+    """Do what :func:`check` does, but do not record the result and never raise."""
     try:
         declared = find(exercise)
     except UnknownExerciseError as error:
@@ -102,25 +102,25 @@ def examine(exercise: str, *answers: Any, seed: int | None = None) -> Result:
 
 
 def _miscalled(id: str, title: str, problem: str, out_of: int = 0, next: str = "") -> Result:
-    """Return the result of a call of ``check`` that names no exercise, or too few answers."""
+    """Return the result of a call of ``check`` with an unknown exercise or the wrong answers."""
     return Result(id, title, Status.FAIL, out_of=out_of, differs=problem, layer="call", next=next)
 
 
 def _wrong_count(declared: Exercise, answers: tuple[Any, ...]) -> str:
-    """Say that the number of answers is not the exercise's; empty if it is."""
+    """Return a message if the number of answers is wrong, else an empty text."""
     names = answers_of(declared.id)
     wanted = len(names)
     if not names or len(answers) == wanted:
         return ""
     given = {0: "none was", 1: "1 was"}.get(len(answers), f"{len(answers)} were")
     count = "one answer" if wanted == 1 else f"{wanted} answers"
-    return f"{declared.id} has {count} ({', '.join(names)}); {given} given."
+    return f"{declared.id} takes {count} ({', '.join(names)}); {given} given."
 
 
 def _outcome(
     declared: Exercise, context: Context, answers: tuple[Any, ...], printed: _Tail
 ) -> Result:
-    """Run the check and turn however it ends into a result."""
+    """Run the check and turn its outcome, whatever it is, into a result."""
     base = Result(declared.id, declared.title, Status.PASS, out_of=declared.points)
     another = f'hint("{declared.id}")'
 
@@ -153,9 +153,9 @@ def _outcome(
         return replace(
             base,
             status=Status.FAIL,
-            differs=f"Your code did not come to an end within {late.seconds:g} seconds.",
+            differs=f"Your code did not finish within {late.seconds:g} seconds.",
             layer="request",
-            cause="A loop that never ends, or waiting for something that never comes.",
+            cause="A loop that never ends, or a wait for something that never happens.",
             frames=frames.own_lines(late.stack),
             next=another,
         )
@@ -167,7 +167,7 @@ def _outcome(
 
 
 def _unexpected(base: Result, error: BaseException, another: str) -> Result:
-    """Return the result for an exception that no part of the check foresaw."""
+    """Return the result for an exception that the check did not expect."""
     own = frames.own_lines_of(error)
     said = one_line(error)
     if isinstance(error, SystemExit | OutOfTimeError) or own:
@@ -187,12 +187,12 @@ def _unexpected(base: Result, error: BaseException, another: str) -> Result:
         status=Status.ERROR,
         differs=said,
         where=last,
-        next="Restart the kernel and run all cells. If it comes again, tell your instructor.",
+        next="Restart the kernel and run all cells. If it happens again, tell your instructor.",
     )
 
 
 class _Tail(io.TextIOBase):
-    """A text file that keeps the end of what is written, however much that is."""
+    """A text file that keeps only the end of what is written to it."""
 
     def __init__(self) -> None:
         self._kept = ""
@@ -208,10 +208,10 @@ class _Tail(io.TextIOBase):
 
 @contextlib.contextmanager
 def _captured(printed: _Tail) -> Iterator[None]:
-    """Keep the answer's prints for the card, and its warnings out of the notebook.
+    """Keep the answer's printed output for the card, and its warnings out of the notebook.
 
-    And let ``Image.open`` be Pillow's own: once ultralytics is imported, an answer would meet
-    another exception for a file that is not an image, and the message would not fit.
+    Also restore Pillow's own ``Image.open``: ultralytics replaces it at import, and for a file that
+    is not an image an answer would then get an exception that does not match the task.
     """
     with (
         contextlib.redirect_stdout(printed),
@@ -251,7 +251,7 @@ def _shown(note: Note) -> Note:
 
 
 def solution(exercise: str = "") -> Display:
-    """Return one right answer, read from ``solutions/``, to be shown."""
+    """Return one right answer, read from ``solutions/``, as a card."""
     try:
         find(exercise)
     except UnknownExerciseError as error:
@@ -260,9 +260,9 @@ def solution(exercise: str = "") -> Display:
 
 
 def preflight() -> Display:
-    """Return what this machine has, what it lacks, and how to get it.
+    """Return what this machine has, what is missing, and how to get it.
 
-    A notebook folds the tools away that single exercises use.
+    A notebook folds away the tools that only some exercises use.
     """
     rows = [*_own_copy(), *machine.report()]
     shown, tools = (
@@ -270,15 +270,15 @@ def preflight() -> Display:
         for tool in (False, True)
     )
     folded = (
-        f"<details><summary>the tools of single exercises</summary><pre>{tools}</pre></details>"
+        f"<details><summary>tools that some exercises use</summary><pre>{tools}</pre></details>"
     )
     return Display("\n".join(map(str, rows)), html=f"<pre>{shown}</pre>{folded}")
 
 
 def _own_copy() -> list[machine.Row]:
-    """Return a row if this notebook is the lab as it ships, where git would see the answers."""
+    """Return a row if this notebook is the shipped lab, in which git would track the answers."""
     here = Path.cwd().resolve()
     if here.parent != LABS:
         return []
-    shipped = "this is the lab as it ships, which git tracks; in a terminal, to open your own"
+    shipped = "this is the shipped lab, which git tracks, not your own copy; in a terminal"
     return [machine.Row("copy", machine.MISSING, shipped, f"make lab N={here.name[3:5]}")]

@@ -1,4 +1,4 @@
-"""Is an answer still the starter's? Nobody who has not begun should be told that they are wrong."""
+"""Find out whether an answer is still the starter code, which should not be called wrong."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LABS = ROOT / "labs"
 
 
 def require_attempt(exercise: str, answers: Iterable[Any]) -> None:
-    """Raise :class:`NotAttemptedError` if one of *answers* is still the starter's.
+    """Raise :class:`NotAttemptedError` if one of *answers* is still the starter code.
 
-    That is: it is ``...`` or None, or holds a ``...``; it is a function without a body; or the cell
-    in which it is written has the starter's code, comments and blanks aside.
+    An answer is starter code if it is ``...`` or None, or contains a ``...``; if it is a function
+    without a body; or if its cell has the starter's code, ignoring comments and blanks.
     """
     for answer in answers:
         if answer is None or _holds_ellipsis(answer):
@@ -39,7 +39,7 @@ def require_attempt(exercise: str, answers: Iterable[Any]) -> None:
 
 
 def _is_empty(cls: type) -> bool:
-    """Say whether a class, and those of the same module below which it stands, define nothing."""
+    """Return whether a class, and its base classes in the same module, define nothing."""
     own = [one for one in cls.__mro__ if one.__module__ == cls.__module__]
     return all(
         name.startswith("__") and not isinstance(member, FunctionType | staticmethod)
@@ -61,18 +61,18 @@ def _holds_ellipsis(value: Any, depth: int = 0) -> bool:
 
 
 def notebook_of(lab: str) -> Path | None:
-    """Return the learner's notebook of a lab as it ships, if it is there."""
+    """Return the shipped learner's notebook of a lab, if it exists."""
     return next(iter(sorted(LABS.glob(f"{lab}_*/{lab}_*.ipynb"))), None)
 
 
 def starter_code(exercise: str) -> str:
-    """Return the normalised code of an exercise's starter cell; empty where it is not known."""
+    """Return the normalised code of an exercise's starter cell; empty if it is unknown."""
     path = notebook_of(exercise.partition(".")[0])
     return _starters(path, path.stat().st_mtime_ns).get(exercise, "") if path else ""
 
 
 def answers_of(exercise: str) -> tuple[str, ...]:
-    """Return what the lab hands to ``check``, as written there; empty where it is not known."""
+    """Return the arguments that the lab passes to ``check``, as source; empty if unknown."""
     path = notebook_of(exercise.partition(".")[0])
     return _calls(path, path.stat().st_mtime_ns).get(exercise, ()) if path else ()
 
@@ -104,7 +104,7 @@ def _starters(path: Path, _: int) -> dict[str, str]:
 
 
 def _code(source: str) -> str:
-    """Return what the code of a cell means to Python, so that comments and blanks do not count."""
+    """Return the code of a cell in normalised form, in which comments and blanks do not count."""
     try:
         return ast.dump(ast.parse(source))
     except SyntaxError:

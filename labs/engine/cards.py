@@ -1,7 +1,7 @@
-"""Show a card wherever ``check`` or ``hint`` stands in a cell, not only as its last expression.
+"""Show a card wherever ``check`` or ``hint`` is called in a cell, not only in its last line.
 
-A notebook shows the value of a cell's last expression by itself. The cards of the other calls are
-kept until the cell has ended and are shown then, in their order.
+A notebook shows the value of a cell's last expression by itself. The cards of all other calls are
+kept until the cell has ended, and are then shown in order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def remember(card: Any) -> None:
 
 
 def seen(card: Any) -> None:
-    """Note that the notebook shows *card* now: show the earlier ones before it."""
+    """Record that the notebook shows *card* now, and show the earlier cards before it."""
     if not any(card is each for each in _waiting):
         return
     while _waiting and _waiting[0] is not card:

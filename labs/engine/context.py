@@ -1,4 +1,4 @@
-"""What a check has at hand: fresh inputs, ways to say what differs, the learner's service."""
+"""The tools of a check: fresh inputs, ways to say what differs, the learner's service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labs.engine.registry import Exercise
 from services.workbench.show import one_line
 
 Mistakes = Mapping[str, Any] | Sequence[tuple[str, Any]]
-"""What named mistakes would give; pairs where one mistake can show in several ways."""
+"""The values that named mistakes would give; as pairs if a mistake can show in several ways."""
 
 Because = str | Callable[[BaseException], str | None] | None
 
@@ -26,13 +26,13 @@ class Context:
     Attributes
     ----------
     random : random.Random
-        Fresh for each check, from its seed.
+        Random generator, new for each check and seeded with *seed*.
     numbers : numpy.random.Generator
         The same for arrays.
     seed : int
-        What both were made from.
+        The seed of both generators.
     facts : dict
-        What was measured; shown on the card.
+        Measurements, shown on the card.
     """
 
     def __init__(self, exercise: Exercise, seed: int) -> None:
@@ -58,9 +58,9 @@ class Context:
         Parameters
         ----------
         differs : str
-            The learner's value against the property that it should have.
+            The learner's value and the property that it should have.
         where : str
-            The input with which it shows.
+            The input that shows the difference.
         mistake : str, optional
             One of the exercise's named mistakes; its text is shown as the likely cause.
         cause : str
@@ -93,8 +93,8 @@ class Context:
         Parameters
         ----------
         got : object
-            The learner's value. It is taken apart into plain data first, so a class that calls
-            itself equal to everything is equal to nothing.
+            The learner's value. It is first converted to plain data, so a class that claims to be
+            equal to everything is equal to nothing.
         want : plain data
             The right value.
         what : str
@@ -102,13 +102,13 @@ class Context:
         where : str
             The input.
         mistakes : mapping of str to plain data, or sequence of pairs, optional
-            What each named mistake would give here. The first that equals *got* is the likely
-            cause; one that equals *want* is passed over.
+            The value that each named mistake would give here. The first that equals *got* is the
+            likely cause; one that equals *want* is ignored.
         types : mapping of str to str, optional
-            Named mistakes that a type in *got* means that is not plain data:
+            Types that are not plain data, each with the named mistake that it means in *got*:
             ``{"Detection": "not_plain"}``.
         tolerance : float
-            How far two numbers may be apart.
+            How much two numbers may differ.
         """
         value = self.plain(got, what=what, where=where, types=types)
         if plain.same(value, plain.plain(want), tolerance):
@@ -145,7 +145,7 @@ class Context:
         because: Because = None,
         **kwargs: Any,
     ) -> Any:
-        """Call the learner's code; what it raises is a failure with the learner's own lines.
+        """Call the learner's code; an exception is a failure that shows the learner's own lines.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Context:
         )
 
     def is_attempted(self, condition: bool, what: str) -> None:
-        """End the check as NOT_ATTEMPTED unless *condition*; *what* says what is still missing."""
+        """End the check as NOT_ATTEMPTED unless *condition*; *what* names what is still missing."""
         if not condition:
             raise NotAttemptedError(what)
 
@@ -200,7 +200,7 @@ class Context:
 
     @contextmanager
     def fake_core(self, **options: Any) -> Iterator[fake_core.Calls]:
-        """Put the fake detector in the real one's place; see :func:`labs.engine.fake_core`."""
+        """Replace the real detector by the fake one; see :func:`labs.engine.fake_core`."""
         with fake_core.fake_core(**options) as calls:
             yield calls
 

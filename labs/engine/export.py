@@ -1,10 +1,10 @@
-"""Write a notebook's object into a module, because a server is a process of its own.
+"""Write a notebook's object into a module, because a server is a separate process.
 
-From the cells that were executed, the statements are taken that the object needs: its own, those
-that bind the names in it, those that add something to it. Experiments and calls of ``check`` stay
-behind. This reads code, so it can miss something, and a module says so: it ends with a call of
-:func:`require_same`, which compares the copied service with the live one. The way out is
-:mod:`labs.engine.pickling`: the live object itself.
+The module gets those statements of the executed cells that the object needs: its own, those that
+define the names in it, and those that add something to it. Experiments and calls of ``check`` are
+left out. Because this only reads code, it can miss something. So the module ends with a call of
+:func:`require_same`, which compares the copied service with the live one. If they differ,
+:mod:`labs.engine.pickling` sends the live object itself.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ class CopyDiffersError(Exception):
 
 
 def module_of(answer: Any) -> tuple[str, str]:
-    """Return the text of a module that holds *answer*, and the answer's name in it.
+    """Return the source of a module that contains *answer*, and the answer's name in it.
 
     Parameters
     ----------
     answer : class, function, bentoml.Service or bentoml.legacy.Service
-        Something written in a notebook's cell.
+        An object defined in a notebook's cell.
 
     Raises
     ------
     FailedError
-        Layer ``import``, if it is nothing of the kind.
+        Layer ``import``, if it is none of these.
     """
     function = next(functions_of(answer), None)
     if function is None:
@@ -90,7 +90,7 @@ def service_module(answer: Any) -> tuple[str, str]:
 
 
 def description(service: Any) -> dict[str, list[str]]:
-    """Return what a service of either of BentoML's APIs consists of, as texts."""
+    """Return the parts of a service of either BentoML API as texts."""
     apis = getattr(service, "apis", None)
     found = {
         "endpoint": [getattr(api, "route", name) for name, api in apis.items()]
@@ -107,7 +107,7 @@ def description(service: Any) -> dict[str, list[str]]:
 
 
 def _shown(value: Any) -> str:
-    """Return an option's text: that of a set in order, that of an object without its address."""
+    """Return an option as text: a set in sorted order, an object without its address."""
     if isinstance(value, set | frozenset):
         return str(sorted(map(str, value)))
     plain = isinstance(value, str | int | float | list | tuple | dict | None)
@@ -163,7 +163,7 @@ def statements_of(cell: str) -> Iterator[Statement]:
 
 
 def _globals_in(table: symtable.SymbolTable) -> Iterator[str]:
-    """Yield the global names that code refers to; a name that is local in a function is none."""
+    """Yield the global names that code refers to, without names that are local to a function."""
     for symbol in table.get_symbols():
         if table.get_type() == "module" or symbol.is_global():
             yield symbol.get_name()
@@ -172,7 +172,7 @@ def _globals_in(table: symtable.SymbolTable) -> Iterator[str]:
 
 
 def _root(node: ast.AST) -> tuple[str, str]:
-    """Return ``("svc", "api")`` of ``svc.api(…)``: the first name and what is taken of it."""
+    """Return ``("svc", "api")`` for ``svc.api(…)``: the first name and its attribute."""
     attribute = ""
     while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
         if isinstance(node, ast.Attribute):
@@ -182,7 +182,7 @@ def _root(node: ast.AST) -> tuple[str, str]:
 
 
 def _extended(node: ast.AST) -> Iterator[str]:
-    """Yield the objects that a statement adds something to, if it is run."""
+    """Yield the objects that a statement adds something to when it runs."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from (_root(decorator)[0] for decorator in node.decorator_list)
         return
@@ -229,9 +229,9 @@ def _needed(statements: list[Statement], name: str, namespace: Mapping[str, Any]
 
 
 def _ordered(statements: list[Statement], chosen: set[int], last: Mapping[str, int]) -> list[int]:
-    """Return the chosen statements, each after those that bind what it uses.
+    """Return the chosen statements, each after those that define what it uses.
 
-    In a notebook a name may have got its last value after the cell that uses it.
+    In a notebook, the cell that gave a name its last value may have run after a cell that uses it.
     """
     ordered: dict[int, None] = {}
     begun: set[int] = set()
@@ -251,7 +251,7 @@ def _ordered(statements: list[Statement], chosen: set[int], last: Mapping[str, i
 
 
 def _is_latest(statement: Statement, n: int, last: Mapping[str, int]) -> bool:
-    """Say whether no later statement binds the same names: a cell that ran twice counts once."""
+    """Return whether no later statement binds the same names; a cell that ran twice counts once."""
     return all(last[name] == n for name in statement.binds)
 
 

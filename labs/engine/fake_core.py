@@ -1,8 +1,8 @@
-"""A detector that finds coloured rectangles: no weights, no chance, and an answer that is known.
+"""A fake detector that finds coloured rectangles: no weights, and a known, deterministic answer.
 
-The checks of adapters need no network. They draw cards of flat colours, and the fake core finds
-exactly those. It looks at the colours, so that swapped channels, a turned picture and an altered
-one give another answer.
+The checks of adapters need no neural network. They draw cards in flat colours, and the fake core
+finds exactly these. It looks at the colours, so swapped channels, a rotated picture and a changed
+picture give a different answer.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ COLOURS: dict[tuple[int, int, int], float] = {
 """The cards' colours, RGB, and how sure the fake core is of each."""
 
 UNSURE = (0.97312, 0.97004, 0.50003, 0.41863, 0.00211)
-"""Confidences for the same colours that show rounding and thresholds; the first is never alone."""
+"""Confidences for the same colours that reveal rounding and thresholds; the first never occurs
+alone."""
 
 _NEAR = 40
-"""How far a channel may be from a card's colour: JPEG changes it a little."""
+"""How far a channel may differ from a card's colour: JPEG changes it a little."""
 
 
 def picture(random: np.random.Generator, cards: int, size: tuple[int, int] = (320, 240)) -> Any:
@@ -41,9 +42,9 @@ def picture(random: np.random.Generator, cards: int, size: tuple[int, int] = (32
     Parameters
     ----------
     random : numpy.random.Generator
-        Where the cards lie, and which colours they have.
+        Chooses the cards' positions and colours.
     cards : int
-        How many, 0 to 5.
+        The number of cards, 0 to 5.
     size : tuple of int
         Width and height in pixels, each 120 or more.
 
@@ -81,18 +82,18 @@ def detections(image: Image.Image) -> list[Detection]:
 
 
 def boxes(image: Image.Image) -> list[dict[str, Any]]:
-    """Return the same as the chapter's JSON."""
+    """Return the same detections in the chapter's JSON format."""
     return [dict(found.as_dict()) for found in detections(image)]
 
 
 @dataclass
 class Calls:
-    """What the core was asked.
+    """Counts the calls of the core.
 
     Attributes
     ----------
     loads : int
-        How often a detector was made.
+        How often a detector was created.
     batches : list of int
         How many pictures each call of ``detect`` had.
     """
@@ -122,7 +123,7 @@ def _patches(calls: Calls) -> list[Any]:
 
 
 def install() -> Calls:
-    """Put the fake core in the real one's place, for the rest of this process."""
+    """Replace the real core by the fake one for the rest of this process."""
     calls = Calls()
     for each in _patches(calls):
         each.start()
@@ -131,12 +132,12 @@ def install() -> Calls:
 
 @contextmanager
 def fake_core(confidences: Sequence[float] = ()) -> Iterator[Calls]:
-    """Put the fake core in the real one's place for a while; yield what it is asked.
+    """Replace the real core by the fake one inside the block; yield the record of its calls.
 
     Parameters
     ----------
     confidences : sequence of float
-        For the colours in their order, 0 to 1, falling; those of :data:`COLOURS` if not given.
+        For the colours in their order, 0 to 1, descending; those of :data:`COLOURS` if not given.
     """
     calls = Calls()
     first, second = _patches(calls)

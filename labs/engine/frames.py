@@ -1,4 +1,4 @@
-"""The learner's own lines in a traceback, and the cell in which an object was written."""
+"""Find the learner's own lines in a traceback, and the cell in which an object was written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIBRARIES = tuple(
 
 
 def is_learners(filename: str) -> bool:
-    """Say whether code of this file name is the learner's: of a cell, or of a file of theirs."""
+    """Return whether code with this file name is the learner's: a cell, or the learner's file."""
     if filename.startswith("<") and not linecache.getlines(filename):
         return False  # <frozen importlib>, <string>
     path = str(Path(filename).resolve())
@@ -49,8 +49,8 @@ def own_lines_of(error: BaseException) -> tuple[str, ...]:
 def functions_of(obj: Any) -> Iterator[FunctionType]:
     """Yield the Python functions that an answer consists of, looking through decorators.
 
-    A class gives its methods, a BentoML service its class's or its endpoints', an instance those
-    of its class.
+    For a class these are its methods, for a BentoML service the methods of its class or its
+    endpoints, for an instance the methods of its class.
     """
     seen: set[int] = set()
     waiting = [obj]
@@ -82,7 +82,7 @@ def functions_of(obj: Any) -> Iterator[FunctionType]:
 
 
 def attribute(item: Any, name: str) -> list[Any]:
-    """Return the attribute in a list, without asking a ``__getattr__``; an empty one if absent."""
+    """Return the attribute in a list, without calling ``__getattr__``; an empty list if absent."""
     try:
         return [object.__getattribute__(item, name)]
     except Exception:
@@ -98,7 +98,7 @@ def _is_written_here(cls: type) -> bool:
 
 
 def cells_of(obj: Any) -> list[str]:
-    """Return the source of the cells in which *obj*'s functions were written, without doubles."""
+    """Return the source of the cells that define *obj*'s functions, without duplicates."""
     names = dict.fromkeys(
         function.__code__.co_filename
         for function in functions_of(obj)
@@ -108,7 +108,7 @@ def cells_of(obj: Any) -> list[str]:
 
 
 def is_blank(code: CodeType) -> bool:
-    """Say whether a function does nothing: its body is ``...``, ``pass`` or a docstring."""
+    """Return whether a function does nothing: its body is ``...``, ``pass`` or a docstring."""
     import dis
 
     harmless = {"RESUME", "RETURN_GENERATOR", "POP_TOP", "LOAD_CONST", "RETURN_VALUE", "NOP"}

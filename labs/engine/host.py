@@ -1,7 +1,7 @@
-"""Serve one service of one file in one process; run by :mod:`labs.engine.serving`.
+"""Serve one service from one file in one process; run by :mod:`labs.engine.serving`.
 
-``bentoml serve`` starts a process for each worker and takes seconds. This is the same application
-in one process, ready in about two, so that a check can start it for every try.
+``bentoml serve`` starts a process for each worker and takes many seconds. This runs the same
+application in one process that is ready in about two seconds, so a check can start it every time.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import warnings
 from typing import Any
 
 IMPORT_FAILED = "LABS: the module could not be imported"
-"""In the log it means that the learner's module raised while it was imported."""
+"""This line in the log means that importing the learner's module raised an exception."""
 
 
 def application(service: Any) -> Any:
-    """Return the ASGI application of a service of either of BentoML's APIs, or what was given."""
+    """Return the ASGI application of a service of either BentoML API; others are unchanged."""
     if hasattr(service, "to_asgi"):
         return service.to_asgi()
     if hasattr(service, "asgi_app"):
-        return service.asgi_app  # its Runners run in this process, too
+        return service.asgi_app  # its Runners also run in this process
     return service
 
 
 def main() -> int:
-    """Serve until told to end."""
+    """Serve until the process is signalled to end."""
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("name")

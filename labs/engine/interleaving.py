@@ -1,8 +1,8 @@
-"""Make several calls of the learner's code take turns at every step, so that a race always shows.
+"""Interleave several calls of the learner's code at every step, so that a race always shows.
 
-Left to the scheduler, two threads meet in the wrong place once in a thousand runs. Here a thread
-hands over after each bytecode instruction of the learner's, and coroutines hand over at each
-``await``: a value that one call leaves where another finds it is found.
+With normal scheduling, a race condition may show once in a thousand runs. Here a thread switches to
+the next after each bytecode instruction of the learner's code, and coroutines switch at each
+``await``. So if one call overwrites another call's value, the check notices.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Any
 from labs.engine.frames import is_learners
 
 _BLOCKED = 2.0
-"""After so many seconds a thread that does not hand over is taken to wait for another's lock."""
+"""After this many seconds, a thread that does not switch is assumed to wait for another's lock."""
 
 _STEPS = 20_000
-"""Handed over at most so often: a loop over pixels would take minutes."""
+"""The maximum number of switches: a loop over pixels would take minutes."""
 
 _LOCKED = 0.5
-"""So many seconds a call may take that interrupts another; then it waits for the other's lock."""
+"""Seconds for a call that interrupts another; after that it is assumed to wait for a lock."""
 
 _SLICE = 0.1
-"""Seconds are counted in such slices: a pause of the whole process, of seconds, counts as one."""
+"""Time is counted in slices of this length; a pause of the whole process counts as one slice."""
 
 _LINES = 40
 _SECONDS = 30.0
@@ -44,8 +44,8 @@ def interleaved(calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
     ----------
     calls : sequence of callables without arguments
         They run in threads. If the first is a coroutine function, all run as tasks of one event
-        loop instead. Let them need the same number of steps (images with equally many cards):
-        a call that runs ahead is not disturbed.
+        loop instead. They should need the same number of steps (images with the same number of
+        cards): nothing interferes with a call that runs ahead.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def _in_turns(calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
 
 
 def interrupted(first: Callable[[], Any], second: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
-    """Stop *first* at each of its lines in turn, and make the whole of *second* there.
+    """Pause *first* at each of its lines in turn, and run all of *second* there.
 
     Yields
     ------
@@ -110,7 +110,7 @@ def interrupted(first: Callable[[], Any], second: Callable[[], Any]) -> Iterator
 
 
 def _make(call: Callable[[], Any], outcome: Future[Any], trace: Any = None) -> None:
-    """Make *call* in this thread, traced."""
+    """Run *call* in this thread, traced."""
     _set_trace(trace)
     try:
         result = finished(call())
@@ -123,7 +123,7 @@ def _make(call: Callable[[], Any], outcome: Future[Any], trace: Any = None) -> N
 
 
 def _set_trace(function: Any) -> None:
-    """Do what ``sys.settrace`` does; it refuses while another thread does the same."""
+    """Call ``sys.settrace``, which can fail while another thread calls it."""
     while True:
         try:
             return sys.settrace(function)
@@ -132,7 +132,7 @@ def _set_trace(function: Any) -> None:
 
 
 def _waits(wait: Callable[[float], bool], seconds: float) -> bool:
-    """Wait up to *seconds*; return whether what is waited for came."""
+    """Wait up to *seconds*; return whether the wait succeeded."""
     return any(wait(_SLICE) for _ in range(round(seconds / _SLICE)))
 
 
@@ -146,7 +146,7 @@ def _never_ended() -> TimeoutError:
 
 
 def finished(result: Any) -> Any:
-    """Return *result*, or what it gives when awaited: an endpoint may be sync or async."""
+    """Return *result*, awaited if necessary: an endpoint may be sync or async."""
     if not inspect.isawaitable(result):
         return result
 
@@ -172,7 +172,7 @@ class _Turns:
         self._left = _STEPS
 
     def run(self, me: int, call: Callable[[], Any], outcome: Future[Any]) -> None:
-        """Make *call* in this thread, handing over at each step."""
+        """Run *call* in this thread, switching threads at each step."""
         step = partial(self._step, me)
 
         def local(frame: FrameType, event: str, arg: Any) -> Any:
@@ -210,7 +210,7 @@ class _Turns:
 
 
 def _settle(outcome: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
-    """Set a future's outcome, unless the time was up before."""
+    """Set a future's outcome, unless its time was already up."""
     if outcome.done():
         return
     if error is None:
@@ -220,7 +220,7 @@ def _settle(outcome: Future[Any], result: Any = None, error: BaseException | Non
 
 
 class _Deferred(ThreadPoolExecutor):
-    """Runs what a coroutine gives to a thread in the event loop itself, one iteration later.
+    """Runs work that a coroutine sends to a thread in the event loop, one iteration later.
 
     So ``asyncio.to_thread`` takes the same number of steps in every task.
     """

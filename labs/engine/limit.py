@@ -1,8 +1,8 @@
 """Run something that may never end, within a time limit.
 
-A thread, not a process: a learner's objects live in the notebook's kernel, and most cannot be sent
-elsewhere. When the time is up an exception is raised inside the thread. Code that waits in C (a
-socket, a lock) does not see it; that thread is left alone and ends with the kernel.
+It uses a thread, not a process: a learner's objects live in the notebook's kernel, and most cannot
+be sent to another process. When the time is up, an exception is raised inside the thread. Code that
+waits in C (a socket, a lock) does not see it; that thread is abandoned and ends with the kernel.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TimeIsUpError(Exception):
     Attributes
     ----------
     stack : traceback.StackSummary
-        What was running then, outermost first.
+        The calls that were running then, outermost first.
     """
 
     def __init__(self, seconds: float, stack: traceback.StackSummary) -> None:
@@ -42,7 +42,7 @@ class TimeIsUpError(Exception):
 
 
 def within(seconds: float, function: Callable[[], object]) -> None:
-    """Call *function* in a thread of its own; pass its exception on.
+    """Call *function* in a separate thread, and re-raise its exception.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def within(seconds: float, function: Callable[[], object]) -> None:
     thread.start()
     try:
         thread.join(seconds)
-    except BaseException:  # Ctrl-C: the learner has seen enough
+    except BaseException:  # Ctrl-C: the learner stops the check
         _interrupt(thread)
         raise
     if thread.is_alive():
@@ -74,9 +74,9 @@ def within(seconds: float, function: Callable[[], object]) -> None:
 
 @contextmanager
 def nothing_left_behind() -> Iterator[None]:
-    """End what a check started and could not end itself: its servers, and a late thread's children.
+    """End what a check started and could not end: its servers, and a timed-out thread's children.
 
-    What ran before the block is left alone: it is the learner's.
+    Processes from before the block are left alone: they are the learner's.
     """
     before = set(psutil.Process().children(recursive=True))
     try:
@@ -105,11 +105,11 @@ def _interrupt(thread: threading.Thread) -> None:
 
 
 def _take_back_the_signal() -> None:
-    """Let traced functions be entered again.
+    """Allow traced functions to be entered again.
 
-    An exception that waits for a thread in C keeps a flag of the whole interpreter set. While it is
-    set, CPython 3.11 enters no function that is traced by opcodes: it looks at the flag for ever.
-    An exception that arrives clears the flag, so this thread raises one in itself.
+    An exception pending for a thread that waits in C keeps an interpreter-wide flag set. While the
+    flag is set, CPython 3.11 cannot enter a function that is traced by opcodes: it checks the flag
+    forever. A delivered exception clears the flag, so this thread raises one in itself.
     """
     try:
         _raise_in(threading.current_thread())

@@ -1,4 +1,4 @@
-"""How a check ends other than by passing: exceptions that the engine turns into a result."""
+"""The outcomes of a check that does not pass: exceptions that the engine turns into a result."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Literal
 
 Layer = Literal["call", "import", "start", "readiness", "request", "schema", "value"]
-"""How far an answer came: check was called as it should be, the answer's code is imported, its
-server starts and is ready, a request is answered, the answer has the right form, and the right
+"""How far an answer got: check is called correctly, the answer's code is imported, its server
+starts and is ready, a request is answered, and the response has the right form and the right
 content."""
 
 
@@ -19,7 +19,7 @@ class Status(StrEnum):
     FAIL = "FAIL"
     NOT_ATTEMPTED = "NOT_ATTEMPTED"
     ERROR = "ERROR"
-    """The check itself could not finish. That is our fault, never the learner's."""
+    """The check itself could not finish. This is never the learner's fault."""
     NOT_RUN = "NOT_RUN"
     """A tool is missing on this machine."""
 
@@ -31,15 +31,15 @@ class FailedError(Exception):
     Attributes
     ----------
     differs : str
-        The learner's value against the property that it should have.
+        The learner's value and the property that it should have.
     where : str
-        The input, request or line with which it shows.
+        The input, request or line that shows the difference.
     mistake : str or None
         The name of a known mistake, one of the exercise's ``mistakes``.
     layer : str
-        How far the answer came.
+        How far the answer got.
     cause : str
-        The likely cause, where no named mistake gives it.
+        The likely cause, if no named mistake gives it.
     frames : tuple of str
         The learner's own lines that were running, innermost last.
     """
@@ -56,11 +56,11 @@ class FailedError(Exception):
 
 
 class NotAttemptedError(Exception):
-    """The answer is still the starter's."""
+    """The answer is still the starter code."""
 
 
 class NotRunError(Exception):
-    """A tool is missing; the message names it and the command that brings it."""
+    """A tool is missing; the message names it and the command that installs it."""
 
 
 class OutOfTimeError(BaseException):

@@ -30,10 +30,10 @@ def pickled(answer: Any) -> bytes:
             if id(obj) in shared:
                 return _attribute_of, shared[id(obj)]
             if isinstance(obj, bentoml.legacy.Service):
-                # Its own way asks for a module to import.
+                # Its own pickling needs a module to import.
                 return _empty_service, (), obj.__getstate__()
             if isinstance(obj, _LOCK):
-                return threading.Lock, ()  # in another process it guards nothing yet
+                return threading.Lock, ()  # a new lock: it protects nothing there yet
             if isinstance(obj, _RLOCK):
                 return threading.RLock, ()
             return super().reducer_override(obj)
@@ -44,7 +44,7 @@ def pickled(answer: Any) -> bytes:
 
 
 def _shared_objects() -> dict[int, tuple[str, str]]:
-    """Return the modules' own objects, by id: an answer means that very object, not a copy."""
+    """Return the modules' own objects by id: an answer refers to the object itself, not a copy."""
     return {
         id(value): (module.__name__, name)
         for module in list(sys.modules.values())

@@ -1,7 +1,7 @@
-"""Plain values: what is left of an answer when every trick of its class is taken away.
+"""Plain values: an answer converted to Python's own types, without any tricks of its class.
 
-An object may call itself equal to everything. So an answer is never compared as it is, but first
-turned into lists, dictionaries, texts and numbers of Python's own.
+An object may claim to be equal to everything. So an answer is never compared directly: it is first
+converted to Python's own lists, dictionaries, strings and numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DEPTH = 12
 
 
 class NotPlainError(TypeError):
-    """A value is none that JSON knows; the message names its type and its place.
+    """A value has a type that JSON does not know; the message names the type and the place.
 
     Attributes
     ----------
@@ -32,12 +32,13 @@ class NotPlainError(TypeError):
 def plain(value: Any, place: str = "it", depth: int = 0) -> Any:
     """Return *value* as Python's own list, dict, str, int, float, bool or None.
 
-    Tuples become lists, NumPy's numbers Python's. NumPy arrays do not: JSON has none.
+    Tuples become lists, and NumPy's numbers become Python's. NumPy arrays are refused: JSON has
+    none.
 
     Raises
     ------
     NotPlainError
-        If something in it is of another kind.
+        If it contains any other type.
     """
     if depth > _DEPTH:
         raise NotPlainError(f"{place} is nested more than {_DEPTH} deep")
@@ -81,7 +82,7 @@ def array(value: Any) -> NDArray[Any]:
 
 
 def same(a: Any, b: Any, tolerance: float = 0.0) -> bool:
-    """Say whether two plain values are equal, numbers within *tolerance*, absolute.
+    """Return whether two plain values are equal, numbers within an absolute *tolerance*.
 
     1 and 1.0 are the same, True and 1 are not, NaN equals NaN.
     """
@@ -99,7 +100,7 @@ def same(a: Any, b: Any, tolerance: float = 0.0) -> bool:
 
 
 def shown(value: Any, width: int = 160) -> str:
-    """Return a plain value as a learner reads it: figures rounded, long ones cut short."""
+    """Return a plain value as text for a learner: numbers rounded, long texts shortened."""
     text = repr(_rounded(value))
     return text if len(text) <= width else f"{text[: width - 2]} …"
 

@@ -1,4 +1,4 @@
-"""What a learner has done: one line of JSON for each check, in ``build/progress.jsonl``."""
+"""A learner's progress: one line of JSON for each check, in ``build/progress.jsonl``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from labs.engine.result import Result
 from services.environment import build_dir
 
 VARIABLE = "LAB_PROGRESS"
-"""The environment variable with another file's path; empty: nothing is kept."""
+"""The environment variable with the path of another file; if empty, nothing is kept."""
 
 _PAUSE = 30 * 60
-"""Seconds without a check after which the learner is taken to have done something else."""
+"""After this many seconds without a check, the learner is assumed to have taken a break."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Entry:
     exercise : str
         For instance ``"lab01.ex2"``.
     status : Status
-        What came out.
+        The status of the result.
     points : int
         Points reached.
     """
@@ -45,7 +45,7 @@ class Entry:
 
 
 def file() -> Path | None:
-    """Return where progress is kept; None where it is not."""
+    """Return the file in which progress is kept; None if it is not kept."""
     value = os.environ.get(VARIABLE)
     if value is None:
         return build_dir() / "progress.jsonl"
@@ -53,7 +53,7 @@ def file() -> Path | None:
 
 
 def append(result: Result) -> None:
-    """Note a result. A disk that is full or read-only must not spoil a check."""
+    """Record a result. A full or read-only disk must not make a check fail."""
     path = file()
     if path is None:
         return
@@ -74,7 +74,7 @@ def append(result: Result) -> None:
 
 
 def entries() -> list[Entry]:
-    """Return what was noted, oldest first; lines that cannot be read are left out."""
+    """Return the recorded checks, oldest first; lines that cannot be read are left out."""
     path = file()
     if path is None or not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Find an exercise: its texts in ``exercises.toml``, its check in a module of its name.
+"""Find an exercise: its texts in ``exercises.toml``, its check in the module of the same name.
 
 ``lab03.ex2`` is the table ``[ex2]`` of ``labs/checks/lab03/exercises.toml`` and the function
 ``check`` of ``labs/checks/lab03/ex2.py``, which is imported only when an answer is checked.
@@ -42,7 +42,7 @@ class Exercise:
     title : str
         A few words.
     points, minutes : int
-        What it is worth, and how long a learner takes.
+        Its points, and how many minutes a learner takes.
     difficulty, importance : int
         1 to 5.
     hints : tuple of three str
@@ -50,15 +50,16 @@ class Exercise:
     help : tuple of two pairs of str
         The two most likely errors: what the learner sees, what to do about it.
     mistakes : mapping of str to str
-        Named wrong answers and, for each, the cause as the learner reads it.
+        Named wrong answers, each with the cause that the learner reads.
     seconds : float
         The time limit of the check.
     figure : str
-        For an open challenge: the name of the fact, a number, that ranks a class; more is better.
+        For an open challenge: the name of the measured number that ranks a class; more is better.
         Empty for the other exercises.
     apart : bool
-        The answer is a function of plain data to plain data: the grader leaves it in the process
-        of the learner's cells and calls it from the check's, which it therefore never sees.
+        Whether the answer is a function from plain data to plain data. The grader then leaves it in
+        the process of the learner's cells and calls it from the check's process, so that the answer
+        never sees its check.
     """
 
     id: str
@@ -78,9 +79,9 @@ class Exercise:
         if not _ID.fullmatch(self.id):
             raise ValueError(f"an id is like 'lab01.ex2'; got {self.id!r}")
         if self.points < 1 or self.minutes < 1:
-            raise ValueError(f"{self.id}: points and minutes are 1 or more")
+            raise ValueError(f"{self.id}: points and minutes must be 1 or more")
         if self.difficulty not in _SCALE or self.importance not in _SCALE:
-            raise ValueError(f"{self.id}: difficulty and importance go from 1 to 5")
+            raise ValueError(f"{self.id}: difficulty and importance must be 1 to 5")
         if len(self.hints) != 3 or not all(hint.strip() for hint in self.hints):
             raise ValueError(f"{self.id}: three hints are needed")
         if len(self.help) != 2 or not all(a.strip() and b.strip() for a, b in self.help):
@@ -123,7 +124,7 @@ def _exercise(id: str, table: dict[str, Any]) -> Exercise:
 
 
 def find(id: str) -> Exercise:
-    """Return the exercise of this id.
+    """Return the exercise with this id.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What ``check`` returns: a frozen result that a notebook shows as a card, a terminal as text."""
+"""The result of ``check``, which a notebook shows as a card and a terminal as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labs.engine import cards
 from labs.engine.outcome import Layer, Status
 
 MIME = "application/vnd.serving-labs.result+json"
-"""In a notebook's file each card carries its result as data, for tools that collect them."""
+"""The MIME type under which each card in a notebook file carries its result as data, for tools."""
 
 _LOOK = {
     Status.PASS: ("✓", "#2e7d32", "passed"),
@@ -24,7 +24,7 @@ _LOOK = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found.
+    """The outcome of a check.
 
     Attributes
     ----------
@@ -35,25 +35,25 @@ class Result:
     status : Status
         ``PASS``, ``FAIL``, ``NOT_ATTEMPTED``, ``ERROR`` or ``NOT_RUN``.
     points, out_of : int
-        Points reached, 0 or all, and points to be had.
+        Points reached, 0 or all, and the maximum.
     facts : mapping of str to object
-        What was measured.
+        The measurements.
     differs, where, cause, next : str
-        The message's parts: what differs, with which input, the likely cause, what to call next.
+        The message's parts: what differs, for which input, the likely cause, what to call next.
     layer : str or None
-        How far the answer came, if it failed.
+        How far the answer got, if it failed.
     mistake : str or None
         The name of the mistake that was recognised.
     frames : tuple of str
         The learner's own lines that were running, innermost last.
     printed : str
-        The end of what the answer printed meanwhile.
+        The end of what the answer printed during the check.
     seed : int
-        ``check(…, seed=…)`` with it repeats the check with the same inputs.
+        Passed to ``check(…, seed=…)``, it repeats the check with the same inputs.
     seconds : float
         How long the check took.
     history : mapping
-        Tries and minutes so far, where progress is kept.
+        Tries and minutes so far, if progress is kept.
     """
 
     exercise: str
@@ -111,7 +111,7 @@ class Result:
         return str(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as JSON data, the time it took left out."""
+        """Return the result as JSON data, without the time it took."""
         return {
             "exercise": self.exercise,
             "status": str(self.status),
@@ -130,7 +130,7 @@ class Result:
         return {"text/plain": str(self), "text/html": self._html(), MIME: self.as_dict()}
 
     def _html(self) -> str:
-        # The page's own colours for text and ground, so that it is readable in a dark theme, too.
+        # The page's own text and background colours, so that it is also readable in a dark theme.
         colour = _LOOK[self.status][1]
         rows = "".join(
             f'<tr><th scope="row" style="text-align:left;vertical-align:top;padding-right:1em;'
@@ -147,4 +147,4 @@ class Result:
 
 
 class CheckFailedError(AssertionError):
-    """An exercise is not passed; raised only where ``LAB_STRICT=1`` asks for it."""
+    """An exercise is not passed; raised only if ``LAB_STRICT=1`` is set."""

@@ -1,4 +1,4 @@
-"""Start a learner's service, talk HTTP to it, and say at which layer it failed."""
+"""Start a learner's service, send it HTTP requests, and say at which layer it failed."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Service:
             return f"Your service has these paths: {', '.join(self.paths()) or 'none'}."
         if response.status_code >= 500 and self.error():
             return f"Your code raised {self.error()}"
-        return f"It said: {shown(response.text, 200)}"
+        return f"Your service answered: {shown(response.text, 200)}"
 
     def close(self) -> None:
         """Close the client and stop the server."""
@@ -137,7 +137,7 @@ class Service:
 
 
 def close_all() -> None:
-    """Close the services that are still running: those of a check whose time was up."""
+    """Close the services that are still running after a check's time was up."""
     for service in list(_running):
         service.close()
 
@@ -151,11 +151,11 @@ def serve(
     Parameters
     ----------
     answer : bentoml service of either API, or an ASGI application
-        Written in a notebook.
+        The service, defined in a notebook.
     fake_core : bool
-        Let the detector be the one of :mod:`labs.engine.fake_core`. Not with *full*.
+        Use the detector of :mod:`labs.engine.fake_core`. Not allowed with *full*.
     full : bool
-        Start ``bentoml serve``, with all its processes, in place of one process.
+        Start ``bentoml serve`` with all its processes, instead of one process.
     seconds : float
         How long a request may take.
 
@@ -186,14 +186,14 @@ def serve(
 def _start_live(
     answer: Any, failure: FailedError, file: Path, name: str, *options: bool
 ) -> servers.Server:
-    """Serve the live object, since the copy of its cells cannot be imported or lacks something."""
+    """Serve the live object because the copy of its cells cannot be imported or lacks something."""
     if failure.layer != "import":
         raise failure
     try:
         file.with_suffix(".pickle").write_bytes(pickled(answer))
         file.write_text(_LIVE.format(name=name), encoding="utf-8")
         return _start(file, name, *options)
-    except Exception:  # what cannot be pickled raises anything
+    except Exception:  # pickling can raise any exception
         raise failure from None
 
 
@@ -213,15 +213,15 @@ def _start(file: Path, name: str, fake_core: bool, full: bool) -> servers.Server
 
 
 def _not_started(log: str, started: bool, file: Path) -> FailedError:
-    """Return the failure that the log of a server tells of."""
+    """Return the failure that a server's log describes."""
     said = _last_error(log)
     copy = said.startswith(CopyDiffersError.__name__)
     layer: Layer = "import" if copy or IMPORT_FAILED in log else "readiness" if started else "start"
     if copy:
         return FailedError(
-            f"The check could copy your service only {said.partition(': ')[2]}.",
+            f"The check copied your service {said.partition(': ')[2]}.",
             layer=layer,
-            cause="Define and complete the service by top-level statements of the exercise's cell.",
+            cause="Define and complete the service with top-level statements in its cell.",
         )
     what = {
         "import": "The module with your service cannot be imported",
@@ -240,8 +240,8 @@ def _cause(said: str) -> str:
     missing = re.match(r"NameError: name '(\w+)' is not defined", said)
     if missing:
         return (
-            f"A server is a program of its own: '{missing[1]}' exists in the notebook, but no cell "
-            "that binds it could be copied for the server. Import it, or make it in the class."
+            f"A server is a separate program: '{missing[1]}' exists in the notebook, but the check "
+            "could not copy a cell that defines it. Import it, or define it in the class."
         )
     return ""
 
@@ -255,7 +255,7 @@ def _last_error(log: str) -> str:
 
 
 def _frames(log: str, file: Path, last: int = 3) -> tuple[str, ...]:
-    """Return the learner's lines in a log: lines of the copied module, or of the cells."""
+    """Return the learner's lines in a log, from the copied module or from the cells."""
     found = []
     for match in _FRAME_LINE.finditer(log):
         name, number = match["file"], int(match["line"])

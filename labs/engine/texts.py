@@ -1,4 +1,4 @@
-"""Hints, and the text of a solution. No solution is ever imported."""
+"""Hints and the text of solutions. Solutions are never imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CELL = re.compile(r"^# %%(?P<rest>.*)$", re.M)
 
 
 def source_of(lab: str) -> Path | None:
-    """Return the text source of a lab, with its solutions, if it is there."""
+    """Return the path of a lab's text source, with its solutions, if it exists."""
     return next(iter(sorted(SOLUTIONS.glob(f"{lab}_*/{lab}_*.py"))), None)
 
 
@@ -27,7 +27,7 @@ def _cells(text: str) -> list[tuple[str, str]]:
 
 
 def solution_cell(exercise: str) -> str | None:
-    """Return the cell that solves an exercise, markers included; None if it is not there."""
+    """Return the cell that solves an exercise, markers included; None if there is none."""
     path = source_of(exercise.partition(".")[0])
     if path is None:
         return None
@@ -46,31 +46,31 @@ def without_marks(cell: str) -> str:
 
 
 def solution_text(exercise: str, answers: Sequence[str]) -> Note:
-    """Return a solution to be shown, or say that it was taken away.
+    """Return a solution as a card, or a card that says it is not available.
 
     *answers* are the names of what the exercise asks for.
     """
     cell = solution_cell(exercise)
     if cell is None:
-        return Note(f"NOT_RUN: there is no solution of {exercise} here; ask your instructor.")
+        return Note(f"NOT_RUN: there is no solution to {exercise} here; ask your instructor.")
     code = without_marks(cell)
     count = "one answer" if len(answers) == 1 else f"{len(answers)} answers"
     names = ", ".join(f"`{name}`" for name in answers)
     head = f"One right answer to `{exercise}`:"
     if answers:
-        head = f"`{exercise}` has {count}: {names}. One right way to write it:"
+        head = f"`{exercise}` takes {count}: {names}. One right way to write it:"
     return Note(
         text=f"{head.replace('`', '')}\n\n{code}", markdown=f"{head}\n\n```python\n{code}\n```"
     )
 
 
 def hint_text(exercise: str, hints: tuple[str, str, str], number: int) -> Note:
-    """Return one hint to be shown; *number* from 1 to 3."""
+    """Return one hint as a card; *number* is 1 to 3."""
     text = hints[number - 1]
     more = (
-        f'`hint("{exercise}")` again gives the next.'
+        f'Call `hint("{exercise}")` again for the next hint.'
         if number < 3
-        else f'That was the last; `solution("{exercise}")` shows one right answer.'
+        else f'That was the last hint; `solution("{exercise}")` shows one right answer.'
     )
     return Note(
         text=f"Hint {number} of 3: {text}\n{more.replace('`', '')}",

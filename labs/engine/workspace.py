@@ -1,4 +1,4 @@
-"""Run a notebook's cells in this process: what tests and the grader do in place of a kernel."""
+"""Run a notebook's cells in this process, as tests and the grader do instead of a kernel."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Workspace:
         self.names.update(names or {})
 
     def copy(self) -> Workspace:
-        """Return a workspace that knows the same names and goes its own way from here."""
+        """Return an independent workspace with the same names."""
         other = Workspace(self.names)
         other.names["In"] = list(self.names["In"])
         return other
 
     def run(self, source: str, label: str = "cell") -> Any:
-        """Run a cell and return the value of its last expression, None if it ends otherwise.
+        """Run a cell and return its last expression's value; None if it ends with a statement.
 
         Raises
         ------
@@ -52,14 +52,14 @@ class Workspace:
         return None if last is None else self._execute(_compiled(last, name, "eval"))
 
     def _execute(self, code: Any) -> Any:
-        value = eval(code, self.names)  # it is what a kernel does
+        value = eval(code, self.names)  # as a kernel does
         if code.co_flags & inspect.CO_COROUTINE:
             return asyncio.run(value)
         return value
 
 
 def _transformed(source: str) -> str:
-    """Return a cell as Python. Only one that is not, with a magic, say, needs IPython's parser.
+    """Return a cell as Python. Only other code, such as a magic, needs IPython's parser.
 
     IPython takes seconds to import, and the grader runs each submission in a new process.
     """
@@ -73,6 +73,6 @@ def _transformed(source: str) -> str:
 
 
 def _compiled(tree: Any, name: str, mode: str) -> Any:
-    """Compile as a kernel does: await is allowed, and a cell inherits no import of this module."""
+    """Compile as a kernel does: await is allowed, and this module's future imports do not apply."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     return compile(tree, name, mode, flags=flags, dont_inherit=True)

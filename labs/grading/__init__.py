@@ -1,1 +1,1 @@
-"""Grade a folder of submissions: a process for each, and results that only the parent writes."""
+"""Grade a folder of submissions: one process per submission; only the parent writes results."""

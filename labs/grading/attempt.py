@@ -1,4 +1,4 @@
-"""The processes of one submission, under watch: their time, their memory, their number."""
+"""Run the processes of one submission, and watch their time, memory and number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.workbench.servers import processes
 _LOOK_EVERY = 0.25
 _KILL_ROUNDS = 20
 _REPORTED = 4_000_000
-"""Bytes of reports of one submission that are read; no honest one has a hundredth of it."""
+"""The most bytes of one submission's reports that are read; honest ones have under 1 % of it."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Limits:
     Attributes
     ----------
     seconds : float
-        In all.
+        The total time.
     memory : int
-        Bytes of resident memory of its process and all its children, shared memory left out.
+        Bytes of resident memory of its process and all its children, without shared memory.
     processes : int
-        Of its process and all its children.
+        The number of its process and all its children.
     """
 
     seconds: float = 300.0
@@ -75,7 +75,7 @@ class Attempt:
         self._checking: str | None = None
 
     def run(self) -> None:
-        """Start a process, watch it to its end, and remember where it ended."""
+        """Start a process, watch it until it ends, and remember where it ended."""
         self._cell = self._checking = None
         with tempfile.TemporaryDirectory(
             prefix="serving-labs-", ignore_cleanup_errors=True
@@ -117,7 +117,7 @@ class Attempt:
         return found
 
     def _remember(self, trouble: str) -> None:
-        """Leave out next time what ran when the process ended."""
+        """Remember what was running when the process ended, to leave it out next time."""
         self.trouble.append(trouble)
         if self._checking is not None:
             self.lost[self._checking] = f"While this was checked: {trouble}."
@@ -126,7 +126,7 @@ class Attempt:
             self.notes.append(f"cell {self._cell + 1} was left out: {trouble}")
 
     def _watch(self, process: subprocess.Popen[bytes]) -> str:
-        """Return why a process had to be stopped; nothing if it ended by itself."""
+        """Return why a process had to be stopped; empty if it ended by itself."""
         while process.poll() is None:
             if time.perf_counter() > self.deadline:
                 return f"it took longer than {self.limits.seconds:g} s"
@@ -150,7 +150,7 @@ class Attempt:
                         self._take(json.loads(line))
 
     def _take(self, line: dict[str, Any]) -> None:
-        """Take one line of a report."""
+        """Process one line of a report."""
         if "cell" in line:
             self._cell, self._checking = int(line["cell"]), None
         elif "checking" in line:
@@ -180,7 +180,7 @@ class Attempt:
 
 
 def _usage(pid: int) -> tuple[int, int]:
-    """Return the resident memory, in bytes, and the number of a process and its children."""
+    """Return the resident memory in bytes of a process and its children, and their number."""
     memory = count = 0
     for process in _tree(pid):
         with suppress(psutil.Error):
@@ -190,10 +190,10 @@ def _usage(pid: int) -> tuple[int, int]:
 
 
 def _own_memory(pid: int) -> int:
-    """Return the memory in bytes that a process and its children have to themselves.
+    """Return the unshared memory in bytes of a process and its children.
 
-    Children that were forked share their parent's, which :func:`_usage` counts for each of them.
-    It takes longer, so it is asked only where that sum is too large.
+    Forked children share their parent's memory, which :func:`_usage` counts for each of them. This
+    takes longer, so it is called only if that sum is too large.
     """
     total = 0
     for process in _tree(pid):
@@ -210,7 +210,7 @@ def _tree(pid: int) -> Iterator[psutil.Process]:
 
 
 def _kill(root: int, mark: str, own: Path) -> None:
-    """Kill a submission's processes. They may be starting others, so they are stopped first."""
+    """Kill a submission's processes. They may start others, so they are first stopped (SIGSTOP)."""
     for _ in range(_KILL_ROUNDS):
         family = processes.family(root, mark) | _servers(own / "build")
         if not family:
@@ -225,7 +225,7 @@ def _kill(root: int, mark: str, own: Path) -> None:
 
 
 def _servers(build: Path) -> set[psutil.Process]:
-    """Return the servers that a check started and could not stop: their mark names their build."""
+    """Return the servers that a check did not stop; their mark names the build folder."""
     found = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):

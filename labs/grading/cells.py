@@ -1,4 +1,4 @@
-"""Run a submission's cells: what is ours in them is taken from the lab as it ships."""
+"""Run a submission's cells; cells that are not the learner's come from the shipped lab."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CELL_SECONDS = 60
 
 
 class TimeoutInCellError(BaseException):
-    """A cell took too long; no ``except Exception`` of the learner's catches it."""
+    """A cell took too long; the learner's ``except Exception`` does not catch it."""
 
 
 class Cells:
-    """A learner's cells beside those of the lab as it ships.
+    """A learner's cells, combined with those of the shipped lab.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Cells:
     ours : dict
         The lab's own cells, by their grade id.
     skip : set of int
-        Cells to leave out: they ended a process before.
+        Cells to leave out because they ended an earlier process.
     report : callable
         Called with ``cell=number`` before a cell runs, and with ``note=text``.
     """
@@ -49,9 +49,9 @@ class Cells:
         self.workspace = Workspace()
 
     def run(self, at_check: Callable[[str, list[str]], object]) -> None:
-        """Run the cells in order; then the checks whose cell is gone.
+        """Run the cells in order, then the checks whose cell was deleted.
 
-        *at_check* is called with an exercise and what the lab hands to its check, as expressions.
+        *at_check* is called with an exercise and the expressions that the lab passes to its check.
         """
         self._run_missing_setup()
         for n, (cell, name) in enumerate(zip(self.cells, self.names, strict=True)):
@@ -69,7 +69,7 @@ class Cells:
         self._run_missing_checks(at_check)
 
     def _run_missing_setup(self) -> None:
-        """Run a setup cell that was deleted, before everything else."""
+        """Run a deleted setup cell before everything else."""
         for name, ours in self.ours.items():
             tags = ours.metadata.get("tags", [])
             if "setup" in tags and "volatile" not in tags and name not in self.names:
@@ -95,7 +95,7 @@ class Cells:
             self.report(note=f"cell {n + 1} raised {type(error).__name__}: {said}".rstrip(": "))
 
     def values(self, expressions: Sequence[str]) -> list[Any]:
-        """Return the learner's objects; None for one that was never written."""
+        """Return the learner's objects; None for one that was never defined."""
         found = []
         for expression in expressions:
             try:
@@ -106,14 +106,14 @@ class Cells:
 
 
 def call_in(cell: NotebookNode) -> tuple[str, list[str]]:
-    """Return the exercise that a check's cell names, and the expressions that it hands over."""
+    """Return the exercise that a check's cell names, and the expressions that it passes."""
     call = next(n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Call))
     exercise, *answers = call.args
     return str(ast.literal_eval(exercise)), [ast.unparse(answer) for answer in answers]
 
 
 class Limit:
-    """Raise :class:`TimeoutInCellError` in the main thread after some seconds, again and again."""
+    """Raise :class:`TimeoutInCellError` in the main thread after some seconds, repeatedly."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -130,7 +130,7 @@ class Limit:
 
 
 class Quiet:
-    """Throw away what is printed, however much."""
+    """Discard all printed output."""
 
     def __enter__(self) -> None:
         self._before = sys.stdout, sys.stderr

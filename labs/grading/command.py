@@ -25,13 +25,13 @@ def grade(options: argparse.Namespace) -> int:
     labs = [lab if lab.startswith("lab") else f"lab{lab:0>2}" for lab in options.lab]
     chosen = submissions.choose(submissions.find(options.folder), labs, deadline)
     for path in submissions.by_products(options.folder):
-        print(f"passed over, no submission: {path.relative_to(options.folder)}")
+        print(f"skipped, not a submission: {path.relative_to(options.folder)}")
     if not chosen:
         print(f"there is no notebook to grade in {options.folder}")
         return 1
     engine = Engine.find(options.container) if options.container else None
     if engine is None and not confine.available():
-        print("NOT CONFINED: this system has no Landlock. A submission may write where you may.")
+        print("NOT CONFINED: this system has no Landlock. A submission can write wherever you can.")
     limits = Limits(seconds=options.seconds, memory=int(options.memory * 1e9))
     known: list[Grade] = []
     with tqdm(total=len(chosen), unit="submission") as bar:

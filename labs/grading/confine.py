@@ -1,8 +1,8 @@
 """Confine this process and its children with Landlock, which needs no root and no container.
 
-The kernel (Linux 5.13 or newer) then refuses to write outside some folders, to read outside some
-others, to look into processes that are not confined and, since 6.12, to send them signals. It
-cannot be undone. Elsewhere nothing is confined, and :func:`available` says so.
+The kernel (Linux 5.13 or newer) then forbids writing outside some folders, reading outside some
+others, inspecting processes that are not confined and, since 6.12, sending them signals. This
+cannot be undone. On other systems nothing is confined, and :func:`available` returns 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _FOR_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}
-"""All rights that a version of Landlock knows; from 5 on it is the first 16 bits."""
+"""All access rights by version of Landlock; from version 5 on, the first 16 bits."""
 _SCOPES = 0b11  # abstract sockets and signals
 
 SYSTEM = (
@@ -36,7 +36,7 @@ SYSTEM = (
     "/sys",
     "/dev",
 )
-"""What every program reads."""
+"""Paths that every program reads."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -58,17 +58,17 @@ def available() -> int:
 
 
 def confine(read: Iterable[Path | str], write: Iterable[Path | str]) -> bool:
-    """Let this process read and write beneath these folders only; say whether it could be done.
+    """Let this process read and write only these folders; return whether it is now confined.
 
     Parameters
     ----------
     read, write : iterable of path
-        Folders or files; what does not exist is left out. What may be written may be read.
+        Folders or files; missing ones are ignored. Writable paths are also readable.
 
     Raises
     ------
     OSError
-        If the kernel has Landlock and refuses.
+        If the kernel has Landlock, but the call fails.
     """
     version = available()
     if not version:

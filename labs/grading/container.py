@@ -1,4 +1,4 @@
-"""Run a submission in podman or docker: no network, and nothing to write but its folder."""
+"""Run a submission in podman or docker, without a network and with only its folder writable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Engine:
     program : str
         ``podman`` or ``docker``.
     image : str
-        An image with what Python's binary needs; the environment itself is mounted.
+        An image with the libraries that Python's binary needs; the environment itself is mounted.
     """
 
     program: str
@@ -36,12 +36,12 @@ class Engine:
 
     @classmethod
     def find(cls, image: str) -> Engine:
-        """Return the engine that answers.
+        """Return the container engine of this machine.
 
         Raises
         ------
         ValueError
-            If there is none, or the image is not there. Nothing is downloaded.
+            If there is no engine, or it does not have the image. Nothing is downloaded.
         """
         for program in ("podman", "docker"):
             if shutil.which(program) and _answers(program, "info"):
@@ -55,7 +55,7 @@ class Engine:
     def command(
         self, command: list[str], place: Place, submission: Path, limits: Limits
     ) -> list[str]:
-        """Return the command line that runs *command* in a container of its own."""
+        """Return the command line that runs *command* in a new container."""
         read = [place.tree, submission.resolve(), Path(sys.prefix), *Place.shared()]
         if not sys.base_prefix.startswith(_HOST):
             read.append(Path(sys.base_prefix))
@@ -91,7 +91,7 @@ class Engine:
 
 
 def _passed() -> set[str]:
-    """Return the variables that the worker needs: those that a place sets, and the path."""
+    """Return the variables that the worker needs: those that a place sets, and PATH."""
     here = {"PATH", "PYTHONPATH", "HOME", "TMPDIR", "SERVING_LABS_BUILD", "LAB_PROGRESS"}
     from services.environment import settings
 

@@ -1,7 +1,7 @@
-"""Where an answer runs beside its check: it gets no frame, and a changed engine is noticed.
+"""Guards for answers that run in the check's process: no frame access, no changes to the engine.
 
 An audit hook cannot be removed, but it is not a sandbox: code that knows Python's internals well
-enough gets past it. INSTRUCTORS.md says what it is good for.
+enough can bypass it. INSTRUCTORS.md says what it protects against.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _PASS_FRAMES_ON = ("inspect.py", "traceback.py", "base_tasks.py", "tasks.py", "p
 
 
 class GuardedError(ValueError):
-    """A submission looked at a frame of its check."""
+    """A submission tried to access a frame of its check."""
 
 
 def forbid_frames() -> None:
-    """Refuse frames, tracing, the garbage collector's lists and C functions to the learner."""
+    """Deny the learner's code frames, tracing, the garbage collector's lists and C functions."""
 
     def hook(event: str, arguments: tuple[Any, ...], /) -> None:
         if not _is_about_frames(event, arguments) or hasattr(asking, "now"):
-            return  # the second is this hook's own look at the stack
+            return  # the second case is this hook's own access to the stack
         asking.now = True
         try:
             refused = _is_asked_by_a_learner(sys._getframe(1))
@@ -55,10 +55,10 @@ def _is_about_frames(event: str, arguments: tuple[Any, ...]) -> bool:
 
 
 def _is_asked_by_a_learner(frame: FrameType | None) -> bool:
-    """Say whether the caller, or the caller of a library's function that asks, is the learner's.
+    """Return whether the learner's code makes this call, directly or through a library's function.
 
-    A frame is a library's or the engine's if its globals are those of an imported module; the name
-    of a file proves nothing.
+    A frame belongs to a library or the engine if its globals are those of an imported module; a
+    file name proves nothing.
     """
     looked = 0
     while frame is not None and looked < 2:
@@ -74,7 +74,7 @@ def _is_asked_by_a_learner(frame: FrameType | None) -> bool:
 
 
 def engine_state() -> Callable[[], str]:
-    """Remember what the engine and the checks consist of; return what says what has changed."""
+    """Remember the state of engine and checks; return a function that names what has changed."""
     before = _state()
 
     def changed() -> str:

@@ -1,8 +1,8 @@
-"""An answer on its way from the process of the learner's cells to the process that checks it.
+"""Hand an answer over from the process of the learner's cells to the process that checks it.
 
-Plain data goes as data. A function of an exercise that says ``apart = true`` stays where it is and
-is called from there, so that it never sees its check. Everything else is pickled; what cannot be
-pickled is made again by running the cells beside the check.
+Plain data is sent as data. A function of an exercise with ``apart = true`` stays in its process and
+is called there, so that it never sees its check. Everything else is pickled; an object that cannot
+be pickled is created again by running the cells in the check's process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from labs.engine.registry import Exercise
 from labs.grading.cells import Cells, Limit, Quiet, TimeoutInCellError
 
 LARGEST = 200_000_000
-"""Bytes of one message."""
+"""The most bytes of one message."""
 GO_ON = b""
 
 _KNOWN = {
@@ -45,7 +45,7 @@ _KNOWN = {
 
 
 class _Loader(pickle.Unpickler):
-    """Unpickle data; nothing in it can make a process do something."""
+    """Unpickles plain data only, so that unpickling cannot run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _KNOWN:
@@ -59,13 +59,13 @@ def loaded(data: bytes) -> Any:
     Raises
     ------
     pickle.UnpicklingError
-        If there is more in it than data.
+        If it contains anything but plain data.
     """
     return _Loader(io.BytesIO(data)).load()
 
 
 def hand_over(link: Connection, declared: Exercise, names: Sequence[str], cells: Cells) -> None:
-    """Send what the learner wrote, and answer calls of it until the check has ended."""
+    """Send the learner's answer, and serve calls of it until the check has ended."""
     values = cells.values(names)
     kind, payload = _packed(declared, values)
     files = {n: "".join(linecache.getlines(n)) for n in linecache.cache if n.startswith("<cell")}
@@ -111,13 +111,13 @@ def _called(values: list[Any], request: bytes, seconds: float) -> bytes:
 
 
 def _said(error: BaseException) -> str:
-    """Return what an exception was made with; a KeyError's text has quotes around it."""
+    """Return an exception's argument as text; ``str`` would put quotes around a KeyError's."""
     only = error.args[0] if len(error.args) == 1 else None
     return (only if type(only) is str else str(error))[:2000]
 
 
 def _data(value: Any) -> Any:
-    """Return *value* if it is data, or can be turned into it; else data that names its type."""
+    """Return *value* as plain data; for other objects, a text that names the type."""
     try:
         loaded(pickle.dumps(value))
         return value
@@ -133,7 +133,7 @@ _OTHER = "labs: an object of type"
 
 
 class RemoteError(Exception):
-    """What the learner's code raised in its own process."""
+    """An exception that the learner's code raised in its own process."""
 
 
 def remote(link: Connection, n: int) -> Callable[..., Any]:
@@ -157,7 +157,7 @@ def remote(link: Connection, n: int) -> Callable[..., Any]:
 
 
 def _put_back(old: Any, new: Any) -> None:
-    """Change a caller's list, mapping or array as the learner's code has changed its copy."""
+    """Change a caller's list, mapping or array as the learner's code changed its copy."""
     if isinstance(old, list) and isinstance(new, list) and old != new:
         old[:] = new
     elif isinstance(old, dict) and isinstance(new, dict) and old != new:
@@ -177,14 +177,14 @@ def _error(said: dict[str, Any]) -> BaseException:
     cls = base if base.__name__ == name else type(name, (RemoteError, base), {})
     try:
         error = cls(str(said["said"]))
-    except TypeError:  # UnicodeDecodeError and the like want more
+    except TypeError:  # UnicodeDecodeError and similar ones need more arguments
         error = type(name, (RemoteError,), {})(str(said["said"]))
     error.learner_lines = tuple(map(str, said["lines"]))
     return error
 
 
 def adopt(values: Sequence[Any], names: Sequence[str], cells: Sequence[str]) -> None:
-    """Give functions that were unpickled the names by which the engine looks for their cells."""
+    """Give unpickled functions the names by which the engine finds their cells."""
     for value in values:
         for function in functions_of(value):
             namespace = function.__globals__

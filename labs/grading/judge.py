@@ -18,7 +18,7 @@ from labs.grading.cells import Cells, Quiet
 
 
 class _Reached(BaseException):
-    """The cells ran up to the check that is wanted."""
+    """The cells ran up to the requested check."""
 
 
 def judge(
@@ -31,11 +31,11 @@ def judge(
     head, payload : dict, bytes
         What :func:`labs.grading.handover.hand_over` sent.
     link : Connection
-        To the process of the learner's cells, for calls of an answer that stays there.
+        The connection to the process of the learner's cells, for answers that stay there.
     again : callable
-        Returns the learner's cells, to be run in this process: the last resort.
+        Returns the learner's cells, to be run in this process as a last resort.
     seed : int
-        Of the check's inputs.
+        The seed of the check's inputs.
     """
     declared = find(str(head["checking"]))
     changed = guard.engine_state()
@@ -61,7 +61,7 @@ def _values(
     link: Connection,
     again: Callable[[], Cells],
 ) -> list[Any] | None:
-    """Return the answers; None where the learner's process says that there is none."""
+    """Return the answers; None for those that the learner's process does not have."""
     kind, names = head["kind"], [str(name) for name in head["names"]]
     if declared.apart:
         if kind == "nothing":

@@ -1,4 +1,4 @@
-"""Read a notebook as it was handed in, whatever the program that wrote it did to it."""
+"""Read a submitted notebook, whatever the program that wrote it changed in its format."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _CHECKED = re.compile(r'^\s*check\(\s*["\'](lab\d\d)\.(ex\d)["\']', re.M)
 
 
 def read(path: Path) -> NotebookNode:
-    """Return a notebook in today's format: LF in its sources, metadata that are mappings.
+    """Return a notebook in the current format, with LF line ends and metadata as mappings.
 
     A byte order mark, UTF-16, CRLF, formats 1 to 4 and ``null`` for metadata are all accepted.
 
     Raises
     ------
     ValueError
-        With a reason, if the file cannot be read or is not a notebook.
+        If the file cannot be read or is not a notebook; the message has the reason.
     """
     try:
         data = json.loads(_text(path.read_bytes()))
@@ -51,7 +51,7 @@ def _text(raw: bytes) -> str:
 
 
 def _repair(cell: dict[str, Any], number: int) -> None:
-    """Put empty values of the right type, and an id, where a cell has none."""
+    """Fill in empty values of the right type, and an id, if a cell lacks them."""
     cell["id"] = cell.get("id") or f"without-id-{number}"
     metadata = cell.get("metadata")
     cell["metadata"] = metadata = metadata if isinstance(metadata, dict) else {}
@@ -66,12 +66,12 @@ def _repair(cell: dict[str, Any], number: int) -> None:
 
 
 def grade_id(cell: NotebookNode) -> str:
-    """Return the name that nbgrader gives a cell; empty for a cell of the learner's own."""
+    """Return nbgrader's name of a cell; empty for a cell that the learner added."""
     return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
 
 
 def shipped_cells(lab: str) -> dict[str, NotebookNode]:
-    """Return the cells of a lab as it ships that have a grade id, by it.
+    """Return the shipped lab's cells that have a grade id, keyed by that id.
 
     Raises
     ------
@@ -80,13 +80,13 @@ def shipped_cells(lab: str) -> dict[str, NotebookNode]:
     """
     official = notebook_of(lab)
     if official is None:
-        raise FileNotFoundError(f"the notebook of {lab} is not there: make labs")
+        raise FileNotFoundError(f"the notebook of {lab} is missing; run: make labs")
     cells = nbformat.read(official, as_version=4).cells
     return {grade_id(cell): cell for cell in cells if grade_id(cell)}
 
 
 def named(cells: Sequence[NotebookNode], ours: dict[str, NotebookNode]) -> list[str]:
-    """Return the grade id of each cell; where an editor dropped it, by cell id or by content."""
+    """Return each cell's grade id; if an editor dropped it, match by cell id or content."""
     ids = {cell.id: name for name, cell in ours.items()}
     sources = {cell.source.strip(): name for name, cell in ours.items()}
     names = []
@@ -101,7 +101,7 @@ def named(cells: Sequence[NotebookNode], ours: dict[str, NotebookNode]) -> list[
 
 
 def history_of(cells: Iterable[NotebookNode]) -> dict[str, Any]:
-    """Return the tries and minutes that the cards in a notebook tell, the largest of each."""
+    """Return the largest numbers of tries and minutes that the cards in a notebook record."""
     found: dict[str, Any] = {"minutes": None, "tries": {}}
     for cell in cells:
         for output in cell.get("outputs", []):

@@ -1,4 +1,4 @@
-"""Where a submission runs: a copy of the code that it may read, and a folder that it may write."""
+"""The folders of a submission: a read-only copy of the code, and a folder that it may write."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from services.environment import ROOT, build_dir, settings
 from services.workbench.servers import processes
 
 _COPIED = ("labs", "services", "infra", "pyproject.toml", "requirements.txt", "environment.yml")
-"""What checks need of the repository: no solution, no test, no other submission."""
+"""The parts of the repository that checks need: no solutions, tests or other submissions."""
 
 _SHARED = ("mlserver", "exports")
-"""Folders of ``build/`` that take long to make; checks read them."""
+"""Folders in ``build/`` that take long to create; checks read them."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Place:
     Attributes
     ----------
     tree : Path
-        The copy of the repository's code; it is read only.
+        The copy of the repository's code; it is only read.
     own : Path
-        The working directory, the home, and the place of everything temporary.
+        The working directory, the home folder, and the folder for temporary files.
     """
 
     tree: Path
@@ -36,7 +36,7 @@ class Place:
 
     @classmethod
     def make(cls, base: Path) -> Place:
-        """Copy the code into *base*, and make the folders."""
+        """Copy the code into *base*, and create the folders."""
         place = cls(base / "tree", base / "own")
         place.tree.mkdir()
         for name in _COPIED:
@@ -52,7 +52,7 @@ class Place:
 
     @staticmethod
     def shared() -> list[Path]:
-        """Return the folders outside of a place that are read from it."""
+        """Return the folders outside a place that its processes read."""
         return [build_dir() / name for name in _SHARED if (build_dir() / name).is_dir()]
 
     def environment(self, mark: str) -> dict[str, str]:
@@ -75,4 +75,4 @@ class Place:
 
 
 _SECRET = ("PROMETHEUS_MULTIPROC_DIR", api.SEED)
-"""Variables of the parent that would change what a check does."""
+"""Environment variables of the parent that would change what a check does."""

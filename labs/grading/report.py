@@ -1,4 +1,4 @@
-"""Write grades as JSON, CSV and a page to read."""
+"""Write grades as JSON, CSV and an HTML page."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _SIGN = {"PASS": "✓", "FAIL": "✗", "NOT_ATTEMPTED": "○", "ERROR": "!", "NO
 def write(grades: Sequence[Grade], folder: Path) -> list[Path]:
     """Write ``grades.json``, the tables and ``report.html``; return their paths.
 
-    The tables are ``grades.csv``, a row for each exercise of each student, ``gradebook.csv``, a row
-    for each student, and ``mistakes.csv``. A spreadsheet opens them by a double click.
+    The tables are ``grades.csv`` with one row per exercise and student, ``gradebook.csv`` with one
+    row per student, and ``mistakes.csv``. A double click opens them in a spreadsheet.
     """
     paths = [write_data(grades, folder)]
     tables = {"grades": _rows(grades), "gradebook": _gradebook(grades)}
     tables["mistakes"] = [["exercise", "mistake", "count"], *map(list, mistakes(grades))]
     for name, rows in tables.items():
         paths.append(folder / f"{name}.csv")
-        # With a byte order mark, or Excel takes a name's letters for those of another encoding.
+        # With a byte order mark; without it Excel assumes another encoding and garbles names.
         with paths[-1].open("w", newline="", encoding="utf-8-sig") as target:
             csv.writer(target).writerows([[_safe(cell) for cell in row] for row in rows])
     paths.append(folder / "report.html")
@@ -48,7 +48,7 @@ def write(grades: Sequence[Grade], folder: Path) -> list[Path]:
 
 
 def write_data(grades: Sequence[Grade], folder: Path) -> Path:
-    """Write ``grades.json`` as a whole or not at all; return its path."""
+    """Write ``grades.json`` atomically; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path, new = folder / "grades.json", folder / "grades.json.new"
     new.write_text(json.dumps(_data(grades), indent=1, ensure_ascii=False), encoding="utf-8")
@@ -57,9 +57,9 @@ def write_data(grades: Sequence[Grade], folder: Path) -> Path:
 
 
 def frequent_answers(grades: Iterable[Grade], exercise: str) -> list[tuple[str, int, str]]:
-    """Return the two answers that were most often wrong: code, how many, mistake.
+    """Return the two most frequent wrong answers: code, how many, mistake.
 
-    Answers that differ by comments and blanks alone are one.
+    Answers that differ only in comments and blanks count as one.
     """
     counts: Counter[str] = Counter()
     examples: dict[str, tuple[str, str]] = {}
@@ -80,7 +80,7 @@ def _meaning(code: str) -> str:
 
 
 def mistakes(grades: Iterable[Grade]) -> list[tuple[str, str, int]]:
-    """Return exercise, named mistake and how many made it, the most frequent first."""
+    """Return exercise, named mistake and number of students, the most frequent first."""
     counts = Counter(
         (result["exercise"], result["mistake"])
         for grade in grades
@@ -97,7 +97,7 @@ def leaderboard(grades: Iterable[Grade]) -> list[tuple[str, str, float]]:
         for result in grade.results:
             if result["status"] != Status.PASS or not (name := find(result["exercise"]).figure):
                 continue
-            # A submission is a program: what it reports as its figure may be anything.
+            # A submission is a program, so the figure it reports may be anything.
             with suppress(KeyError, TypeError, ValueError):
                 figure = float(result["facts"][name])
                 if math.isfinite(figure):
@@ -133,7 +133,7 @@ def _rows(grades: Iterable[Grade]) -> Iterable[list[Any]]:
 
 
 def _gradebook(grades: Sequence[Grade]) -> Iterable[list[Any]]:
-    """Yield a row for each student: points of every exercise, empty where nothing was handed in."""
+    """Yield one row per student: points of every exercise, empty if nothing was handed in."""
     names = sorted({r["exercise"] for grade in grades for r in grade.results})
     yield ["student", *names, "points"]
     for student in dict.fromkeys(grade.student for grade in grades):
@@ -143,7 +143,7 @@ def _gradebook(grades: Sequence[Grade]) -> Iterable[list[Any]]:
 
 
 def _safe(cell: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a cell that a spreadsheet does not interpret as a formula."""
     formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{cell}" if formula else cell
 
@@ -154,8 +154,8 @@ def _page(grades: Sequence[Grade]) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Grades</title>'
         f"<style>{_STYLE}</style></head><body><h1>Grades</h1>\n"
-        f"<p>{len(grades)} submissions. Minutes are what the learner's own notebook says: from the "
-        "first check to the last, pauses over half an hour left out.</p>\n"
+        f"<p>{len(grades)} submissions. Minutes come from the learner's own notebook: from the "
+        "first check to the last, without pauses of more than half an hour.</p>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     )

@@ -1,7 +1,7 @@
-"""Grade submissions side by side. The parent alone writes results.
+"""Grade submissions in parallel. Only the parent process writes results.
 
-A submission that ends its process loses the cell or the exercise that was running then; the process
-is started again and leaves it out.
+If a submission ends its process, the cell or exercise that was running is lost; the process is
+started again without it.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _RESTARTS = 4
 
 @dataclass
 class Grade:
-    """What came out for one submission.
+    """The result of one submission.
 
     Attributes
     ----------
     student, lab : str
-        Whose, and which.
+        The student and the lab.
     file, handed_in : str
-        Which notebook, and when.
+        The notebook, and when it was handed in.
     verdict : str
-        ``graded``, or what kept it from being graded in full.
+        ``graded``, or the reason why it was not graded in full.
     results : list of dict
-        One for each exercise of the lab, in order, as ``Result.as_dict`` has it.
+        One for each exercise of the lab, in order, in the form of ``Result.as_dict``.
     notes : list of str
         What an instructor should know.
     minutes : int or None
-        What the learner's own notebook says about the time spent.
+        The time spent according to the learner's own notebook.
     seconds : float
         How long the grading took.
     answers : dict of str to str
@@ -67,7 +67,7 @@ class Grade:
 
     @property
     def out_of(self) -> int:
-        """Points to be had."""
+        """The maximum number of points."""
         return sum(int(result["out_of"]) for result in self.results)
 
 
@@ -80,20 +80,20 @@ def grade_all(
     done: Callable[[Grade], object] = lambda _: None,
     engine: Engine | None = None,
 ) -> list[Grade]:
-    """Grade what counts, a few at a time, and return the grades in the order given.
+    """Grade the chosen submissions, several at a time, and return the grades in the given order.
 
     Parameters
     ----------
     chosen : iterable of Chosen
         From :func:`labs.grading.submissions.choose`.
     limits : Limits
-        For each.
+        The limits for each submission.
     seed : int
-        The checks' inputs: the same for everybody.
+        The seed of the checks' inputs, the same for all students.
     jobs : int, optional
         How many at a time; as many as there are cores if not given.
     done : callable
-        Called with each grade as soon as it is there, one call at a time.
+        Called with each grade as soon as it is ready, one call at a time.
     engine : Engine, optional
         Run each submission in a container.
     """
@@ -101,7 +101,7 @@ def grade_all(
     def one(each: Chosen) -> Grade:
         try:
             grade = grade_one(each, limits=limits, seed=seed, engine=engine)
-        except Exception as error:  # a bug of the grader, and no reason to stop the others
+        except Exception as error:  # a bug in the grader must not stop the others
             grade = _blank(each, f"the grader failed: {type(error).__name__}: {error}")
         with lock:
             done(grade)
@@ -144,13 +144,13 @@ def grade_one(each: Chosen, *, limits: Limits, seed: int, engine: Engine | None 
     """Grade one submission."""
     grade = _blank(each, "graded")
     if each.others:
-        grade.notes.append(f"{each.others} other submissions do not count")
+        grade.notes.append(f"other submissions that do not count: {each.others}")
     grade.notes += each.passed_over
     if each.late:
         grade.verdict = "late: handed in after the deadline, not counted"
         return grade
     if grade.lab == UNKNOWN:
-        grade.verdict = "not graded: neither name nor content says which lab this is"
+        grade.verdict = "not graded: neither file name nor content shows which lab this is"
         return grade
     start = time.perf_counter()
     attempt = Attempt(each, limits, seed, start + limits.seconds, engine)
@@ -164,7 +164,7 @@ def grade_one(each: Chosen, *, limits: Limits, seed: int, engine: Engine | None 
 
 
 def _fill(grade: Grade, attempt: Attempt) -> None:
-    """Put what an attempt reported into the grade."""
+    """Copy an attempt's reports into the grade."""
     grade.notes += list(dict.fromkeys(attempt.notes))
     grade.minutes = attempt.minutes
     grade.answers = attempt.answers

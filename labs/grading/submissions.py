@@ -1,4 +1,4 @@
-"""Which notebooks were handed in, by whom, for which lab, when, and which of them counts."""
+"""Find the submitted notebooks (student, lab, time), and choose the ones that count."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Submission:
     Attributes
     ----------
     student : str
-        The name of the first folder in which it lies.
+        The name of the top folder that contains it.
     lab : str
-        ``"lab01"``, or ``"?"`` if neither name nor content tells.
+        ``"lab01"``, or ``"?"`` if neither file name nor content shows it.
     path : Path
         The file.
     time : datetime
-        When, with a time zone: ``timestamp.txt`` beside it, as nbgrader writes it, else a date in
-        the name of its folder, else when the file was changed.
+        When it was handed in, with a time zone: from ``timestamp.txt`` beside it, as nbgrader
+        writes it, else from a date in its folder's name, else the file's modification time.
     problem : str
         Why it cannot be read; empty if it can.
     """
@@ -44,19 +44,19 @@ class Submission:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What counts for one student and one lab.
+    """The submission that counts for one student and one lab.
 
     Attributes
     ----------
     submission : Submission
-        The newest that can be read and was in time; if there is none, the newest that was in
-        time; else the newest of all.
+        The newest readable one that was in time; if there is none, the newest that was in time;
+        else the newest of all.
     late : bool
         Whether none was in time.
     others : int
-        How many more there are that do not count.
+        The number of other submissions, which do not count.
     passed_over : tuple of str
-        A sentence for each file that is newer and was passed over, since it cannot be read.
+        A sentence for each newer file that was passed over because it cannot be read.
     """
 
     submission: Submission
@@ -66,7 +66,7 @@ class Chosen:
 
 
 def find(folder: Path) -> list[Submission]:
-    """Return every notebook under *folder*, without what :func:`by_products` returns.
+    """Return every notebook under *folder*, except those that :func:`by_products` returns.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def find(folder: Path) -> list[Submission]:
         If there is no such folder.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
+        raise FileNotFoundError(f"there is no folder {folder}")
     found = []
     for path in _notebooks(folder):
         parts = path.relative_to(folder).parts
@@ -91,7 +91,7 @@ def find(folder: Path) -> list[Submission]:
 
 
 def by_products(folder: Path) -> list[Path]:
-    """Return what systems and editors left behind that looks like a notebook and is none."""
+    """Return files by systems and editors that look like notebooks, but are not submissions."""
     return [p for p in _notebooks(folder) if _is_by_product(p.relative_to(folder).parts)]
 
 
@@ -100,7 +100,7 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _is_by_product(parts: tuple[str, ...]) -> bool:
-    """Say whether a path is hidden at any depth, a lock file, a checkpoint, or a resource fork."""
+    """Return whether a path is hidden at any depth, a lock file, checkpoint or resource fork."""
     return (
         any(part.startswith((".", "~$")) or part == "__MACOSX" for part in parts)
         or "-checkpoint" in parts[-1]
@@ -112,7 +112,7 @@ def choose(
     labs: Iterable[str] = (),
     deadline: datetime | None = None,
 ) -> list[Chosen]:
-    """Return what counts for each student and lab: the newest before the deadline.
+    """Return the submission that counts per student and lab: the newest before the deadline.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def choose(
     labs : iterable of str
         Keep these labs only; all if empty.
     deadline : datetime, optional
-        With a time zone. A submission of this very moment is in time.
+        With a time zone. A submission at exactly this time is in time.
     """
     wanted = set(labs)
     groups: dict[tuple[str, str], list[Submission]] = {}
@@ -144,12 +144,12 @@ def choose(
 
 
 def moment(text: str) -> datetime:
-    """Read a date and time; without a zone it is this machine's.
+    """Parse a date and time; without a time zone, this machine's applies.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If the text is not a date.
     """
     return datetime.fromisoformat(text.strip().replace("_", "T")).astimezone()
 

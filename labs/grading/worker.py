@@ -1,9 +1,9 @@
-"""Grade one submission; started by :mod:`labs.grading.attempt`, and reporting on standard output.
+"""Grade one submission and report on standard output; started by :mod:`labs.grading.attempt`.
 
-Three kinds of processes take part. This one runs nothing of the learner's. The *cells* run in a
-process that was forked from it, and has neither the report's descriptor nor the checks' values.
-Each *check* runs in another one, which gets the answer only, and whose result is believed only
-with a secret that the learner's code was never given.
+Three kinds of processes take part. This one runs none of the learner's code. The *cells* run in a
+process forked from it, which has neither the report's file descriptor nor the checks' values. Each
+*check* runs in another process, which gets only the answer. Its result is accepted only with a
+secret that the learner's code never receives.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from labs.grading.judge import judge
 from services.environment import ROOT
 
 _PATIENCE = 90.0
-"""Seconds that a check may take beyond its own limit: servers are stopped, cells are run again."""
+"""Extra seconds for a check beyond its own limit, to stop servers and to run cells again."""
 
 
 class Worker:
@@ -55,7 +55,7 @@ class Worker:
         self.readable += [path for path in sys.path if "site-packages" in path]
 
     def grade(self) -> None:
-        """Start the cells' process; check what it hands over, until it ends."""
+        """Start the cells' process, and check the answers it hands over until it ends."""
         import_modules(self.ours)
         link, theirs = Pipe()
         cells = self._fork(lambda: self._run_cells(theirs), link)
@@ -73,7 +73,7 @@ class Worker:
         _end_like(_ended(cells))
 
     def _fork(self, task: Callable[[], None], *close: Connection) -> int:
-        """Run *task* in a confined process that leads a group of its own; return its id."""
+        """Run *task* in a confined process that leads a new process group; return its id."""
         pid = os.fork()
         if pid:
             with contextlib.suppress(OSError):
@@ -104,11 +104,11 @@ class Worker:
 
         cells.run(at_check)
         report(end=True)
-        # Threads of the learner's must not keep the process.
+        # The learner's threads must not keep the process alive.
         os._exit(0)
 
     def _wait_for_the_watch(self) -> None:
-        """Stay in a cell that started too many processes until it is ended: it is to blame."""
+        """Wait until a cell that started too many processes is ended, so that it gets the blame."""
         while len(psutil.Process().children(recursive=True)) + 2 > self.options.processes:
             time.sleep(0.1)
 
@@ -121,7 +121,8 @@ class Worker:
         self.done.add(declared.id)
         self.report(checking=declared.id)
         if head["kind"] == "cells" and not declared.apart:
-            self.report(note=f"{declared.id}: its cells ran beside the check (it can't be pickled)")
+            note = f"{declared.id}: its cells ran in the check's process (it cannot be pickled)"
+            self.report(note=note)
         secret = secrets.token_hex(16)
         reader, writer = os.pipe()
         pid = self._fork(lambda: self._judge(head, payload, link, writer, secret))
@@ -155,7 +156,7 @@ class Worker:
 
 
 def import_modules(ours: dict[str, NotebookNode]) -> None:
-    """Import what the lab's own setup imports, once for all processes to come."""
+    """Import what the lab's setup imports, once for all later processes."""
     for cell in ours.values():
         if "setup" not in cell.metadata.get("tags", []):
             continue
@@ -195,7 +196,7 @@ def _secret_line(reader: int, secret: str, pid: int, deadline: float) -> str | N
 
 
 def _ended(pid: int) -> int:
-    """Give a process a moment, end it and its group; return its status."""
+    """Give a process a moment to end, then kill it and its group; return its status."""
     for _ in range(20):
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             break
@@ -212,7 +213,7 @@ def _signal_or_code(status: int) -> str:
 
 
 def _end_like(status: int) -> NoReturn:
-    """End as the process of the cells has ended, so that the parent knows how."""
+    """End in the same way as the cells' process, so that the parent knows how it ended."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
@@ -221,7 +222,7 @@ def _end_like(status: int) -> NoReturn:
 
 
 def _limit_files() -> None:
-    """Keep one file, and core dumps, from filling the disk."""
+    """Limit file sizes and core dumps, so that they cannot fill the disk."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -229,7 +230,7 @@ def _limit_files() -> None:
 
 
 def main() -> int:
-    """Grade one submission; the lines go to standard output, which nothing else gets."""
+    """Grade one submission; only the report's lines go to standard output."""
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
     parser.add_argument("lab")

@@ -219,17 +219,18 @@ check("lab00.ex4", ndcg_at_10)
 #   metrics computed on different ratings cannot be compared.
 # - Its NDCG@10 is at least `gain` higher than the current model's. `gain` is 0 or more; with 0, the
 #   same NDCG@10 is enough.
-# - Its coverage is at most `loss` lower than the current model's. `loss` is above 0: with 0.05, the
-#   coverage may fall from 0.50 to 0.45. It may rise by any amount.
+# - Its coverage (the share of all movies that appear in any user's list) is at most `loss` lower
+#   than the current model's. `loss` is above 0: with 0.05, the coverage may fall from 0.50 to 0.45.
+#   It may rise by any amount.
 # - Its NDCG@10 and its coverage are numbers. A training run that went wrong leaves `nan` ("not a
 #   number") in one of the two, or in both.
 #
 # Of the candidates that qualify, take the one with the highest NDCG@10, because this model serves
 # lists. No two candidates have the same NDCG@10.
 #
-# Use only these two validation metrics. `rmse` is missing if a model does not predict stars. The
-# test metrics are for a report afterwards. `nan` in `rmse` or in a test metric does not disqualify
-# a candidate.
+# Use only these two validation metrics. `rmse`, the error of the predicted stars, is missing if a
+# model does not predict any. The test metrics are for a report afterwards. `nan` in `rmse` or in a
+# test metric does not disqualify a candidate.
 
 
 # %% tags=["exercise"]

@@ -16,7 +16,8 @@
 # **Where you are:** after notebook [01 · A model behind a Runner](../../notebooks/01_runner.ipynb).
 #
 # You build what that notebook shows: the JSON for an image, a Runnable, and a service around it. In
-# the last exercise you design a batchable Runnable yourself.
+# the last exercise you design a batchable Runnable yourself: one that computes many images in one
+# call.
 #
 # **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
 # the `check` cell below it. The check reports what differs, for which input, and the likely cause.

@@ -15,8 +15,9 @@
 #
 # **Where you are:** after notebook [02 · The service](../../notebooks/02_service.ipynb).
 #
-# You write the detector's service with BentoML's current API, a client that understands a refusal,
-# and the validation that rejects uploads that are not images.
+# You write the detector's service with BentoML's current API, a client that understands a refusal
+# (a response that says what is wrong with the request), and the validation that rejects uploads
+# that are not images.
 #
 # **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
 # the `check` cell below it. To get a hint, remove the `#` in the `hint` cell and run it, as often
@@ -164,8 +165,8 @@ check("lab02.ex3", picture_from)
 # - Valid images get every box, before and after an attack, even when several requests run
 #   concurrently. The model is loaded once, in the constructor.
 #
-# How you do it is up to you. `ImageValidationMiddleware`, imported above, is ASGI middleware that
-# validates images: code that sees a request before the framework does.
+# How you do it is up to you. `ImageValidationMiddleware`, imported above, validates images. It is
+# ASGI middleware: code between the web server and the framework, which sees each request first.
 
 
 # %% tags=["exercise"]

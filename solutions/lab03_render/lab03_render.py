@@ -15,8 +15,9 @@
 #
 # **Where you are:** after notebook [03 · /render](../../notebooks/03_render.ipynb).
 #
-# You draw boxes in memory, in the right colours and without loss. Then you handle several requests
-# at once, and serve the images over HTTP.
+# You build an endpoint that shows people what the detector found: it returns the image with a frame
+# around each card. You draw the boxes in memory, in the right colours and without loss. Then you
+# handle several requests at once, and serve the images over HTTP.
 #
 # **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
 # the `check` cell below it. The check reports what differs, for which input, and the likely cause.
@@ -162,7 +163,7 @@ check("lab03.ex4", CardRenderer)
 #
 # - draw on an image without changing the original,
 # - preserve colours and pixels in conversions between arrays and files,
-# - recognize the state that two requests would share, and share none,
+# - recognise state that two requests would share, and avoid it,
 # - return an image that a browser displays.
 #
 # In a terminal, `make status` shows your points, and `make lab N=04` opens the next lab.

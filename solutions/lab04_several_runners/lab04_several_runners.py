@@ -16,10 +16,10 @@
 # **Where you are:** after notebook
 # [04 · Several runners](../../notebooks/04_several_runners.ipynb).
 #
-# Two versions of a model process the same image. You call both at the same time, keep one version's
-# answer when the other fails, split the users between the two, and serve the ensemble over HTTP.
-# The last exercise is an open challenge: many clients, dropped connections, and no answer may be
-# lost.
+# Before a new version of a model replaces the old one, the two are compared on the same requests.
+# You call both versions at the same time, keep one version's answer when the other fails, split the
+# users between the two, and serve the two as one service over HTTP, an ensemble. The last exercise
+# is an open challenge: many clients, dropped connections, and no answer may be lost.
 #
 # **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
 # the `check` cell below it. To get a hint, remove the `#` in the `hint` cell and run it, as often
@@ -127,8 +127,8 @@ check("lab04.ex2", ask_all)
 # Complete `version_of`, which assigns the users of an A/B test. It returns `"model_a"` or `"model_b"`.
 #
 # - `share_b`, from 0 to 1, is the share of the users that get `model_b`. It must be accurate to
-#   half a thousandth: with 0.0019, about 19 of 10,000 users get `model_b`. With 0 nobody does, with
-#   1 everybody.
+#   half a thousandth: with 0.0019, about 19 of 10,000 users get `model_b`. With 0 nobody gets it,
+#   with 1 everybody does.
 # - A user gets the same version in every request, in every process, and after every restart. Keep
 #   no table of users.
 # - When the share grows, users move only from A to B, never back.
@@ -246,8 +246,8 @@ check("lab04.ex4", Ensemble)
 # keeps working.
 #
 # **To pass:** no wrong and no lost answer, and at least 3 times as many answers per second as with
-# one call after the other. **For the leaderboard:** as many times as you can. The reference
-# solution reaches about 7, and twice as much is possible.
+# one call after the other. **For the leaderboard:** the largest such factor you can reach. The
+# reference solution reaches about 7, and twice as much is possible.
 
 
 # %% tags=["exercise"]

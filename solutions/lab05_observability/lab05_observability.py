@@ -15,9 +15,10 @@
 #
 # **Where you are:** after notebook [05 · Observability](../../notebooks/05_observability.ipynb).
 #
-# You log a model's answers, measure its latency, count its errors, and write probes that report its
-# real state. In the last exercise you design two alerts. No server is started: each check runs in
-# this process.
+# A service can be broken without crashing, or answer every request with 200 and be wrong. In this
+# lab you make that visible: you log a model's answers, measure its latency, count its errors, and
+# write probes that report its real state. In the last exercise you design two alerts. No server is
+# started: each check runs in this process.
 #
 # **How it works.** In each exercise's cell, replace `...` with your code and run the cell. Then run
 # the `check` cell below it. The check reports what differs, for which input, and the likely cause.
@@ -51,7 +52,7 @@ preflight()
 #
 # - `upload`, a client's upload: `upload.pixels` is the image, an array of shape (height, width, 3);
 #   `upload.file_name` and `upload.comment` are text from the client,
-# - `confidences`, a NumPy array (float32) with one number for each box. It may be empty.
+# - `confidences`, a NumPy array (float32) with one number for each box, which may be empty,
 # - `model` and `version`, two strings.
 #
 # The row has exactly these keys: `width`, `height` (of the image, in pixels), `boxes` (the number
@@ -144,7 +145,7 @@ check("lab05.ex2", metrics_of)
 # - `metrics.seconds`, a histogram: the time of `detect` in seconds, once for each image that was
 #   **answered**, and for no others.
 #
-# Whatever `detect` raises propagates to the caller: the same exception.
+# Any exception that `detect` raises propagates to the caller unchanged.
 
 
 # %% tags=["exercise"]
@@ -173,8 +174,8 @@ check("lab05.ex3", count)
 # %% [markdown]
 # ## Exercise 4 · Probes that tell the truth
 #
-# Write `CardService(load)`. BentoML calls its two probes at any time, from the first second on.
-# They return True or False immediately.
+# Write `CardService(load)`. BentoML calls its two probes, `__is_ready__` and `__is_alive__`, at any
+# time, from the first second on. They return True or False immediately.
 #
 # - The constructor starts to load the model in another thread and returns immediately. `load()` is
 #   called once, takes some seconds and returns the model, a function: `model(picture)` returns the
@@ -182,7 +183,7 @@ check("lab05.ex3", count)
 # - When the model is loaded, it is warmed up in that thread by one call, `model(BLANK)`. `BLANK` is
 #   a black image.
 # - `infer(picture)` returns `model(picture)`. Called too early, `infer` waits for the model. If
-#   `load()` raised, `infer` raises too, and never waits for ever. Whatever the model raises
+#   `load()` raised, `infer` raises too, and does not wait for ever. Whatever the model raises
 #   propagates to the caller. Several threads call `infer` concurrently, and no call waits for
 #   another.
 # - The service is **broken** if the last three calls of `infer`, or more, all raised. After a
@@ -238,7 +239,7 @@ class CardService:
 check("lab05.ex4", CardService)
 
 # %% [markdown]
-# Alerts are defined in a rules file. Here is one with a different alert from yours:
+# Alerts are defined in a rules file. Here is an example, with an alert that you need not write:
 
 # %% tags=["setup"]
 print(EXAMPLE)

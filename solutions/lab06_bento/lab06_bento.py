@@ -15,9 +15,10 @@
 #
 # **Where you are:** after notebook [06 · A Bento, and a container](../../notebooks/06_bento.ipynb).
 #
-# You give a model a version that is computed from its content, write a build file, roll back, and fix a
-# Dockerfile. At the end, you design how to move a Bento to another machine. No container engine is
-# needed.
+# You package a service as a Bento (BentoML's archive format), so that any machine can run it and
+# you can go back to an older version. You give a model a version that is computed from its content,
+# write a build file, roll back, and fix a Dockerfile. At the end, you design how to move a Bento to
+# another machine. No container engine is needed.
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
 # with `check` below it. A check reports what differs, for which input, and the cause where it is
@@ -61,8 +62,8 @@ with empty_store():
 # `save_weights(name, file)` puts the file at the path `file` into the store. It returns the model's tag
 # as a string: `"cards:0a1b2c3d4e5f"`.
 #
-# - The version is the first twelve hexadecimal digits of the SHA-256 of the file's **content**. The
-#   file's name and folder do not matter.
+# - The version is the first twelve hexadecimal digits of the SHA-256 hash of the file's
+#   **content**. The file's name and folder do not matter.
 # - The model's metadata contains the whole digest (64 digits) under the key `sha256`.
 # - If this version is already in the store, change nothing in the store and return the tag.
 #
@@ -203,8 +204,9 @@ check("lab06.ex3", roll_back)
 # - The server does not run as root. Its user is a **number** (a UID).
 # - This user can write to BentoML's folder, which BentoML creates when it starts: `BENTOML_HOME`, or
 #   `bentoml` in the user's home directory. A UID without an account has no home directory.
-# - `bentoml serve service:CardDetector` listens on port 3000 and can be reached from outside. It is the
-#   container's first process, because SIGTERM has to reach the server, not a shell.
+# - `bentoml serve service:CardDetector` listens on port 3000 and can be reached from outside. It is
+#   the container's first process, because SIGTERM (the signal that asks a process to end) has to
+#   reach the server, not a shell.
 # - `EXPOSE` names that port, and no other.
 # - A `HEALTHCHECK` requests `/livez` or `/readyz` on that port, with a program that the image contains,
 #   and **fails** when the server does not answer with 200. Slim images contain neither curl nor wget.

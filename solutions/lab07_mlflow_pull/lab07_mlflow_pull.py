@@ -16,9 +16,11 @@
 # **Where you are:** after notebook
 # [07 · The registry's model behind BentoML](../../notebooks/07_mlflow_pull.ipynb).
 #
-# A service recommends movies with the version that has the alias `prod` in the registry. You write its
-# pieces: the mapping from ids to rows, the answer to a request, a pull that downloads once, a start
-# that works without the registry, and a model that is replaced while it serves.
+# A service recommends movies with the version that has the alias `prod` in the registry (MLflow's
+# list of a model's versions). To release a version, you move the alias, and the service keeps
+# running. You write the service's parts: the mapping from ids to rows, the answer to a request, a
+# pull that downloads once, a start that works without the registry, and a model that is replaced
+# while it serves.
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
 # with `check` below it. A check reports what differs, for which input, and the likely cause. It uses

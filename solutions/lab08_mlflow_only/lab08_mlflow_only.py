@@ -15,9 +15,9 @@
 #
 # **Where you are:** after notebook [08 · MLflow alone](../../notebooks/08_mlflow_only.ipynb).
 #
-# You write a request to MLflow's scoring server and a model that the server can load. You decide which
-# version may be served, promote it, and roll back. At the end, you build a drift alarm. No server is
-# started.
+# MLflow can serve a registered model by itself, without any service code. You write a request to
+# MLflow's scoring server and a model that the server can load. You decide which version may be
+# served, promote it, and roll back. At the end, you build a drift alarm. No server is started.
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
 # with `check` below it. A check reports what differs, for which input, and the likely cause. It uses
@@ -135,7 +135,8 @@ check("lab08.ex2", TopMovies)
 # each, the gain it requires. For all of them, larger is better:
 #
 # `{"ndcg_at_10": 0.002, "hr_at_10": -0.01}` means: `ndcg_at_10` has to gain 0.002 or more, and
-# `hr_at_10` may lose at most 0.01.
+# `hr_at_10` may lose at most 0.01. (Both metrics, NDCG and the hit rate, measure how good a list of
+# ten movies is.)
 #
 # Complete `reasons_against(candidate, current, rule)`. The first two arguments are dictionaries of
 # metrics. The function returns a list of strings: one reason for **each** metric of the rule that

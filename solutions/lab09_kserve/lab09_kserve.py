@@ -15,9 +15,11 @@
 #
 # **Where you are:** after notebook [09 · KServe](../../notebooks/09_kserve.ipynb).
 #
-# You write requests and read answers in the V2 protocol. You write a predictor that does not block its
-# server, and errors that help the client, and you fix a manifest. At the end, you design a graph of
-# several services. No cluster is needed.
+# You write and test the pieces of a KServe service before any cluster is involved. You write
+# requests and read answers in V2 (KServe's protocol that sends tensors). You write a predictor (the
+# program that runs the model) that does not block its server, and errors that help the client. Then
+# you fix a manifest (the YAML file that describes the service), and design a graph of several
+# services.
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
 # with `check` below it. A check reports what differs, for which input, and the cause where it is
@@ -138,8 +140,9 @@ check("lab09.ex2", CardPredictor)
 # - an instance that is not an object, or has no string `image_b64`, or whose string is not strict
 #   base64: every character counts, and none is skipped.
 #
-# The message says what was found. If it is about one instance, it names the index of that instance,
-# counted from 0. The hint says what to send instead, and names the field: `instances` or `image_b64`.
+# The message says what is wrong. If it is about one instance, it names the index of that instance,
+# counted from 0. The hint says what to send instead, and names the field: `instances` or
+# `image_b64`.
 
 
 # %% tags=["exercise"]

@@ -15,10 +15,10 @@
 #
 # **Where you are:** after notebook [10 · Choosing](../../notebooks/10_choosing.ipynb).
 #
-# You measure servers so that nothing is hidden: a percentile that includes the failed requests, a ratio
-# that a busy machine does not distort, and the wait of requests that could not be sent in time. Then
-# you choose a server by its figures. The last exercise is an open challenge: find the fastest server in
-# the least time.
+# A benchmark can easily flatter a server. You write measurements that hide nothing: a percentile
+# that includes the failed requests, a ratio that a busy machine does not distort, and the wait of
+# requests that could not be sent in time. Then you choose a server by its figures. The last
+# exercise is an open challenge: find the fastest server in the least time.
 #
 # No server runs here. The clocks and servers are fakes, so a check gives the same result on every
 # machine.
@@ -169,11 +169,13 @@ for path in ("real/16/p99/median", "start_seconds/max", "metrics/own", "image_mi
     print(f"{path:19}", {name: table[name][path] for name in table})
 
 # %% [markdown]
-# `real/16/p99/median` is the p99 in ms, with the detector and 16 callers: the median over all turns.
-# With `min` or `max` instead of `median`, it is the smallest or the largest value. `null` is the model
-# that computes nothing, and `rate` is answers per second. `memory/pss_mib` and `image_mib` are in MiB,
-# `metrics/own` is a number of metrics and `sigterm/lost` a number of requests; `protocols/v2` is 1
-# where a server supports V2.
+# `real/16/p99/median` is the p99 (the 99th percentile) in ms, with the detector and 16 callers: the
+# median over all turns. With `min` or `max` instead of `median`, it is the smallest or the largest
+# value. `null` is the model that computes nothing, and `rate` is answers per second.
+#
+# `memory/pss_mib` and `image_mib` (the container image) are in MiB. `metrics/own` is a number of
+# metrics. `sigterm/lost` is a number of requests lost at shutdown. `protocols/v2` is 1 where a
+# server supports V2, the standard protocol of KServe and others.
 #
 # Here are three situations, written as needs. `must` is a list of triples: a path, a relation and a
 # limit. `goal` is a pair: a path without its last part, such as `median`, and which value is best:
@@ -330,11 +332,11 @@ check("lab10.ex5", fastest)
 # %% [markdown]
 # ## What you can do now
 #
-# - compute a percentile that includes the failed requests, and return none where there are too few
-#   requests,
+# - compute a percentile that includes the failed requests, and return no percentile where there are
+#   too few requests,
 # - compare two servers on a machine that changes,
 # - measure the wait of requests that could not be sent in time,
-# - choose by needs first and by figures second, and choose none if no server qualifies,
+# - choose by needs first and by figures second, and choose no server if none qualifies,
 # - stop measuring when you know enough.
 #
 # In a terminal, `make status` shows your points, and `make lab N=11` opens the next lab.

@@ -15,9 +15,9 @@
 #
 # **Where you are:** after notebook [11 · Batch](../../notebooks/11_batch.ipynb).
 #
-# You build the pieces of a batch job: batches of inputs, bad files that become rows, part files that
-# survive a kill, and the best movies for all users. The last exercise is an open challenge: how much
-# faster than a plain loop can a job be?
+# A batch job computes all answers at once, without a server. You build its pieces: batches of
+# inputs, bad files that become rows, part files that survive a kill, and the best movies for all
+# users. The last exercise is an open challenge: how much faster than a plain loop can a job be?
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
 # with `check` below it. For a `hint`, remove the `#` and run that cell.

@@ -17,12 +17,13 @@
 # [12 · Your own model, in an empty folder](../../notebooks/12_own_model.ipynb).
 #
 # A model estimates the prices of apartments. You describe its input, write tests that catch broken
-# services, fix a folder that does not serve, and describe the input again for MLflow. No container
-# engine is needed.
+# services, fix a folder that does not serve, and describe the input again for MLflow: the steps
+# that make a model of your own safe to serve. No container engine is needed.
 #
-# **How it works.** In every exercise cell `...` marks the place for your code. Run the cell, then run
-# the cell with `check` below it. A check says what differs, for which input, and the cause where it is
-# certain. It uses fresh inputs each time. For a `hint`, remove the `#` and run; there are three.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the
+# cell with `check` below it. A check reports what differs, for which input, and the likely cause.
+# It uses new inputs each time. For a `hint`, remove the `#` and run that cell, as often as you
+# like.
 
 # %% tags=["setup"]
 import warnings
@@ -39,7 +40,7 @@ from labs.checks.lab12.clients import Client, right
 from labs.checks.lab12.project import BENTOFILE, SERVICE, show_project
 
 # %% [markdown]
-# What this machine has. This lab needs only the first lines, down to `packages`:
+# What is installed on this machine. This lab needs only the first lines, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -53,11 +54,11 @@ preflight()
 # - `size`, a number in square metres: above 0, and at most 1000,
 # - `rooms`, an integer from 1 to 50,
 # - `floor`, an integer from -2 to 100,
-# - `balcony`, true or false. It may be left out, and is false then.
+# - `balcony`, true or false. It may be left out, and is then false.
 #
-# `Apartments` is a list of 1 to 100 apartments. Nothing is converted: the text `"5"` is not a number,
-# `true` is not 1, and `"yes"` is not true. (A size may be written without decimals, `80`.) A field that
-# the class does not have is an error.
+# `Apartments` is a list of 1 to 100 apartments. Nothing is converted: the text `"5"` is not a
+# number, `true` is not 1, and `"yes"` is not true. (A size may be written without decimals, `80`.)
+# A field that the class does not have is an error.
 #
 # The check validates JSON, as BentoML does: `TypeAdapter(Apartments).validate_json(text)`.
 
@@ -86,8 +87,8 @@ check("lab12.ex1", Apartments)
 # %% [markdown]
 # ## Exercise 2 · Tests that catch broken services
 #
-# A simpler service takes sizes alone. `POST /predict` with `{"sizes": [20, 50]}` answers with a list of
-# prices, one for each size and in the same order. Three prices are known:
+# A simpler service takes only sizes. `POST /predict` with `{"sizes": [20, 50]}` answers with a list
+# of prices, one for each size and in the same order. Three prices are known:
 #
 # | size | 20 | 50 | 80 |
 # |---|---|---|---|
@@ -95,12 +96,13 @@ check("lab12.ex1", Apartments)
 #
 # An empty list, a size that is not above 0, and a size that is a text get the status 400.
 #
-# Write `test_service(client)`, as pytest would run it: it uses `assert`, and ends without an error if
-# the service does all of this. `client` is a test client: `client.post(path, json=…)` returns a response
-# with `status_code` and `json()`.
+# Write the test `test_service(client)`, which pytest could run: it uses `assert`, and ends without
+# an error if the service does all of this. `client` is a test client: `client.post(path, json=…)`
+# returns a response with `status_code` and `json()`.
 #
-# The check runs your test with the right service, where it has to pass. Then it runs it with six broken
-# ones, and each time it has to fail. To try it yourself: `test_service(Client(right))`.
+# The check runs your test with the right service, and the test has to pass. Then the check runs it
+# with six broken services, and the test has to fail with each of them. To try your test yourself:
+# `test_service(Client(right))`.
 
 
 # %% tags=["exercise"]
@@ -118,8 +120,8 @@ def test_service(client):
 check("lab12.ex2", test_service)
 
 # %% [markdown]
-# A colleague has a folder with that service. On the colleague's machine it works; as a Bento it does not.
-# These are the files:
+# A colleague has a folder with that service. On the colleague's machine it works; as a Bento
+# (BentoML's archive of code and files) it does not. These are the files:
 
 # %% tags=["setup"]
 show_project()
@@ -127,18 +129,18 @@ show_project()
 # %% [markdown]
 # ## Exercise 3 · A folder that does not serve
 #
-# There are **five** faults in `service.py` and `bentofile.yaml`; the other files are right. Fix the texts
-# `service_py` and `bentofile`, by `replace` or by rewriting them.
+# There are **five** faults in `service.py` and `bentofile.yaml`; the other files are right. Fix the
+# texts `service_py` and `bentofile`, by `replace` or by rewriting them.
 #
-# - The Bento has exactly the files that the service needs. (BentoML itself adds `bentofile.yaml`;
-#   `requirements.txt` may be packed, too.)
-# - It names the packages that its files import, with the versions of `requirements.txt`. `bentoml` may be
-#   left out.
-# - The service works in whatever folder the server is started.
+# - The Bento contains exactly the files that the service needs. (BentoML itself adds
+#   `bentofile.yaml`; `requirements.txt` may be packed, too.)
+# - It lists the packages that its files import, with the versions from `requirements.txt`.
+#   `bentoml` may be left out.
+# - The service works no matter in which folder the server is started.
 # - An empty list, and a text instead of a size, get a 4xx.
 #
-# The check copies what would be packed into an empty folder, with another `model.json`, and sends requests
-# to the service from there (about 4 s).
+# The check copies the files that BentoML would pack into an empty folder, with another
+# `model.json`. Then it sends requests to the service in that folder (about 4 s).
 
 # %% tags=["exercise"]
 service_py, bentofile = SERVICE, BENTOFILE
@@ -178,19 +180,20 @@ check("lab12.ex3", service_py, bentofile)
 # ## Exercise 4 · The signature of an MLflow model
 #
 # Somebody trains a model on a table and wants to serve it with MLflow. Write
-# `signature_of(table, optional)`, which returns the `ModelSignature` for its input.
+# `signature_of(table, optional)`, which returns the `ModelSignature` for its input: the names and
+# types of the columns.
 #
 # - `table` is a DataFrame of examples with columns of integers, floats, booleans and text.
 # - The signature has the columns of the table by name, in the same order.
-# - Numbers have the type `double`, integers included: a missing integer arrives as NaN, a float, which the
-#   type `long` would refuse. Booleans have the type `boolean`, texts `string`.
+# - Numbers have the type `double`, integers included: a missing integer arrives as NaN, a float,
+#   which the type `long` would refuse. Booleans have the type `boolean`, texts `string`.
 # - The columns named in `optional`, a set, may be missing in a request; the others are required.
 #
-# The arguments are not changed. Look at what MLflow would guess:
+# The arguments are not changed. This is what MLflow would guess:
 
 # %% tags=["setup"]
 examples = pd.DataFrame({"size": [80.5, 50.0], "rooms": [3, 2], "town": ["north", "south"]})
-with warnings.catch_warnings(action="ignore"):  # it warns of the integers
+with warnings.catch_warnings(action="ignore"):  # MLflow warns about the integers
     print(infer_signature(examples).inputs)
 
 
@@ -215,7 +218,7 @@ check("lab12.ex4", signature_of)
 #
 # - describe the input of a model so that bad requests get a 4xx,
 # - write tests that notice a broken service,
-# - make a folder that serves on another machine,
+# - prepare a folder that serves on another machine,
 # - say what an MLflow model takes, and what may be missing.
 #
 # In a terminal, `make status` shows your points. The folder of notebook 12

@@ -13,14 +13,17 @@
 # %% [markdown]
 # # Lab 13 · Continuous learning
 #
-# **Where you are:** after notebook [13 · Continuous learning, driven by papermill](../../notebooks/13_loop.ipynb).
+# **Where you are:** after notebook
+# [13 · Continuous learning, driven by papermill](../../notebooks/13_loop.ipynb).
 #
-# You build the three decisions of a pipeline that releases models without a person: the gate before the
-# release, going on after a failure, and the rollback afterwards. No server is started.
+# You build the three decisions of a pipeline that releases models without a person: whether a
+# candidate may be released, where a failed run resumes, and when to roll back. No server is
+# started.
 #
-# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
-# with `check` below it. A check reports what differs, for which input, and the likely cause. It uses
-# new inputs each time. For a `hint`, remove the `#` and run that cell, as often as you like.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the
+# cell with `check` below it. A check reports what differs, for which input, and the likely cause.
+# It uses new inputs each time. For a `hint`, remove the `#` and run that cell, as often as you
+# like.
 
 # %% tags=["setup"]
 import math
@@ -37,17 +40,19 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · A gate that refuses for three reasons
 #
-# A candidate was measured and tried on some users. Complete `gate`, which returns the list of reasons
-# against it, in this order; `[]` means that it may be released.
+# A candidate was measured and tried on some users. Complete `gate`, which returns the list of
+# reasons against it, in this order; `[]` means that it may be released.
 #
 # - `"new"`: on new ratings, `candidate["new"]` is less than `served["new"] + gain`.
 # - `"old"`: on old ratings, `candidate["old"]` is less than `served["old"] - loss`.
-# - `"users"`: more than 1 % of the canary's requests failed (`canary["failed"]` of `canary["requests"]`), or
-#   users click clearly less: the upper end of `canary["interval"]` is below 0. The interval is a list of two
-#   numbers, candidate less served. If there were no requests, nothing is known, and that is a reason.
+# - `"users"`: more than 1 % of the canary's requests failed (`canary["failed"]` of
+#   `canary["requests"]`), or users click clearly less: the upper end of `canary["interval"]` is
+#   below 0. The interval is a list of two numbers, candidate less served. If there were no
+#   requests, nothing is known, and that is a reason.
 #
-# A measure of the candidate may be missing or NaN (not a number, from a training that diverged). Then its
-# name is a reason. The measures of `served` are always there. Change none of the arguments.
+# A measure of the candidate may be missing or NaN (not a number, from a training that diverged).
+# Then its name is a reason. The measures of `served` are always there. Change none of the
+# arguments.
 
 
 # %% tags=["exercise"]
@@ -72,22 +77,24 @@ check("lab13.ex1", gate)
 # %% [markdown]
 # ## Exercise 2 · Go on where it stopped
 #
-# A run has steps, each with parameters in and a result out. Complete `go_on`, which starts the run, the
-# first time or again:
+# A run has steps, each with parameters in and a result out. Complete `go_on`, which starts the run,
+# the first time or again:
 #
-# - `steps` is a dictionary that maps each step's name, in order, to the list of its parameters' names.
+# - `steps` is a dictionary that maps each step's name, in order, to the list of its parameters'
+#   names.
 # - `parameters` is a dictionary of values that the start gives.
 # - `execute(step, given)` executes a step with the dictionary `given` and returns its result, a
 #   dictionary. It raises an exception if the step fails. Do not catch it.
-# - `complete` maps each completed step to `{"given": …, "result": …}`. Update it, so that the next start
-#   finds what is complete even if a later step fails.
+# - `complete` maps each completed step to `{"given": …, "result": …}`. Update it, so that the next
+#   start finds what is complete even if a later step fails.
 #
-# A step gets those of its parameters that are known: from `parameters`, and from the results of the steps
-# before it. Leave out a parameter that is not known. A step that is complete for the same `given` is not
-# executed; its result counts all the same. A result that has the key `outcome` ends the run.
+# A step gets those of its parameters that are known: from `parameters`, and from the results of the
+# steps before it. Leave out a parameter that is not known. A step that is complete for the same
+# `given` is not executed; its result counts all the same. A result that has the key `outcome` ends
+# the run.
 #
-# Return a new dictionary of everything known at the end: the parameters and the results. Do not change
-# `parameters`.
+# Return a new dictionary of everything known at the end: the parameters and the results. Do not
+# change `parameters`.
 
 
 # %% tags=["exercise"]
@@ -112,8 +119,8 @@ def go_on(steps, complete, parameters, execute):
 check("lab13.ex2", go_on)
 
 # %% [markdown]
-# For the next exercise: `example` is an in-memory model registry with the methods of `MlflowClient`, for
-# your experiments. `MODEL` is the registered model's name.
+# For the next exercise: `example` is an in-memory model registry with the methods of
+# `MlflowClient`, for your experiments. `MODEL` is the registered model's name.
 
 # %% tags=["setup"]
 example = Registry({"1": {}, "2": {}, "3": {}}, {"prod": "3"})
@@ -122,16 +129,16 @@ print(example.get_registered_model(MODEL).aliases)
 # %% [markdown]
 # ## Exercise 3 · Roll back by what serves
 #
-# Complete `watch`. It looks at the latest answers of the service and moves the alias `prod` back if the
-# version that serves is bad.
+# Complete `watch`. It looks at the latest answers of the service and moves the alias `prod` back if
+# the version that serves is bad.
 #
 # - `client` has `get_registered_model(MODEL).aliases`, a dictionary, and
 #   `set_registered_model_alias(MODEL, alias, version)`. Versions are strings, such as `"3"`.
-# - `answers` is a list of dictionaries with `status` and `clicks`, the share of the shown movies that were
-#   clicked; a failed request (its status is not 200) showed none.
+# - `answers` is a list of dictionaries with `status` and `clicks`, the share of the shown movies
+#   that were clicked; a failed request (its status is not 200) showed none.
 # - `click_rate` is the usual click-through rate.
-# - `history` lists the versions that were in production, the current one last. A version may occur in it
-#   more than once. `withdrawn` is a set of versions that were bad.
+# - `history` lists the versions that were in production, the current one last. A version may occur
+#   in it more than once. `withdrawn` is a set of versions that were bad.
 #
 # Return the signal, a string, or None if there is none:
 #
@@ -139,10 +146,10 @@ print(example.get_registered_model(MODEL).aliases)
 # - otherwise `"quality"` if the mean of `clicks`, over the answers with status 200, is below 80 % of
 #   `click_rate`.
 #
-# If there are no answers, or if `prod` is not the last version of the history because somebody has rolled
-# back already, return None and change nothing. With a signal, move `prod` to the latest version before the
-# current one in the history that is another version and not withdrawn. If there is none, leave it. Change
-# no other alias, and none of the arguments.
+# If there are no answers, or if `prod` is not the last version of the history because somebody has
+# rolled back already, return None and change nothing. With a signal, move `prod` to the latest
+# version before the current one in the history that is another version and not withdrawn. If there
+# is none, leave it. Change no other alias, and none of the arguments.
 
 
 # %% tags=["exercise"]

@@ -16,14 +16,15 @@
 # **Where you are:** after notebook
 # [14 · Hardware and resources, measured](../../notebooks/14_hardware.ipynb).
 #
-# You quantise numbers by hand, predict what a CPU limit does to one request, and choose backend, workers
-# and threads for three machines, from measurements of your own.
+# You quantise numbers by hand (round floats to 8-bit integers), predict what a CPU limit does to
+# one request, and choose backend, workers and threads for three machines, from measurements of your
+# own.
 #
-# Nothing is timed by the checks: they give your functions fresh numbers, so the result is the same on
-# every machine.
+# The checks do not measure time: they give your functions fresh numbers, so the result is the same
+# on every machine.
 #
-# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
-# with `check` below it. For a `hint`, remove the `#` and run that cell.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the
+# cell with `check` below it. For a `hint`, remove the `#` and run that cell.
 
 # %% tags=["setup"]
 import math
@@ -41,18 +42,19 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · Eight bits by hand
 #
-# Activations are rounded to **unsigned** 8-bit integers, 0 to 255, with a scale and a *zero point*: the
-# integer that stands for 0.0. An integer `n` then means `(n - zero) * scale`.
+# Activations are rounded to **unsigned** 8-bit integers, 0 to 255, with a scale and a *zero point*:
+# the integer that stands for 0.0. An integer `n` then means `(n - zero) * scale`.
 #
-# Complete `quantise(values, low, high)`. `values` is a list of floats, and `low` and `high` (`low` is below
-# `high`) are the range that calibration measured. Return three things: the scale, the zero point, and the
-# list of integers.
+# Complete `quantise(values, low, high)`. `values` is a list of floats, and `low` and `high` (`low`
+# is below `high`) are the range that calibration measured. Return three things: the scale, the zero
+# point, and the list of integers.
 #
-# - 0.0 has to be one of the values that the integers can express, so widen the range until it contains 0.0.
-# - The 256 integers divide the range into equal steps; the lower end becomes 0 and the upper end 255, up to
-#   rounding.
-# - Round to the nearest integer (Python's `round`), the zero point as well. First divide by the scale and
-#   round, then add the zero point.
+# - 0.0 has to be one of the values that the integers can express, so widen the range until it
+#   contains 0.0.
+# - The 256 integers divide the range into equal steps; the lower end becomes 0 and the upper end
+#   255, up to rounding.
+# - Round to the nearest integer (Python's `round`), the zero point as well. First divide by the
+#   scale and round, then add the zero point.
 # - A value outside the range becomes 0 or 255.
 
 
@@ -74,13 +76,13 @@ check("lab14.ex1", quantise)
 # %% [markdown]
 # ## Exercise 2 · How long a CPU limit makes you wait
 #
-# A request needs `work` ms of processor time, which its `threads` divide evenly: without a limit it takes
-# `work / threads` ms. The machine has enough cores. The container has a limit of `cpus`: in each period of
-# 100 ms all threads together may use `100 * cpus` ms of processor time. When that is used up, all of them
-# stop until the next period begins.
+# A request needs `work` ms of processor time, which its `threads` divide evenly: without a limit it
+# takes `work / threads` ms. The machine has enough cores. The container has a limit of `cpus`: in
+# each period of 100 ms all threads together may use `100 * cpus` ms of processor time. When that is
+# used up, all of them stop until the next period begins.
 #
-# Complete `milliseconds(work, cpus, threads)`: how long does the request take, from start to end, if it
-# starts at the beginning of a period?
+# Complete `milliseconds(work, cpus, threads)`: how long does the request take, from start to end,
+# if it starts at the beginning of a period?
 #
 # - If the work ends exactly when the quota is used up, nobody waits for another period.
 # - If `cpus` is at least `threads`, the quota is never used up.
@@ -106,9 +108,10 @@ check("lab14.ex2", milliseconds)
 # %% [markdown]
 # ## Measurements of your own
 #
-# `table` is a list of rows, one for each setting that is measured on this machine. `rate` is images a
-# second of all workers together, `p99` is in ms, `mib` is the memory of all workers, and `found` is the
-# share of cards that the backend finds (from the committed evaluation of notebook 14).
+# `table` is a list of rows, one for each setting that is measured on this machine. `rate` is the
+# images a second of all workers together, `p99` the time in ms within which 99 % of the images are
+# done, `mib` the memory of all workers in MiB, and `found` is the share of cards that the backend
+# finds (from the committed evaluation of notebook 14).
 
 # %% tags=["setup", "volatile"]
 evaluated = {row.variant: row.typical_found for row in int8.read()}
@@ -123,8 +126,8 @@ for backend in found:
         print(table[-1])
 
 # %% [markdown]
-# Three machines, and what is asked of them. `load` is the requests a second in the busiest hour, `usd` the
-# price of one machine for an hour:
+# Here are three machines and their requirements. `load` is the number of requests a second in the
+# busiest hour, `usd` the price of one machine for an hour:
 
 # %% tags=["setup"]
 machines = {
@@ -148,13 +151,14 @@ machines = {
 # - `mib` is at most `needs["mib"]`, and `p99` at most `needs["p99"]`,
 # - `found` is at least `needs["found"]`.
 #
-# The limits themselves are allowed. Of the settings that fit, choose the one with the highest `rate` (no
-# two are equal). Return None if none fits; the table may be empty. Otherwise return a dictionary with
-# `"backend"`, `"workers"` and `"threads"` of the chosen setting, and
+# The limits themselves are allowed. Of the settings that fit, choose the one with the highest
+# `rate` (no two are equal). Return None if none fits; the table may be empty. Otherwise return a
+# dictionary with `"backend"`, `"workers"` and `"threads"` of the chosen setting, and
 #
-# - `"machines"`: how many such machines answer `needs["load"]` requests a second, at least,
-# - `"usd"`: what 1,000 answers cost in that hour, not rounded. All machines are paid for the whole hour, and
-#   `needs["load"]` requests a second are answered in it.
+# - `"machines"`: the smallest number of such machines that answers `needs["load"]` requests a
+#   second,
+# - `"usd"`: what 1,000 answers cost in that hour, not rounded. All machines are paid for the whole
+#   hour, and `needs["load"]` requests a second are answered in it.
 #
 # Do not change `table` or `needs`.
 
@@ -185,7 +189,7 @@ def choose(table, needs):
 check("lab14.ex3", choose)
 
 # %% [markdown]
-# Now decide with your own table. Where None comes out: which need rules all settings out?
+# Now decide with your own table. If the result is None, which of the needs rules out all settings?
 
 # %% tags=["volatile"]
 for name, needs in machines.items():

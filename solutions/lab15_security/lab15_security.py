@@ -15,13 +15,15 @@
 #
 # **Where you are:** after notebook [15 · Security, by attack](../../notebooks/15_security.ipynb).
 #
-# A service has four holes: it compares keys carelessly, loads a model from a file that may run code,
-# writes what clients send into its log and its labels, and answers as often as it is asked. In each
-# exercise you read the code with the hole, find the hole, and write the function again without it.
+# A service has four holes: it compares keys carelessly, loads a model from a file that may run
+# code, writes what clients send into its log and its metric labels, and answers any number of
+# requests. In each exercise you read a function, find the holes in it, and rewrite the function
+# without them.
 #
-# **How it works.** In every exercise cell `...` marks the place for your code. Run the cell, then run
-# the cell with `check` below it. A check says what differs, for which input, and the cause where it is
-# certain. It uses fresh inputs each time. For a `hint`, remove the `#` and run; there are three.
+# **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the
+# cell with `check` below it. A check reports what differs, for which input, and the likely cause.
+# It uses new inputs each time. For a `hint`, remove the `#` and run that cell, as often as you
+# like.
 
 # %% tags=["setup"]
 import hashlib
@@ -36,7 +38,7 @@ import numpy as np
 from labs import check, hint, preflight, solution
 
 # %% [markdown]
-# What this machine has. This lab needs only the first lines, down to `packages`:
+# What is installed on this machine. This lab needs only the first lines, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()
@@ -51,15 +53,16 @@ preflight()
 #     return header.removeprefix("Bearer ") in keys
 # ```
 #
-# Find three holes, and write it again. `header` is the header's value, or None if there is none; `keys`
-# is a list of one or more keys, ASCII texts.
+# Find its three holes, and rewrite the function. `header` is the header's value, or None if there
+# is no header; `keys` is a list of one or more keys, ASCII texts.
 #
-# - It is True only for the scheme `Bearer` (in any case: `bearer` as well), one space, and exactly one
-#   of the keys. A bare key without the scheme is not authorised.
-# - No header, and no text in it, leads to an exception. A header may hold characters beyond ASCII.
-# - Keys are compared by `hmac.compare_digest`, whose time does not depend on where two values differ.
-#   `==` and `in` are not used on keys. **Every** key is compared at each call with the scheme `Bearer`,
-#   also after one has matched.
+# - It returns True only for the scheme `Bearer` (in any case: `bearer` as well), one space, and
+#   exactly one of the keys. A bare key without the scheme is not authorised.
+# - Neither a missing header nor any text in it leads to an exception. A header may hold characters
+#   beyond ASCII.
+# - Keys are compared by `hmac.compare_digest`, whose time does not depend on where two values
+#   differ. `==` and `in` are not used on keys. **Every** key is compared at each call with the
+#   scheme `Bearer`, even after one has matched.
 
 
 # %% tags=["exercise"]
@@ -80,22 +83,22 @@ check("lab15.ex1", is_authorised)
 # %% [markdown]
 # ## Exercise 2 · A model that cannot run code
 #
-# The service gets the bytes of a model's file from a bucket, and loads them like this:
+# The service gets the bytes of a model file from a bucket, and loads them like this:
 #
 # ```python
 # def load_weights(data, digest):
 #     return dict(np.load(io.BytesIO(data), allow_pickle=True))
 # ```
 #
-# `digest` is the SHA-256 of the file that was trained, 64 hexadecimal digits in lower case. Write the
-# function again:
+# `digest` is the SHA-256 hash of the right file, recorded after training: 64 hexadecimal digits in
+# lower case. Rewrite the function:
 #
 # - For the right file it returns a dictionary from names to arrays.
-# - Other bytes than those of the digest are refused with a `ValueError`, before anything in them is
+# - Bytes that do not match the digest are refused with a `ValueError`, before anything in them is
 #   read.
-# - Somebody may have recorded the digest of a bad file. A file that is not an `.npz` archive of plain
-#   arrays is refused with a `ValueError` as well, and no code in it runs. `np.load` raises several
-#   kinds of errors for damaged files.
+# - Somebody may have recorded the digest of a bad file. A file that is not an `.npz` archive of
+#   plain arrays is refused with a `ValueError` as well, and no code in it runs. `np.load` raises
+#   several kinds of errors for damaged files.
 
 
 # %% tags=["exercise"]
@@ -124,13 +127,14 @@ check("lab15.ex2", load_weights)
 #     return f"user {name} asked for {path}", path
 # ```
 #
-# `name` and `path` are texts of the client's; `routes` is the list of the paths that exist. Return two
-# values:
+# `name` and `path` are texts from the client; `routes` is the list of the paths that exist. Rewrite
+# the function so that it returns two values:
 #
-# - a log line: JSON of a dictionary with exactly the fields `"name"` and `"route"`. Read by
-#   `json.loads` it gives the name again, of a longer one its first 64 characters. However the name
-#   looks, `str.splitlines()` makes one line of it.
-# - the label, which is also the field `"route"`: the path if it is one of the routes, else `"other"`.
+# - a log line: JSON of a dictionary with exactly the fields `"name"` and `"route"`. `json.loads`
+#   gives the name back, or the first 64 characters of a longer name. Whatever the name contains,
+#   `str.splitlines()` finds a single line.
+# - the label, which is also the field `"route"`: the path if it is one of the routes, else
+#   `"other"`.
 
 
 # %% tags=["exercise"]
@@ -148,17 +152,18 @@ check("lab15.ex3", record)
 # %% [markdown]
 # ## Exercise 4 · Design it: a limit that cannot be filled up
 #
-# The service answers as often as it is asked. Write a token bucket for each client. `Limiter(requests,
-# seconds, most)` has one method, `allow(client, now)`. It returns True if the request may pass, and
-# False if not. `now` is the time in seconds; it never goes back.
+# The service answers any number of requests. Limit each client with a token bucket.
+# `Limiter(requests, seconds, most)` has one method, `allow(client, now)`, which returns True if the
+# request may pass, and False if not. `now` is the time in seconds; it never goes back.
 #
 # - A client's bucket holds `requests` tokens, and is full at first. A request that passes takes one
 #   whole token. A refused request takes nothing.
-# - The bucket fills up evenly, `requests` tokens in `seconds`, and never holds more than `requests`.
-# - At most `most` clients are remembered, so that nobody can fill the memory with new names. If a new
-#   client comes when `most` are remembered, those whose buckets are full again are forgotten: nothing
-#   is lost with them. If there is none, the new client is refused. A client that has used tokens is
-#   never forgotten for another.
+# - The bucket fills up evenly, `requests` tokens in `seconds` seconds, and never holds more than
+#   `requests`.
+# - At most `most` clients are remembered, so that nobody can fill the memory with new names. If a
+#   new client comes when `most` are remembered, those whose buckets are full again are forgotten,
+#   which loses nothing. If there are none, the new client is refused. A client whose bucket is not
+#   full is never forgotten to make room for another.
 
 
 # %% tags=["exercise"]
@@ -195,9 +200,9 @@ check("lab15.ex4", Limiter)
 # %% [markdown]
 # ## What you can do now
 #
-# - compare keys without telling how much of a guess was right,
-# - load a model from a file that somebody else could write,
+# - compare keys without revealing how much of a guess was right,
+# - load a model safely from a file that somebody else could write,
 # - keep what clients send out of log lines and labels,
-# - limit each client, in memory of bounded size.
+# - limit each client, with a bounded amount of memory.
 #
 # In a terminal, `make status` shows your points. This was the last lab.
