@@ -13,10 +13,11 @@
 # %% [markdown]
 # # Step 1 · Has something changed?
 #
-# The monitor of notebook 08 compares the last requests with a reference, requests of a good time that the
-# version in production answered. Without an alarm the run ends here.
+# The monitor of notebook 08 compares the latest requests with a reference: requests from a time
+# when the version in production served well. Without an alarm the run ends here.
 #
-# `changed` says which users there are in this simulation; elsewhere both tables come from the log.
+# In this simulation, `changed` selects users from after the change or from before it. In a real
+# service both tables come from the log.
 
 # %% tags=["parameters"]
 changed, seed = True, 1
@@ -51,7 +52,7 @@ for feature, psi in look.psi.items():
     print(f"{feature:<12} PSI {psi:.3f}, limit {monitor.limits[feature]:.3f}{mark}")
 
 # %% [markdown]
-# The result: what later steps get as parameters.
+# This is the result, which later steps get as parameters:
 
 # %%
 result = {"served": int(core.version), "drifted": ", ".join(look.over)}

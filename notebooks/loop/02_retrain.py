@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Step 2 · Retrain on old and new ratings
 #
-# `data` holds all ratings in MovieLens' layout. A bad line stops this step with the file's name, the line
-# and what to change. Part of the old ratings and part of the new ones is held out, for step 3.
+# The folder `data` holds all ratings in the layout of MovieLens. A bad line stops this step, with
+# an error that names the file, the line and the fix. Some of the old ratings and some of the new
+# ones are held out for step 3.
 
 # %% tags=["parameters"]
 data = "build/loop/data"

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Step 3 · Better than what serves?
 #
-# Both versions are measured on held-out ratings of both times, which neither was trained on. On new
-# ratings the rule for promotion has to hold. On old ones the candidate may lose a little, not more: much
-# of what users want is as it was.
+# Both versions are measured on held-out ratings from before and after the change; neither was
+# trained on these. On the new ratings the rule for promotion has to hold. On the old ones the
+# candidate may be a little worse, but no more, because much of what users want has not changed.
 
 # %% tags=["parameters"]
 data = "build/loop/data"

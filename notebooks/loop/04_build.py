@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Step 4 · A Bento with this version
 #
-# The running service will follow the registry. The Bento is for where there is none, and for going back
-# when the registry is gone: service and model in one archive, both pinned.
+# The running service will get the new version from the registry. The Bento, one archive with
+# service and model, both pinned, is for machines without a registry, and for a rollback when the
+# registry is down.
 
 # %% tags=["parameters"]
 accepted = 0
@@ -35,7 +36,8 @@ with tempfile.TemporaryDirectory() as folder:
 print(stored.tag)
 
 # %% [markdown]
-# A start that was killed here may have built it already; the same tag is the same content.
+# A start that was killed here may have built the Bento already; the same tag means the same
+# content.
 
 # %%
 tag = f"{bento_build.NAME}:{accepted}"

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Step 5 · A canary
 #
-# Held-out ratings are the past. Now the alias `staging` goes to the candidate, and the running service
-# gives it its share of the users, by a hash. What users do with the answers decides.
+# Held-out ratings describe the past; a canary is a trial with current users. The alias `staging`
+# moves to the candidate, and the running service lets it answer a share of the users, chosen by a
+# hash of the user's id. Failed requests and clicks decide.
 
 # %% tags=["parameters"]
 accepted = 0
@@ -57,7 +58,7 @@ if test.interval[1] < 0:
     reasons.append(
         f"users click less: {test.rates[1]:.2%}, with the served version {test.rates[0]:.2%}"
     )
-print(*reasons or ["nothing speaks against it"], sep="\n")
+print(*reasons or ["no reason against it"], sep="\n")
 
 # %%
 rate = round(test.rates[0], 6)

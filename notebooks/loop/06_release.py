@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Step 6 · Into production
 #
-# `promote` applies the rule once more: the version in production may have changed since step 3. Then the
-# step waits until the running service answers with the new version.
+# `promote` applies the rule once more: the version in production may have changed since step 3.
+# Then the step waits until the running service answers with the new version.
 
 # %% tags=["parameters"]
 accepted = 0

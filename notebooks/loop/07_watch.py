@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Step 7 · Watch, and roll back
 #
-# Three signals: the service does not answer with the version that is `prod`; requests fail; the
-# click-through rate is far below `click_rate`, that of a version known to be good (step 5). If one of them
-# is bad, the previous version comes back.
+# Any of three signals brings the previous version back: the service does not answer with the
+# version that is `prod`; requests fail; or the click-through rate is far below `click_rate`, which
+# step 5 measured for a version known to be good.
 
 # %% tags=["parameters"]
 click_rate = 0.0

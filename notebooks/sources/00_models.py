@@ -17,9 +17,9 @@
 # [01 · A model behind a Runner](01_runner.ipynb)
 #
 # This chapter serves two models: a **detector** that finds identity cards in photographs, and a
-# **recommender** of movies. Before you serve a model, you should know how it was made and how far to
-# trust it. In this notebook you train small versions of both, measure the ones that ship, and decide
-# which of several candidates goes into production.
+# **recommender** of movies. Before you serve a model, you should know how it was made and how far
+# to trust it. In this notebook you train a small detector, measure the one that ships with this
+# repository, train four recommenders, and decide which of them goes into production.
 #
 # | half | sections | about | needed for |
 # |---|---|---|---|
@@ -31,7 +31,7 @@
 # ## After this notebook you can
 #
 # - generate a labelled data set with one command, and say what its splits keep apart,
-# - train a YOLOv8 from random weights, and read its loss,
+# - train a YOLOv8 (a network that detects objects) from random weights, and read its loss,
 # - tell a network that generalises from one that memorised its training data,
 # - reject a tampered weights file before it runs,
 # - read a precision-recall curve, and choose a confidence threshold,
@@ -39,10 +39,12 @@
 # - log candidates in MLflow, promote one by a rule, and have a worse one rejected.
 
 # %% [markdown]
-# The next cell holds everything you may change: `pictures` and `epochs` set how many scenes the small
-# training gets and how often it sees each; `sample` is the number of scenes for measuring the finished
-# network. If you have MovieLens' files, name their folder in `ratings_dir`; the recommender then learns
-# from them.
+# The next cell holds everything you may change. A *scene* is one synthetic photograph: `pictures`
+# sets how many of them the small training uses, `epochs` how often it sees each, and `sample` on
+# how many the finished network is measured. `seed` makes them repeatable.
+#
+# If you have the MovieLens files, put the path of their folder in `ratings_dir`; the recommender
+# then learns from them.
 
 # %% tags=["parameters"]
 seed = 0
@@ -90,11 +92,12 @@ from services.workbench.plots.gallery import FOUND, Frame, Tile, gallery
 # %% [markdown]
 # ## 1. A synthetic data set
 #
-# To detect identity cards, a network needs thousands of photographs of them. Real ones show people's
-# names, faces and numbers, so no such collection can be published, and you should distrust one that is.
-# Here everything is **synthetic**: cards, people, hands, desks, and the camera's flaws.
+# To detect identity cards, a network needs thousands of photographs of them. Real ones show
+# people's names, faces and numbers, so no such collection can be published, and you should distrust
+# any that has been. Here everything is **synthetic**: cards, people, hands, desks, and the camera's
+# flaws.
 #
-# Each green frame below is a label, that is, a right answer that comes with the image.
+# Each green frame below is a *label*: the correct answer, stored with the image.
 
 
 # %%
@@ -118,9 +121,10 @@ show.picture(gallery([tile(scene) for scene in scenes], width=1000), alt=alt)
 # such as a loyalty card in a hand or a boarding pass. Without those, a network would learn that anything
 # flat and printed is a card.
 #
-# A scene is determined by its split, its number and a seed. The same three give the same image on your
-# machine, to the last box. A label is a line of text: the class, then centre, width and height as
-# fractions of the image. This is the first scene's:
+# A scene is fully determined by its split (training, validation or test), its number and a seed.
+# The same three give the same image and the same boxes on your machine. A label is a line of text:
+# the class (`0`, because identity cards are the only class), then centre, width and height as
+# fractions of the image. This is the label of the first scene:
 
 # %%
 print(*yolo_lines(scenes[0]))
@@ -145,16 +149,18 @@ alt = "Nine synthetic cards of different designs: five that training sees, four 
 show.picture(gallery(tiles, width=1000, height=130), alt=alt)
 
 # %% [markdown]
-# The last four designs belong to the test split; no training scene shows them. `random_landscape` is not
-# one design: the generator invents a new one each time, and section 3 shows why.
+# The last four designs belong to the test split; no training scene shows them. `random_landscape`
+# is not one design: the generator makes a new one each time, and section 3 explains why.
 #
-# In the table, *layouts* are card designs, *photographs* and *textures* are backgrounds, and *cards* and
-# *things* lie next to the identity card without being one.
+# In the table, *layouts* are card designs, *photographs* and *textures* are backgrounds, and
+# *cards* and *things* are other objects that lie next to the identity card. Each number counts
+# families that no other split has: training uses 15 card designs, and the test uses 4 different
+# ones.
 #
 # ## 2. Train it, for a few steps
 #
-# The real training takes hours. This is the same code on a small scale: a network of half the width,
-# images that the network sees at 96 pixels, one card in each. First write a data set, as the command
+# The real training takes hours. This is the same code on a small scale: a network of half the
+# width, images scaled down to 96 pixels, one card in each. First write a data set, as the command
 # `python -m services.id_card.training.dataset` does:
 
 # %%
@@ -185,9 +191,11 @@ figure = curves.losses(
 show.figure(figure, alt="Three losses over the epochs: they fall steeply at first, then slowly")
 
 # %% [markdown]
-# The loss falls. That says little, because it fell on images that the network has seen. So test it on new
-# scenes: half with a card of a design that it never saw (the upper row), half without a card. Green is
-# where the card is; the dashed frame is the network's best guess:
+# All three parts of the loss fall: how well the boxes overlap, whether there is a card, and exactly
+# where its edges are. That says little, because these are images that the network has seen.
+#
+# So test it on new scenes: half with a card of a design that it never saw (the upper row), half
+# without a card. The green frame marks the card; the dashed frame is the network's best guess:
 
 # %%
 half = 40
@@ -203,9 +211,10 @@ alt = "Six scenes with a card, six without: the dashed best guess is alike in bo
 show.picture(gallery(tiles, width=1000, height=135), alt=alt)
 
 # %% [markdown]
-# In the upper row some dashed frames are roughly right. But cards usually lie near the middle, so a frame
-# there is often roughly right without looking at the image. Compare the network with exactly that
-# *baseline*: the average of all labels, as the same frame for every image.
+# In the upper row some dashed frames are roughly right. But cards usually lie near the middle, so
+# any frame there is often roughly right, whatever the image shows. Compare the network with a
+# *baseline* that uses only this: it returns the average of all labels, the same frame for every
+# image.
 #
 # "Roughly right" means that frame and card overlap by more than half: their intersection is more than
 # half of their union ([*IoU*](GLOSSARY.md#IoU), intersection over union).
@@ -234,16 +243,18 @@ few_steps = row("a few steps of training", guesses)
 show.table([baseline, few_steps], columns)
 
 # %% [markdown]
-# The baseline explains part of what looked like skill. And compare the last two columns: the network is
-# about as confident of a card where there is none. So far it has learned **where** cards lie and how
-# large they are, but hardly what they look like. A few dozen steps cannot do more, and the falling loss
-# did not show it.
+# The column *roughly right* shows that the baseline alone explains part of what looked like skill.
+# Now compare the last two columns: the network is about as confident where there is no card as
+# where there is one.
+#
+# So far it has learned **where** cards lie and how large they are, but hardly what they look like.
+# A few dozen steps cannot do more, and the falling loss did not reveal this.
 #
 # ## 3. Memorised
 #
-# Longer training helps, and brings another danger: *overfitting*, when a network memorises its training
-# data. The experiment that shows it takes too long for a notebook, so its result is committed. The
-# command was `python -m services.id_card.training.lesson`.
+# Longer training helps, but brings another danger: *overfitting*, when a network memorises its
+# training data. The experiment that shows it takes too long for a notebook, so its result is stored
+# in the repository. The command was `python -m services.id_card.training.lesson`.
 #
 # Two networks take the same number of steps from the same initial weights. One sees **few** pictures,
 # many times each. The other sees eight times as **many**, an eighth as often each. Both are then tested
@@ -256,7 +267,7 @@ panels = {
                for q in lesson.QUESTIONS}
     for training in lesson.TRAININGS
 }  # fmt: skip
-alt = "With few pictures, those end far above new ones and held-out designs; with many, alike"
+alt = "Left: the few pictures end far above new ones and held-out designs. Right: all end alike"
 show.figure(curves.learning(panels), alt=alt)
 
 # %%
@@ -265,23 +276,27 @@ rows = [(a.training, a.question, f"{a.map50:.2f}", f"{a.low:.2f} to {a.high:.2f}
 show.table(rows, columns=("trained on", "tested on", "mAP50", "95 % interval"))
 
 # %% [markdown]
-# (`mAP50` is explained in section 5; 1 is perfect.) The first network knows its own images far better
-# than new ones, so part of what it knows is **memorised**. Measured on those images alone, it looks
-# better than it is, and better than the second network. The second had no time to memorise so many. What
-# it knows also holds for new images and new designs.
+# (`mAP50` is explained in section 5; 1 is perfect.) The first network reaches 0.75 on its own
+# images, but only 0.53 on new ones, so part of what it knows is **memorised**. Measured on its own
+# images alone, it looks better than it is, and better than the second network.
 #
-# Which of the two is better on held-out designs? The intervals overlap, so this experiment cannot tell.
-# With `--seed 1`, that is, other scenes and other initial weights, the gap in the first panel appears
-# again; the order of the two green ends does not. An interval is part of a result.
+# The second network had no time to memorise so many images. It reaches 0.60 to 0.66 on all three
+# tests: what it knows also holds for new images and new designs.
 #
-# The lines do not rise evenly, because the learning rate is still high until the last stretch. To leave
-# little to memorise, the real training gets fresh scenes every few epochs, and most of its cards have an
-# invented design.
+# Which of the two is better on held-out designs? The intervals overlap, so this experiment cannot
+# tell. If it is repeated with `--seed 1`, that is, with other scenes and other initial weights, the
+# gap in the first panel appears again, but the two green lines no longer end in the same order. An
+# interval is part of a result.
+#
+# The lines do not rise evenly, because the learning rate (the size of a step) is still high until
+# the last stretch. The real training leaves little to memorise: it gets fresh scenes every few
+# epochs, and most of its cards have a randomly generated design.
 #
 # ## 4. The weights that ship
 #
-# A trained network is a file. Ultralytics writes a [*pickle*](GLOSSARY.md#pickle), and loading a pickle
-# runs code that is in it. Make one that does something unexpected:
+# A trained network is a file. Ultralytics, the library behind YOLOv8, writes a
+# [*pickle*](GLOSSARY.md#pickle), and loading a pickle runs code that is in it. Make one that does
+# something unexpected:
 
 
 # %%
@@ -308,8 +323,9 @@ except Exception as error:
     print(re.search(r"Unsupported global: .*?(?= was)", str(error))[0])
 
 # %% [markdown]
-# So the repository also stores the file's SHA-256, a checksum, in `SHA256SUMS`, and the core compares it
-# **before** it opens the file. Put the tampered file next to a copy of that list, under the real name:
+# So the repository also stores the file's SHA-256, a checksum, in `SHA256SUMS`, and `Detector`
+# compares it **before** it opens the file. Put the tampered file next to a copy of that list, under
+# the real name:
 
 # %%
 shutil.copy(WEIGHTS.with_name("SHA256SUMS"), folder)
@@ -334,7 +350,7 @@ apart = [np.subtract(a.box, b.box) for a, b in zip(*both, strict=True)]
 print(f"{len(apart)} boxes, the same to a hundredth of a pixel:", np.abs(apart).max() < 0.01)
 
 # %% [markdown]
-# Now test the network that ships on the same scenes:
+# Now test the network that ships on the scenes of section 2:
 
 # %%
 guesses = detector.detect([scene.image for scene in tests])
@@ -346,13 +362,15 @@ show.picture(gallery(tiles, width=1000, height=135), alt=alt)
 show.table([baseline, few_steps, row("the network that ships", guesses)], columns)
 
 # %% [markdown]
-# The last row shows what hours of training achieve: frames on the cards, and a confidence that is usually
-# lower without a card, though not always: look at the lower row. How good is that, in one number?
+# The last row shows what hours of training achieve: nearly all frames are on the cards, and the
+# confidence is usually far lower where there is no card. The lower row of images has the
+# exceptions. How good is the network, in one number?
 #
 # ## 5. One number, and what it hides
 #
-# The test is harder now: up to four cards, tilted, blurred or dark, or none at all, and only held-out
-# designs and things. `evaluate` sends the scenes through the same detector that is served.
+# The test is harder now. A scene has up to four cards, or none at all. They may be tilted, blurred
+# or dark, and all designs and objects are held out. `evaluate` sends the scenes through the same
+# detector that is served.
 
 # %%
 scenes = [make_scene("test", i, seed, "mixed", imgsz=320) for i in range(sample)]
@@ -361,13 +379,14 @@ print(f"mAP50    {result.map50(resamples=100):.2f}")
 print(f"mAP50-95 {result.map50_95(resamples=100):.2f}")
 
 # %% [markdown]
-# A box is *correct* if its IoU with a card is half or more and no more confident box has claimed that
-# card. Go through all boxes from the most to the least confident. **Precision** is the share of correct
-# boxes so far, **recall** the share of the cards found so far.
+# A box is *correct* if its IoU with a card is half or more and no more confident box has claimed
+# that card. Go through all boxes from the most to the least confident. **Precision** is the share
+# of the boxes so far that are correct, **recall** the share of the cards found so far.
 #
-# Plotted against each other they make a curve; [mAP50](GLOSSARY.md#mAP) is the area under it. mAP50-95
-# repeats it with stricter overlaps up to 0.95, so it rewards tight boxes. The parentheses hold the 95 %
-# interval: how far the number may be off because the sample is small.
+# Plotted against each other they make a curve; [mAP50](GLOSSARY.md#mAP) is the area under it, so
+# 0.9 means an average precision of 90 % over all recalls from 0 to 1. mAP50-95 averages that area
+# over stricter and stricter overlaps, from 0.5 to 0.95, so it rewards tight boxes. The parentheses
+# hold the 95 % interval: how far the number may be off because the sample is small.
 
 
 # %%
@@ -391,19 +410,24 @@ show.figure(figure, alt=alt)
 # [**threshold**](GLOSSARY.md#confidence-threshold): the dot on the left, the dashed line on the right.
 # Raise it, and fewer boxes are wrong, but more cards are missed.
 #
-# Which of the two costs more depends on the use. A program that blurs documents before publication must
-# not miss one. One that asks a customer "is this your card?" should not be wrong. In numbers:
+# Which of the two errors costs more depends on the use. A program that blurs documents before
+# publication must not miss one. A program that asks a customer "is this your card?" should not be
+# wrong. In numbers:
 
 # %%
 rows = [(step, *(f"{share:.0%}" for share in at(step))) for step in (0.25, 0.5, 0.75)]
 show.table(rows, columns=("threshold", "cards found", "boxes correct"))
 
 # %% [markdown]
+# At the served threshold, 0.5, the detector finds more than three of four cards, and about nine of
+# ten boxes are correct. At 0.25 it finds more cards but is wrong more often. At 0.75 nearly every box
+# is correct, but about half of the cards are missed.
+#
 # ## 6. Look at the mistakes
 #
-# An average does not show what goes wrong. These scenes contain the cards that the network found hardest.
-# The caption is the network's confidence in the hardest one; 0.00 means that no box matched. The dashed
-# frames are what a server would return:
+# An average does not show what goes wrong. These scenes contain the cards that the network found
+# hardest. The caption is the network's confidence in the hardest card; 0.00 means that no box
+# matched it. The dashed frames are what a server would return:
 
 # %%
 hardest = [min(image.found, default=1.0) for image in result.images]
@@ -417,8 +441,8 @@ alt = "Six scenes with the cards that were hardest to find, and the frames that 
 show.picture(gallery(tiles, width=1000, height=170), alt=alt)
 
 # %% [markdown]
-# And these are its most confident wrong boxes: they match no card, or one that a more confident box has
-# claimed. Those above the served threshold would reach a user:
+# And these are the network's most confident wrong boxes: each matches no card, or a card that a
+# more confident box has claimed. Those above the served threshold would reach a user:
 
 # %%
 mistakes = sorted(
@@ -437,9 +461,13 @@ show.picture(gallery(tiles, width=1000, height=170), alt=alt)
 #
 # ## 7. The real training
 #
-# It starts with small images, where a step is cheap, and goes on to larger ones, where edges are sharp.
-# Every few epochs fresh scenes replace the old ones. The last row is for wrong boxes like those above: more
-# scenes without a card, most of them such as the network of the row before fell for. This is the recipe:
+# The real training starts with small images, where a step is cheap, and goes on to larger ones,
+# where edges are sharp. The last two stages are a remedy for wrong boxes like those above: they have
+# more scenes without a card, and in most of these the network of the previous stage saw a card that
+# is not there. The last one also gives the edges of a box more weight in the loss.
+#
+# This is the recipe, one stage a row. Fresh scenes replace the old ones after as many epochs as
+# *used for* says, and *rate* is the learning rate at the beginning and at the end:
 
 # %%
 from dataclasses import astuple
@@ -449,20 +477,23 @@ show.table([astuple(stage)[:6] for stage in PLAN], columns)
 
 # %%
 figure = curves.training(read_history())
-alt = "Loss falls through stages of growing images, and rises at the last; quality rises in each"
+alt = "Loss falls through four stages and starts higher in the last two; quality rises in each"
 show.figure(figure, alt=alt)
 
 # %% [markdown]
-# The steps in the loss are changes of image size: each of the first four stages has to solve the same task
-# on larger images. The last one has harder scenes, for training and for validation, so its quality starts
-# lower and is not comparable with that of the others. On the right is the quality on designs of the
-# validation split; read it as in section 3. Where it still rises at the end, more training would help.
-# Where it is flat, only different scenes would.
+# The loss jumps where a stage begins. The first four stages have the same task on larger and larger
+# images. The last two have harder scenes, for training and for validation, so their quality cannot
+# be compared with that of the others. In the sixth, the loss of a box counts more, so the sum is
+# higher although the boxes are tighter.
 #
-# What did the last stage change? Before it, 16.5 % of the test scenes without a card got a box; now 4 % do.
-# The boxes are tighter, and the photographs without a card get none. The price is confidence: one typical
-# card in five falls below 0.5 (it was one in eight). The
-# [model card](../services/id_card/weights/README.md) has the table.
+# The right panel shows the quality on designs of the validation split, which training never sees.
+# Where a line still rises at the end, more training would help. Where it is flat, only different
+# scenes would.
+#
+# What did the last two stages change? Before them, 16.5 % of the test scenes without a card got a
+# box; now 4.5 % do. The boxes are tighter, and no photograph without a card gets one. The price is
+# confidence: almost one typical card in five now falls below the threshold of 0.5; before, it was
+# one in eight. The [model card](../services/id_card/weights/README.md) has the table.
 #
 # To train it yourself, in a terminal:
 #
@@ -475,17 +506,19 @@ show.figure(figure, alt=alt)
 # | `make detector ARGS="--data my/data.yaml"` | trains on your own photographs, labelled in YOLO's format |
 # | `python -m services.id_card.training.evaluate --weights FILE` | measures a network on held-out designs, against the targets |
 #
-# The [model card](../services/id_card/weights/README.md) lists what the shipped weights reach and where
-# they fail. No number on a synthetic test set can tell you how they do on real photographs. Try one of
-# your own card, which stays on your machine: `Detector().render(Image.open("mine.jpg"))`.
+# The [model card](../services/id_card/weights/README.md) lists what the shipped weights reach and
+# where they fail. No number on a synthetic test set can tell you how well they work on real
+# photographs. Try a photograph of your own card, which stays on your machine:
+# `Detector().render(Image.open("mine.jpg"))`.
 #
 # **This ends the first half.** Notebooks 01 to 06 need no more than this.
 #
 # ## 8. Synthetic ratings
 #
-# The second half is about a model that recommends movies. It learns from ratings: who gave how many stars
-# to what, and when. MovieLens, the usual collection, may be used for teaching but not redistributed. So
-# the default is synthetic: simulated users, each with a taste, rate fictional movies.
+# The second half is about a model that recommends movies. It learns from ratings: which user gave
+# which movie how many stars, and when. MovieLens, the usual data set, may be used for teaching but
+# not redistributed. So the default is synthetic: simulated users, each with a taste, rate fictional
+# movies.
 
 # %% tags=["setup"]
 from pathlib import Path
@@ -522,18 +555,22 @@ alt = "Left: most ratings are three or four stars. Right: few movies have most o
 show.figure(figure, alt=alt)
 
 # %% [markdown]
-# Two things to see. People mostly watch what they expect to like, so low ratings are rare. And a few
-# movies get most of the ratings, so a recommender that always names those is right surprisingly often. It
+# The plots show two things. People mostly watch what they expect to like, so low ratings are rare.
+# And a few movies get most of the ratings: here 225 of the 1,500 movies get half of them. (The
+# *Gini* coefficient above measures this inequality: 0 if all movies have equally many ratings, near
+# 1 if one has them all.) A recommender that always names those few is right surprisingly often. It
 # is the baseline to beat.
 #
-# Synthetic data has one advantage: the truth is known, that is, how much each user likes each movie and
-# how likely they are to choose it. Used as a model, that truth is an **oracle**. No model does better,
-# except by luck. With MovieLens in `ratings_dir` there is no oracle; everything else stays the same.
+# Synthetic data has one advantage: the truth is known, that is, how much each user likes each movie
+# and how likely the user is to choose it. Used as a model, that truth is an **oracle**. No model
+# does better, except by luck. With MovieLens in `ratings_dir` there is no oracle; everything else
+# stays the same.
 #
 # ## 9. Four candidates
 #
-# The ratings are split in three. Candidates learn from the training part. The validation part decides
-# which of them is chosen. The test part is used once, at the end, and shows how good the chosen one is.
+# The ratings are split into three parts. Candidates learn from the training part. The validation
+# part decides which of them is chosen. The test part is used once, at the end, and shows how good
+# the chosen one is.
 
 # %%
 split = at_random(ratings, seed=seed)
@@ -544,12 +581,14 @@ print(", ".join(f"{name}: {len(part):,}" for name, part in parts))
 # | candidate | what it is | what it learns to predict |
 # |---|---|---|
 # | `popularity` | counts ratings; the same list for all | nothing |
-# | `mf` | a vector for each user and each movie; their product is the rating (matrix factorisation) | how many **stars** will this user give? |
+# | `mf` | a vector (an [embedding](GLOSSARY.md#embedding)) for each user and each movie; their product is the rating (matrix factorisation) | how many **stars** will this user give? |
 # | `mf-bce` | the same vectors | **which movies** will this user choose at all? |
 # | `neumf` | the vectors, and a small network on top | the same |
 #
-# For the second task, each rated movie is paired with random movies that the user has not rated
-# (*negative samples*), and the model has to tell them apart. Training takes seconds:
+# The second task uses [implicit feedback](GLOSSARY.md#implicit-feedback): which movies a user rated,
+# not how. Each rated movie is paired with random movies that the user has not rated (*negative
+# samples*), and the model has to tell them apart. (`bce` is short for binary cross-entropy, the loss
+# for that task, and `neumf` for neural matrix factorisation.) Training takes seconds:
 
 # %% tags=["volatile"]
 losses = {"mf": [], "mf-bce": [], "neumf": []}
@@ -579,8 +618,9 @@ show.figure(rankings.losses(losses, width=9.5), alt=alt)
 #
 # **RMSE**, the root mean squared error, is the usual error of a rating, in stars.
 # [**NDCG@10**](GLOSSARY.md#NDCG) measures lists: of ten recommended movies, how many did the user
-# choose in the validation part, and how near the top are they? 1 is a perfect list. `popularity`
-# guesses the mean of all ratings. `mf-bce` and `neumf` predict no stars, so they have no RMSE.
+# choose in the validation part, and how near the top are they? 1 is a perfect list. As a rating,
+# `popularity` predicts the mean of all ratings. `mf-bce` and `neumf` predict no stars, so they have
+# no RMSE.
 
 # %% tags=["volatile"]
 judged = {kind: judge(model, split.train, split.validation) for kind, model in models.items()}
@@ -591,11 +631,13 @@ alt = "mf is best of the models by RMSE, and last by NDCG, below popularity; mf-
 show.figure(rankings.two_orders(judged, intervals), alt=alt)
 
 # %% [markdown]
-# Leave the oracle aside: **the winner on the left comes last on the right.** The model that predicts
-# stars best makes worse lists than naming the same popular movies to everybody. (Black lines are 95 %
-# intervals; the order of `mf` and `popularity` is not an accident of the sample.)
+# Leave the oracle aside: `mf`, **the winner on the left, comes last on the right.** The model that
+# predicts stars best makes worse lists than `popularity`, which names the same movies to everybody.
+# (Black lines are 95 % intervals. Those of `mf` and `popularity` are far apart, so their order is
+# not an accident of the sample.)
 #
-# Compare the lists to see why. In parentheses: how many ratings a movie has in the training part.
+# Compare the lists to see why. The number in parentheses is how many ratings a movie has in the
+# training part.
 
 # %% tags=["volatile"]
 recommenders = {kind: Recommender(model, split.train) for kind, model in models.items()}
@@ -623,10 +665,13 @@ for kind in ("mf", "popularity", "mf-bce"):
     print(f"{kind:10} {np.median(split.train.per_item()[items]):.0f}")
 
 # %% [markdown]
-# Is that so with real users? These are five published results on the real ML-100k with the same kind of
-# split (three quarters of each user's ratings for training, all movies ranked, lists of ten). They come
-# from the benchmark of the project [Recommenders](https://github.com/recommenders-team/recommenders)
-# (A. Argyriou et al., WWW 2020 companion, doi 10.1145/3366424.3382692):
+# The movies that `mf` recommends have far fewer ratings than those of the other two. Do its lists
+# fare as badly with real users?
+#
+# These are five published results on the real MovieLens 100k with the same kind of split (three
+# quarters of each user's ratings for training, all movies ranked, lists of ten). They come from the
+# benchmark of the project [Recommenders](https://github.com/recommenders-team/recommenders) (A.
+# Argyriou et al., WWW 2020 companion, doi 10.1145/3366424.3382692):
 
 # %%
 published = [
@@ -639,17 +684,20 @@ published = [
 show.table(published, columns=("method", "predicts", "RMSE", "NDCG@10"))
 
 # %% [markdown]
-# The same pattern: the two methods that predict stars have by far the lowest NDCG. So **promote on the
-# measure that matters for the service.** Ours makes lists.
+# The pattern is the same: the two methods that predict stars have by far the lowest NDCG. So
+# **promote on the measure that matters for the service.** Our service makes lists, so its measure
+# is NDCG.
 #
-# (Compare down a column, not with the plot above: those are other movies, and a larger part is held out.
-# The last section has our figures for a part of that size.)
+# (Compare these numbers with each other, not with the plot above, which is about other movies and
+# holds out a smaller part of the ratings. The test at the end of this notebook holds out a part as
+# large as the benchmark's.)
 #
 # ## 11. Candidates in a tracking server
 #
-# Four models in a notebook's memory are gone when it ends. A **tracking server** keeps them: what was
-# trained, on which data, with which result, and the model itself. Start one as you would in a terminal,
-# where Ctrl-C stops it. The first setting turns off MLflow's background jobs, to save memory:
+# Four models in a notebook's memory are gone when it ends. MLflow, a tool that tracks training runs
+# and manages models, has a **tracking server** that keeps them: what was trained, on which data,
+# with which result, and the model itself. Start one as you would in a terminal, where Ctrl-C stops
+# it. The first setting turns off MLflow's background jobs, to save memory:
 
 # %%
 (folder / "mlflow").mkdir()
@@ -708,10 +756,10 @@ for name, attempt in attempts.items():
         print(f"{name}: {show.one_line(error)}")
 
 # %% [markdown]
-# It was saved, but what you load is not what you saved. MLflow's default format, `pt2`, is a recorded
-# graph of operations: safe to load, but without the attributes and without `eval()`, and MLflow's own
-# server cannot serve it. The format before it was a pickle, with the danger of section 4. Notebook 07
-# meets code that relies on the old one.
+# It was saved, but what you load is not what you saved. MLflow's default format, `pt2`, is a
+# recorded graph of operations: safe to load, but without the attributes and without `eval()`, and
+# MLflow's own server cannot serve it. The previous default was a pickle, with the danger of section
+# 4; notebook 07 meets code that relies on it.
 #
 # So `log_candidate` logs something else: the arrays, and a Python file that reads them.
 
@@ -732,9 +780,9 @@ show.source(
 # No pickle, and no torch: `recommender.npz` holds arrays and titles, and the scores are a product of two
 # matrices in NumPy.
 #
-# `requirements.txt` lists every package with its version, taken from this repository's lock. With that
-# list, MLflow logs a model in about a second. Without it, MLflow loads the model in a separate process to
-# find its imports, which takes several times as long.
+# `requirements.txt` lists every package with its version, taken from this repository's lock file.
+# With that list, MLflow logs a model in about a second. Without it, MLflow loads the model in a
+# separate process to find its imports, which takes several times as long.
 #
 # ## 12. Promote one, reject another
 #
@@ -748,8 +796,10 @@ first = registry.register(logged["popularity"].model_id)
 print(registry.promote(first.number))
 
 # %% [markdown]
-# Now the best candidate, by NDCG on the validation ratings. It has to pass a rule with three thresholds,
-# each relative to the version in production:
+# Now promote the best candidate, by NDCG on the validation ratings. It has to pass a rule with
+# three thresholds, each relative to the version in production. Besides NDCG, the rule looks at the
+# hit rate (`hr`), which is the share of users with at least one hit in their list, and at the
+# coverage, which is the share of the catalogue that appears in any list:
 
 # %%
 rows = [(threshold.metric, f"{threshold.gain:+.3f}") for threshold in registry.RULE]
@@ -769,9 +819,10 @@ decision = registry.promote(winner.number)
 print(f"version {decision.version} {decision.outcome}:", *decision.reasons, sep="\n  ")
 
 # %% [markdown]
-# The promotion was refused, with the reasons, and production is unchanged. What if two people promote
-# at the same moment? MLflow sets an alias without comparing it with the previous value. Both
-# candidates would be compared with the same old version, and the worse one could win by being last.
+# The promotion was refused, with a reason for each threshold that was missed, and production is
+# unchanged. What if two people promote at the same moment? MLflow sets an alias without comparing
+# it with the previous value. Both candidates would be compared with the same old version, and the
+# worse one could win by being last.
 #
 # MLflow has no lock against this, so the remedy is organisational: **only one place promotes**, usually a
 # CI job that never runs twice in parallel. In GitHub Actions that is one setting,
@@ -785,8 +836,8 @@ served = mlflow.pyfunc.load_model(f"models:/{registry.MODEL}@{registry.PROD}")
 print("version", answer["version"], [item["title"] for item in answer["items"]])
 
 # %% [markdown]
-# MLflow's interface has two traps that can cost an afternoon. Search for the versions, and two fields are
-# empty although both values are known:
+# MLflow's interface has two traps that can cost an afternoon. If you search for the versions, two
+# fields are empty although MLflow knows both values:
 
 # %%
 found = mlflow.search_model_versions(filter_string=f"name = '{registry.MODEL}'")
@@ -794,7 +845,8 @@ print("MLflow:", [(int(one.version), one.model_id, one.aliases) for one in found
 print("ours:  ", [(one.number, one.model_id[:2] + "…", one.aliases) for one in registry.versions()])
 
 # %% [markdown]
-# The model's id is part of the version's `source`, and the aliases are stored with the registered model.
+# The model's id is part of the version's `source`, and the aliases are stored with the registered
+# model. `registry.versions` reads both from there.
 #
 # ### One step back
 #
@@ -807,7 +859,7 @@ print(registry.rollback(version.number, reason="too slow"))
 print(registry.promote(version.number))
 
 # %% [markdown]
-# Once the fault is repaired, `again=True` says that this is intended:
+# Once the fault is repaired, `again=True` says that the second promotion is intended:
 
 # %%
 print(registry.promote(version.number, again=True))
@@ -829,8 +881,10 @@ rows = [
 show.table(rows, columns=("on the test part", "NDCG@10", "users with a hit", "catalogue shown"))
 
 # %% [markdown]
-# The last column is a second reason against popularity: it shows almost nothing of the catalogue. And the
-# oracle's row shows how much a better model could still gain on this data.
+# The chosen model also wins on ratings that played no part in the choice: its NDCG is well above
+# that of `popularity`. The last column is a second reason against `popularity`, which shows almost
+# nothing of the catalogue. And the oracle's row shows how much a better model could still gain on
+# this data.
 #
 # In a terminal, with your own files: `python -m services.recommender.registry train --ratings-dir DIR`,
 # then `promote`, `rollback` or `show`. When new ratings have arrived, `learn` retrains, measures the
@@ -845,7 +899,7 @@ show.table(rows, columns=("on the test part", "NDCG@10", "users with a hit", "ca
 # - Data, training, weights and measurement each come from one command.
 # - A falling loss shows that something is learned; unseen scenes and designs show what.
 # - A checkpoint is a program: verify it before you open it, or serve a format that contains no code.
-# - mAP averages over all thresholds, a service has one, and mistakes have to be looked at.
+# - mAP averages over all thresholds, but a service has only one. Look at the mistakes as well.
 # - The smallest rating error does not make the best lists: promote on what the service is for.
 # - A registry keeps versions; an alias says which one is served; a rule decides, and can refuse.
 #

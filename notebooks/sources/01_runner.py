@@ -18,10 +18,10 @@
 # **Where you are:** chapter sections 10.3, 10.3.1 and 10.4.1 · about 20 minutes · before this:
 # [00 · The models](00_models.ipynb) · next: [02 · The service](02_service.ipynb)
 #
-# A trained network is a file, and other programs cannot call a file. In this notebook you build what
-# they can call: an HTTP server that takes a photograph and returns the identity cards in it as JSON.
-# You get there in three steps: a Python function, a BentoML [*Runnable*](GLOSSARY.md#Runnable), and a
-# server of several processes.
+# A trained network is a file, and other programs cannot call a file. In this notebook you build
+# what they can call: an HTTP server that takes a photograph and returns the identity cards in it as
+# JSON. You build it with BentoML, a framework that serves models, in three steps: a Python
+# function, a BentoML [*Runnable*](GLOSSARY.md#Runnable), and a server of several processes.
 #
 # ## After this notebook you can
 #
@@ -32,8 +32,9 @@
 # - show a service's answer for an image of your own.
 
 # %% [markdown]
-# The next cell holds everything you may change. The text describes `two_cards`; `one_card`,
-# `close_up` and `small_card` work as well.
+# The next cell holds everything you may change. The text describes the image `two_cards`;
+# `one_card`, `close_up` and `small_card` work as well. The other two values set how many processes
+# section 6 starts.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
@@ -85,8 +86,9 @@ image = load_sample(image_name)
 show.picture(image, alt=f"A synthetic scene: {SAMPLES[image_name]}", width=300)
 
 # %% [markdown]
-# Ultralytics, the library that trained the network, loads the file. A call accepts one image or
-# many, so it always returns a **list** with one `Results` object for each image.
+# The network is a YOLOv8, a common architecture for detecting objects. Ultralytics, the library
+# that trained it, loads the file. A call accepts one image or many, so it always returns a **list**
+# with one `Results` object for each image.
 
 # %%
 from ultralytics import YOLO
@@ -155,16 +157,17 @@ for detection in detections:
     )
 
 # %% [markdown]
-# Confidence runs from 0 to 1. The box lists its left, top, right and bottom edges in pixels:
+# Confidence runs from 0 to 1. The four numbers are the box's left, top, right and bottom edges in
+# pixels:
 
 # %%
 alt = "The same scene, every card in a magenta frame labelled id_card with its confidence"
 show.picture(draw(image, detections), alt=alt, width=300)
 
 # %% [markdown]
-# The core does its own pre- and post-processing, so that it can later run without torch. Does it
-# still give the same boxes? Run ultralytics with the core's settings, that is, with the same input
-# size and the same threshold, and compare:
+# The core scales the image and filters the network's boxes with its own code, so that it can later
+# run without torch. Does it still give the same boxes as ultralytics? Run ultralytics with the
+# core's settings, that is, with the same input size and the same threshold, and compare:
 
 # %%
 reference = model(image, imgsz=detector.imgsz, rect=False, conf=0.5)[0].boxes.xyxy.numpy()
@@ -224,9 +227,9 @@ with warnings.catch_warnings(record=True) as caught:
 print(str(caught[0].message).split(". ")[0])
 
 # %% [markdown]
-# The next notebook uses the newer API. The older one is still worth knowing, because it makes visible
-# what the newer one hides. Before a server starts, BentoML works out how many processes each Runner
-# needs:
+# So this API will disappear, and the next notebook uses the newer one. The older one is still worth
+# knowing, because it makes visible what the newer one hides. Before a server starts, BentoML works
+# out how many processes each Runner needs:
 
 # %%
 try:
@@ -238,8 +241,9 @@ except AttributeError as error:
 # > **Erratum 3** · section 10.4.1 · wrong when printed · `class YOLOv8Runnable(bentoml.Runnable):`
 # > The listing does not declare its hardware, so the server fails with `AttributeError` at start.
 #
-# A Runnable has to declare which hardware it uses, and whether one process uses several CPU cores. We
-# answer "no" to the second, so BentoML plans one process for each core of this machine:
+# A Runnable has to declare which hardware it supports, and whether one process can use several CPU
+# cores. Here it supports the CPU, and one process uses one core, so BentoML plans one process for
+# each core of this machine:
 
 
 # %% tags=["volatile"]
@@ -278,7 +282,7 @@ except TypeError as error:
 
 # %% [markdown]
 # > **Erratum 4** · section 10.4.1 · wrong when printed · `async_run([input_img])`
-# > The list is unnecessary; it fails only where, as in ours, the method does not accept a list.
+# > The list is unnecessary, and it fails if the method, like ours, accepts a single image only.
 #
 # The chapter's own method does not fail, because ultralytics accepts an image or a list of images. A
 # method for one image is best called with one image:
@@ -304,9 +308,10 @@ except TypeError as error:
 not_started.close()
 
 # %% [markdown]
-# The error does not appear at the mistake but later, where the result is used. Here that is the JSON
-# encoder, as it would be in a server. `await` starts the call and suspends this function until the result
-# is there. To see that the thread is free in the meantime, let a second function count:
+# The error does not appear where `await` is missing but later, where the result is used: here in
+# the JSON encoder, as it would be in a server. `await` starts the call and suspends the surrounding
+# function until the result is there. To see that the thread is free in the meantime, let a second
+# function count:
 
 
 # %%
@@ -323,10 +328,12 @@ counting.cancel()
 print(len(result), "boxes, and counted meanwhile:", len(ticks) > 1)
 
 # %% [markdown]
+# The second function counted while the Runner computed, so the thread was free for other work.
+#
 # ## 5. From a Runner to a service
 #
-# A service connects Runners to HTTP endpoints. The chapter creates one from a name and a list of
-# Runners:
+# A service connects Runners to HTTP endpoints. The chapter creates a service from a name and a list
+# of Runners:
 
 # %%
 try:
@@ -348,18 +355,20 @@ show.source("services/id_card/bento/runner_service.py")
 # Four things to notice:
 #
 # 1. The Runnable contains no detection logic. It only converts types.
-# 2. `Detector.from_environment` loads what environment variables select. The default is the exported
-#    ONNX model, a graph of operations that runs without torch.
-# 3. Images travel between processes as **arrays**. As a PIL image, a JPEG would be compressed a second
-#    time on the way.
-# 4. `ImageValidationMiddleware` rejects uploads that are not images; `picture_of` returns the image
-#    that it has decoded. The next notebook tries to get past it.
+# 2. `Detector.from_environment` loads the model that environment variables select. The default is
+#    the exported ONNX model, a graph of operations that runs without torch.
+# 3. Images travel between processes as **arrays**. If they were PIL images, a JPEG would be
+#    compressed a second time on the way.
+# 4. `ImageValidationMiddleware` rejects uploads that are not images. It is *middleware*: code that
+#    sees each request before the service does. `picture_of` returns the image that the middleware
+#    has decoded. The next notebook tries to get past it.
 #
 # ## 6. Serve it, and look at the processes
 #
-# `bentoml serve MODULE:SERVICE` starts a service. The helper `servers.shell` runs the command line as
-# you would type it (with a free port in place of `$PORT`), prints it with the first lines of the
-# server's log, and returns when `/readyz` answers 200:
+# `bentoml serve MODULE:SERVICE` starts a service. The helper `servers.shell` runs the command line
+# as you would type it (with a free port in place of `$PORT`), prints it with the first lines of the
+# server's log, and returns when `/readyz`, the address that reports whether a server is ready,
+# answers 200:
 
 # %%
 server = servers.shell(f"""
@@ -378,16 +387,16 @@ response = httpx.post(f"{server.url}/inference", files=upload)
 print(response.status_code, len(response.json()), "boxes")
 
 # %% [markdown]
-# Are they the same boxes? The server runs the ONNX model and this notebook ran torch, so expect
-# equality to a fraction of a pixel, not to the last bit:
+# Are these the boxes that the notebook computed? The server runs the ONNX model and this notebook
+# ran torch, so expect equality to a fraction of a pixel, not to the last bit:
 
 # %%
 served = np.array([list(box["box"].values()) for box in response.json()])
 print("within a hundredth of a pixel:", np.abs(served - ours).max() < 0.01)
 
 # %% [markdown]
-# Figure 10.2 shows several API servers in front of several Runners. With the numbers of this
-# notebook's first cell:
+# Figure 10.2 shows several API servers in front of several Runners. Here it is with this notebook's
+# numbers of processes:
 
 # %%
 api_servers = [f"API server {number + 1}" for number in range(api_workers)]
@@ -409,13 +418,13 @@ rows = [(p.pid, p.parent, role) for p, role in zip(server.processes(), roles, st
 show.table(rows, columns=("pid", "started by", "runs"))
 
 # %% [markdown]
-# The first process is the supervisor, which started the others. The API servers share the port; the
-# Runners share the work. Their numbers are configuration, not code: `--api-workers` for API servers
-# and `runners.NAME.resources` for Runners.
+# The first process is the supervisor, which started the others, called *workers*. The API servers
+# share the port; the Runners share the work. How many there are is configuration, not code:
+# `--api-workers` for API servers and `runners.NAME.resources` for Runners.
 #
-# The server also has pages for people. A cell that shows the server has links to them, as long as it
-# runs: **Swagger UI** lists the endpoints and sends requests from a form, **metrics** are the
-# [counters](GLOSSARY.md#counter) of notebook 05.
+# The server also has pages for people. The next cell shows links to them, which work as long as the
+# server runs. **Swagger UI** lists the endpoints and sends requests from a form; **metrics** are
+# the [counters](GLOSSARY.md#counter) of notebook 05.
 
 # %% tags=["volatile"]
 server
@@ -423,8 +432,9 @@ server
 # %% [markdown]
 # ## 7. Your own image
 #
-# Last, be the client. It sends bytes, reads JSON and draws the boxes. The service reports every box with a
-# confidence of at least 0.5; a client that wants fewer false alarms can set a higher threshold:
+# Finally, write the client. It sends bytes, reads JSON and draws the boxes. The service reports
+# every box with a confidence of at least 0.5; a client that wants fewer false alarms can set a
+# higher threshold:
 
 
 # %%
@@ -444,9 +454,9 @@ def look(photo, threshold):
 look(upload["image"], threshold=0.83)
 
 # %% [markdown]
-# In `two_cards`, this threshold removes a box, and the box was right. That is the price of a higher
-# threshold. Now try an image of yours. In JupyterLab the next cell shows a button for the upload and a
-# slider:
+# In `two_cards`, this threshold removes one of the two boxes, although there is a card in it. That
+# is the price of a higher threshold. Now try an image of your own. In JupyterLab the next cell
+# shows an upload button and a slider for the threshold:
 
 
 # %%
@@ -458,16 +468,16 @@ button = ipywidgets.FileUpload(accept="image/*", description="Your image")
 _ = ipywidgets.interact(look_at, files=button, threshold=(0.5, 0.99, 0.01))
 
 # %% [markdown]
-# The image goes to `127.0.0.1`, so it does not leave this machine. The network was trained on synthetic
-# cards only, and it may miss a real one. Choose a text file with an image's name as well: the service
-# says what is wrong. The form works until the last cell stops the server.
+# The image goes to `127.0.0.1`, so it does not leave this machine. The network was trained on
+# synthetic cards only, and it may miss a real one. Try a text file that is named like an image,
+# too: the service says what is wrong with it. The form works until the last cell stops the server.
 #
 # ## What broke, and why
 #
 # | The chapter, for BentoML 1.1.6 | What happens today | Fixed by |
 # |---|---|---|
 # | `tojson()` on a result | `AttributeError`: renamed in ultralytics | `summary()`, or the core's `as_dict()` |
-# | a second `[0]` | one box kept; no box is an `IndexError` | no second index |
+# | a second `[0]` | only one box is kept; `IndexError` if there is none | no second index |
 # | a Runnable without resources | `AttributeError` when the server plans its processes | two class attributes |
 # | a method called `invocation` in the text | `AttributeError`: the listing says `inference` | one name |
 # | the image inside a list | unnecessary; a method for one image rejects it | pass the image |
@@ -483,7 +493,8 @@ _ = ipywidgets.interact(look_at, files=button, threshold=(0.5, 0.99, 0.01))
 # **Practise:** `make lab N=01` opens your copy of [Lab 01](../labs/lab01_runner/lab01_runner.ipynb),
 # in which you build all of this yourself.
 #
-# **Next:** [02 · The service](02_service.ipynb) puts today's API beside this one, and attacks both.
+# **Next:** [02 · The service](02_service.ipynb) compares today's API with this one, and attacks
+# both.
 
 # %% tags=["teardown"]
 _ = server.stop()

@@ -19,10 +19,12 @@
 # before this: [01 · A model behind a Runner](01_runner.ipynb) ·
 # next: [03 · /render](03_render.ipynb)
 #
-# An image endpoint on the internet receives more than images. In this notebook you serve the detector
-# twice, with the chapter's BentoML API and with today's, and call both from several clients. Then you
-# send both what real endpoints receive, such as text files, half images and paths, and build an
-# endpoint that answers with a clear error.
+# An image endpoint on the internet receives more than images. In this notebook you serve the
+# detector twice with BentoML, the framework that serves models in this chapter: once with the
+# chapter's API and once with today's. You call both services from several clients.
+#
+# Then you send them what real endpoints receive, such as text files, truncated images and paths,
+# and see how an endpoint can answer each with a clear error.
 #
 # ## After this notebook you can
 #
@@ -76,8 +78,9 @@ from services.workbench import servers, show
 # ## 1. Today's API
 #
 # Since version 1.2 a BentoML service is a **class**. The Runnable, the Runner, the Service and the
-# endpoint functions of notebook 01 have become one constructor and a few methods. (Listing 10.1 of the
-# chapter is written so already; [notebook 07](07_mlflow_pull.ipynb) runs it.) This is the whole service:
+# endpoint functions of notebook 01 have become one constructor and a few methods. (Listing 10.1 of
+# the chapter already has this form; [notebook 07](07_mlflow_pull.ipynb) runs it.) This is the whole
+# service:
 
 # %%
 show.source("services/id_card/bento/service.py")
@@ -89,7 +92,7 @@ show.source("services/id_card/bento/service.py")
 show.source("services/id_card/bento/runner_service.py", start="@svc.api", end="return await")
 
 # %% [markdown]
-# And today:
+# In today's service it reads:
 
 # %%
 show.source("services/id_card/bento/service.py", start="@bentoml.api", end="return self")
@@ -113,8 +116,9 @@ new = servers.shell("""
 """)
 
 # %% [markdown]
-# The chapter's service starts with the same command and another target. `servers.bentoml` is short
-# for that command on a free port of 127.0.0.1, without the echo:
+# The chapter's service starts with the same command and another target. The helper
+# `servers.bentoml` runs this command on a free port of 127.0.0.1, without printing it. `/readyz` is
+# the address that reports whether a server is ready:
 
 # %%
 old = servers.bentoml("services.id_card.bento.runner_service:svc", api_workers=1)
@@ -130,7 +134,8 @@ print([httpx.get(f"{server.url}/readyz").status_code for server in (old, new)])
 #
 # ![Swagger UI of the service id_card_detector, with the three endpoints](pictures/swagger.png)
 #
-# Programs read the same description, an OpenAPI document, from `/docs.json`:
+# Programs read the same description from `/docs.json`. It is an OpenAPI document: a list of the
+# endpoints and their types in a standard form.
 
 # %%
 for server in (old, new):
@@ -138,9 +143,9 @@ for server in (old, new):
     print([path for path in paths if "post" in paths[path]])
 
 # %% [markdown]
-# `/inference` and `/invocation` do the same, on purpose. The chapter's text announces `/inference`,
-# but its code defines a function called `invocation`. BentoML derives the path from the function's
-# name:
+# Both services have the same three endpoints. `/render` is the subject of notebook 03. `/inference`
+# and `/invocation` do the same, on purpose: the chapter's text announces `/inference`, but its code
+# defines a function called `invocation`. BentoML derives the path from the function's name:
 
 # %%
 demo = bentoml.legacy.Service("demo")
@@ -171,8 +176,8 @@ except SyntaxError as error:
 # > **Erratum 7** · section 10.4.1 · wrong when printed · `return {"results": { "model_a": results[0], …`
 # > The listing ends without `}}`, so Python refuses the whole file with `SyntaxError`.
 #
-# The chapter then opens `http://0.0.0.0:3000` in a browser. That is an address to *listen* on, "every
-# network interface of this machine", and it is BentoML's default:
+# The chapter then opens `http://0.0.0.0:3000` in a browser. That address is for *listening*: it
+# means "every network interface of this machine". It is BentoML's default:
 
 # %%
 from bentoml._internal.container import BentoMLContainer
@@ -255,8 +260,9 @@ show.picture(draw(load_sample(image_name), boxes), alt=alt, width=300)
 # %% [markdown]
 # ## 4. What an unprotected endpoint does
 #
-# This is the shortest image service one can write: the parameter is a PIL image, and it goes straight
-# to the model. It is written to a file, because a server is a separate program.
+# This is the shortest image service one can write: the parameter is a PIL image, and it goes
+# straight to the model. The cell writes the service to a file, because a server is a separate
+# program.
 
 # %%
 folder = build_dir() / "notebooks"
@@ -279,8 +285,8 @@ class Careless:
 careless = servers.bentoml("careless:Careless", working_dir=folder)
 
 # %% [markdown]
-# These are requests that every public endpoint receives sooner or later. The first one, a good image,
-# is the control:
+# These are requests that every public endpoint receives sooner or later. The first one, a valid
+# image, is the control:
 
 # %%
 half = image_bytes[: len(image_bytes) // 2]
@@ -308,16 +314,17 @@ rows = [(name, status(careless, attack), status(new, attack)) for name, attack i
 show.table(rows, columns=("what is sent", "unprotected", "ours"))
 
 # %% [markdown]
-# Read the middle column. **500** means that the server is at fault, so an operator is woken at night
-# because a client sent a broken file. The client, meanwhile, learns nothing:
+# In the right column, ours, every bad request gets a **4xx**: the request is at fault. In the
+# middle column most get a **500**, which means that the server is at fault, so an operator is woken
+# at night because a client sent a broken file. The client, meanwhile, learns nothing:
 
 # %%
 print(httpx.post(f"{careless.url}/inference", **attacks["an empty file"]).json()["error"])
 
 # %% [markdown]
-# One row is worse than a 500: *a path on the server* is answered with 200. See what the answer
-# contains, and what happens when the text is the URL of an image on another machine. A small web
-# server stands in for that machine:
+# One row is worse than a 500: the unprotected service answers *a path on the server* with 200. See
+# what the answer contains, and what happens when the text is the URL of an image on another
+# machine. A small web server stands in for that machine:
 
 
 # %%
@@ -337,9 +344,10 @@ for text in (str(sample_path("close_up")), address):
     print(stolen.status_code, [box["name"] for box in stolen.json()])
 
 # %% [markdown]
-# Neither request contained an image, only text. BentoML passed the text on. Ultralytics accepts paths
-# and URLs as well as images, so it **opened the file on the server's disk** and **fetched the URL from
-# the server's network**. Any client can make this endpoint read whatever the server can reach.
+# Neither request contained an image, only text. BentoML passed the text on. Ultralytics accepts
+# paths and URLs as well as images, so it **opened the file on the server's disk** and **fetched the
+# URL from the server's network**. Any client can make this endpoint read whatever the server can
+# reach. For URLs, this attack is called *server-side request forgery* (SSRF).
 #
 # ## 5. The validation middleware
 #
@@ -347,16 +355,19 @@ for text in (str(sample_path("close_up")), address):
 # between a Python web server and a framework, and middleware is code that runs between the two. Ours
 # counts the bytes as they arrive, takes the file out of the form, and decodes the whole image.
 #
-# What fails is rejected. What passes is kept for `picture_of`, and the framework receives a one-pixel
-# placeholder instead, so nothing is parsed twice. This is the part that rejects:
+# An upload that fails is rejected. An image that passes is kept for `picture_of`, and the framework
+# receives a one-pixel placeholder instead, so nothing is parsed twice. This is the part that
+# rejects:
 
 # %%
 show.source(validation.ImageValidationMiddleware._check, end="return")
 
 # %% [markdown]
-# Today's service declares a *file* (`Annotated[Path, Upload("image/*")]`), because BentoML's own image
-# type is what made the unprotected service accept a path. `Upload` is BentoML's type for files, without
-# its temporary file. Every rejection has the same shape:
+# Today's service declares a *file* (`Annotated[Path, Upload("image/*")]`), because BentoML's own
+# image type is what made the unprotected service accept a path. `Upload` works like BentoML's type
+# for files, but writes no temporary file.
+#
+# Every rejection has the same form:
 
 # %%
 refusal = httpx.post(f"{new.url}/inference", **attacks["half an image"])
@@ -364,9 +375,9 @@ for key, value in refusal.json()["error"].items():
     print(textwrap.fill(f"{key:8} {value}", 90, subsequent_indent=9 * " "))
 
 # %% [markdown]
-# The *code* is for programs, the *message* says what is wrong with this request, and the *hint* says
-# how to fix it. A body can also arrive in pieces, without a declared length, so the middleware counts
-# while it reads:
+# The *code* is for programs, the *message* says what is wrong with this request, and the *hint*
+# says how to fix it. A body can also arrive in chunks, without a declared length, so the middleware
+# counts while it reads:
 
 # %%
 pieces = (bytes(1_000_000) for _ in range(30))
@@ -394,9 +405,9 @@ print(f"{sum(same)} of {len(same)} error responses are the same")
 show.source(opening.opened, start="try:", end="damaged(error, seconds) from error")
 
 # %% [markdown]
-# One name deserves a second look: `original_open`. Importing ultralytics replaces `PIL.Image.open` for
-# the whole process. Give the replacement a file that it does not know, and record what it requests
-# from ultralytics' package checker:
+# One name deserves a second look: `original_open`. Importing ultralytics replaces `PIL.Image.open`
+# for the whole process. Give the replacement bytes in an unknown format, and record what it passes
+# to ultralytics' package checker:
 
 # %%
 from ultralytics.utils import checks
@@ -408,8 +419,8 @@ with patch.object(checks, "check_requirements") as requested:
         print(show.one_line(error), "· to be installed:", *requested.call_args.args)
 
 # %% [markdown]
-# It tries to **install a package** because of what a client sent. A server must never do that, so the
-# middleware calls the function that Pillow came with:
+# The replacement tries to **install a package** because of what a client sent. A server must never
+# do that, so the middleware calls the function that Pillow came with:
 
 # %%
 print("PIL.Image.open now comes from", Image.open.__module__)
@@ -435,7 +446,8 @@ print("the middleware's comes from  ", opening.original_open().__module__)
 # **Practise:** `make lab N=02` opens your copy of [Lab 02](../labs/lab02_service/lab02_service.ipynb),
 # in which you write the service, its client and its validation.
 #
-# **Next:** [03 · /render](03_render.ipynb) returns images instead of numbers, and finds a race.
+# **Next:** [03 · /render](03_render.ipynb) returns images instead of numbers, and finds a race
+# condition.
 
 # %% tags=["teardown"]
 elsewhere.shutdown()

@@ -19,10 +19,10 @@
 # before this: [02 · The service](02_service.ipynb) · next:
 # [04 · Several runners](04_several_runners.ipynb)
 #
-# Programs read boxes as numbers; people want to see the frame on the card. So the service gets a
-# second endpoint, `/render`, which returns the image with the frames drawn on it. The chapter lets its
-# library save that image to a folder and opens the file again. You will see how a second request can
-# replace the first one's image, and then draw without a file.
+# Programs read the detector's boxes as numbers; people want to see them on the image. So you add a
+# second endpoint, `/render`, which returns the image with a frame around each card. The chapter
+# lets its library save that image to a folder and then opens the file again. You will see how a
+# second request can overwrite the first one's image, and then draw in memory, without a file.
 #
 # The chapter explains several Runners first and `/render` second. Here `/render` comes first, because
 # it needs only one model.
@@ -35,9 +35,10 @@
 # - call `/render` and check that every client gets its own image.
 
 # %% [markdown]
-# Two clients send two images, which need the same size to be mistaken for each other. `colourful_name` is
-# the image that shows swapped colours best. `requests` is how often each experiment is repeated, `rounds`
-# how often each variant is timed.
+# Two clients send two images, `image_name` and `other_name`. The two must have the same size, or
+# they could not be mistaken for each other. `colourful_name` is the image that shows swapped
+# colours best. Each experiment is repeated `requests` times, and each variant is timed `rounds`
+# times.
 
 # %% tags=["parameters"]
 image_name = "one_card"
@@ -77,8 +78,9 @@ from services.workbench import plots, servers, show, timing
 # %% [markdown]
 # ## 1. The chapter's way
 #
-# The chapter's plan: predict with `save=True`, find out where ultralytics saved its drawing, open that
-# file, return it. Its fragment uses modules that it never imports. So does this one:
+# The chapter predicts with `save=True`, finds out where ultralytics, the library of YOLOv8, saved
+# the drawn image, opens that file and returns it. Its code uses modules that it never imports. So
+# does this function:
 
 
 # %%
@@ -95,26 +97,29 @@ except NameError as error:
 # > **Erratum 9** · section 10.4.1 · wrong when printed · `os.path.join(result[0].save_dir, …)`
 # > `os` and `PIL` are not imported, so the first request fails with `NameError`.
 #
-# Python looks a name up when the line runs, so the server starts and the error waits for the first
-# request. A linter finds it earlier; this repository's `make test` begins with one.
+# Python looks up a name only when the line runs, so the server starts, and the error appears with
+# the first request. A linter, a program that checks code without running it, finds the missing
+# import earlier; this repository's `make test` begins with one.
 #
 # > **Erratum 39** · section 10.4.1 · wrong when printed · `def render(self, input_img):`
-# > The method stands outside its class, and no endpoint calls it, so `/render` answers 404.
+# > The method is defined outside its class, and no endpoint calls it, so `/render` answers 404.
 #
-# A complete `/render` needs an endpoint. Ours asks the Runner for the boxes and draws them in the API
-# server: drawing needs no model, so the pixels do not have to travel between two processes.
+# A working `/render` needs an endpoint. With the chapter's API, this repository's endpoint gets the
+# boxes from the Runner, the process that holds the model, and draws them in the API server, the
+# process that answers HTTP. Drawing needs no model, so the drawn image never has to travel between
+# the two processes:
 
 # %%
 show.source("services/id_card/bento/runner_service.py", start="output=File(", end="encode_png")
 
 # %% [markdown]
-# And today's, whose return type sets the response header `Content-Type: image/png`:
+# In today's API, the return type `Png` sets the response header `Content-Type: image/png`:
 
 # %%
 show.source("services/id_card/bento/service.py", start="/render", end="return encode_png")
 
 # %% [markdown]
-# Neither writes a file. To see why, save the drawings as the chapter does:
+# Neither endpoint writes a file. To see why, save the drawn images as the chapter does:
 
 # %%
 from ultralytics import YOLO
@@ -135,14 +140,15 @@ print(save(other_name).relative_to(folder))
 
 # %% [markdown]
 # > **Erratum 10** · section 10.4.1 · changed since · `self.model(input_img, save=True, project=…)`
-# > Today's ultralytics saves every request to one file; the chapter's made a new folder for each call.
+# > Today's ultralytics saves every request's image to one file; the chapter's version made a new
+# > folder for each call.
 #
-# An uploaded image has no file name, so ultralytics calls each of them `image0.jpg`, and a loaded
-# model keeps its folder as long as `project` stays the same. The second drawing has overwritten the
-# first.
+# An uploaded image has no file name, so ultralytics names every one `image0.jpg`. A loaded model
+# keeps its output folder as long as `project` stays the same. So both lines above show the same
+# path: the second image has overwritten the first.
 #
-# Joining folder and name has a trap as well. Open an image from an absolute path, as a script would,
-# and join as the chapter does:
+# Joining the folder and the name is a trap, too. Open an image from an absolute path, as a script
+# would, and join the two as the chapter does:
 
 # %%
 with Image.open(sample_path(image_name)) as opened:
@@ -155,14 +161,16 @@ with Image.open(sample_path(image_name)) as opened:
 # > **Erratum 35** · section 10.4.1 · wrong when printed · `os.path.join(result[0].save_dir, result[0].path)`
 # > Where the image has an absolute path, the join returns that path: the original without boxes.
 #
-# `Results.path` is the name of the *input*, and joining a folder with an absolute path gives the
-# absolute path. Uploads have no path, so the server escapes this; scripts and tests do not.
+# `Results.path` is the name of the *input*, and joining a folder with an absolute path gives that
+# absolute path. So the chapter's join leads back to the original image, which has no frame. An
+# upload has no path, so the server is not affected; scripts and tests are.
 #
 # ## 2. Another request comes between
 #
-# Is one shared file a problem, if every request opens it at once? `Image.open` reads only the header.
-# Pillow reads the pixels when they are first used. In BentoML that is when the answer is packed for
-# the API server, and by then the Runner may be drawing for the next client. Force that order:
+# Is one shared file a problem if every request opens it as soon as it is saved? `Image.open` reads
+# only the header; Pillow reads the pixels when they are first used. In BentoML, that is when the
+# answer is serialised for the API server. By then the Runner may already be drawing for the next
+# client. Force that order:
 
 # %%
 first = Image.open(save(image_name))
@@ -170,13 +178,14 @@ second = Image.open(save(other_name))
 show.picture(first, alt="A strip of the first client's scene, then the second client's", width=300)
 
 # %% [markdown]
-# This is what the **first** client receives. The strip at the top is theirs: it was read together with
-# the header. Everything below is the other client's scene, with both cards. There was no error and no
-# warning. In a service that handles documents this is not just a bug; it is a data breach.
+# This is what the **first** client receives. Only the strip at the top comes from that client's
+# image: it was read together with the header. Everything below is the other client's scene, with
+# both cards. There was no error and no warning. In a service that handles documents this is not
+# just a bug; it is a data breach.
 #
 # This is a *race*: the result depends on which of two operations comes first. How often does it
-# happen? Count. The right answer for each client is the file as it is when no other request comes
-# between:
+# happen? To count, you need the right answer for each client: the file as it is when no other
+# request comes between:
 
 
 # %%
@@ -198,8 +207,9 @@ for _ in range(requests):
 print(f"{wrong} of {2 * requests} answers are not the client's own")
 
 # %% [markdown]
-# Half of all answers: in each pair, the request that came first loses. We forced that order. Without
-# force the time window is short. Here a Runner handles the same requests one at a time, as BentoML's
+# Half of all answers are wrong: in each pair, the first client gets the second one's image. But
+# that order was forced. Left to chance, the two requests have to meet within a short time window.
+# Next, a thread plays the Runner. It handles the same requests one at a time, as BentoML's Runners
 # do, and each answer is read as soon as it is ready:
 
 # %% tags=["volatile"]
@@ -209,12 +219,13 @@ with ThreadPoolExecutor(1) as runner:
 print(f"{wrong} of {len(answers)} answers are not the client's own")
 
 # %% [markdown]
-# This number differs from machine to machine and from run to run. That is why a race is so costly: it
-# passes the tests and shows on the busiest day. So do not ask *whether it happened*. Ask whether it
-# *can* happen, and force it.
+# This number differs from machine to machine and from run to run, and it may be 0. That is why a
+# race is so costly: it passes the tests and shows on the busiest day. So do not ask *whether it
+# happened*. Ask whether it *can* happen, and force it.
 #
 # A file can also be read while it is being written. To force that, stop the writer halfway with a
-# *barrier*, which holds each thread until two have arrived, and open the file at that moment:
+# *barrier*, which holds each of two threads until both have arrived, and open the file at that
+# moment:
 
 
 # %%
@@ -251,14 +262,15 @@ print(sum(answer != "whole" for answer in answers), "of", requests, "were cut of
 print(answers[0])
 
 # %% [markdown]
-# The pause is ours; ultralytics writes the file in one go, so in practice the window is very short. A
-# lock around the file would close both windows and make all requests wait for each other. Without a
-# file there is nothing to lock.
+# Every read was cut off. The pause is artificial: ultralytics writes the file in one go, so in
+# practice this time window is very short. A lock around the file would prevent both failures, but
+# all requests would have to wait for each other. Without a file there is nothing to lock.
 #
 # ## 3. Draw in memory
 #
-# The core's `render` detects, copies the image, and draws on the copy. Requests share nothing, so
-# nothing can be mixed up:
+# The *core* is this repository's model code without any serving framework: the class `Detector`.
+# Its method `render` finds the cards, copies the image, and draws on the copy. Requests share
+# nothing, so nothing can be mixed up:
 
 # %%
 detector = Detector(WEIGHTS)
@@ -314,12 +326,13 @@ seconds = timing.interleaved(ways, rounds)
 # %% tags=["volatile"]
 ratios = timing.ratios(seconds, reference="drawn in memory")
 figure = plots.ratio_bars(list(ratios), list(ratios.values()), xlabel="times as long")
-show.figure(figure, alt="Bars: the detour takes longer than drawing, and the encoding longest")
+alt = "Bars: saving and reading back takes longer than drawing, and encoding takes longest"
+show.figure(figure, alt=alt)
 
 # %% [markdown]
-# Saving and reading back takes more than twice as long as drawing. But look at the bottom bar: encoding
-# the answer, which both variants need, takes longer than either. The disk is not what makes a server
-# slow. The reason to avoid it is the image you saw in section 2.
+# Saving and reading back takes more than twice as long as drawing. But look at the bottom bar:
+# encoding the answer, which both variants need, takes longer than either. So the disk is not what
+# makes this server slow. The reason to avoid it is the image you saw in section 2.
 #
 # The format of the answer is a choice between size and exactness:
 
@@ -336,11 +349,14 @@ rows = [("JPEG, quality 90", *cost(jpeg.getvalue())), ("PNG", *cost(encode_png(d
 show.table(rows, columns=("sent as", "size", "largest error of a pixel"))
 
 # %% [markdown]
-# The service sends PNG: several times as many bytes, and exactly the pixels that were drawn.
+# The last column shows how far the worst pixel is from the one that was drawn: with JPEG a good
+# part of the scale, with PNG not at all. So the service sends PNG, which has several times as many
+# bytes but exactly the pixels that were drawn.
 #
 # ## 4. Call the service
 #
-# Now over HTTP. Start the service as in a terminal, and look at the type of the answer:
+# Now call `/render` over HTTP. Start the service as you would in a terminal, and look at the
+# content type of the response:
 
 # %%
 server = servers.shell("""
@@ -353,13 +369,14 @@ response = httpx.post(f"{server.url}/render", files=upload)
 print(response.status_code, response.headers["content-type"])
 
 # %% [markdown]
-# In a browser, Swagger UI shows the image itself. The chapter's service sends the image as an attachment,
-# so there Swagger UI offers a *Download file* link, as in Figure 10.4:
+# In a browser, Swagger UI, the server's page for trying its endpoints, shows the image itself. The
+# chapter's service sends the image as an attachment, so there Swagger UI offers a *Download file*
+# link, as in Figure 10.4:
 #
 # ![Swagger UI after a call of /render: status 200 and a Download file link](pictures/swagger-render.png)
 #
-# Now four clients call at once. Each compares every pixel of its answer with what the core draws for its
-# image:
+# Now four clients call at once. Each compares every pixel of its answer with what the core draws on
+# the same image:
 
 # %%
 core = Detector.from_environment()
@@ -377,12 +394,14 @@ with ThreadPoolExecutor(4) as clients:
 print(f"{sum(right)} of {len(right)} answers are the client's own, to the last pixel")
 
 # %% [markdown]
+# No answer was mixed up, although the server had several requests to handle at the same time.
+#
 # ## 5. The colours
 #
-# There is one more trap on the way to memory. Instead of the saved file you could use
-# `Results.plot()`, which returns an array. Pillow stores a pixel as red, green, blue (RGB); OpenCV,
-# and with it ultralytics, as blue, green, red (BGR). Read as RGB, that array has its colours swapped,
-# without any error:
+# Drawing in memory has one more trap. Instead of the saved file you could use ultralytics'
+# `Results.plot()`, which returns the drawn image as an array. Pillow stores a pixel as red, green,
+# blue (RGB); OpenCV, and with it ultralytics, as blue, green, red (BGR). If that array is read as
+# RGB, red and blue are swapped, without any error:
 
 # %%
 [result] = model(load_sample(colourful_name))
@@ -395,9 +414,9 @@ alt = "The same card twice: with blue skin and swapped colours, and with the rig
 show.figure(figure, alt=alt, dpi=75)
 
 # %% [markdown]
-# You see at once what no status code shows: the skin on the left has the wrong colour. A test can see
-# it too, if it compares colours and not only sizes. Drawing a frame changes few pixels; swapping the
-# channels changes nearly all that are not grey:
+# You see at once what no status code shows: the skin on the left has the wrong colour. A test can
+# detect it, too, if it compares colours and not only sizes. Drawing a frame changes few pixels;
+# swapping the channels changes nearly all that are not grey:
 
 # %%
 original = np.asarray(load_sample(colourful_name)).astype(int)
@@ -407,6 +426,9 @@ for name, drawn in (("forgotten", forgotten), ("fixed", fixed), ("our core", our
     print(f"{name:10} {changed.mean():4.0%} of the pixels differ from the original")
 
 # %% [markdown]
+# In the first row most pixels differ: the channels were swapped. In the other two rows only the few
+# per cent differ that the frame and the label cover.
+#
 # ## What broke, and why
 #
 # | The chapter | What happens today | Fixed by |
@@ -424,7 +446,7 @@ for name, drawn in (("forgotten", forgotten), ("fixed", fixed), ("our core", our
 # - RGB or BGR is a convention that no library checks for you.
 #
 # **Practise:** `make lab N=03` opens your copy of [Lab 03](../labs/lab03_render/lab03_render.ipynb),
-# in which you draw, and answer several requests at once.
+# in which you draw boxes, and answer several requests at once.
 #
 # **Next:** [04 · Several runners](04_several_runners.ipynb) lets two models answer one request.
 

@@ -17,24 +17,24 @@
 # before this: [03 · /render](03_render.ipynb) ·
 # next: [05 · Observability](05_observability.ipynb)
 #
-# A new version of a model has to be compared with the old one before it replaces it. Here you serve
-# both: first each image goes through both versions at the same time, then each user gets only one, as
-# in an [A/B test](GLOSSARY.md#A/B-test). With several processes behind one endpoint, requests can be
-# lost between them. You will lose some, find out why, and prevent it.
+# Before a new version of a model replaces the old one, the two have to be compared. Here you serve
+# both: first each image goes through both versions at the same time, then each user gets only one
+# of them, as in an [A/B test](GLOSSARY.md#A/B-test). With several processes behind one endpoint,
+# requests can be lost between them. You will lose some, find out why, and prevent it.
 #
-# The chapter has this section before `/render`. It comes after it here, because it builds on a service
-# that works.
+# The chapter covers several Runners before `/render`. Here they come after it, because they build
+# on a service that already works.
 #
 # ## After this notebook you can
 #
 # - chain models, and call several at once with `asyncio.gather`, in both of BentoML's APIs,
-# - say what happens without `await`, and what does not,
+# - say what a call without `await` does, and what it does not do,
 # - name four ways to lose an image or a request between processes, and prevent each,
 # - split traffic between two versions so that every user keeps the same one.
 
 # %% [markdown]
-# `requests` is how many requests section 5 sends through an unreliable connection, `rounds` how often
-# section 4 times each variant, and `share_b` the share of the users that the second version gets.
+# `requests` is how many requests section 5 sends through an unreliable connection, `rounds` how
+# often section 4 times each variant, and `share_b` the share of users that get the second version.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
@@ -86,8 +86,8 @@ folder.mkdir(parents=True, exist_ok=True)
 # %% [markdown]
 # ## 1. Two models, one image
 #
-# `model_a` is the detector you know. `model_b` is a smaller one from a shorter training, as a candidate
-# might be. Both get the image without its colours:
+# `model_a` is the detector you know. `model_b` plays the new version: a smaller network, which was
+# trained for a shorter time. As in the chapter, both get the image without its colours:
 
 # %%
 grey = grayscale(load_sample(image_name))
@@ -101,13 +101,13 @@ show.figure(plots.picture_grid(drawn, list(found), width=6.5), alt=alt, dpi=75)
 
 # %% [markdown]
 # The two disagree: with the default image, `model_a` finds both cards and `model_b` none. Here that
-# helps: only if their answers differ can a test tell that an answer labelled `model_a` really came from
-# A.
+# is useful: only if their answers differ can a test tell that an answer labelled `model_a` really
+# came from `model_a`.
 #
 # ## 2. The chapter's listing
 #
-# The chapter calls `async_run` on the Runner. But the Runnable that it builds has two methods,
-# `inference` and `render`:
+# The chapter calls `async_run` on the Runner, the process that holds a model. But the Runnable, the
+# class that this process runs, has two methods in the chapter, `inference` and `render`:
 
 
 # %%
@@ -128,11 +128,12 @@ except AttributeError as error:
 # > **Erratum 11** · section 10.4.1 · wrong when printed · `object_detector_1.async_run(model_input)`
 # > A Runner has `async_run` only if its Runnable has one method or one named `__call__`.
 #
-# With the chapter's two methods the call raises `AttributeError`. `runner.inference.async_run`, as the
-# chapter writes elsewhere, always works, so we use that form only.
+# With the chapter's two methods the call raises `AttributeError`. `runner.inference.async_run`, as
+# the chapter writes elsewhere, always works, so we use that form only.
 #
-# Notebook 01 showed what `await` does. In a chain it matters twice, because the second model receives
-# what the first one returned. A service can be tried without a server. Forget one `await`:
+# Notebook 01 showed what `await` does. In a chain of models it matters twice, because the second
+# model receives what the first one returned. `Ensemble`, the service of this notebook in today's
+# API, can be called without a server. Forget one `await`:
 
 # %%
 pixels = np.asarray(load_sample(image_name))
@@ -144,8 +145,9 @@ except AttributeError as error:
     print(show.one_line(error))
 
 # %% [markdown]
-# The model received a coroutine, a call that has not started, instead of an image. The chapter says that
-# it runs "in the background" meanwhile, and that the result is only late. Count the calls to check:
+# The model received a coroutine, a call that has not started, instead of an image. The chapter says
+# that the call runs "in the background" meanwhile, and that its result only comes later. Count the
+# calls to check:
 
 
 # %%
@@ -176,8 +178,10 @@ not_awaited.close()
 show.source("services/id_card/bento/runner_ensemble.py", start="@svc.api")
 
 # %% [markdown]
-# Five things are not in the chapter: the middleware's `picture_of`, `answer_in_full_size`, arrays instead
-# of images, `asking_models` and `value_of`. Each prevents a failure that section 5 shows.
+# Five things are not in the chapter. `picture_of` returns the image that the middleware has decoded
+# already, and `answer_in_full_size` maps the boxes back if that image was reduced. The other three
+# each prevent a failure that section 5 shows: arrays instead of images, `asking_models` and
+# `value_of`.
 #
 # Today's API expresses the same with `bentoml.depends`. Each class is a service with its own processes,
 # and `to_async` makes its methods awaitable:
@@ -186,7 +190,7 @@ show.source("services/id_card/bento/runner_ensemble.py", start="@svc.api")
 show.source(Ensemble)
 
 # %% [markdown]
-# Which service calls which follows from the code. Draw it:
+# The code declares which service depends on which. Draw these dependencies:
 
 # %%
 depends_on = {
@@ -197,13 +201,13 @@ alt = "Four boxes: id_card_ensemble with arrows to grayscale, model_a and model_
 show.figure(graphs.dependency_graph(depends_on), alt=alt, dpi=75)
 
 # %% [markdown]
-# The figure does not show the *order*. The grey image comes first because `predict` awaits it first.
-# BentoML knows the parts; the flow between them is plain Python.
+# The figure does not show the *order*. The grey image comes first because `predict` awaits it
+# first. BentoML knows the services; the order of the calls is plain Python.
 #
 # ## 3. Serve both
 #
-# The first server has three Runners, one process each. `BENTOML_CONFIG_OPTIONS` overrides settings of
-# BentoML; here it limits each model's Runner to one core. In a terminal, Ctrl-C stops the server:
+# The first server has three Runners, one process each. `BENTOML_CONFIG_OPTIONS` overrides BentoML's
+# settings; here it limits each model's Runner to one core. In a terminal, Ctrl-C stops the server:
 
 # %% tags=["volatile"]
 old = servers.shell("""
@@ -222,8 +226,8 @@ answers = [httpx.post(f"{server.url}/predict", files=upload).json() for server i
 print({name: len(boxes) for name, boxes in answers[0]["results"].items()})
 
 # %% [markdown]
-# Does each version's answer come from that version? Compare with the detectors in this notebook's
-# process:
+# The numbers of boxes are those of section 1. Does each version's answer come from that version?
+# Compare the boxes with those that the detectors find in this notebook's process:
 
 
 # %%
@@ -237,13 +241,14 @@ for answer in answers:
     print({name: f"within a hundredth of a pixel: {gap < 0.01}" for name, gap in gaps.items()})
 
 # %% [markdown]
-# Both servers agree with the core, version by version.
+# Both servers return the same boxes as the detectors without a server, version by version.
 #
 # ## 4. At the same time, or one after the other?
 #
-# The chapter says that `gather` improves performance. To measure it, the next two modules define an
-# experiment. First two services that only wait a little: `leaky` as BentoML configures it, `tight` with
-# one more setting, which section 5 explains.
+# The chapter says that `gather` improves performance. To measure it, the next cells write two
+# modules for an experiment. The first has two small services, whose method `number` only waits for
+# a moment: `leaky` with BentoML's default settings, and `tight` with one more setting, which
+# section 5 explains.
 
 # %%
 _ = (folder / "leaky.py").write_text("""
@@ -267,7 +272,7 @@ class Tight(Leaky.inner): ...
 """)
 
 # %% [markdown]
-# Then a service that calls the two detectors in both ways:
+# The second module has a service that calls the two detectors in both ways:
 
 # %%
 _ = (folder / "asking.py").write_text("""
@@ -295,7 +300,7 @@ class Asking:
 """)
 
 # %% [markdown]
-# Five more endpoints, for the failures to come:
+# Add five more endpoints for the failures of section 5, and start the server:
 
 # %%
 with (folder / "asking.py").open("a") as file:
@@ -332,9 +337,9 @@ for path, ratio in timing.ratios(seconds, reference="one_by_one").items():
     print(f"{path:13} {ratio:.2f}")
 
 # %% [markdown]
-# A ratio below 1 means that `gather` is faster. With a free core for each model, the slower model's
-# time remains; two models that take equally long would come to about half. On a busy machine, or where
-# each model already uses every core, the ratio approaches 1.
+# A ratio below 1 means that `gather` is faster. With a free core for each model, the two calls take
+# as long as the slower model alone; for two equally slow models the ratio would be about 0.5. On a
+# busy machine, or where each model already uses every core, it approaches 1.
 #
 # `gather` lets calls overlap; it does not create cores. This is why each version's process here
 # computes with **one** thread:
@@ -345,13 +350,13 @@ show.source("services/id_card/bento/ensemble.py", start="# For every service", e
 # %% [markdown]
 # ## 5. What gets lost between processes
 #
-# Each failure here happens with BentoML 1.4.39 as installed, and the chapter's listing has no
-# protection against any of them.
+# Each failure in this section happens with BentoML 1.4.39 as installed, and the chapter's listing
+# has no protection against any of them.
 #
 # ### A wrong return type
 #
-# The chapter's endpoint promises a text, `-> str`, and returns a dictionary. The Runner API ignores the
-# annotation. Today's API validates it:
+# The chapter's endpoint promises a string, `-> str`, and returns a dictionary. The Runner API
+# ignores the annotation. Today's API checks the value against it:
 
 # %%
 response = client.post("/chapters_type", json={})
@@ -365,8 +370,8 @@ print(response.status_code, response.json()["detail"][0]["msg"])
 #
 # ### A forgotten `await`, served
 #
-# In section 2 it was a Python error. Behind HTTP, today's API notices that a coroutine is not an
-# integer, and again blames the **client**:
+# In section 2 a forgotten `await` raised a Python error. Behind HTTP, today's API notices that a
+# coroutine is not an integer, and again blames the **client**:
 
 # %%
 response = client.post("/without_await", json={"n": 1})
@@ -376,7 +381,8 @@ print(response.status_code, response.json()["error"])
 # ### A JPEG changes on its way
 #
 # If you pass a PIL image to another process, BentoML encodes it in its original format. For a JPEG
-# that is a second lossy compression. Add up all pixel values before and after the call:
+# that is a second lossy compression. The endpoint `brightness` adds up all pixel values before and
+# after the call:
 
 # %%
 for kind, data in {"PNG": upload["image"], "JPEG": sample_path(image_name).read_bytes()}.items():
@@ -385,14 +391,16 @@ for kind, data in {"PNG": upload["image"], "JPEG": sample_path(image_name).read_
     print(f"{kind:4} the same pixels after the call: {before == after}")
 
 # %% [markdown]
-# There is no error and no warning, only boxes that differ a little from what the same model gives
-# elsewhere. Arrays arrive as they were sent.
+# The PNG arrived unchanged, the JPEG did not. There is no error and no warning; the boxes merely
+# differ a little from those that the same model finds in the original image. Arrays arrive exactly
+# as they were sent.
 #
 # ### An exception that never arrives
 #
-# In the older API it is worse. The next Runnable raises in one method. In the other it returns an image
-# from `convert`, which no longer has a format to be encoded in. Its timeout is three seconds, so that you
-# need not wait. These are BentoML's defaults for the two processes, in seconds:
+# In the older API it is worse: a call that fails is not answered until a timeout. The next Runnable
+# has two methods that fail. One raises. The other returns an image from `convert`, which has lost
+# the format that BentoML would encode it in. The Runner's timeout is set to three seconds, so that
+# you need not wait. BentoML's defaults for the two processes, in seconds, are much longer:
 
 # %%
 from bentoml._internal.configuration.containers import BentoMLContainer
@@ -431,12 +439,14 @@ for path in ("fails", "greys"):
 print(textwrap.fill(response.text, 90))
 
 # %% [markdown]
-# The exception was raised at once, but the Runner's process did not report it until its timeout, and
-# the answer does not name it. With the defaults above, the web server gives up first and answers *504
-# Gateway Timeout*. The Runner goes on, and until its own timeout it does not even stop on request.
+# Both calls got a 500, and only after the timeout. The exception was raised at once, but the
+# Runner's process did not report it until then, and the response does not name it. With the
+# defaults above, the web server gives up first and answers *504 Gateway Timeout*. The Runner
+# carries on, and until its own timeout it does not even stop when asked to.
 #
-# So our Runnables raise nothing. `attempt` catches every exception and returns it as a value, which the
-# web server turns into an error response. The short timeout is set in code, where no one can forget it:
+# So our Runnables never raise. `attempt` catches every exception and returns it as a value, which
+# the web server turns into an error response. The short timeout is set in code, where no one can
+# forget it:
 
 # %%
 show.source(model_calls.attempt)
@@ -445,12 +455,12 @@ show.source(model_calls.attempt)
 show.source(runner_timeout.set_runner_timeout)
 
 # %% [markdown]
-# An image that has to travel as an image needs a format: set `image.format = "PNG"` after each change.
+# If you must send a PIL image, give it a format: set `image.format = "PNG"` after each change.
 #
 # ### Requests that are cut off
 #
-# Now many clients at once. Sixteen of them send numbers through `leaky` and through `tight`, and expect
-# the same number back:
+# Now sixteen clients send requests at the same time, first through `leaky` and then through
+# `tight`. Each request carries a number and expects the same number back:
 
 
 # %%
@@ -469,8 +479,9 @@ print({path: count > 0 for path, count in lost.items()})
 print(f"of {requests} requests were lost:", lost)
 
 # %% [markdown]
-# Some requests were not answered, although both services worked. The fault lies in between: BentoML
-# keeps its connections in a session with these defaults:
+# Through `leaky` some requests were not answered; through `tight` all of them were. Both services
+# worked, so the fault lies between them and their caller. BentoML keeps the caller's connections in
+# a session with these defaults:
 
 # %%
 from _bentoml_impl.client.proxy2 import SessionManager
@@ -479,28 +490,29 @@ signature = inspect.signature(SessionManager)
 print({name: signature.parameters[name].default for name in ("max_requests", "max_age")})
 
 # %% [markdown]
-# After that many requests, or seconds, BentoML closes the session *together with all requests in it*,
-# and opens a new one. On a quiet development machine the session is empty then, so nobody notices. The
-# setting belongs on the service that is **called**:
+# After that many requests, or seconds, BentoML closes the session *together with all requests in
+# it*, and opens a new one. On a quiet development machine the session is empty then, so nobody
+# notices. The remedy is a setting on the service that is **called**, as in `tight`:
 
 # %%
 show.source("services/bentoml_support/model_calls.py", start="MAX_CONNECTION_USE", end="300.")
 
 # %% [markdown]
-# One gap remains. The called service closes a connection that was idle for five seconds; the caller
-# keeps it for fifteen, so a request may be on its way when the connection is closed. Repeating the
-# request looks safe, since detecting boxes changes nothing on the server. But the same error also means
-# that a process *died of the request*. A repeat then kills the next process, and the one after it.
+# One gap remains. The called service closes a connection that has been idle for five seconds, but
+# the caller keeps it for fifteen, so a request may be on its way when the connection is closed.
+# Repeating it looks safe, since detecting boxes changes nothing on the server. But if a request
+# *crashes the process*, the caller sees the same error. A repeat then crashes the next process,
+# too.
 #
-# So the caller never repeats, and drops its idle connections first. There is no setting for that
-# either; BentoML's function is replaced:
+# So the caller never repeats a request. Instead, it drops idle connections before the service
+# closes them. BentoML has no setting for that, so one of its functions is replaced:
 
 # %%
 show.source(connections, start="IDLE_SECONDS = 2.0")
 
 # %% [markdown]
-# What still fails is reported in the shape of every other error: 503 for a process that cannot be
-# reached, 504 for one that is too slow, 500 for a model that failed.
+# The failures that remain are reported in the same format as every other error: 503 for a process
+# that cannot be reached, 504 for one that is too slow, 500 for a model that failed.
 #
 # One more loss happens only at shutdown. On [*SIGTERM*](GLOSSARY.md#SIGTERM), the signal that asks a
 # process to stop, BentoML stops models and web servers together, and a request between two models is
@@ -509,9 +521,9 @@ show.source(connections, start="IDLE_SECONDS = 2.0")
 #
 # ## 6. A/B: each user gets one version
 #
-# "Testing two versions at the same time" can mean what you have just built: both versions answer every
-# request. That costs twice the work, and shows how the versions differ. Whether *users* do better with
-# B is a different question. For it, each user gets one version, always the same:
+# "Testing two versions at the same time" can mean what you have just built: both versions answer
+# every request. That costs twice the work, and shows how the versions differ. Whether *users* do
+# better with B is a different question. To answer it, each user gets one version, always the same:
 
 # %%
 show.source(ab_routing.hash_bucket, start="data")
@@ -520,8 +532,9 @@ show.source(ab_routing.hash_bucket, start="data")
 show.source(ab_routing.choose, start="return")
 
 # %% [markdown]
-# No table of users is needed. A hash assigns every id to a bucket, a number between 0 and 1, always the
-# same one. Here are sixty users, and a candidate whose share grows step by step:
+# No table of users is needed. A hash assigns every id to a bucket, a number between 0 and 1, always
+# the same one. Users whose number is below the share get `model_b`. Here are sixty users, while the
+# share of `model_b` grows step by step:
 
 # %%
 users = [f"user-{number}" for number in range(60)]
@@ -533,15 +546,19 @@ show.figure(
 )
 
 # %% [markdown]
-# Follow one tick downwards: it changes from A to B once, and never back. If each request were assigned
-# at random, a user would meet both models in one afternoon, and the experiment would measure confusion.
+# Follow one tick downwards: it changes from A to B once, and never back. If each request were
+# assigned at random, a user would get both models in one afternoon, and the experiment would
+# measure confusion. Count the moves as the share grows from 0.1 to `share_b`:
 
 # %%
 moved = Counter((ab_routing.choose(u, 0.1), ab_routing.choose(u, share_b)) for u in users)
 print({f"{before} → {after}": count for (before, after), count in sorted(moved.items())})
 
 # %% [markdown]
-# The service reads the header `X-User-ID`, calls that user's version, and returns which one it was:
+# Users stay or move from `model_a` to `model_b`; nobody moves back.
+#
+# The service reads the header `X-User-ID`, calls that user's version, and says in the answer which
+# one it was:
 
 # %%
 show.source(ab_service.AbTest, start="async def")
@@ -572,8 +589,8 @@ with ThreadPoolExecutor(4) as clients:
 print(Counter(answer["version"] for answer in answers))
 
 # %% [markdown]
-# Did everyone get the version that the pure function computes? And do users who come back meet the same
-# version?
+# With the default share, 18 of the 60 users got `model_b`. Did everyone get the version that
+# `choose` computes here, and do users who come back get the same version again?
 
 # %%
 print("as computed:", all(a["version"] == ab_routing.choose(a["id"], share_b) for a in answers))
@@ -589,8 +606,8 @@ response = visitor.post("/predict", content=jpeg["content"], headers=headers)
 print(response.status_code, response.json()["error"]["message"])
 
 # %% [markdown]
-# You evaluate an experiment from its metrics. The server counts which requests it routed to which
-# version, and how long each version computed; `/metrics` adds up the processes:
+# An experiment is evaluated by its metrics. The server counts how many requests it routed to each
+# version, and measures how long each version computed. `/metrics` adds up the processes:
 
 # %%
 text = visitor.get("/metrics").text
@@ -609,7 +626,8 @@ mean = {v: metric(f"{timer}_sum", v) / metric(f"{timer}_count", v) for v in vers
 print(f"model_b computes {mean['model_b'] / mean['model_a']:.2f} times as long as model_a")
 
 # %% [markdown]
-# And how confident was each version of its boxes?
+# The two counters add up to 68: sixty users, and eight requests sent again. A ratio below 1 means
+# that `model_b` is faster. And how confident was each version of its boxes?
 
 # %%
 sure = {name: [] for name in versions.SHIPPED}
@@ -621,9 +639,10 @@ figure = graphs.two_distributions(sure, bins=bins, **words)
 show.figure(figure, alt="Two histograms of confidence, model_a's and model_b's, of different shape")
 
 # %% [markdown]
-# Read it with care. The two versions saw different users, so different images: that is the price of an
-# A/B test, and why it needs many of them. A confident model is not always right. A different shape
-# tells you where to look, for instance with both versions on the same images, as in section 3.
+# Read this figure with care. The two versions saw different users, so different images: that is the
+# price of an A/B test, and the reason why it needs many users. A confident model is not always
+# right. A different shape only tells you where to look next, for instance by sending the same
+# images to both versions, as in section 3.
 #
 # ## What broke, and why
 #
@@ -638,11 +657,11 @@ show.figure(figure, alt="Two histograms of confidence, model_a's and model_b's, 
 #
 # ## Summary
 #
-# - `await` makes a chain, `gather` runs calls at the same time; the flow is Python, the parts are
-#   BentoML's.
-# - `gather` pays where each model has its own core. Measure it, as a ratio.
-# - Between processes, send arrays, catch exceptions, set timeouts, and keep connections.
-# - Test with answers that differ, and count every request.
+# - `await` chains calls, `gather` runs them at the same time. The services are BentoML's; the order
+#   of the calls is plain Python.
+# - `gather` pays off where each model has its own core. Measure it, as a ratio.
+# - Between processes, send arrays, catch exceptions, set timeouts, and keep connections open.
+# - Test with models whose answers differ, and count every request.
 # - An A/B test hashes an id to a bucket: nothing to store, and a share that can grow without moving
 #   anyone back.
 #

@@ -17,10 +17,11 @@
 # about 35 minutes · before this: [04 · Several runners](04_several_runners.ipynb) ·
 # next: [06 · Bento](06_bento.ipynb)
 #
-# A model service can answer every request with 200 and be wrong, or run without ever having loaded its
-# model. You only find out if you measure. In this notebook you check BentoML's health endpoints, make
-# them tell the truth, add metrics and a log of answers, and let a real Prometheus raise an
-# [alert](GLOSSARY.md#alert-rule) while you kill the service.
+# A model service can answer every request with 200 and be wrong, or run without ever having loaded
+# its model. You only find out if you measure. In this notebook you check BentoML's health
+# endpoints, make them tell the truth, and add metrics and a log of answers. Then you let a real
+# Prometheus, a server that collects metrics, raise an [alert](GLOSSARY.md#alert-rule) when you kill
+# the service.
 #
 # ## After this notebook you can
 #
@@ -31,9 +32,8 @@
 # - read an alert rule, and watch it go from *inactive* through *pending* to *firing*.
 
 # %% [markdown]
-# `requests` is how many section 6 sends to each service in all, the first round not counted,
-# `concurrency` how many of them run at the same time, and `load_seconds` how long each load in section 7
-# lasts:
+# Section 6 sends `requests` requests to each service, `concurrency` of them at a time, and a first
+# round that is not counted. Each load in section 7 lasts `load_seconds` seconds:
 
 # %% tags=["parameters"]
 requests, concurrency = 96, 8
@@ -86,9 +86,9 @@ old = servers.shell("""
 """)
 
 # %% [markdown]
-# Then start today's service in this notebook's version: the same endpoints, plus what you will see
-# below. It gets two [workers](GLOSSARY.md#worker). A request reaches only one of them, so wait until
-# the log shows that both have loaded their model:
+# Then start today's service in this notebook's version. It has the same endpoints, plus the probes,
+# metrics and log that you will see below. It gets two [workers](GLOSSARY.md#worker). A request
+# reaches only one of them, so wait until the log shows that both have loaded their model:
 
 
 # %%
@@ -100,7 +100,8 @@ settings = {"ID_CARD_WORKERS": "2", "ID_CARD_LOG": str(folder / "log")}
 new = servers.bentoml(OBSERVED, env=settings, ready=both_loaded)
 
 # %% [markdown]
-# Figure 10.6 shows health endpoints, Figure 10.7 metrics. Swagger UI lists them like this:
+# The chapter's Figure 10.6 shows health endpoints, Figure 10.7 metrics. Swagger UI, the server's
+# page for trying its endpoints, lists them like this:
 #
 # ![Swagger UI: /healthz, /livez, /readyz and /metrics, under "Infrastructure"](pictures/swagger-machines.png)
 #
@@ -117,17 +118,18 @@ rows = [(path, get(old, path), get(new, path)) for path in (*PROBES, "/metrics")
 show.table(rows, columns=("path", "the chapter's service", "today's"))
 
 # %% [markdown]
-# Three paths answer with a status and an almost empty body. They are for [*probes*](GLOSSARY.md#probe):
-# regular checks by Kubernetes, which has no default paths and uses those in its configuration:
+# Three paths answer with a status and an almost empty body. They are for
+# [*probes*](GLOSSARY.md#probe): regular checks by Kubernetes, the system that runs containers on a
+# cluster. Kubernetes has no default paths; it uses those in its configuration:
 #
 # - [**liveness**](GLOSSARY.md#liveness), `/livez`: does this process work? If not, it is restarted.
 # - [**readiness**](GLOSSARY.md#readiness), `/readyz`: can it take requests now? If not, it gets none,
 #   and is not restarted.
 # - `/healthz` is BentoML's second name for `/livez`.
 #
-# `/metrics` is for Prometheus (section 7): plain text, one line for each number. About one of them, the
-# two comments (`HELP` says what it is, `TYPE` of which kind) and the first number, broken to fit the
-# page:
+# `/metrics` is for Prometheus (section 7): plain text, one line for each number. Here are the lines
+# of one metric, broken to fit the page: two comments (`HELP` says what it measures, `TYPE` which
+# kind of metric it is) and the first number:
 
 # %% tags=["volatile"]
 lines = httpx.get(f"{new.url}/metrics").text.splitlines()
@@ -135,8 +137,9 @@ some = [line for line in lines if "request_in_progress" in line][:3]
 print(*[textwrap.fill(line, 90) for line in some], sep="\n")
 
 # %% [markdown]
-# The chapter expects `/healthz` to report a pod (Kubernetes' unit of one or more containers) that cannot
-# initialise. Start its service with weights that do not exist, wait until the log shows it, and check:
+# The chapter expects `/healthz` to report a pod (Kubernetes' unit of one or more containers) that
+# cannot initialise. Start the chapter's service with weights that do not exist, wait until the log
+# shows the error, and send the probes:
 
 
 # %%
@@ -153,10 +156,12 @@ _ = failing.stop()
 # > **Erratum 13** · section 10.4.1 · wrong when printed · `/healthz endpoint would indicate a failure`
 # > `/healthz` answers 200 for a service that has no model and never will; only `/readyz` shows it.
 #
-# In this API the model lives in the Runner's process, and `/livez` only checks that the web server
-# runs. `/readyz` also checks the Runners. So the service receives no requests, and nothing restarts it.
+# In the Runner API the model lives in a separate process, the Runner, and `/livez` only checks that
+# the web server runs. `/readyz` also checks the Runners. So the service receives no requests, and
+# nothing restarts it.
 #
-# Today's plain service, of notebook 02, loads its model in the constructor. How does it fail?
+# Today's plain service, the one from notebook 02, loads its model in the constructor. How does it
+# fail?
 
 # %%
 failing = servers.bentoml(PLAIN, ready=gave_up, env=no_weights)
@@ -167,9 +172,10 @@ except httpx.HTTPError as error:
 _ = failing.stop()
 
 # %% [markdown]
-# Its only worker has ended, but the supervisor still runs and holds the port, so every request waits. A
-# probe that times out counts as failed, so Kubernetes does restart it. But a healthy model that is
-# still loading looks the same, and the client learns nothing.
+# The request timed out. The only worker has ended, but the supervisor, the process that starts the
+# workers, still runs and holds the port, so every request waits. A probe that times out counts as
+# failed, so Kubernetes does restart this service. But a healthy service that is still loading its
+# model looks the same, and the client learns nothing.
 #
 # ## 2. Probes that tell the truth
 #
@@ -241,10 +247,10 @@ rows += [after_one_more("works again")]
 show.table(rows, columns=("the network", "/inference", *PROBES))
 
 # %% [markdown]
-# The third failure in a row turns the probes to 503. Why not the first? A single image may trigger a
-# bug that others do not, and a restart would abort everyone else's requests. A *client's* mistake never
-# counts: the middleware rejects it before the detector sees it. The rule takes a few lines around the
-# core:
+# The third failure in a row turns the probes to 503. Why not the first? A single image may trigger
+# a bug that others do not, and a restart would abort everyone else's requests. A *client's* mistake
+# never counts: the middleware rejects it before the detector sees it. Counting failures takes only
+# a few lines around the detector:
 
 # %%
 show.source(
@@ -267,9 +273,9 @@ show.source(detector_metrics, start="DETECTIONS =", end="multiprocess_mode")
 
 # %% [markdown]
 # A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to 1), and ends in
-# `_total` if the value only grows. A [**histogram**](GLOSSARY.md#histogram) counts values in buckets,
-# so that several servers can be added up later. Send every sample four times, and two files that are
-# not images:
+# `_total` if the value only grows. A [**histogram**](GLOSSARY.md#histogram) counts values in
+# buckets, so that the counts of several servers can be added up later. Send every sample four
+# times, and two uploads that are not images:
 
 # %%
 for name in 4 * list(SAMPLES):
@@ -283,8 +289,9 @@ rows = [(row["name"], row.model or row.reason, row.value) for _, row in counted.
 show.table(sorted(row for row in rows if row[2]), columns=("sample", "model or reason", "value"))
 
 # %% [markdown]
-# Each image is counted once, and each rejected upload under its error code. Yet two processes shared
-# the work, and neither knows what the other did. This is how many images each of them handled:
+# All 20 images are counted once, and each rejected upload under its error code. Yet two processes
+# shared the work, and neither knows what the other did. This is how many images each of them
+# handled:
 
 # %% tags=["volatile"]
 for file in sorted((folder / "log").rglob("data.*.log")):
@@ -303,18 +310,18 @@ def images():
 print({images() for _ in range(10)})
 
 # %% [markdown]
-# `bentoml serve` names a folder in the variable `PROMETHEUS_MULTIPROC_DIR`. Each process writes its
-# counts into files there, and `/metrics` adds them up. Counters can simply be added. A
-# [*gauge*](GLOSSARY.md#gauge), which also goes down, must define how: images in progress use `livesum`,
-# the sum over live processes.
+# How is that possible? `bentoml serve` sets the environment variable `PROMETHEUS_MULTIPROC_DIR` to
+# a folder. Each process writes its counts into files there, and `/metrics` adds them up. Counters
+# can simply be added. For a [*gauge*](GLOSSARY.md#gauge), which also goes down, the code has to say
+# how: images in progress use `livesum`, the sum over live processes.
 #
 # Without that variable, as in a test or a notebook, a metric counts for its own process only.
 #
 # ## 4. What must never be a label
 #
 # Labels split a metric into several time series: `reason="image_empty"`, `reason="image_format"` and so
-# on. Prometheus stores each series, so a label's values must come from a **closed set**. Now act like a
-# scanner that searches for forgotten admin pages, as scanners do all day:
+# on. Prometheus stores each series, so a label's values must come from a **closed set**. Now
+# imitate one of the scanners that search every public server for forgotten admin pages:
 
 # %%
 for name, server in {"the chapter's service": old, "today's": new}.items():
@@ -324,9 +331,13 @@ for name, server in {"the chapter's service": old, "today's": new}.items():
     print(f"{text.count('wp-admin'):4} samples about pages that do not exist · {name}")
 
 # %% [markdown]
-# Both of BentoML's APIs take the label `endpoint` from the path **as the client wrote it**. Each page
-# that does not exist adds a histogram, on the server and in Prometheus, until the server ends. BentoML
-# has no setting against it, so our service replaces one of its classes to label by *route* instead:
+# Twenty requests added hundreds of samples to the chapter's service, and none to today's. As
+# installed, both of BentoML's APIs take the label `endpoint` from the path **as the client wrote
+# it**. Each page that does not exist adds a histogram, on the server and in Prometheus, until the
+# server ends.
+#
+# BentoML has no setting to prevent this, so our service replaces one of BentoML's classes and
+# labels by *route*, the path that the application defines:
 
 # %%
 show.source(labels._route)
@@ -376,12 +387,13 @@ for name, server in {"the chapter's service": old, "today's": new}.items():
         print(f"pid {process.pid:<7} {role:<38} {name}")
 
 # %% [markdown]
-# The Runner API has two settings. `--api-workers` sets the number of web servers. The number of Runners
-# follows from the Runnable: one for each core, unless it sets `SUPPORTS_CPU_MULTI_THREADING`. Today's
-# service has one setting, `workers=`, because each of its processes is both.
+# The Runner API has two settings. `--api-workers` sets the number of web servers. The number of
+# Runners follows from the Runnable: one for each core, unless it sets
+# `SUPPORTS_CPU_MULTI_THREADING`. Today's API has one setting, `workers=`, because each of its
+# processes is both web server and model.
 #
-# The chapter's Listing 10.1 sets something else, `resources={"cpu": "2"}`. Serve the same class twice,
-# with 1 and with 64 in its place, and see what changes:
+# The chapter's Listing 10.1 sets something else, `resources={"cpu": "2"}`. Serve the same class
+# twice, with 1 and with 64 instead of 2, and see what changes:
 
 # %%
 (folder / "limited.py").write_text("""
@@ -406,11 +418,11 @@ print("the same number of processes and of usable cores:", seen[0] == seen[1])
 # > **Erratum 38** · section 10.5.1 · defect of a library · `resources={"cpu": "2"},`
 # > A local `bentoml serve` ignores the number: it starts no additional process and reserves no core.
 #
-# BentoCloud, BentoML's hosting service, chooses a machine by it. On your own machine set `workers=` and
-# the number of threads; in Kubernetes set the container's `resources`.
+# BentoCloud, BentoML's hosting service, uses this number to choose a machine. On your own machine
+# set `workers=` and the number of threads; in Kubernetes set the container's `resources`.
 #
-# Do more workers help? Put the same load on one worker, on two, and on the chapter's service, with
-# [hey](https://github.com/rakyll/hey), a load generator, where it is installed:
+# Do more workers help? Put the same load on one worker, on two, and on the chapter's service. The
+# load comes from [hey](https://github.com/rakyll/hey), a load generator, if it is installed:
 
 # %% tags=["volatile"]
 image = sample_path("two_cards")
@@ -436,13 +448,14 @@ fig = plots.ratio_bars(list(ratios), list(ratios.values()), reference="1 worker"
 show.figure(fig, alt="Bars: how long the same load took with two workers and with Runners")
 
 # %% [markdown]
-# No request was lost. A shorter bar is better, and yours will differ. Two workers do not halve the
-# time: each already computes an image with **all** cores, so the second worker mostly fills gaps while
-# images are decoded and answers written.
+# No request was lost. In the figure a shorter bar is better; yours will differ. Two workers do not
+# halve the time: each already computes an image with **all** cores, so the second worker mostly
+# fills gaps while images are decoded and answers written.
 #
-# The Runners divide the cores differently: one process with one thread for each core. Under a queue
-# they do not disturb each other, but a single request then has one core. Workers also cost memory,
-# since each holds a copy of the model. So measure with your model, on the machine that will serve it.
+# The Runners divide the cores differently: one process with one thread for each core. When requests
+# queue up, the Runners do not compete for cores, but a single request then has only one core.
+# Workers also cost memory, since each holds a copy of the model. So measure with your model, on the
+# machine that will serve it.
 #
 # ## 7. A real Prometheus
 #
@@ -468,8 +481,8 @@ if tool.status == preflight.OK:
     watcher.wait_for(lambda: watcher.query("up").value.tolist() == [1])
 
 # %% [markdown]
-# Put load on the service, each for a while: first one request at a time, then several. Between them
-# goes an upload that is rejected. The load ends early if a request is lost:
+# Put load on the service for a while: first one request at a time, then several. Between the two
+# loads, send an upload that is rejected. Each load ends early if a request is lost:
 
 
 # %% tags=["volatile"]
@@ -491,17 +504,17 @@ if watcher:
     watcher.wait_for(lambda: watcher.query(total).value.sum() == images())
 
 # %% [markdown]
-# The last line waits until Prometheus has scraped the final count. Now query Prometheus in its own
-# language, [PromQL](GLOSSARY.md#PromQL):
+# The last line of the cell waits until Prometheus has scraped the final count. Now query Prometheus
+# in its own language, [PromQL](GLOSSARY.md#PromQL):
 
 # %% tags=["volatile"]
 RATE = 'sum(rate(bentoml_service_request_total{endpoint="/inference"}[30s]))'
 P95 = "histogram_quantile(0.95, sum by (le) (rate({}_bucket[30s])))"
 queries = {
-    "requests a second": RATE,
+    "requests per second": RATE,
     "seconds for 95 of 100 requests": P95.format("bentoml_service_request_duration_seconds"),
     "seconds of that in the detector": P95.format("id_card_inference_duration_seconds"),
-    "boxes an image": "sum(id_card_detections_sum) / sum(id_card_detections_count)",
+    "boxes per image": "sum(id_card_detections_sum) / sum(id_card_detections_count)",
     "share of failed requests": "job:bentoml_service_request_errors:ratio_rate5m",
 }
 rows = [(title, f"{watcher.query(q).value[0]:.3g}") for title, q in queries.items() if watcher]
@@ -512,7 +525,8 @@ show.table(rows, columns=("query", "result"))
 # percentile from the buckets, so it is only as exact as they are narrow. Compare the second row with
 # the third: the difference is decoding and **waiting for a worker**.
 #
-# The Grafana dashboard in `infra/grafana/` sends such queries too. Does each one return something?
+# Grafana, a program for dashboards, sends such queries, too. Does each panel of the dashboard in
+# `infra/grafana/` get a result?
 
 # %% tags=["volatile"]
 panels = prometheus.panels(ROOT / "infra" / "grafana" / "dashboards" / "id_card_detector.json")
@@ -522,9 +536,9 @@ if watcher:
     print("without a result:", empty or "none")
 
 # %% [markdown]
-# Now **kill the service** while requests arrive. SIGKILL ends a process at once, without a chance to
-# shut down. Halfway through a third load it goes to the supervisor and its workers. Then follow the
-# alert:
+# Now **kill the service** while requests arrive. Halfway through a third load, the supervisor and
+# its workers get SIGKILL, the signal that ends a process at once, without a chance to shut down.
+# Then follow the alert:
 
 # %% tags=["volatile"]
 if watcher:
@@ -539,9 +553,10 @@ if watcher:
             print(f"{seconds:4.1f} s  {state}")
 
 # %% [markdown]
-# *Inactive* until the next scrape fails, *pending* while the condition has to hold, then *firing*: now
-# an Alertmanager, the program that delivers alerts, would call somebody. Prometheus's own page of alerts,
-# at the path `/alerts` (`/classic/alerts` in Debian's package), shows it in red:
+# The alert is *inactive* until the next scrape fails, *pending* while the condition has to hold,
+# then *firing*. Now Alertmanager, the program that delivers Prometheus's alerts, would call
+# somebody. Prometheus's own page of alerts, at the path `/alerts` (`/classic/alerts` in Debian's
+# package), shows it in red:
 #
 # ![Prometheus's page of alerts: ServiceDown, 1 active, with its expression and its annotations](pictures/prometheus.png)
 #
@@ -565,9 +580,10 @@ alt = "Request rate, latency and up over time; up falls to 0 where the service w
 show.figure(fig, alt=alt) if watcher else print(tool)
 
 # %% [markdown]
-# Read it from left to right. With one request at a time the rate is modest, and the latency is the work
-# itself. With several at a time, requests wait in a queue, so the latency rises more than the rate
-# does. At *killed*, `up` drops to 0, the rate falls as the window empties, and the latency curve ends.
+# Read the curves from left to right. With one request at a time the rate is modest, and the latency
+# is the work itself. With several at a time, requests wait in a queue, so the latency rises more
+# than the rate does. At *killed*, `up` drops to 0, the rate falls as the window empties, and the
+# latency curve ends.
 #
 # A rate of zero alone does not tell you whether the service is dead or just has no clients; `up` does.
 #
@@ -588,7 +604,7 @@ show.figure(fig, alt=alt) if watcher else print(tool)
 # - Measure the model itself: boxes, confidence, seconds, by model and version. Labels are a closed set.
 # - With several processes, metrics are merged through files, and a probe reaches only one of them.
 # - A log of answers explains what a metric shows. Keep personal data out of it.
-# - An alert is a condition that held for a while. Test it like code; `promtool` does.
+# - An alert is a condition that held for a while. Test it like code, for instance with `promtool`.
 #
 # **Practise:** `make lab N=05` opens your copy of [Lab 05](../labs/lab05_observability/lab05_observability.ipynb),
 # in which you write the metrics, the probes and an alert yourself.

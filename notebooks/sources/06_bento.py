@@ -23,9 +23,9 @@
 # service ran from its source folder. Another machine needs the code, the model, the right versions of
 # every package, and a Python interpreter.
 #
-# A [**Bento**](GLOSSARY.md#Bento) is BentoML's archive format: it contains the code, lists the packages
-# and names the model. A **container image** is a file system with all four in it. With either of them
-# you can deploy a version, and go back to the previous one when something breaks.
+# A [**Bento**](GLOSSARY.md#Bento) is BentoML's archive format: it contains the code, lists the
+# packages and names the model. A **container image** is a file system that contains all four. With
+# either of them you can deploy a version, and go back to the previous one when something breaks.
 #
 # ## After this notebook you can
 #
@@ -53,8 +53,8 @@ from services.setup import preflight
 preflight.needs("engine")
 
 # %% [markdown]
-# BentoML reads the variable `BENTOML_HOME` when it is imported. It names the folder of the two stores,
-# one for models and one for Bentos. This notebook uses its own, empty folder:
+# When BentoML is imported, it reads the environment variable `BENTOML_HOME`: the folder of its two
+# stores, one for models and one for Bentos. This notebook uses a separate, empty folder:
 
 # %% tags=["setup"]
 import os
@@ -91,8 +91,8 @@ from services.workbench.servers import containers, terminal
 # %% [markdown]
 # ## 1. The chapter's build file
 #
-# The chapter packages its service with a file of six lines, `bentofile.yaml`. We make a folder like the
-# chapter's, with a service of three lines. A subfolder holds an old copy of the weights:
+# The chapter packages its service with a six-line file, `bentofile.yaml`. We make a folder like the
+# chapter's, with a three-line service. A subfolder holds an old copy of the weights:
 
 # %%
 folder = home / "chapter"
@@ -115,8 +115,8 @@ python:
 
 # %% [markdown]
 # The last two lines are ours. Without them BentoML would query a package index to pin versions. Now
-# the chapter's command, `bentoml build`, in that folder (`terminal.run` prints a
-# command line, runs it, and prints its output):
+# run the chapter's command, `bentoml build`, in that folder. (`terminal.run` prints a command line,
+# runs it, and prints its output.)
 
 # %%
 _ = terminal.run(f"bentoml build --version {first}", cwd=folder, begin="Successfully", lines=1)
@@ -140,9 +140,9 @@ lines = (inside / "env/docker/Dockerfile").read_text().splitlines()
 print(*[line for line in lines if line.startswith("FROM") or "venv" in line], sep="\n")
 
 # %% [markdown]
-# The list holds BentoML alone. The Dockerfile creates a virtual environment in `/app/.venv` and
-# installs the list into it. What the [base image](GLOSSARY.md#base-image) has installed is not visible
-# from there.
+# The list contains only BentoML. The Dockerfile creates a virtual environment in `/app/.venv` and
+# installs the listed packages there. Inside that environment, the packages of the [base
+# image](GLOSSARY.md#base-image) are not visible.
 #
 # > **Erratum 15** · section 10.5 · changed since · `base_image: "ultralytics/ultralytics:8.0.203-cpu"`
 # > The packages of the base image are hidden by a fresh virtual environment, so this service would fail
@@ -153,8 +153,8 @@ print(*[line for line in lines if line.startswith("FROM") or "venv" in line], se
 #
 # ### Building from Python
 #
-# `bentoml.build(…)` does the same inside a Python process. It has a side effect. Here a new process builds
-# the folder above and then creates a Runner, as notebook 01 did:
+# `bentoml.build(…)` does the same inside a Python process, but it has a side effect. Here a new
+# process builds the folder above and then creates a Runner, as notebook 01 did:
 
 # %%
 script = f"""
@@ -174,16 +174,17 @@ print(done.stderr.strip().splitlines()[-1])
 # > The command is safe; after `bentoml.build()` in Python, creating a Runner in the same process fails
 # > with `KeyError: 'runners'` (BentoML 1.4.39).
 #
-# The build switches BentoML's configuration to the format of the new services, and it stays switched. In
-# a notebook or a test, run the command instead, as we do here.
+# The build switches BentoML's configuration to the format of the new services and never switches it
+# back. In a notebook or a test, run the command instead, as we do here.
 #
 # ## 2. The model gets a version
 #
 # The chapter packages the weights as a file beside the code. But a model and its code change at
 # different times: one is retrained, the other is refactored. BentoML therefore has a **model store**.
 #
-# `model_store.save` exports a [checkpoint](GLOSSARY.md#checkpoint) to ONNX (a file format for networks
-# that runs without torch) and puts the export into the store. `bentoml.models.create` does the work:
+# `model_store.save` exports a [checkpoint](GLOSSARY.md#checkpoint) to ONNX (a file format for
+# networks that runs without torch) and puts the export into the store. The call that creates the
+# entry is `bentoml.models.create`:
 
 # %%
 show.source(model_store.save, start="from services.id_card.model.export")
@@ -206,23 +207,25 @@ except ValueError as error:
 # %% [markdown]
 # ## 3. The build file
 #
-# This is the build file of the service from notebook 05. The entry `models` names a model and an alias,
-# by which the code will find it:
+# This is the build file of the service from notebook 05. The entry `models` names a model, and an
+# alias under which the code looks it up:
 
 # %%
 show.source("services/id_card/bento/bentofile.yaml", start="service:")
 
 # %% [markdown]
-# The service looks up the alias. It exists only in a server that runs from a Bento. A server that runs
-# from the source code gets `None` and loads the model that its environment variables name:
+# The service looks up the alias, which exists only in a server that runs from a Bento. A server
+# that runs from the source code gets `None` and loads the model that its environment variables
+# name:
 
 # %%
 show.source(model_store.pinned_weights)
 
 # %% [markdown]
-# The requirements come from this repository's [lock file](GLOSSARY.md#lock-file) (`requirements.txt`,
-# the exact version of every package, for all systems). So the container runs the versions that the
-# tests ran with. We start at the packages that the service imports and add their dependencies:
+# The requirements come from this repository's [lock file](GLOSSARY.md#lock-file)
+# (`requirements.txt`, the exact version of every package, for all systems). So the container runs
+# the versions that the tests ran with. We start with the packages that the service imports and add
+# their dependencies:
 
 # %%
 locked = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
@@ -231,8 +234,9 @@ print(len(locked), "packages in the lock,", len(serving), "to serve with")
 print("torch or ultralytics among them:", any("torch" in x or "ultra" in x for x in serving))
 
 # %% [markdown]
-# No torch: the exported model needs only ONNX Runtime. One package is replaced. `opencv-python` needs
-# the libraries of a desktop, which small images lack, so the image gets `opencv-python-headless`.
+# About a fifth of the locked packages are needed to serve. torch is not among them: the exported
+# model needs only ONNX Runtime. One package is replaced: `opencv-python` needs desktop libraries,
+# which small images lack, so the image gets `opencv-python-headless`.
 #
 # The image itself is described in `service.py`. To see why a base image alone is not enough, look at
 # what BentoML installs by default:
@@ -242,22 +246,23 @@ print(textwrap.fill(" ".join(bentoml.images.Image(python_version="3.11").command
 show.source("services/id_card/bento/service.py", start="IMAGE", end="IMAGE")
 
 # %% [markdown]
-# Compilers and git are useful to build packages and useless to serve. `distro="none"` leaves them out.
-# The chapter's Runner service has a second build file, `bentofile_runner.yaml`. `bentoml.legacy`, the
-# old API, does not support `Image`, so its base image is named under `docker`.
+# Compilers and git are needed to build packages, not to serve. `distro="none"` leaves them out.
+#
+# The chapter's Runner service has a separate build file, `bentofile_runner.yaml`. Its API,
+# `bentoml.legacy`, does not support `Image`, so that file names the base image under `docker`.
 #
 # ## 4. Build
 #
-# Without `--version`, BentoML generates one. This is the real command, run in the repository's root, and
-# the success message of the chapter's figure 10.8:
+# Without `--version`, BentoML generates one. Here is the real command, run in the repository's
+# root. It prints the success message of the chapter's figure 10.8:
 
 # %% tags=["volatile"]
 _ = terminal.run("bentoml build -f services/id_card/bento/bentofile.yaml", begin="Successfully")
 
 # %% [markdown]
 # The part after the colon is the generated version; together with the name it is the [**Bento
-# tag**](GLOSSARY.md#tag). The four "next steps" are deploying, updating, containerizing and pushing.
-# Three of them need BentoCloud (section 9). The Bento can be served already:
+# tag**](GLOSSARY.md#tag). The four "next steps" are deploying, updating, containerizing and
+# pushing. Three of them need BentoCloud (section 9). The Bento can already be served:
 
 # %% tags=["volatile"]
 server = servers.shell("bentoml serve id_card_detector:latest --port $PORT", log_lines=3)
@@ -265,11 +270,13 @@ print("readyz:", httpx.get(f"{server.url}/readyz").status_code)
 print("exit code", server.stop())
 
 # %% [markdown]
-# `servers.shell` starts a server by its command line, with a free port for `$PORT`, and prints the first
-# lines of its log. The service loaded its model and answered the probe. `stop` sent SIGTERM, the signal
-# that asks a process to end; in a terminal you would press Ctrl-C. Exit code 0: it ended by itself.
+# `servers.shell` starts a server by its command line, with a free port for `$PORT`, and prints the
+# first lines of its log. The service loaded its model and answered the probe. `stop` sent SIGTERM,
+# the signal that asks a process to end; in a terminal you would press Ctrl-C. Exit code 0 means
+# that it ended by itself.
 #
-# A generated version is unique but says nothing. We delete this one and build with a version of our own:
+# A generated version is unique but says nothing. We delete this Bento and choose the version of the
+# next one ourselves:
 
 # %% tags=["volatile"]
 _ = terminal.run("bentoml delete id_card_detector:latest --yes")
@@ -305,7 +312,7 @@ tree(Path(built.path))
 #
 # ## 5. Two versions, and back
 #
-# Now the smaller detector is to go live. Store the model, then build a second Bento:
+# Suppose the smaller detector goes live. Store the model, then build a second Bento:
 
 # %%
 _ = model_store.save(SMALL_WEIGHTS)
@@ -317,9 +324,10 @@ rows = [
 show.table(sorted(rows), columns=("Bento", "model"))
 
 # %% [markdown]
-# `bentoml list` prints such a table, and `bentoml get TAG` prints one Bento in detail. To serve a
-# version, its tag is enough: `bentoml serve TAG`, in any folder. From here on a helper runs this command;
-# it picks a free port and waits until `/readyz` answers 200:
+# The two Bentos pin different models. `bentoml list` prints such a table, and `bentoml get TAG`
+# prints one Bento in detail. To serve a version, its tag is enough: `bentoml serve TAG`, in any
+# folder. From here on a helper runs this command; it picks a free port and waits until `/readyz`
+# answers 200:
 
 
 # %%
@@ -347,9 +355,9 @@ alt = "The same image twice, with frames around the cards that each version foun
 show.figure(fig, alt=alt, dpi=70)
 
 # %% [markdown]
-# Look at the frames: with the default image, 1.0.0 finds both cards and 2.0.0 finds none. So this rollback
-# would have been a good decision. Did each version really answer with the model it pins? Compare with the
-# core, run on each checkpoint:
+# Look at the frames: with the default image, 1.0.0 finds both cards and 2.0.0 finds none. So this
+# rollback would have been a good decision. Did each version really answer with the model it pins?
+# Compare with the core (the `Detector` class that our services wrap), run on each checkpoint:
 
 # %%
 print("cards found:", {version: len(found) for version, found in sorted(answers.items())})
@@ -358,8 +366,8 @@ for version, weights in ((first, WEIGHTS), (second, SMALL_WEIGHTS)):
     print(version, "is its own model's answer:", answers[version] == expected)
 
 # %% [markdown]
-# What if the service looked up `id_card:latest` when it *starts*? Then the Bento 1.0.0 would serve the
-# new model as soon as that is in the store:
+# What if the service looked up `id_card:latest` when it *started*? Then Bento 1.0.0 would serve the
+# new model as soon as it was in the store:
 
 # %%
 newest = bentoml.models.get("id_card:latest")
@@ -397,7 +405,7 @@ with tarfile.open(archive) as opened:
     print(*[name for name in opened.getnames() if "models" in name and "." in name[2:]], sep="\n")
 
 # %% [markdown]
-# The archive contains the model. As the other machine we use a second, empty store:
+# The archive contains the model. A second, empty store stands in for the other machine:
 
 # %%
 elsewhere = {"BENTOML_HOME": str(home / "elsewhere")}
@@ -405,6 +413,8 @@ _ = terminal.run(f"bentoml import '{archive}'", env=elsewhere, lines=1)
 print(*sorted(path.name for path in (home / "elsewhere").glob("models/id_card/*/*.onnx")))
 
 # %% [markdown]
+# The import brought the model along: its file is now in the second store.
+#
 # ## 7. The Dockerfile, read aloud
 #
 # BentoML generated a Dockerfile from the image that `service.py` describes. It is in the Bento:
@@ -413,15 +423,17 @@ print(*sorted(path.name for path in (home / "elsewhere").glob("models/id_card/*/
 show.source(Path(built.path) / "env/docker/Dockerfile", start="FROM")
 
 # %% [markdown]
-# - `FROM` is our base image. The user `bentoml` has the id **1034**, and everything after the `USER` line
-#   runs without root. A Kubernetes manifest needs the number: a name does not prove that it is not root.
+# - `FROM` is our base image. The user `bentoml` has the id **1034**, and everything after the
+#   `USER` line runs without root. A Kubernetes manifest needs the number: a name alone does not
+#   prove that the user is not root.
 # - The packages come **before** the code. A layer (the result of one Dockerfile line) is rebuilt only if
 #   it or a layer before it changed, so a change of code takes seconds, not minutes.
-# - Our two variables come after an `ENV BENTOML_HOME`. The build file cannot change that one; set it when
-#   the container runs.
-# - `ENTRYPOINT` runs `bentoml serve` on the folder, in production mode.
+# - Our two variables come after `ENV BENTOML_HOME`. The build file cannot change `BENTOML_HOME`;
+#   set it when the container runs.
+# - `ENTRYPOINT` runs `bentoml serve` on the Bento's folder, in production mode.
 #
-# The chapter shows the log of such a container. It begins with *Starting gunicorn 20.1.0*. Does ours?
+# The chapter shows the log of such a container. It begins with *Starting gunicorn 20.1.0*; gunicorn
+# is a Python web server. Does our log begin like that?
 
 # %%
 print("gunicorn in the image:", any(line.startswith("gunicorn") for line in serving))
@@ -431,7 +443,8 @@ print(log[0].partition('"')[0].split("] ")[-1])
 
 # %% [markdown]
 # > **Erratum 16** · section 10.5 · wrong when printed · `[INFO] Starting gunicorn 20.1.0`
-# > BentoML runs uvicorn under its own supervisor; gunicorn is neither started nor installed.
+# > BentoML runs uvicorn, another Python web server, under its own supervisor; gunicorn is neither
+# > started nor installed.
 #
 # The build log in the chapter differs as well: it runs `bentoml build` inside the image. Today the Bento is
 # built first and then copied into the image.
@@ -450,9 +463,9 @@ print(log[0].partition('"')[0].split("] ")[-1])
 # `-t id_card_detector:1.0.0` to the first command to choose the image's name, and
 # `--backend podman` or `--backend buildah` to build without docker.
 #
-# `make container` runs the same `containerize` and adds two things: it names the image after its content,
-# and where no registry can be reached, it makes the base image from Debian's packages. The cells of
-# this section need that image; without it they print what is missing.
+# `make container` runs the same `containerize` and adds two things: it names the image after its
+# content, and if no registry can be reached, it builds the base image from Debian's packages. The
+# cells of this section need that image; without it they print what is missing.
 
 # %% tags=["needs-engine"]
 name, container = bento_build.image_name(), None
@@ -465,8 +478,9 @@ except container_engine.NotRunError as missing:
     print(missing)
 
 # %% [markdown]
-# The helper adds restrictions that `infra/kubernetes` has too: a read-only file system apart from `/tmp`,
-# no capabilities, no way to gain privileges. Does the container give the same answers?
+# `containers.run` adds the restrictions that the manifests in `infra/kubernetes` set: a read-only
+# file system apart from `/tmp`, no Linux capabilities (single rights of root), and no way to gain
+# privileges. Does the container give the same answers?
 
 # %% tags=["needs-engine"]
 if container:
@@ -489,7 +503,7 @@ if container:
 
 # %% [markdown]
 # What takes the space? The base image is `/usr`, the packages are in `/app`, and the Bento with its
-# model is in `/home`. The lines below these are the largest packages:
+# model is in `/home`. The rows after these three are the largest packages:
 
 # %% tags=["needs-engine"]
 rows = []
@@ -500,8 +514,9 @@ if container:
 show.table(rows, columns=("part", "MB"))
 
 # %% [markdown]
-# Finally, stop it. An orchestrator such as Kubernetes sends SIGTERM, waits, and then kills. Exit code 0
-# means that the service ended by itself; 137 would mean that it had to be killed:
+# Finally, stop it. An orchestrator such as Kubernetes sends SIGTERM, waits, and then kills the
+# process. Exit code 0 means that the service ended by itself; 137 would mean that it had to be
+# killed:
 
 # %% tags=["needs-engine"]
 if container:
@@ -509,7 +524,7 @@ if container:
 
 # %% [markdown]
 # The chapter's build log ends with a piece of advice: scan the image for known vulnerabilities. The
-# command it names no longer exists:
+# command that it names no longer exists:
 
 # %% tags=["needs-engine", "volatile"]
 if shutil.which("docker"):
@@ -520,7 +535,7 @@ if shutil.which("docker"):
 # > Docker removed `docker scan`; today it is `docker scout cves IMAGE`, a plugin, or a scanner such as
 # > Trivy (`trivy image IMAGE`).
 #
-# NOT RUN HERE: both download a database of vulnerabilities.
+# NOT RUN HERE: both scanners download a database of vulnerabilities.
 #
 # ## 9. Where to run it
 #
@@ -535,12 +550,12 @@ _ = terminal.run(f"bentoml push id_card_detector:{first}", begin="Error")
 # > **Erratum 17** · section 10.5.1 · changed since · `built bentos can be pushed to Yatai`
 # > The command `bentoml yatai` is gone, and `bentoml push` knows only BentoCloud.
 #
-# Yatai's last version was tagged in October 2023. Its
-# [issue 505](https://github.com/bentoml/Yatai/issues/505), which asks for support of services like ours
-# (BentoML 1.2 and later), is open. Two ways are left.
+# Yatai's last version was tagged in October 2023. Its [issue
+# 505](https://github.com/bentoml/Yatai/issues/505), which asks for support of services like ours
+# (BentoML 1.2 and later), is open. Two alternatives remain.
 #
-# **BentoCloud**, a paid service of BentoML's makers, takes the Bento and runs it. With an account it is
-# `bentoml cloud login`, then `bentoml deploy -f` with this file:
+# **BentoCloud**, a paid service by the makers of BentoML, runs the Bento for you. With an account,
+# the commands are `bentoml cloud login`, then `bentoml deploy -f` with this file:
 
 # %%
 show.source("infra/bentocloud/deployment.yaml", start="name:")
@@ -549,11 +564,12 @@ show.source("infra/bentocloud/deployment.yaml", start="name:")
 _ = terminal.run("bentoml deploy -f infra/bentocloud/deployment.yaml", begin="Error")
 
 # %% [markdown]
-# NOT RUN HERE: without an account the command ends before it sends anything, and it has no dry run. A
-# test checks the file against the fields that the installed BentoML accepts.
+# NOT RUN HERE: without an account the command ends before it sends anything, and there is no dry
+# run. A test checks the file against the fields that the installed BentoML accepts.
 #
-# **Your own cluster** runs the image. The manifests in `infra/kubernetes` have probes, limits, a user
-# without root, and a shutdown that loses no requests. They name the image as `make container` does:
+# **Your own cluster** runs the image. The manifests in `infra/kubernetes` have probes, limits, a
+# non-root user, and a shutdown that loses no requests. They name the image as `make container`
+# does:
 
 # %%
 show.source("infra/kubernetes/base/deployment.yaml", start="- name: detector", end="image:")
@@ -568,14 +584,14 @@ show.source("infra/kubernetes/base/deployment.yaml", start="- name: detector", e
 # | a log of gunicorn | BentoML runs uvicorn under its own supervisor | nothing to fix |
 # | `docker scan` | no such command | `docker scout`, Trivy |
 # | push to Yatai | no such command; Yatai does not support new services | BentoCloud, or the image and Kubernetes |
-# | (not in it) `bentoml.build()`, then a Runner | `KeyError: 'runners'` | build with the command |
-# | (not in it) a relative path for `export` | resolved against the root | absolute paths |
+# | (not in the chapter) `bentoml.build()`, then a Runner | `KeyError: 'runners'` | build with the command |
+# | (not in the chapter) a relative path for `export` | resolved against the root | absolute paths |
 #
 # ## Summary
 #
 # - A Bento is code, requirements, a Dockerfile, and the *tags* of its models.
 # - Pin everything: a version for the Bento, one for the model, one for every package. `latest` moves.
-# - A rollback is serving the older tag. It works because nothing is ever overwritten.
+# - To roll back, serve the older tag. That works because nothing is ever overwritten.
 # - Leave out what only training needs, and the image stays small.
 # - Test the container as the cluster will run it: read-only, without root, stopped by SIGTERM.
 #

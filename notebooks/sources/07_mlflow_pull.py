@@ -22,8 +22,8 @@
 # list of a model's versions. The version with the alias `prod` (a movable label) is the one to serve.
 # The person who trains a better model moves the alias; the service needs no change.
 #
-# Connecting the two sounds simple: *the service loads the version that is `prod`*. But when does it load
-# it? What if the registry is down, or the alias moves while requests arrive?
+# Connecting the two sounds simple: *the service loads the version that is `prod`*. But when does
+# the service load it? What if the registry is down, or the alias moves while requests arrive?
 #
 # ## After this notebook you can
 #
@@ -34,9 +34,9 @@
 # - answer many users in one pass, and test whether a new version is better.
 
 # %% [markdown]
-# The ratings are simulated, so there is a known truth to compare the models with; another `seed` gives
-# other ratings. `user_id` is the user in the examples. `requests` is how many requests are sent, at least,
-# while the model is replaced.
+# The ratings are simulated, so there is a known truth to compare the models with; another `seed`
+# gives other ratings. `user_id` is the user in the examples. `requests` is the minimum number of
+# requests sent while the model is replaced.
 
 # %% tags=["parameters"]
 n_users, n_movies, n_ratings, seed = 600, 900, 36_000, 1
@@ -134,14 +134,15 @@ show.figure(fig, alt=alt)
 # %% [markdown]
 # ## 1. A registry with three versions
 #
-# The setup started a tracking server as in notebook 00. By hand it is:
+# The setup started a tracking server as in notebook 00. To start one by hand, run:
 #
 # ```sh
 # $ mlflow server --backend-store-uri sqlite:///mlflow.db --artifacts-destination artifacts --port 5000
 # ```
 #
-# `registry.ensure` fills an empty registry in a second or two: version 1 recommends what is popular,
-# version 2 is a matrix factorisation, version 3 is the same with other initial weights.
+# `registry.ensure` fills an empty registry in a second or two: version 1 recommends what is
+# popular; version 2 is a matrix factorisation (`mf-bce`), which learns a row of numbers for each
+# user and each movie; version 3 is the same with other initial weights.
 
 # %% tags=["setup"]
 mlflow_server = starting.result()
@@ -160,14 +161,14 @@ rows = [
 show.table(rows, columns=("version", "kind", "aliases"))
 
 # %% [markdown]
-# MLflow shows the same in a browser, under *Models*. While this notebook runs, a cell with `mlflow_server`
-# alone gives you the link:
+# MLflow shows the same in a browser, under *Models*. While this notebook runs, a cell that contains
+# only `mlflow_server` gives you the link:
 #
 # ![MLflow's page of the model: versions 3 to 1; 3 has the alias staging, 2 has prod](pictures/mlflow.png)
 #
 # ## 2. What the chapter's listing does
 #
-# Listing 10.1 is a service in a class `RecommenderRunnable`. Two remarks before we run its parts:
+# Listing 10.1 is a service, the class `RecommenderRunnable`. Two remarks before we run its parts:
 #
 # > **Erratum 47** · section 10.5.1 · wrong when printed · `@bentoml.service(`
 # > The decorator exists since BentoML 1.2; section 10.3 installs 1.1.6, where `bentoml.service` is an
@@ -188,12 +189,12 @@ print(type(RecommenderRunnable).__name__)
 print("a Runnable:", issubclass(RecommenderRunnable.inner, bentoml.legacy.Runnable))
 
 # %% [markdown]
-# The listing serves a PyTorch module with two tables of numbers: one row for each user, one for each
-# movie. The product of two rows is the score. Our factorisation has such tables, so we can make a module
-# like the chapter's from it.
+# The listing serves a PyTorch module with two tables of numbers: one has a row for each user, the
+# other a row for each movie. The product of two rows is the score. Our factorisation has such
+# tables, so we can build a module like the chapter's from it.
 #
-# It gets **one row too many, and row `id - 1` belongs to `id`**. This is how the book's public repository
-# trains
+# Its tables get **one row too many, and row `id - 1` belongs to `id`**. The book's public
+# repository trains its model like this
 # ([model_training.py](https://github.com/practical-mlops/movie-recommender-project/blob/main/training_and_validation_components/model_training.py)).
 
 # %%
@@ -231,11 +232,11 @@ mlflow.end_run()
 
 # %% [markdown]
 # > **Erratum 18** · section 10.5.1 · changed since · `mlflow.pytorch.load_model(…)`
-# > MLflow 3 stores a traced graph (`pt2`) by default: logging needs an example input, and what loads
-# > has no `n_items` and an `.eval()` that raises.
+# > MLflow 3 stores a traced graph (`pt2`) by default: logging needs an example input, and the
+# > loaded model has no `n_items` and raises an exception in `.eval()`.
 #
-# A pickle still works. Remember that loading a pickle runs any code that is in it. Our own versions avoid
-# this: each is one file of arrays.
+# A pickle (Python's format for saved objects) still works. Remember that loading a pickle runs any
+# code that is in it. Our own versions avoid pickles: each is one file of arrays.
 
 # %%
 with mlflow.start_run():
@@ -249,8 +250,9 @@ client.create_model_version(
 client.set_registered_model_alias("chapter", PROD, "1")
 
 # %% [markdown]
-# At its start the listing does three things: look up the run of the version that is `prod`, import that
-# run's model into BentoML's store, and load the newest model from the store. The same in our words:
+# When it starts, the listing's service looks up the run (MLflow's record of one training) of the
+# version that is `prod`. It imports that run's model into BentoML's store, and loads the newest
+# model from the store. The same, rewritten:
 
 
 # %%
@@ -297,7 +299,7 @@ except Exception as error:
 # > Section 10.6 uses `http://mlflow:5000` for the same server; a client with the wrong address retries
 # > for minutes before it fails.
 #
-# How many minutes? MLflow's settings and the class that computes the pauses say it:
+# How many minutes? MLflow's settings, and the class that computes the pauses, give the answer:
 
 # %%
 retries = environment_variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES.default
@@ -309,13 +311,14 @@ for _ in range(retries):
 print(f"{retries} retries, after {waits} seconds: in all {sum(waits) / 60:.1f} minutes at least")
 
 # %% [markdown]
-# In the listing this time passes inside the constructor. Until that returns, BentoML's worker answers no
-# probe and `/readyz` hangs. When the constructor raises at last, the worker is restarted, again and again.
+# In the listing, the service spends these minutes in its constructor. Until the constructor
+# returns, BentoML's worker answers no probe (an orchestrator's health check): `/readyz` hangs. When
+# the constructor finally raises, the worker is restarted, again and again.
 #
 # ## 3. Its answers
 #
-# This is the listing's `predict`, in our words. `TestClient` sends requests to a service without starting
-# a server:
+# This is the listing's `predict`, rewritten. `TestClient` sends requests to a service without
+# starting a server:
 
 
 # %%
@@ -337,7 +340,7 @@ chapter.__enter__()
 print(chapter.post("/predict", json={"user_id": user_id, "top_k": 3}).text)
 
 # %% [markdown]
-# Three numbers, without titles or scores.
+# The answer is three ids, without titles or scores.
 #
 # > **Erratum 49** · section 10.5.1 · wrong when printed · `ranked_movies:np.ndarray=None`
 # > The argument means movies that the user has *rated*: the listing removes them from the candidates.
@@ -378,9 +381,10 @@ scores = core.model.scores(np.array([0]))[0]  # the first user's, by index
 print("best rows for user 1:   ", np.argsort(-scores)[:3].tolist())
 
 # %% [markdown]
-# Of user 1: the lists differ only by 900, the last row, which training never touched. But look at what is
-# returned: the *rows* of user 1's best movies are returned as *ids*. The table was trained with `id - 1`
-# and is read with `id`. In training, row 301 is movie 302; in serving it is movie 301.
+# They are those of user 1: the two lists differ only by 900, the last row, which training never
+# touched. But look at what is returned: the *rows* of user 1's best movies are returned as *ids*.
+# The table was trained with `id - 1` and is read with `id`. In training, row 301 is movie 302; in
+# serving it is movie 301.
 #
 # Nothing fails. With titles, the error becomes visible:
 
@@ -392,13 +396,14 @@ show.table(rows, columns=(f"served to user {user_id}", f"what the model meant, f
 
 # %% [markdown]
 # > **Erratum 25** · section 10.5.1 · wrong when printed · `torch.arange(1, … + 1)`
-# > With a model trained on `id - 1`, as in the book's repository, every recommended movie is the one
-# > before the intended movie, for the taste of the next user.
+# > With a model trained on `id - 1`, as in the book's repository, every recommendation is the movie
+# > before the intended one, chosen for the taste of the next user.
 #
-# This is the worst erratum. Every status is 200, every metric is normal, and the offline evaluation is
-# as good as before. The name for it is [**training/serving skew**](GLOSSARY.md#training/serving-skew).
-# Being careful does not help; mapping ids to rows in one place does. An `IdMap` is made when the
-# ratings are read and saved in the model's file:
+# This is the worst erratum. Every status is 200, every metric is normal, and the offline evaluation
+# is as good as before. The name for it is [**training/serving
+# skew**](GLOSSARY.md#training/serving-skew). Being careful does not help; mapping ids to rows in
+# one place does. An `IdMap` (from ids to rows, and back) is built when the ratings are read, and it
+# is saved in the model's file:
 
 # %%
 row = core.user_ids.get(user_id)
@@ -406,10 +411,12 @@ print("user", user_id, "has row", row, "and row", row, "is user", core.user_ids.
 print([item.title for item in core.recommend(user_id, 3).items])
 
 # %% [markdown]
+# The mapping works in both directions, and these are the movies for the user who asked.
+#
 # ### The build file
 #
-# Listing 10.2 is the build file. We write it as printed, with one line more so that BentoML asks no
-# package index, and build with the chapter's command:
+# Listing 10.2 is the build file. We write it as printed, with one more line so that BentoML does
+# not query a package index, and build with the chapter's command:
 
 # %%
 listing = home / "listing"
@@ -456,10 +463,10 @@ show.source(
 )
 
 # %% [markdown]
-# Which worker polls? Each tries to lock a file, and the operating system gives the lock to one of them.
-# If that worker dies, the lock is released and another worker takes over.
+# Which worker polls? Each worker tries to lock a file, and the operating system gives the lock to
+# one of them. If that worker dies, the lock is released and another worker takes over.
 #
-# No worker imports MLflow, whose client takes seconds and much memory to import. A poll is one HTTP
+# Importing MLflow takes seconds and much memory, so no worker does it. A poll is a single HTTP
 # request:
 
 # %%
@@ -468,9 +475,9 @@ found = httpx.get(endpoint, params={"name": MODEL, "alias": PROD}).json()["model
 print({field: found[field] for field in ("name", "version", "aliases")})
 
 # %% [markdown]
-# Before the workers start, `prepare` pulls the version. Its requests are limited in time and in size. If
-# the registry does not answer, the version that was served last is used. If there is none, the start ends
-# with one line that says why:
+# Before the workers start, `prepare` pulls the version. Its requests have limits on time and size.
+# If the registry does not answer, the version that was served last is used. If there is none, the
+# start ends with one line that says why:
 
 # %%
 show.source(pull.prepare, start="try:", end="return pointed")
@@ -485,15 +492,15 @@ show.source(pull.prepare, start="try:", end="return pointed")
 show.source(cache.VersionCache.add, start="with tempfile", end="whole.rename")
 
 # %% [markdown]
-# And the swap: the old version serves until the new one is loaded and tested. Then one assignment
-# replaces it, and the next request uses the new version:
+# This is the swap: the old version serves until the new one is loaded and tested. Then one
+# assignment replaces it, and the next request uses the new version:
 
 # %%
 show.source(live.LiveRecommender.follow, start="try:", end="from here on")
 
 # %% [markdown]
-# Start it with two workers, and a poll every half second instead of every ten. Variables before a command
-# are set for this command only:
+# Start the service with two workers that poll every half second (the default is every ten seconds).
+# Environment variables in front of a command are set for that command only:
 
 # %%
 env = {"RECOMMENDER_CACHE": str(home / "cache"), "RECOMMENDER_LOG": str(home / "log")}
@@ -505,8 +512,9 @@ server = servers.shell(
 )
 
 # %% [markdown]
-# `servers.shell` ran the line with a free port for `$PORT` and waited for `/readyz`. The first line of the
-# log is the download, once, before the workers start. A first request:
+# `servers.shell` ran the line with a free port for `$PORT` and waited for `/readyz`. The first line
+# of the log reports the download, which happens once, before the workers start. Send a first
+# request:
 
 
 # %%
@@ -522,8 +530,8 @@ print({name: answer[name] for name in ("model", "version", "fallback")})
 print("as the core:", answer["items"] == core.recommend(user_id, 3).as_dict()["items"])
 
 # %% [markdown]
-# The answer has titles and scores, and it names the model and version. Now the requests of section 3
-# again:
+# The answer has titles and scores, names the model and the version, and agrees with the core (the
+# recommender without a server). Now send the requests of section 3 again:
 
 # %%
 rows = []
@@ -535,9 +543,10 @@ for name, question in questions.items():
 show.table(rows, columns=("request", "status", "answer", "fallback"))
 
 # %% [markdown]
-# An unknown user gets what most people watch, and the answer says so: `popularity`. User 0 is such an
-# unknown user now. `null` means the same as leaving the field out, and with one movie left the answer is
-# a list with one movie. The remaining requests get a 4xx with a message that says what to change.
+# An unknown user gets what most people watch, and the answer says so: `popularity`. User 0 now
+# counts as unknown. `null` means the same as leaving the field out, and with one movie left the
+# answer is a list with one movie. The remaining requests get a 4xx with a message that says what to
+# change.
 #
 # ## 5. A new version, while users ask
 #
@@ -565,17 +574,18 @@ show.figure(
 # because one worker switches earlier. Did any request fail?
 
 # %%
-print("as many as wanted:", len(flow.replies) >= requests, "· failed:", len(flow.failed))
+print(f"{requests} or more answers:", len(flow.replies) >= requests, "· failed:", len(flow.failed))
 imports = (home / "cache" / MODEL / "imports.jsonl").read_text().splitlines()
 print("downloads, by two workers and three moves:", [json.loads(one)["number"] for one in imports])
 
 # %% [markdown]
 # None failed. Each version was downloaded once for both workers, and going back downloaded nothing.
 #
-# ### Code that stays
+# ### Imported code stays
 #
-# Why does our version hold data only? MLflow can also store a model's *code*. Here are two versions of a
-# model, each with its own module `taste.py`, loaded one after the other by one process:
+# Why do our versions contain only data? MLflow can also store a model's *code*. Here are two
+# versions of a model, each with its own module `taste.py`, loaded one after the other by one
+# process:
 
 # %%
 code = """
@@ -607,8 +617,9 @@ print([mlflow.pyfunc.load_model(home / f"model{version}").predict([1]) for versi
 # ## 6. Is the new one better? An A/B test
 #
 # Better figures on old ratings are a reason to try a version, but not yet to serve it to everybody.
-# `ab_service` follows two aliases; a hash of the user's id decides which version answers, as in notebook
-# 04. Popularity becomes `prod` and factorisation `staging`, each for half of the users:
+# In an A/B test each user gets one of two versions, and the two groups are compared. `ab_service`
+# follows two aliases; as in notebook 04, a hash of the user's id decides which version answers.
+# Popularity becomes `prod` and factorisation `staging`, each for half of the users:
 
 # %%
 client.set_registered_model_alias(MODEL, PROD, "1")
@@ -627,8 +638,9 @@ print(Counter((answer["variant"], answer["version"]) for answer in shown))
 # %% [markdown]
 # (`servers.bentoml` is a helper for the same `bentoml serve`, so that several servers run side by side.)
 #
-# Who clicks? These users are simulated, but the generator knows what they like. So their clicks can be
-# simulated too: more on movies that they like, fewer further down the list.
+# About half of the users got each version. Who clicks? These users are simulated, but the generator
+# knows what they like. So their clicks can be simulated too: more on movies that they like, fewer
+# further down the list.
 
 
 # %%
@@ -646,11 +658,14 @@ print("click-through rates:", [f"{rate:.1%}" for rate in served_half.rates])
 print(f"p-value: {served_half.p_value:.1g}")
 
 # %% [markdown]
-# The users were divided into groups, so **users are compared**, with one number each. Ten movies shown to
-# one user are not ten independent trials.
+# With the default ratings, factorisation (the second rate) gets more clicks. The p-value is the
+# probability that chance alone produces such a difference; here it is tiny.
 #
-# Two more experiments, without a server: the same versions with only a tenth of the users in group B, and
-# version 2 against version 3, which differ only in their initial weights:
+# The users were divided into groups, so **users are compared**, with one number each. Ten movies
+# shown to one user are not ten independent trials.
+#
+# Here are two more experiments, without a server: the same versions with only a tenth of the users
+# in group B, and version 2 against version 3, which differ only in their initial weights:
 
 
 # %%
@@ -691,9 +706,12 @@ rows = [
 show.table(rows, columns=columns)
 
 # %% [markdown]
-# Read the last column first. It is the smallest true difference that such an experiment detects in four
-# of five tries. A much smaller difference cannot be ruled out, whatever the p-value says. The third row
-# does not show "no difference"; it shows that any difference is hardly larger than its interval.
+# Read the last column first. It is the smallest true difference that such an experiment detects in
+# four of five tries. A much smaller difference cannot be ruled out, whatever the p-value says.
+#
+# With the default ratings, the intervals of the first two rows exclude 0, but the second is wider,
+# because B has few users. The third row does not show "no difference"; it shows that the true
+# difference is probably within its interval.
 #
 # How many users would each split need to detect the difference of the first row?
 
@@ -703,21 +721,23 @@ for share in (0.5, 0.1, 0.01):
     print(f"{share:4.0%} in B:", users_needed(served_half.difference, spread, share), "users")
 
 # %% [markdown]
-# A small share for B is safe but slow. Decide on the number of users before the test, and evaluate once.
+# A small share for B is safe but slow: with 1 % in B, the test needs about 25 times as many users
+# as with half. Decide on the number of users before the test, and evaluate once.
 #
 # ## 7. Many users in one pass
 #
-# Scoring one user is a small matrix product; scoring sixty is a slightly larger one. `Front` has two
-# HTTP workers. Both pass their requests to one `Batcher`, which scores all waiting requests together.
-# BentoML calls this [*adaptive batching*](GLOSSARY.md#adaptive-batching):
+# Scoring one user is a small matrix product; scoring sixty is a slightly larger one. The service
+# `Front`, started above, has two HTTP workers. Both pass their requests to one `Batcher`, which
+# scores all waiting requests together. BentoML calls this [*adaptive
+# batching*](GLOSSARY.md#adaptive-batching):
 
 # %%
 path = "services/recommender/bento/batching_service.py"
 show.source(path, start="@bentoml.service(", end="for result in")
 
 # %% [markdown]
-# `recommend_many` returns an error as a value for each bad request. An exception would fail the whole
-# batch. Half of these requests ask for too many movies:
+# For each bad request, `recommend_many` returns an error as a value, because an exception would
+# fail the whole batch. Half of these requests ask for too many movies:
 
 # %%
 mixed = [{"user_id": user, "top_k": 5 if user % 2 else 10_000} for user in range(1, 65)]
@@ -733,14 +753,15 @@ print("fewer passes than requests:", count < total)
 print(f"{total / count:.1f} requests a pass; statuses:", Counter(r.status for r in flow.replies))
 
 # %% [markdown]
-# Each request got its own status, and a pass scored several requests. One setting is in the code for a
-# reason that notebook 04 showed: without `runner_connection`, BentoML cuts off the calls in progress after
-# each hundred.
+# Each request got its own status, and a pass scored several requests. Notebook 04 showed why the
+# code sets `runner_connection`: without it, BentoML cuts off the calls in progress after every
+# hundred calls.
 #
-# ## 8. A Bento that needs nobody
+# ## 8. A Bento that needs no registry
 #
-# A service that follows the registry suits one team on one network. Elsewhere you want the opposite:
-# *this* version, and no dependency at run time. For that the service takes an argument, `model_tag`:
+# A service that follows the registry suits one team on one network. Elsewhere you want the
+# opposite: one fixed version, and no dependency at run time. For that, the service takes an
+# argument, `model_tag`:
 
 # %%
 show.source("services/recommender/bento/service.py", start="class Arguments", end="use_arguments")
@@ -757,9 +778,9 @@ built = bento_build.build(str(stored.tag), version="1.0.0")
 print(built.tag, "holds", [str(model.tag) for model in built.info.all_models])
 
 # %% [markdown]
-# The model's version in the tag is the registry's number. (BentoML's own lookup also accepts the beginning
-# of a version, so `recommender:2` could match a random tag like `2t6wrvhi…`. Our code compares the whole
-# tag.)
+# In the tag, the model's version is the registry's number. (BentoML's own lookup also accepts the
+# beginning of a version, so `recommender:2` could match a random tag like `2t6wrvhi…`. Our code
+# compares the whole tag.)
 #
 # Now export the Bento and import it into an empty store. Then **stop MLflow** while clients send requests
 # to the service of section 4:
@@ -790,9 +811,11 @@ same = [[item["movie_id"] for item in one["items"]] for one in (answer, expected
 print("version", answer["version"], "· the core's movies:", same[0] == same[1])
 
 # %% [markdown]
+# The Bento serves version 2, and the movies are those of the core.
+#
 # ## What broke, and why
 #
-# The tests named are in `tests/services/recommender/`.
+# The tests are in `tests/services/recommender/`.
 #
 # | Listing 10.1 or 10.2 | What happens today | Fixed by | Tested in |
 # |---|---|---|---|

@@ -31,7 +31,7 @@
 # - serve a registered version with `mlflow models serve`, and name the payloads it accepts,
 # - say how MLflow's server handles bad input, and improve that with a middleware,
 # - read the Dockerfile that MLflow generates, and write a smaller one,
-# - serve the same model with MLServer, which MLflow used to start by itself,
+# - serve the same model with MLServer, a model server that MLflow used to start by itself,
 # - detect from a log that the users have changed.
 
 # %% [markdown]
@@ -79,8 +79,8 @@ from services.workbench.plots import drift_plots, graphs
 from services.workbench.servers import mlserver, scoring, scoring_requests, terminal, tracking
 
 # %% [markdown]
-# A tracking server for this notebook, with three small versions in its registry. Notebook 00 showed how
-# they get there.
+# Start a tracking server for this notebook, with three small versions in its registry. Notebook 00
+# showed how they get there.
 
 # %% tags=["setup"]
 place = build_dir() / "notebooks" / "mlflow_only"
@@ -95,7 +95,7 @@ rows = [(v.number, ", ".join(v.aliases)) for v in registry.ensure(tracker.url)]
 show.table(rows, columns=("version", "alias"))
 
 # %% [markdown]
-# The whole life of a model within MLflow, after the chapter's figure 10.11:
+# This is the life cycle of a model within MLflow, after the chapter's figure 10.11:
 
 # %%
 flow = {
@@ -109,8 +109,8 @@ show.figure(
 )
 
 # %% [markdown]
-# Steps one to three were notebook 00. The three boxes on the right are this notebook: a server on this
-# machine (sections 1 to 6), an image (section 8), and a cloud (section 8, at its end).
+# Notebook 00 covered the first three boxes. This notebook covers the three on the right: a server
+# on this machine (sections 1 to 6), an image (section 8), and a cloud (the end of section 8).
 #
 # ## 1. One command
 #
@@ -131,8 +131,9 @@ print({name: defaults[name] for name in ("host", "port", "env_manager", "workers
 # > By default (`virtualenv`) the command first builds a new environment: it needs pyenv, a package index
 # > and minutes, unless you pass `--env-manager local`.
 #
-# `local` serves with the packages that are installed here. That is right if the model was logged with the
-# same versions; MLflow writes a warning into the log if it was not. So we add two options:
+# `local` serves with the packages that are installed here. That is right if the model was logged
+# with the same versions; MLflow logs a warning if it was not. So we add two options, for the
+# environment and the port:
 
 # %%
 model_uri = f"models:/{registry.MODEL}@{alias}"
@@ -143,9 +144,9 @@ server = servers.shell(
 )
 
 # %% [markdown]
-# MLflow downloaded the version behind the alias and started uvicorn, a Python web server. Fetch the files
-# of the same version for the core, so that we can compare. And start a second server for section 7 in the
-# background:
+# MLflow downloaded the version behind the alias and started uvicorn, a Python web server. Next,
+# fetch the files of the same version and load them into the core (the recommender without a
+# server), so that we can compare. A second server, for section 7, starts in the background:
 
 # %%
 version = str(registry.version_of(alias).number)
@@ -154,7 +155,7 @@ pool = ThreadPoolExecutor()
 in_section_7 = pool.submit(mlserver.server, folder, version=version)
 
 # %% [markdown]
-# ## 2. Ask
+# ## 2. Send requests
 #
 # Which endpoints does the server have?
 
@@ -164,11 +165,12 @@ for path in ("/ping", "/health", "/version", "/metrics", "/readyz"):
     print(f"{path:9} {answer.status_code} {answer.text.strip()[:30]}")
 
 # %% [markdown]
-# Liveness under two names, a version (of MLflow, not of the model), and no metrics. There is no separate
-# readiness either. The server listens only when the model is loaded, so a probe is refused until then.
+# The server reports liveness under two names and a version (of MLflow, not of the model), but no
+# metrics. There is no separate readiness endpoint either: the server listens only once the model is
+# loaded. Until then, a probe (an orchestrator's health check) cannot connect.
 #
-# Predictions come from `/invocations`. A request is a row in a table; what is the same for all rows goes
-# into `params`:
+# Predictions come from `/invocations`. The body contains a table with a row for each user. Values
+# for the whole request go into `params`:
 
 # %%
 core = Recommender.load(folder / "artifacts" / "recommender.npz", version=version)
@@ -196,8 +198,8 @@ print(len(users), "users, the same movies:", same)
 print("scores within 1e-5:", max(abs(a - b) for a, b in pairs) < 1e-5)
 
 # %% [markdown]
-# The adapter between MLflow and the core is short. MLflow calls its `predict` with a table and the
-# parameters:
+# The server agrees with the core for every user. The adapter between MLflow and the core is short.
+# MLflow calls its `predict` with a table and the parameters:
 
 # %%
 show.source("services/recommender/mlflow/model.py", start="top_k = (params", end="dtype=object")
@@ -205,8 +207,8 @@ show.source("services/recommender/mlflow/model.py", start="top_k = (params", end
 # %% [markdown]
 # ## 3. Payloads
 #
-# MLflow's documentation shows several forms of JSON, and CSV. Here is one request in all of them, and once
-# without the wrapping that MLflow expects:
+# MLflow's documentation shows several forms of JSON, and CSV. Here is one request in all of them,
+# and once without the wrapper that MLflow expects:
 
 # %%
 rows = []
@@ -217,12 +219,12 @@ for sent in scoring_requests.same_question(user, [1], top_k):
 show.table(rows, columns=("payload", "status", "movies, or the error message"))
 
 # %% [markdown]
-# The five JSON forms give the same movies. CSV cannot tell a list from a text, so MLflow refuses it here.
-# And the bare request, in the form that notebook 07's service accepts, is refused: MLflow accepts only
-# tables.
+# The five JSON forms give the same movies. CSV cannot distinguish a list from a string, so MLflow
+# rejects it here. The bare request, in the form that notebook 07's service accepts, is rejected
+# too: MLflow accepts only tables.
 #
-# The rows may have different fields. pandas fills a missing field with its "not a number", which is not a
-# list; our adapter handles that:
+# The rows may have different fields. pandas fills a missing field with NaN, which is not a list;
+# our adapter handles that:
 
 # %%
 mixed = [{"user_id": user, "rated": [1]}, {"user_id": user}, {"user_id": user, "rated": None}]
@@ -273,17 +275,18 @@ def to_mlflow(sent):
 show.table(list(outcomes(to_mlflow)), columns=("request", "status", "code", "message"))
 
 # %% [markdown]
-# Most get a 400. Where our model refuses, the message and the code are ours: the adapter raises MLflow's
-# exception and passes `code`, `message` and `hint` along. Three things are wrong:
+# Most get a 400. Where our model rejects the request, the message and the code are ours: the
+# adapter raises MLflow's exception and passes `code`, `message` and `hint` along. Three things are
+# wrong:
 #
 # 1. Without a content type: 500. MLflow parses the header without checking that it exists.
 # 2. A misspelt `topk`, or `top_k` in the row: 200, and ten movies. Fields that the signature does not
 #    name are dropped, with a warning in the log that no client sees.
-# 3. MLflow's own refusals have a message for programmers, and no hint.
+# 3. MLflow's own error messages are written for programmers and contain no hint.
 #
-# This model's [**signature**](GLOSSARY.md#signature-%28MLflow%29) (MLflow's declaration of a model's
-# inputs) says `any` for `user_id`. A stricter type, `long`, seems better. MLflow then checks the type,
-# in a table as well as in JSON. Or does it?
+# This model's [**signature**](GLOSSARY.md#signature-%28MLflow%29) (MLflow's declaration of a
+# model's inputs) declares `user_id` as `any`. A stricter type, `long`, seems better. MLflow then
+# checks the type, in a table as well as in JSON. Or does it?
 
 # %%
 from mlflow.models.utils import _enforce_schema
@@ -323,7 +326,8 @@ print("in the server's log:", "parse_csv_input" in server.log.read_text())
 # > For such an error the *client* gets the stack trace, with paths of the server's files; the server's
 # > log has nothing.
 #
-# And if the model itself fails? Load it here, remove its core, and wrap it in MLflow's application:
+# And if the model itself fails? Load the model here, remove its core, and wrap it in MLflow's
+# application:
 
 # %%
 broken = mlflow.pyfunc.load_model(str(folder))
@@ -338,17 +342,18 @@ print(TestClient(application).post("/invocations", json=body).status_code)
 # ## 5. A middleware in front
 #
 # MLflow's server is an ASGI application (ASGI is the interface between Python web servers and
-# applications). So a **middleware**, code that sees each request and answer, can wrap it. Ours checks the
-# content type, writes stack traces to the log, and gives every error this repository's shape:
+# applications). So a **middleware**, code that sees each request and answer, can wrap it. Ours
+# checks the content type, writes stack traces to the log, and gives every error this repository's
+# format (`code`, `message`, `hint`):
 
 # %%
-show.source(scoring_app.mend, start="try:")
+show.source(scoring_app.convert_error, start="try:")
 
 # %%
 show.source(scoring_app.create_app)
 
 # %% [markdown]
-# The same bad requests to the wrapped application. It can be tested without a server:
+# Send the same bad requests to the wrapped application, which can be tested without a server:
 
 # %%
 os.environ["MODEL"] = str(folder)
@@ -369,17 +374,19 @@ show.table(list(outcomes(to_wrapped)), columns=("request", "status", "code", "me
 # %%
 written = io.StringIO()
 scoring_app.log.addHandler(logging.StreamHandler(written))
-behind = TestClient(scoring_app.Door(application)).post("/invocations", json=body)
+behind = TestClient(scoring_app.ScoringMiddleware(application)).post("/invocations", json=body)
 print(behind.status_code, *behind.json()["error"].values(), sep=" · ")
 print("in the log:", written.getvalue().split("\n")[-3])
 
 # %% [markdown]
-# The two requests with a misplaced name still get ten movies: MLflow dropped the names before the model
-# could see them. BentoML's service in notebook 07 reads the body itself and refuses both.
+# The client learns that the model failed, and the log names the exception.
+#
+# The two requests with a misplaced name still get ten movies: MLflow dropped the names before the
+# model could see them. BentoML's service in notebook 07 reads the body itself and refuses both.
 #
 # ## 6. The alias moves
 #
-# Another version gets the alias while the server runs. Send a request again:
+# Give the alias to another version while the server runs, and send a request again:
 
 # %%
 client = mlflow.MlflowClient()
@@ -389,15 +396,16 @@ print(f"{alias} is version", registry.version_of(alias).number, "· served:", an
 client.set_registered_model_alias(registry.MODEL, alias, version)
 
 # %% [markdown]
-# The alias names version 1 and the server still serves version 2. It resolves the alias once, at its
-# start. So promoting a version means restarting the server, for instance with a rolling restart in
-# Kubernetes. The service of notebook 07 swapped by itself.
+# The alias names version 1 and the server still serves version 2. The server resolves the alias
+# once, when it starts. So promoting a version means restarting the server, for instance with a
+# rolling restart in Kubernetes. The service of notebook 07 swapped by itself.
 #
 # At least the answer names its version. The adapter adds it; MLflow's protocol has no field for it.
 #
 # ## 7. MLServer
 #
-# For serving at scale the chapter builds a container with `--enable-mlserver`. Run its command:
+# For serving at scale, the chapter builds a container in which MLServer (a model server by Seldon)
+# replaces MLflow's own server. The option is `--enable-mlserver`. Run the chapter's command:
 
 # %%
 image_command = f"mlflow models build-docker -m {model_uri} -n recommender_service"
@@ -407,8 +415,8 @@ _ = terminal.run(f"{image_command} --enable-mlserver", begin="Error")
 # > **Erratum 31** · section 10.6 · changed since · `mlflow models build-docker … --enable-mlserver`
 # > MLflow 3 has removed the option; MLServer must be installed and started separately.
 #
-# The last release of MLServer, 1.7.1, is of June 2025. It does not fit into this repository's environment;
-# compare the versions that it pins with ours:
+# The last release of MLServer, 1.7.1, dates from June 2025. It does not fit into this repository's
+# environment; compare the versions that it pins with ours:
 
 # %%
 for lock in (mlserver.LOCK, ROOT / "requirements.txt"):
@@ -416,9 +424,9 @@ for lock in (mlserver.LOCK, ROOT / "requirements.txt"):
 
 # %% [markdown]
 # So MLServer gets a separate environment (`make mlserver-env`) and is started by its own command,
-# `mlserver start FOLDER`. One file of ours adapts it to the core. It speaks the [**Open Inference
-# Protocol**](GLOSSARY.md#V1-and-V2-protocol) ("V2"), a standard of several model servers, KServe among
-# them:
+# `mlserver start FOLDER`. One file of ours adapts it to the core. MLServer speaks the [**Open
+# Inference Protocol**](GLOSSARY.md#V1-and-V2-protocol) ("V2"), a standard shared by several model
+# servers, KServe among them:
 
 # %%
 show.source("services/recommender/mlflow/mlserver_runtime.py", start="async def predict", end="],")
@@ -448,9 +456,9 @@ if second:
     print(refused.status_code, refused.json()["error"])
 
 # %% [markdown]
-# MLServer also has a runtime for MLflow's models that needs no file of ours. It answers `/invocations` as
-# MLflow does. Its V2 endpoint fails with this model: our answer has a `null` in a column of text, and its
-# tables cannot hold one.
+# MLServer also has a runtime for MLflow's models that needs no file of ours. It answers
+# `/invocations` as MLflow does. Its V2 endpoint fails with this model: our answer has a `null` in a
+# column of text, and MLServer's tables cannot represent one.
 
 # %% tags=["volatile"]
 if second:
@@ -468,9 +476,9 @@ if second:
 # $ docker run --rm -p 5001:8080 recommender_service
 # ```
 #
-# NOT RUN HERE: it needs an engine, a package index, and minutes; `make nightly` runs it. Its sibling
-# `generate-dockerfile` writes the Dockerfile that would be built. First the smallest variant, with the
-# packages of the base image's Python:
+# NOT RUN HERE: the build needs a container engine, a package index, and minutes; `make nightly`
+# runs it. The related command `generate-dockerfile` only writes the Dockerfile. First the smallest
+# variant, which installs into the base image's Python:
 
 
 # %%
@@ -486,9 +494,9 @@ text = re.sub(r"3\.11\.\d+", "3.11.…", text)
 print(*re.findall(r"^(?:FROM|RUN (?!printf)|COPY|ENTRY).{,88}", text, re.M), sep="\n")
 
 # %% [markdown]
-# nginx (a proxy) in front, everything as root, and the model comes before its packages, so each new
-# version of the model installs them again. Next, the variant `virtualenv`, which is what `build-docker`
-# uses without options, as in the chapter:
+# nginx (a reverse proxy) runs in front, and everything runs as root. The model is copied before its
+# packages are installed, so each new version of the model installs them again. Next, the variant
+# `virtualenv`, which is what `build-docker` uses without options, as in the chapter:
 
 # %%
 lines = dockerfile("virtualenv").splitlines()
@@ -506,16 +514,17 @@ print(*(line.strip()[:88] for line in lines), sep="\n")
 # > In the container `/health` is a 404, because nginx does not forward it: probe `/ping`. Without a
 # > container, `mlflow models serve` answers both.
 #
-# The variable `DISABLE_NGINX=true` removes nginx; what is left listens on 127.0.0.1 of the container, where
-# no client can reach it. `make nightly` builds that image and checks all of this. This is the Dockerfile
-# that we would use instead:
+# The variable `DISABLE_NGINX=true` turns nginx off. The server that is left listens on 127.0.0.1 of
+# the container, where no client can reach it. `make nightly` builds that image and checks all of
+# this. This is the Dockerfile that we would use instead:
 
 # %%
 show.source("infra/mlflow/Dockerfile", start="FROM")
 
 # %% [markdown]
-# It runs without root, installs the packages before the model, and adds our middleware. It uses
-# `mlflow-skinny`, MLflow without its tracking server, and no torch: the core scores in NumPy.
+# It runs without root, installs the packages before it copies the model, and adds our middleware.
+# It uses `mlflow-skinny` (MLflow without its tracking server) and no torch, because the core scores
+# in NumPy. That is about half as many packages as the model's own list has:
 
 # %%
 whole = (folder / "requirements.txt").read_text().splitlines()
@@ -535,8 +544,8 @@ except container_engine.NotRunError as missing:
 # %% [markdown]
 # ### To a cloud
 #
-# The chapter mentions "deployment to cloud platforms". `mlflow deployments` does that, through plugins
-# called *targets*. Which are installed, and which addresses does Amazon's accept?
+# The chapter mentions "deployment to cloud platforms". `mlflow deployments` does that, through
+# plugins called *targets*. Which targets are installed, and which addresses does Amazon's accept?
 
 # %%
 from mlflow.deployments.interface import plugin_store
@@ -582,9 +591,10 @@ alt = "Bars: pyfunc takes several times as long as the core, the scoring server 
 show.figure(fig, alt=alt, dpi=80)
 
 # %% [markdown]
-# The first bar is the computation. The rest is tables: building them, checking them against the signature,
-# and turning them into JSON. For a small model that is nearly all the time. With hundreds of users in one
-# request it hardly counts, so tables suit batches.
+# The first bar is the computation. The rest is spent on tables: building them, checking them
+# against the signature, and turning them into JSON. For a small model, that is nearly all the time.
+# With hundreds of users in one request, the cost of the table hardly counts, so tables suit
+# batches.
 #
 # ## 10. Watching the model
 #
@@ -627,17 +637,20 @@ rows = [
 show.table(rows, columns=("feature", "test", "PSI, before", "PSI, after", "p, after"))
 
 # %% [markdown]
-# Only one row moved much, `clicked`, and it is neither an input nor an output of the model. The same users
-# send the same requests and get the same lists; they only like them less. **A log of inputs and outputs
-# cannot show that a taste has changed.** What people do with the answers can.
+# With the default change, only one row moved much: `clicked`, whose PSI rises to about 0.12. It is
+# neither an input nor an output of the model. The same users send the same requests and get the
+# same lists; they only like them less. **A log of inputs and outputs cannot show that a taste has
+# changed.** What people do with the answers can.
 #
 # ### When is it an alarm?
 #
-# A common rule is "PSI above 0.25". But the PSI of two samples is never 0, and with fewer requests it is
-# larger by chance. A monitor that checks six features every 50 requests needs limits made for that.
+# A common rule is "PSI above 0.25". But the PSI of two samples is never 0, and with fewer requests
+# it is larger by chance. A monitor that checks six features every 50 requests needs limits chosen
+# for so many checks.
 #
-# Ours starts from an **alarm budget**: how many services in which nothing changes may raise an alarm. It
-# simulates such services and takes the lowest limits that keep the budget:
+# Our monitor starts from an **alarm budget**: the share of services that may raise an alarm
+# although nothing changes. It simulates such services and takes the lowest limits that stay within
+# the budget:
 
 # %%
 budget = AlarmBudget(window=500, every=50)
@@ -678,11 +691,13 @@ ours = study[study.detector.str.contains("PSI|limit")]
 show.table(ours[columns].fillna("-").values.tolist(), columns=columns)
 
 # %% [markdown]
-# The rows `nothing` show the rate of false alarms: it stays within the budget of 5 in 100. `median` and
-# `ninth` are the requests from the change to the alarm, in half of the services and in nine of ten.
+# The rows `nothing` show the rate of false alarms: it stays within the budget of 5 in 100. `median`
+# and `ninth` count the requests after the change until half of the services, and nine of ten, have
+# raised an alarm.
 #
-# A change of taste is found in every service by the clicks, and by the log no more often than by chance.
-# The limit of 0.25 finds newcomers; it finds a new audience late or not at all, and a new taste never.
+# The clicks reveal a change of taste in every service; the log reveals it no more often than by
+# chance. The limit of 0.25 finds newcomers, but it finds a new audience late or not at all, and a
+# new taste never.
 #
 # ### Where the results are kept
 #
@@ -717,8 +732,8 @@ show.table(found.round(3).values.tolist(), columns=list(found))
 # It agrees about what moved. But its thresholds do not depend on the number of requests or on how often
 # you check; ours do. The report itself is in `build/notebooks/mlflow_only/drift.html`.
 #
-# Finally, stop the server: Ctrl-C in its terminal, or SIGTERM (signal 15) as here. A negative exit code is
-# the number of the signal that ended the process:
+# Finally, stop the server: Ctrl-C in its terminal, or as here SIGTERM (signal 15, which asks a
+# process to end). A negative exit code is the number of the signal that ended the process:
 
 # %%
 http.close()
@@ -727,7 +742,8 @@ print("exit code", server.stop())
 # %% [markdown]
 # ## What broke, and why
 #
-# - **The port, the environment, the option**: two defaults and an option from another time or another machine.
+# - **The port, the environment, the option**: two defaults that suit another machine, and an option
+#   that no longer exists.
 # - **5.5 became user 5**: JSON is converted before the signature is enforced.
 # - **A stack trace for the client, none in the log**: an error handler for developers, used in production.
 # - **An image with Java**: one template for every kind of model.
@@ -736,8 +752,8 @@ print("exit code", server.stop())
 #
 # - `mlflow models serve` serves any registered version with one command. It accepts tables, which suits
 #   batches, trying out a version, or a team without a service.
-# - It has no metrics, no log of answers, no swap while it runs, and its errors help no client. A short
-#   middleware fixes the errors.
+# - It has no metrics, no log of answers, no swap while it runs, and its error messages do not help
+#   the client. A short middleware fixes the errors.
 # - `build-docker` makes an image that runs. A Dockerfile of a dozen instructions makes one that is smaller, runs
 #   without root, and is reachable.
 # - Where MLServer is installed, it still serves the model, from a separate environment.

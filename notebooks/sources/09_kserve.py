@@ -18,28 +18,29 @@
 # **Where you are:** chapter section 10.7, "KServe: An Alternative to BentoML" · about 45 minutes · before
 # this: [08 · MLflow alone](08_mlflow_only.ipynb) · next: [10 · Choosing](10_choosing.ipynb)
 #
-# With BentoML you wrote a service and built a container from it. With **KServe** you write a *manifest*:
-# a few lines of YAML name the model, and a Kubernetes cluster downloads, serves, scales and updates it.
-# That pays off for a team with many models and a cluster.
+# With BentoML you wrote a service and built a container from it. With **KServe** you write a
+# *manifest*: a few lines of YAML name the model, and a Kubernetes cluster (machines that run
+# containers) downloads, serves, scales and updates it. That pays off for a team with many models
+# and a cluster.
 #
-# Two things are left to you: the manifest must be right, and so must the server in the container that it
-# names. You can check both without a cluster, and in this notebook you do.
+# Two things are left to you: a correct manifest, and a working server in the container that it
+# names. In this notebook you build both for the ID-card detector, and check them without a cluster.
 #
 # KServe began as a part of Kubeflow (a collection of ML tools for Kubernetes), under the name KFServing.
 # Today it is an independent project and does not need Kubeflow.
 #
 # ## After this notebook you can
 #
-# - read an InferenceService line by line, and say why one would never become ready,
+# - read the manifest of an InferenceService, and say why a service would never become ready,
 # - write a predictor with KServe's Python SDK, and start it as the manifest does,
 # - send one image by V1, V2 and gRPC, and say what each protocol costs,
-# - keep liveness probes answered while the model computes,
+# - keep a server answering its liveness probes while the model computes,
 # - put a transformer before a predictor, and read an InferenceGraph,
-# - bring a model from MLflow's registry to where KServe finds it.
+# - bring a model from MLflow's registry to a place that KServe can read.
 
 # %% [markdown]
-# Parameters: the sample image to send, how many images one request of the long queue holds, and how often
-# each protocol is timed.
+# Parameters: the sample image to send, how many images each request holds when the server is put
+# under load (sections 6 and 9), and how often each protocol is timed.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
@@ -118,10 +119,12 @@ spec:
 """)
 
 # %% [markdown]
-# A cluster would report little about it, and the service would not become ready. So check it first.
+# With this manifest the service would never become ready, and a cluster would say little about the
+# reason. So check the manifest first.
+#
 # This repository has a checker that knows the types of KServe's SDK and the rules of its
-# [webhook](GLOSSARY.md#webhook) (the code that validates resources inside the cluster). `check` runs
-# its command:
+# [webhook](GLOSSARY.md#webhook) (the code that validates resources inside the cluster). The
+# function `check` writes the manifest to a file and runs the checker's command:
 
 
 # %%
@@ -136,22 +139,23 @@ check(manifest)
 # Read the findings from the bottom up:
 #
 # - **The mode is not set.** KServe runs a service as a plain Deployment (`Standard`), or with
-#   [**Knative**](GLOSSARY.md#Knative) (an add-on of Kubernetes that can scale to zero). Without the
-#   annotation the cluster's default decides, so the same manifest can work for one team and not for
-#   another.
-# - **The format.** It does not fit the model.
-# - **The name.** It becomes a host name, and host names cannot contain an underscore.
+#   [**Knative**](GLOSSARY.md#Knative) (an add-on of Kubernetes that can scale to zero). An
+#   annotation selects the mode. Without it the cluster's default decides, so the same manifest can
+#   work for one team and not for another.
+# - **The format.** A server for scikit-learn cannot load a YOLO network.
+# - **The name.** It becomes part of a host name, and host names cannot contain an underscore.
 #
-# One problem the checker cannot find: the pod may not be allowed to read the bucket, since no
-# `serviceAccountName` is given. The format is the chapter's:
+# There is one problem that the checker cannot find: the pod (the unit in which Kubernetes runs
+# containers) may lack permission to read the bucket, since no `serviceAccountName` is given. The
+# wrong format comes from the chapter:
 #
 # > **Erratum 34** · section 10.7 · wrong when printed · `modelFormat: name: sklearn`
 # > With a YOLO checkpoint behind `storageUri` the service never becomes ready: `sklearn` starts the
 # > server for scikit-learn. (The chapter calls it just an example; with a scikit-learn model it works.)
 #
-# That server looks for one file that ends in `.joblib`, `.pkl` or `.pickle`. It would find none and be
-# restarted again and again. `kubectl get inferenceservice` does not say why; the reason is in the pod's
-# log. Name and mode are quickly fixed:
+# That server looks for one file that ends in `.joblib`, `.pkl` or `.pickle`. It would find none and
+# be restarted again and again. `kubectl get inferenceservice` does not say why; the reason is in
+# the pod's log. The name and the mode are quickly fixed:
 
 # %%
 manifest["metadata"]["name"] = "id-card"
@@ -161,9 +165,11 @@ check(manifest)
 # %% [markdown]
 # And the format? KServe knows two others that seem to fit:
 #
-# - `pytorch` means TorchServe. It needs an archive with a handler class, and it is no longer maintained.
-# - `onnx` would run our exported network with Triton. But Triton returns raw tensors with some thousand
-#   candidates. The client would have to scale its images and remove duplicate boxes itself.
+# - `pytorch` means TorchServe, PyTorch's model server. It needs an archive with a handler class,
+#   and it is no longer maintained.
+# - `onnx` would run our exported network with Triton, NVIDIA's model server. But Triton returns raw
+#   tensors with several thousand candidate boxes. The client would have to scale its images and
+#   remove duplicate boxes itself.
 #
 # We want to serve the *core*: an image in, boxes out. So we name a container of our own:
 
@@ -173,8 +179,9 @@ predictor["containers"] = [{"name": "kserve-container", "image": "serving_labs_k
 check(manifest)
 
 # %% [markdown]
-# KServe sends requests to the container named `kserve-container`; others are helpers beside it. Now two
-# would answer: ours and the one for the model. And `latest` is not a version.
+# KServe sends requests to the container named `kserve-container`; other containers are its helpers.
+# But the manifest now defines two servers: our container, and the one that `model` would start. And
+# `latest` is not a version.
 
 # %%
 del predictor["model"]
@@ -182,9 +189,10 @@ predictor["containers"][0]["image"] = "serving_labs_kserve:0.1.0"
 check(manifest)
 
 # %% [markdown]
-# No error is left. What is missing causes trouble later: the container may run as root, it has no
-# limits, and it has no readiness probe. The manifests in `infra/kserve/base` have all of that. This is
-# what theirs starts:
+# No error is left. But some things that are still missing cause trouble later: the container may
+# run as root, it has no limits, and it has no readiness probe (the request by which Kubernetes
+# learns whether a container can take traffic). The manifests in `infra/kserve/base` take care of
+# all three. This is the detector's container there:
 
 # %%
 show.source("infra/kserve/base/id-card.yaml", start="containers:", end="containerPort")
@@ -192,8 +200,9 @@ show.source("infra/kserve/base/id-card.yaml", start="containers:", end="containe
 # %% [markdown]
 # ## 2. The predictor
 #
-# `command` and `args` start a Python program, the **predictor**. It is written with KServe's SDK: a
-# subclass of `Model` that loads in `load` and answers in `predict`.
+# `command` and `args` start a Python program, the [**predictor**](GLOSSARY.md#predictor). It is
+# written with KServe's SDK: a subclass of `Model` that loads the model in `load` and answers
+# requests in `predict`.
 
 # %%
 show.source(IdCardPredictor, start="class IdCardPredictor", end="Find ID cards")
@@ -205,10 +214,12 @@ show.source(IdCardPredictor, start="def load", end="return self.ready")
 show.source(IdCardPredictor, start="async def predict", end="for detection in found")
 
 # %% [markdown]
-# It is the same core as behind BentoML. New are `files_of` and `respond`, which read and write KServe's
-# payloads, and the `Decoder`: it reserves the memory that each image needs before it decodes it, and
-# works in a thread; section 6 explains the thread. A plain predictor starts with one line,
-# `kserve.ModelServer().start([model])`. Ours does it in `main`:
+# The core is the same as behind BentoML. Three helpers are new. `files_of` and `respond` read and
+# write KServe's payloads. The `Decoder` reserves the memory for each image before it decodes the
+# image, and works in a thread (section 6 explains why).
+#
+# A plain predictor starts with one line, `kserve.ModelServer().start([model])`. Ours starts in
+# `main`:
 
 # %%
 show.source("services/id_card/kserve/predictor.py", start="def main", end="return 0")
@@ -229,10 +240,12 @@ server = servers.shell(
 print(*(line.partition(" INFO")[2].strip(" :") for line in server.tail(5).splitlines()), sep="\n")
 
 # %% [markdown]
-# `servers.shell` waited until the manifest's readiness probe answered 200. The command names two ports:
-# one for REST (JSON over HTTP) and one for [**gRPC**](GLOSSARY.md#gRPC) (binary messages over HTTP/2).
+# `servers.shell` waited until the path of the manifest's readiness probe answered 200. The command
+# names two ports: one for REST (JSON over HTTP) and one for [**gRPC**](GLOSSARY.md#gRPC) (binary
+# messages over HTTP/2).
 #
-# More servers follow, so the same start as a function:
+# More servers follow, so the next cell defines a function that starts one. Then it reads five paths
+# of this server:
 
 
 # %%
@@ -247,6 +260,10 @@ rows = [(path, httpx.get(server.url + path).text) for path in paths]
 show.table(rows, columns=("GET", "answer"))
 
 # %% [markdown]
+# The first path names the server and its version, and `/v2/models/id_card` describes the model's
+# input and output. The other three are for probes: is the server alive, is it ready, is this model
+# ready?
+#
 # ## 3. One picture, three protocols
 #
 # **V1** is the older and simpler protocol: a list of *instances* in JSON. JSON cannot contain bytes, so the
@@ -260,9 +277,10 @@ print(json.dumps(v1)[:80], "…")
 print(json.dumps(answer)[:90], "…")
 
 # %% [markdown]
-# Each model defines what an instance contains. **V2** is stricter: it is the *Open Inference Protocol*,
-# which Triton, MLServer and others speak too. Requests and answers are lists of **tensors**, each with a
-# name, a type and a shape:
+# The answer has one list of boxes for each instance. Each model defines what an instance contains.
+#
+# **V2** is stricter. It is the *Open Inference Protocol*, which Triton, MLServer and others speak
+# too. Requests and answers are lists of **tensors**, each with a name, a type and a shape:
 
 # %%
 tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
@@ -275,8 +293,8 @@ print({**answer_v2["outputs"][0], "data": "…"})
 # Our output is one JSON text for each image: images have different numbers of boxes, and a tensor cannot
 # have rows of unequal length.
 #
-# In V2 binary data can also follow *after* the JSON, and gRPC sends bytes as they are. KServe's SDK builds
-# the tensor for both:
+# In V2, binary data can also follow *after* the JSON, and gRPC sends bytes as they are. KServe's
+# SDK builds one tensor that serves for both:
 
 # %%
 image = InferInput("image", [1], "BYTES")
@@ -286,7 +304,8 @@ body, json_length = request.to_rest()
 print(body[:json_length].decode().partition(',"inputs":')[2])
 
 # %% [markdown]
-# The header `Inference-Header-Content-Length` says where the JSON ends:
+# The JSON now has the size of the data (`binary_data_size`) in place of the data. The header
+# `Inference-Header-Content-Length` says where the JSON ends:
 
 # %%
 headers = {"Inference-Header-Content-Length": str(json_length)}
@@ -296,7 +315,7 @@ async with InferenceGRPCClient(f"127.0.0.1:{grpc_port}") as client:
     by_grpc = await client.infer(request)
 
 # %% [markdown]
-# Four answers. Are they the same boxes as the core's?
+# That makes four answers. Are their boxes the same as the core's?
 
 # %%
 texts = {
@@ -313,9 +332,11 @@ boxes = plots.boxes_on(picture, expected, title="What all four found", width=5)
 show.figure(boxes, alt="The scene with the two identity cards in frames, each with its confidence")
 
 # %% [markdown]
+# All four are equal to the core's answer, so the protocols differ only in what they cost.
+#
 # ## 4. What a protocol costs
 #
-# First the bytes on the wire, as a multiple of the image file:
+# First, count the bytes that are sent, as a multiple of the image file:
 
 # %%
 sizes = {
@@ -327,8 +348,8 @@ sizes = {
 print({way: f"{size / len(file):.2f} times" for way, size in sizes.items()})
 
 # %% [markdown]
-# Base64 writes three bytes as four letters, hence a third more for V1 and V2. Now the time, as a multiple
-# of the core's time:
+# Base64 writes three bytes as four letters, so V1 and V2 send a third more than the file. V2 binary
+# and gRPC add almost nothing. Now measure the time, as a multiple of the core's time:
 
 
 # %%
@@ -361,17 +382,18 @@ alt = "Bars: the four protocols take somewhat longer than the core, and differ l
 show.figure(fig, alt=alt)
 
 # %% [markdown]
-# For one image of this size the network (the model's computation) takes most of the time, so the protocols
-# differ little. With large inputs and a fast model they would differ more.
+# For one image of this size, the model's computation takes most of the time, so the bars differ
+# little. With large inputs and a fast model they would differ more.
 #
 # Choose by the client: V1 for `curl` by hand, V2 for clients that should also work with other servers, gRPC
 # between your own services.
 #
 # ## 5. What a bad request gets
 #
-# Now requests that cannot be answered. All of them are the client's mistake, so each must get a 4xx that
-# explains how to fix it. V1 leaves the form of an error open, and ours is an object. V2 prescribes a
-# string under `error`, which its clients print, so code and hint stand beside it:
+# Now send requests that cannot be answered. All of them are the client's mistakes, so each must get
+# a 4xx that explains how to fix the request. V1 does not prescribe the form of an error; ours is an
+# object. V2 prescribes a string under `error`, which its clients print, so our code and hint are
+# separate fields:
 
 # %%
 bad = {
@@ -393,7 +415,8 @@ for what, (path, content) in bad.items():
     print(textwrap.indent(textwrap.fill(f"{error['message']} {error['hint']}", 90), "    "))
 
 # %% [markdown]
-# By gRPC the same message comes with the status INVALID_ARGUMENT:
+# Each answer says what is wrong and what the server expects. By gRPC, the unknown input gets the
+# same message, with the status INVALID_ARGUMENT:
 
 # %%
 photo = InferRequest("id_card", [InferInput("photo", [1], "BYTES", data=["?"])])
@@ -413,12 +436,13 @@ except Exception as error:
     print(type(error).__name__, "·", show.one_line(error)[-72:])
 
 # %% [markdown]
-# It decodes every BYTES tensor as UTF-8 text, and a JPEG is not text. So our server has a middleware in
-# front of KServe's (`services/kserve_support`). It reads and checks V2 requests, limits their size, and
-# gives all errors one shape.
+# It decodes every BYTES tensor as UTF-8 text, and a JPEG is not text. So our server puts a
+# middleware (code that sees each request first) before KServe's own code; it is in
+# `services/kserve_support`. It reads and checks V2 requests, limits their size, and gives all
+# errors one shape.
 #
-# It also counts requests. KServe's `/metrics` has the seconds of each step, but neither the number of
-# requests nor the number of failures:
+# The middleware also counts requests. KServe's `/metrics` has the seconds of each step, but no
+# counter of requests or failures. These are our counters of failures so far:
 
 # %%
 samples = prometheus.scrape(server.url)
@@ -427,15 +451,16 @@ rows = sorted(zip(errors.model_name, errors.protocol, errors.code, errors.value,
 show.table(rows, columns=("model", "protocol", "code", "requests"))
 
 # %% [markdown]
-# The model that does not exist is counted as `unknown`, whatever name the client sent: the values of a
-# label come from a closed set (notebook 05).
+# All six failures were counted, five by HTTP and one by gRPC. The model that does not exist is
+# counted as `unknown`, whatever name the client sent: the values of a metric's label must come from
+# a closed set (notebook 05).
 #
 # ## 6. Alive while it works
 #
 # Kubernetes requests `/v2/health/live` every few seconds (a **liveness probe**) and restarts a
 # container that does not answer in time. KServe handles all requests in **one thread**, its [event
-# loop](GLOSSARY.md#event-loop): a loop that runs one piece of code after another. Code that computes
-# there blocks everything else. This predictor does:
+# loop](GLOSSARY.md#event-loop): a loop that runs one piece of code after another. Code that
+# computes there blocks everything else. This predictor computes there:
 
 # %%
 (folder / "blocking.py").write_text("""
@@ -455,8 +480,8 @@ server.serve(Blocking("id_card"), options)
 blocking = start("blocking", cwd=folder)
 
 # %% [markdown]
-# Send it eight requests of several images each, and probe its liveness every twentieth of a second. Then
-# do the same with our predictor:
+# Send it eight requests of several images each, all at once, and probe its liveness every twentieth
+# of a second. Then do the same with our predictor:
 
 
 # %%
@@ -498,25 +523,29 @@ alt = "Waits over time: long and falling while the event loop is blocked, near z
 show.figure(fig, alt=alt)
 
 # %% [markdown]
-# The line for the event loop falls like a slope. All probes that were sent while the loop was busy are
-# answered when it is free, so the earliest waited longest. The line for the thread stays low.
+# In the table, compare the longest waits: the one for the event loop is many times the one for the
+# thread. In the figure, the line for the event loop falls steadily. All probes that were sent while
+# the loop was busy are answered when it is free, so the earliest waited longest. The line for the
+# thread stays low.
 #
-# The fix is in section 2: `_decoder.each` computes every image in a thread, with `asyncio.to_thread`.
-# With a slower model or larger requests Kubernetes would have restarted the first server *because* it was
-# working.
+# The fix is in section 2: `_decoder.each` computes every image in a thread, with
+# `asyncio.to_thread`. With a slower model or larger requests, Kubernetes would have restarted the
+# first server *because* it was working.
 #
 # ## 7. A transformer
 #
-# In the chapter's section 10.4 a Runner converts images to grayscale before two models see them. KServe
-# calls such a step a [**transformer**](GLOSSARY.md#transformer): a second server in a separate
-# container, which processes the request and calls the predictor. It is a `Model` too:
+# In the chapter's section 10.4 a Runner (BentoML's separate process for a model) converts images to
+# grayscale before two models see them. KServe calls such a step a
+# [**transformer**](GLOSSARY.md#transformer): a second server in a separate container, which
+# processes the request and calls the predictor. It is a `Model` too:
 
 # %%
 show.source(transformer.GrayscaleTransformer, start="async def predict", end="return respond")
 
 # %% [markdown]
-# KServe passes two arguments: `--predictor_host`, the predictor's address, and `--predictor_protocol`. Try
-# all three protocols, each with the same V1 request from the client:
+# KServe starts the transformer with two arguments: `--predictor_host` is the predictor's address,
+# and `--predictor_protocol` is the protocol in which to call it. Try all three protocols, each with
+# the same V1 request from the client:
 
 
 # %%
@@ -534,8 +563,10 @@ for protocol in ("v1", "v2", "grpc-v2"):
     print(f"{protocol:<8} the core's answer for the grayscale image: {same}")
 
 # %% [markdown]
-# Why does the transformer not simply inherit `predict`, which would forward the request? Look at what the
-# inherited method sends with a binary V2 request:
+# With each protocol, the answer has the boxes that the core finds in the grayscale image.
+#
+# Why does the transformer not simply inherit `predict`, which would forward the request? Look at
+# the content type that the inherited method sends with a binary V2 request:
 
 # %%
 seen = []
@@ -553,8 +584,9 @@ _ = await client.infer("http://predictor", request, "id_card", inherited)
 print(seen[0])
 
 # %% [markdown]
-# Two content types. A server uses the first, tries to parse a JPEG as JSON, and answers 422. Our
-# transformer passes no content type, and the client adds the right one.
+# The request has two content types. A server uses the first, tries to parse a JPEG as JSON, and
+# answers with a 422. Our transformer passes no content type, and the SDK's client adds the right
+# one.
 #
 # ### Both models in a graph
 #
@@ -567,8 +599,9 @@ print(seen[0])
 show.source("infra/kserve/base/graph-ensemble.yaml", start="nodes:")
 
 # %% [markdown]
-# `serviceName` refers to an InferenceService, `nodeName` to a node of the graph. A `Hard` dependency must
-# succeed; a `Soft` one may fail. The checker knows graphs, and the services that they refer to:
+# `serviceName` refers to an InferenceService, `nodeName` to a node of the graph. A `Hard`
+# dependency must succeed; a `Soft` one may fail. The checker reads graphs, together with the
+# services that they refer to:
 
 # %%
 base = "infra/kserve/base"
@@ -576,13 +609,15 @@ names = ("graph-ensemble", "graph-splitter", "grayscale", "id-card", "id-card-sm
 _ = terminal.run(" ".join(["python -m services.manifests", *(f"{base}/{n}.yaml" for n in names)]))
 
 # %% [markdown]
-# A graph needs a cluster: KServe starts a router for it there. In Lab 09 you design one.
+# It finds no error. A graph runs only on a cluster, where KServe starts a router for it. In Lab 09
+# you design a graph.
 #
 # ## 8. Where the model comes from
 #
-# The detector's weights are in its image. The recommender's model comes from MLflow's registry (notebook
-# 07) and changes more often than its code. For this there is `storageUri`: before the server starts, a
-# second container copies what it names to `/mnt/models`. That container runs this code:
+# The detector's weights are part of its container image. The recommender's model comes from
+# MLflow's registry (notebook 07) and changes more often than its code. For such models there is
+# `storageUri`: before the server starts, a second container copies the files at that address to
+# `/mnt/models`. That container calls `Storage.download`. Does it accept MLflow's addresses?
 
 # %%
 for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m-1/artifacts"):
@@ -592,10 +627,10 @@ for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m
         print(show.one_line(error).partition("  '")[0][:90])
 
 # %% [markdown]
-# It supports buckets, web addresses and folders, but neither MLflow's registry nor artifacts that go
-# through MLflow's server. MLflow, however, knows where a version's files are
-# (`MlflowClient.get_model_version_download_uri`), and you know the bucket behind its server. This command
-# combines both into the line for the manifest:
+# `Storage` supports buckets, web addresses and folders, but neither MLflow's registry nor artifacts
+# that go through MLflow's server. MLflow, however, knows where a version's files are
+# (`MlflowClient.get_model_version_download_uri`), and you know the bucket behind its server. This
+# command combines both into the line for the manifest:
 #
 # ```sh
 # $ python -m services.recommender.kserve.storage --alias prod --artifacts s3://models
@@ -604,7 +639,8 @@ for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m
 # The result names *one version*, permanently. When `prod` moves, somebody must change the manifest. That
 # is an advantage: the manifest is in git, where the change can be reviewed and reverted.
 #
-# Here a folder takes the place of the bucket, with a small model in the files that our predictor reads:
+# Here a folder stands in for the bucket. It holds a small model, in the files that our predictor
+# reads:
 
 # %%
 ratings, _ = make_ratings(50, 100, 2000)
@@ -613,8 +649,8 @@ _ = (folder / "bucket/MLmodel").write_text("model_id: m-1\n")
 mounted = Storage.download(f"file://{folder / 'bucket'}", str(folder / "model"))
 
 # %% [markdown]
-# The predictor takes the folder as `--model_dir`. V2 has a convention for tables: one tensor for each
-# column, and `content_type` is `pd`, for pandas:
+# The predictor takes the folder as `--model_dir`. The request is a table with two users. V2 has a
+# convention for tables: one tensor for each column, and `content_type` is `pd`, for pandas:
 
 # %%
 name, at = "recommender", ("--model_dir", mounted)
@@ -634,14 +670,17 @@ for line in answer["outputs"][0]["data"]:
     print(found["user_id"], [item["title"] for item in found["items"]], "version", found["version"])
 
 # %% [markdown]
-# KServe also has a server for MLflow's format, `kserve-mlserver`. It starts MLServer, installs what the
-# model lists, and supports only versions 1 and 2 of its format; notebook 08 runs MLServer in a separate
-# environment. Our predictor reads one file of numbers and runs no code from a bucket.
+# Each user gets the requested number of movies. `m-1` is the version that the file `MLmodel` names.
+#
+# KServe also has a server for MLflow's format, `kserve-mlserver`. It starts MLServer, installs the
+# packages that the model lists, and supports only versions 1 and 2 of the format; notebook 08 runs
+# MLServer in a separate environment. Our predictor reads one file of numbers and runs no code from
+# a bucket.
 #
 # ## 9. Four more traps
 #
-# **It parses your arguments.** `import kserve` parses `sys.argv` and accepts abbreviated options. A program
-# with an option `--max_t` changes KServe's `--max_threads`:
+# **KServe parses your arguments.** `import kserve` parses `sys.argv` and accepts abbreviated
+# options. A program with an option `--max_t` changes KServe's `--max_threads`:
 
 # %%
 code = "import kserve.model_server as m; print(m.args.max_threads, m.args.grpc_port)"
@@ -649,11 +688,12 @@ command = [sys.executable, "-c", code, "--max_t", "99", "--grpc_p", "1"]
 print(subprocess.run(command, capture_output=True, text=True).stdout.strip())
 
 # %% [markdown]
-# `services/kserve_support` imports it with an empty argument list.
+# KServe took both numbers, 99 and 1, from options that were meant for the program. So
+# `services/kserve_support` imports KServe with an empty argument list.
 #
-# **It listens on all addresses.** REST on 0.0.0.0, gRPC on [::]. That is right in a container but not on
-# your own machine. Our server listens on 127.0.0.1, unless `--host` or `SERVING_LABS_HOST` says otherwise;
-# the manifests do.
+# **It listens on all addresses.** REST listens on 0.0.0.0, and gRPC on [::]. That is right in a
+# container but not on your own machine. Our server listens on 127.0.0.1, unless `--host` or
+# `SERVING_LABS_HOST` says otherwise; the manifests set the variable.
 #
 # **Anybody may unload the model.** One POST without a password does it, and KServe's `/v2/health/ready`
 # stays at 200. So probe the model's own `ready`, as our manifests do. Our server refuses to unload:
@@ -663,8 +703,9 @@ answer = httpx.post(f"{server.url}/v2/repository/models/id_card/unload")
 print(answer.status_code, answer.json()["error"])
 
 # %% [markdown]
-# **Its shutdown.** On SIGTERM (the signal that asks a process to end), KServe unloads the models at once,
-# while gRPC still accepts requests for them. Ours stops accepting, answers what it has, and then ends.
+# **Its shutdown can fail requests.** On SIGTERM (the signal that asks a process to end), KServe
+# unloads the models at once, while gRPC still accepts requests for them. Our server stops accepting
+# requests, answers those in progress, and then ends.
 #
 # Send eight requests, wait until they have arrived, and stop the server:
 
@@ -688,6 +729,8 @@ with ThreadPoolExecutor(8) as pool:
 print("answered:", [one.result().status_code for one in asked])
 
 # %% [markdown]
+# Eight times 200: every request in progress was answered.
+#
 # ## 10. The same on a cluster
 #
 # The chapter's steps on a cluster are: create a namespace, apply the InferenceService, wait, and read its
@@ -705,9 +748,10 @@ print("answered:", [one.result().status_code for one in asked])
 # http://id-card-pytorch-yolo.example.com
 # ```
 #
-# The URL works only with DNS and an ingress set up; `port-forward` works always. Where `kubectl` reaches a
-# cluster with KServe, the next cells apply this repository's manifests. `infra/kserve/README.md` has the
-# commands for a small cluster on your own machine, with kind.
+# The URL works only where DNS and an ingress (the cluster's entry point for HTTP) are set up;
+# `port-forward` always works. Where `kubectl` reaches a cluster with KServe, the next cells apply
+# this repository's manifests. `infra/kserve/README.md` has the commands for a small cluster on your
+# own machine, with kind (Kubernetes in Docker).
 
 # %% tags=["needs-cluster"]
 cluster = preflight.find_tool("cluster")
@@ -729,19 +773,19 @@ for line in commands.strip().splitlines()[: 3 if has_kserve else 0]:
 print("" if has_kserve else f"NOT RUN HERE:{commands}")
 
 # %% [markdown]
-# The request is the one of section 3, and the answer should be too: the cluster runs the program that ran
-# here, with the same arguments.
+# The request is the one from section 3, and its answer should be the same: the cluster runs the
+# program that ran here, with the same arguments.
 #
 # ## What broke, and why
 #
 # | What one might believe | What happens | What we did |
 # |---|---|---|
 # | `modelFormat: sklearn` fits a YOLO network (chapter) | never ready, and no reason given | a container with the core |
-# | an accepted manifest is right | the server starts, or not, minutes later | check it before |
+# | an accepted manifest is right | the server starts, or not, minutes later | check it before you apply it |
 # | the SDK reads what the protocol allows | 500 for a JPEG after the JSON | read and check it ourselves |
 # | `async` keeps a server responsive | not if the work is done in the loop | `asyncio.to_thread` |
 # | a transformer just forwards | two content types, 422 | pass none |
-# | `storageUri` accepts MLflow's addresses | refused | the storage behind the registry |
+# | `storageUri` accepts MLflow's addresses | refused | name the storage behind the registry |
 # | ready means ready | 200 without a model | probe the model; refuse to unload |
 #
 # ## Summary
@@ -750,12 +794,14 @@ print("" if has_kserve else f"NOT RUN HERE:{commands}")
 # - A predictor is `load` and `predict` around a core. Check the input; compute in a thread.
 # - V1 is JSON that each model defines; V2 is tensors, in JSON, in binary or by gRPC, for many servers.
 # - A transformer is a second server. It costs a hop and is scaled separately. A graph connects services.
-# - The cluster runs the same program as you do. Test it here, with the manifest's own arguments.
+# - The cluster runs the same program as you do. Test it on your machine, with the manifest's
+#   arguments.
 #
 # **Practise:** `make lab N=09` opens your copy of [Lab 09](../labs/lab09_kserve/lab09_kserve.ipynb),
 # in which you send V2 requests, write a predictor, fix a manifest and design a graph.
 #
-# **Next:** [10 · Choosing](10_choosing.ipynb) compares the three, with measurements.
+# **Next:** [10 · Choosing](10_choosing.ipynb) compares BentoML, MLflow and KServe, with
+# measurements.
 
 # %% tags=["teardown"]
 channel.close()

@@ -16,24 +16,24 @@
 # **Where you are:** chapter section 10.7, its last table, and the list in section 10.1 · about 30 minutes ·
 # before this: [09 · KServe](09_kserve.ipynb) · next: [11 · Batch](11_batch.ipynb)
 #
-# You have served one model with BentoML, MLflow and KServe. Which one should you use for the next model? In
-# this notebook you answer that with measurements: every server of this repository, over the same core, in
-# one benchmark.
+# You have served models with BentoML, MLflow and KServe. Which of them should you use for the next
+# model? In this notebook you answer that with measurements: one benchmark of this repository's
+# servers, all over the same core (the ID-card detector, without a server).
 #
-# The chapter ends with a table of features. You compare it with the figures. Two more servers take part as
-# baselines: plain FastAPI (a web framework without any model serving), and LitServe (a small serving
-# framework).
+# The chapter ends with a table of features. You compare that table with the benchmark's figures.
+# Two more servers take part as baselines: plain FastAPI (a web framework without any model
+# serving), and LitServe (a small serving framework).
 #
 # ## After this notebook you can
 #
 # - measure servers so that the ratios mean something, and separate the server's time from the network's,
-# - say how each server handles bad input, and the requests in progress at its shutdown,
+# - say how each server handles bad input, and what happens to requests in progress at its shutdown,
 # - choose by the criterion that matters to *you*, with a figure behind it,
 # - find where each of the chapter's ten challenges is met, and explain both models' answers.
 
 # %% [markdown]
-# The figures come from `make bench`, which takes long. With `rerun = True` you run a short version on your
-# machine:
+# The figures come from `make bench`, which takes a long time. With `rerun = True` you run a short
+# version on your machine:
 
 # %% tags=["parameters"]
 rerun = False
@@ -87,15 +87,16 @@ chapter.linked(("row", "the chapter says", "what was seen", "where"), chapter.CL
 #
 # ## 2. A fair comparison
 #
-# A benchmark becomes unfair easily: another model, more threads, a more verbose log, a machine that was
-# busy just then. So all servers get the same environment variables, and each logs as little as it can:
+# A benchmark easily becomes unfair: one server has another model, more threads or a more verbose
+# log, or runs while the machine is busy. So all servers get the same environment variables, and
+# each logs as little as it can:
 
 # %%
 show.source(peers.environment)
 
 # %% [markdown]
-# The servers are started by the commands that you know; only FastAPI's and LitServe's are new. As you
-# would type it, with one request and the shutdown:
+# The servers are started by the commands that you know; only FastAPI's and LitServe's are new. This
+# is FastAPI's, as you would type it, with one request and the shutdown:
 
 # %%
 card = sample_path("two_cards").read_bytes()
@@ -128,7 +129,8 @@ for peer in peers.PEERS.values():
     print(f"{len(ask.body):7,} bytes as {form:20} to {ask.path:26} {peer.title}")
 
 # %% [markdown]
-# JSON cannot contain bytes, so MLflow and KServe's V1 protocol carry base64 text, a third more.
+# JSON cannot contain bytes, so MLflow and KServe's V1 protocol carry base64 text, which is a third
+# longer.
 #
 # A plan that would not be fair is refused. 100 requests are not a multiple of 16, the number of parallel
 # clients, so the load generator would silently send fewer:
@@ -147,7 +149,8 @@ for line in report.conditions(result).splitlines():
     wrapped(line)
 
 # %% [markdown]
-# The last line matters: if many more processes want a core than there are cores, all times are too long.
+# The last line matters: if many more processes want a core than there are cores, all times are too
+# long. Compare its numbers with the number of cores in the first line.
 #
 # Before anything was timed, every server got the five sample images, several at once, and each box was
 # compared with the core's:
@@ -158,12 +161,13 @@ print(checked)
 print("wrong answers: 0")
 
 # %% [markdown]
-# With a wrong answer, `compare` would have stopped.
+# The numbers are the answers that were checked. A single wrong one would have stopped `compare`.
 #
 # ## 3. What the server takes, and what the network takes
 #
-# How much of a request is the framework's time? Remove the computation. A **null model**, a tiny ONNX file,
-# answers with zeros at once, and every server loads it in place of the detector. Nothing else changes:
+# How much of a request is the framework's time? To find out, remove the computation. A **null
+# model**, a tiny network in an ONNX file (a format that needs no training library), answers with
+# zeros at once. Every server loads it in place of the detector. Nothing else changes:
 
 # %%
 file = null_model.write(build_dir() / "notebooks" / "10" / "null.onnx")
@@ -183,25 +187,27 @@ show.figure(
 table(report.overhead(result))
 
 # %% [markdown]
-# As a share of the whole request:
+# What the server adds to the detector, as a share of the whole request:
 
 # %%
 for name in report.servers_of(result):
     print(f"{guide.share_of_server(result, name):4.0%} of a request to {peers.TITLES[name]}")
 
 # %% [markdown]
-# The orange bars first. With nothing to compute, a request costs from under one to a few milliseconds.
-# FastAPI and KServe add least. BentoML writes the upload to a file, records a trace and counts; the Runner
-# adds a second process.
+# Look at the orange bars first. With nothing to compute, a request costs from under one to a few
+# milliseconds. FastAPI and KServe add least. BentoML writes the upload to a file, records a
+# [trace](GLOSSARY.md#trace) (how long each step of the request took) and counts requests; the
+# Runner adds a second process.
 #
-# Now the blue bars. Every server adds *more* around the detector than around the null model. A real image
-# must be transferred and decoded, and the client uses the same two cores. So a null model shows the
-# minimum that a server adds.
+# Now look at the blue bars. Every server adds *more* around the detector than around the null
+# model. A real image must be transferred and decoded, and the client uses the same two cores. So a
+# null model shows the minimum that a server adds.
 #
-# Each process of the Runner computes with one core, so a single request gets half of the machine.
+# The Runner loses time for one more reason: each of its processes computes with one core, so a
+# single request gets half of the machine.
 #
-# The same measurement in short, on this machine. So short a run is off by some milliseconds in either
-# direction, and by much more if other programs are busy:
+# Here is the same measurement in short, on this machine. Such a short run is off by some
+# milliseconds in either direction, and by much more if other programs are busy:
 
 # %% tags=["volatile"]
 small = replace(QUICK, peers=("fastapi",), requests=32, ending=0)
@@ -212,7 +218,8 @@ for kind in ("null", "real"):
 # %% [markdown]
 # ## 4. Many callers
 #
-# Now 1, 4 and 16 clients at the same time, which share two cores. The median rates from the result:
+# Now 1, 4 and 16 clients send requests at the same time, and everything shares two cores. The
+# figure shows the median rates from the benchmark's result:
 
 # %%
 counts = list(map(str, result["plan"]["concurrency"]))
@@ -221,9 +228,11 @@ axes = fig.subplots()
 for name, peer in result["peers"].items():
     rates = [peer["real"][count]["rate"]["median"] for count in counts]
     axes.plot(counts, rates, marker="o", label=peers.TITLES[name])
-axes.set(xlabel="clients at the same time", ylabel="answers a second", ylim=(0, None))
+axes.set(xlabel="clients at the same time", ylabel="answers per second", ylim=(0, None))
 fig.legend(loc="outside right center", frameon=False)
-show.figure(fig, alt="Lines: answers a second at 1, 4 and 16 clients; all stay below the bare core")
+show.figure(
+    fig, alt="Lines: answers per second at 1, 4 and 16 clients; all stay below the bare core"
+)
 
 # %%
 show.figure(report.latency(result), alt="Bars: median latency at 1, 4 and 16 callers, by server")
@@ -239,22 +248,26 @@ for count in counts:
     print(f"{count:>2} at a time: {rates[first] / limit:.0%}, {peers.TITLES[first]}")
 
 # %% [markdown]
-# First, the cores are the limit: no server reaches the bare core. Second, the order is not that of section
-# 3. The servers that fall behind computed one request at a time: BentoML's service and LitServe's worker.
-# FastAPI and KServe let two in, MLflow many, and the Runner has two processes. While one image is decoded,
-# another one is computed.
+# First, the processor is the limit: no server reaches the rate of the bare core (the detector
+# alone). Second, the order is not that of section 3. The servers that fall behind computed one
+# request at a time: BentoML's service and LitServe's worker. FastAPI and KServe admit two at a
+# time, MLflow admits many, and the Runner has two processes. With two requests in progress, one
+# image is decoded while another is computed.
 #
-# That is a setting. For BentoML it is `threads`, 1 by default. When these figures were measured, our service
-# used the default; `service.py` now sets 2. Look at such settings before you change the framework.
+# How many requests are computed at a time is a setting. For BentoML it is `threads`, 1 by default.
+# When these figures were measured, our service used the default; `service.py` now sets 2. Look at
+# such settings before you change the framework.
 #
-# All figures are medians over the turns, with the smallest and the largest in brackets:
+# In the next table, p50 is the median latency, and 99 % of the requests were at least as fast as
+# the p99. Each figure is the median over the rounds, with the smallest and the largest in brackets:
 
 # %%
 table(report.transposed(report.speed(result)))
 
 # %% [markdown]
-# A rate becomes a cost when you ask how many machines a load needs. Do not plan for a machine that is
-# always busy: its queue only grows. With a price for such a machine, per month and in any currency:
+# A rate becomes a cost when you ask how many machines a load needs. Do not plan for a machine that
+# is always busy: its queue only grows. The next cell assumes 200 answers per second, machines that
+# are busy 60 % of the time, and a price of 50 a month for each machine, in any currency:
 
 
 # %%
@@ -275,9 +288,11 @@ def fleet(demand=200, busy=0.6, price=50):
 fleet()
 
 # %% [markdown]
-# Machines come whole, so a small difference between two rates costs one machine or nothing. The servers
-# that computed one request at a time cost most, and that was a setting. In JupyterLab the next cell shows
-# sliders for the demand (answers a second), the share of the time that a machine is busy, and the price:
+# You can only rent whole machines, so a small difference between two rates costs one machine or
+# nothing. The servers that computed one request at a time cost most, and that was a setting.
+#
+# In JupyterLab the next cell shows sliders for the demand (answers per second), the share of the time
+# that a machine is busy, and the price:
 
 # %%
 import ipywidgets
@@ -285,11 +300,13 @@ import ipywidgets
 _ = ipywidgets.interact(fleet, demand=(10, 2000, 10), busy=(0.1, 0.9, 0.1), price=(5, 500, 5))
 
 # %% [markdown]
-# With a small demand every server needs one machine: choose by something else, such as the next section.
+# With a small demand every server needs one machine. Then choose by other figures, such as those of
+# the next section.
 #
 # ## 5. Besides speed
 #
-# The following was measured on the running servers; only the last row comes from their documentation:
+# The following was measured on the running servers; only the last row comes from their
+# documentation. PSS (proportional set size) counts memory that several processes share only once:
 
 # %%
 table(report.transposed(report.offers(result)))
@@ -304,13 +321,15 @@ for name in report.servers_of(result):
     wrapped("    " + (", ".join(report.own_metrics(found["metrics"])) or "no metrics"))
 
 # %% [markdown]
-# The start is mostly the import of the framework. Memory grows with each process that holds the model, and
-# with what the framework imports. KServe answers on most pages, since it speaks two protocols. Only BentoML
-# and KServe have metrics; FastAPI counts no request until you write the code for it.
+# Most of the start is the import of the framework. Memory grows with each process that holds the
+# model, and with what the framework imports. KServe has the most pages (paths that answer a GET),
+# since it speaks two protocols. Only BentoML and KServe have metrics; FastAPI counts no requests
+# until you write the code for it.
 #
-# "Lines" are lines of our code. *Adapter* translates between framework and core. *Support* works around
-# faults of the framework, or validates requests; four servers share the validation middleware. KServe's
-# files:
+# "Lines" are lines of our code. *Adapter* translates between framework and core. *Support* works
+# around bugs in the framework, or validates requests; four servers share the validation middleware
+# (code that checks each request before the application sees it). KServe needs the most lines, in
+# these files:
 
 # %%
 peer = peers.PEERS["kserve"]
@@ -320,8 +339,8 @@ show.table(rows, columns=("file", "lines"))
 # %% [markdown]
 # ## 6. What bad input gets
 #
-# Six mistakes of clients, each in the server's own format. "Helps" is a 4xx that says what to change, by a
-# rough rule:
+# Now every server gets six mistakes that clients make, each in the server's own format. An answer
+# "helps" if it is a 4xx that says what to change. A rough rule decides that:
 
 # %%
 for status, text in ((500, "Internal Server Error"), (400, "Bad Request"), (400, "Send a file.")):
@@ -334,8 +353,8 @@ table(report.bad_input(result))
 # Every server answered, and none with a 5xx. But consider the reason: four servers run behind *our*
 # middleware of notebook 02, and KServe's answers come from the support package of notebook 09.
 #
-# MLflow has no limit for the body, so it read all 50 megabytes of the largest request. Its messages repeat
-# what was sent:
+# MLflow has no limit on the size of the body, so it read all 50 megabytes of the largest request.
+# Its messages repeat what was sent:
 
 # %%
 cases = result["peers"]["mlflow"]["bad_input"]
@@ -345,7 +364,9 @@ for name, case in cases.items():
 # %% [markdown]
 # ## 7. What happens at SIGTERM
 #
-# A rollout of a new version sends SIGTERM to the old server while requests are in progress:
+# A rollout of a new version sends SIGTERM to the old server while requests are in progress. Each
+# server was stopped several times under load (`ends`). `under way` counts the requests that were in
+# progress, and `lost` those that got no answer:
 
 # %%
 table(report.sigterm(result))
@@ -354,19 +375,22 @@ table(report.sigterm(result))
 print({name: count for name, count in report.lost(result).items() if count} or "nothing was lost")
 
 # %% [markdown]
-# A zero is not a guarantee. FastAPI and MLflow run uvicorn unchanged. At SIGTERM it answers the requests
-# that it has begun to read; for a request that has arrived but is not read yet, the connection is closed.
-# This window lasts milliseconds, so three tries may miss it.
+# A zero is not a guarantee. FastAPI and MLflow run uvicorn unchanged. At SIGTERM uvicorn answers
+# the requests that it has begun to read; if a request has arrived but is not read yet, uvicorn
+# closes its connection. This window lasts milliseconds, so three tries may miss it.
 #
-# On Kubernetes a `preStop` hook that waits some seconds prevents the loss; `infra/kubernetes/` has one.
+# On Kubernetes, a `preStop` hook (a step that runs before SIGTERM is sent) that waits some seconds
+# prevents the loss; `infra/kubernetes/` has one.
 #
-# That the others lose nothing took work. BentoML ended its Runners before their callers, KServe unloaded a
-# model that still had requests, and LitServe shuts down properly only at SIGINT (Ctrl-C).
+# It took work to make the other servers lose nothing. BentoML ended its Runners before their
+# callers, KServe unloaded a model that still had requests, and LitServe shuts down properly only at
+# SIGINT (Ctrl-C).
 #
 # ## 8. A decision guide
 #
-# Choose by what you need. Code derives each row from the result. Where the ranges of two servers overlap,
-# both are named: one benchmark cannot tell them apart.
+# Choose by what you need. Code derives each row from the benchmark's result. Where the ranges of
+# two servers overlap, both are named: one benchmark cannot tell them apart. The last column names
+# the server at the other end of the scale.
 
 # %%
 table(guide.guide(result))
@@ -383,7 +407,8 @@ chapter.linked(("you need", "take", "seen in"), chapter.NEEDS)
 #
 # ## 9. The ten challenges
 #
-# The chapter begins with ten reasons why serving a model is hard. This is where the repository meets each:
+# The chapter begins with ten reasons why serving a model is hard. The table says where this
+# repository meets each of them:
 
 # %%
 chapter.linked(("challenge", "where it is met"), chapter.numbered(chapter.CHALLENGES))
@@ -391,8 +416,9 @@ chapter.linked(("challenge", "where it is met"), chapter.numbered(chapter.CHALLE
 # %% [markdown]
 # ## 10. Why this box? Why this movie?
 #
-# Challenge 8 is explaining an answer. For a box, **D-RISE** hides random parts of the image many times and
-# measures how much of the box is left. Parts that the box needs are bright:
+# Challenge 8 is explaining an answer. For a box, the method **D-RISE** hides random parts of the
+# image many times, and measures how well the detector still finds the box. Parts that the detector
+# needs are bright:
 
 # %%
 from services.id_card import explain as boxes
@@ -407,11 +433,12 @@ show.picture(boxes.overlay(picture, map_), title, width=480)
 print(f"inside the box {map_.contrast():.1f} times as bright as outside")
 
 # %% [markdown]
-# The card is brighter than its surroundings. The map shows what the network *reacts to*, not whether it
-# should.
+# The number is well above 1: the card is brighter than its surroundings. The map shows what the
+# network *reacts to*, not whether it should.
 #
-# For a recommendation the reasons are movies that the user has rated. The user's vector can be approximated
-# from the vectors of these movies. Then the score is a sum with one term for each movie:
+# For a recommendation, the reasons are movies that the user has rated. The model has a vector for
+# each user and each movie. The user's vector can be approximated from the vectors of the rated
+# movies. Then the score is a sum with one term for each of these movies:
 
 # %%
 from services.recommender import explain as movies
@@ -443,28 +470,30 @@ why(user=2)
 why(user=50)
 
 # %% [markdown]
-# Below zero: these would be reasons for a different order than the model's. An honest service shows no
-# reasons then. Both explanations are available over HTTP as `/explain`, by separate adapters.
+# This agreement is below zero: these would be reasons for a different order than the model's. In
+# such a case, an honest service shows no reasons. Both explanations, for boxes and for movies, are
+# available over HTTP as `/explain`, by separate adapters.
 #
 # ## What broke, and why
 #
 # | What one might believe | What was seen | So |
 # |---|---|---|
 # | the framework makes a model fast or slow | often it is how many requests are computed at a time | look for that setting |
-# | one number says who is faster | ranges overlap; another load, another order | turns, ranges, several loads |
+# | one number says which server is faster | ranges overlap; another load, another order | take turns, show ranges, try several loads |
 # | SIGTERM ends a server cleanly | requests can be lost in a window of milliseconds, or a process stays | try it under load, more than once |
 # | a table of features is a decision | another row, another winner | choose by your own row |
 #
 # ## Summary
 #
-# - Same core, same threads, turns: without these a ratio means nothing.
+# - Use the same core and the same threads, and let the servers take turns. Otherwise a ratio means
+#   nothing.
 # - A null model shows the minimum that a server adds.
 # - Where your model is kept and where it must run decides more than milliseconds do.
 #
 # **Practise:** `make lab N=10` opens your copy of [Lab 10](../labs/lab10_choosing/lab10_choosing.ipynb),
 # in which you measure two servers honestly, and choose one with figures.
 #
-# **Next:** [11 · Batch](11_batch.ipynb), the same models without any server.
+# **Next:** [11 · Batch](11_batch.ipynb) runs the same models without any server.
 
 # %% tags=["teardown"]
 print("servers left running:", len(servers.strays()))

@@ -17,20 +17,23 @@
 # before this: [10 · Choosing](10_choosing.ipynb) · next:
 # [12 · Your own model, in an empty folder](12_own_model.ipynb)
 #
-# A service waits for requests. Often there is nothing to wait for: last year's uploads are in a folder, or
-# every user should find ten movies in tomorrow's mail. **Batch inference** computes all answers at once
-# and writes a table. It needs no server, no port and no probe.
+# A service waits for requests. Often there is nothing to wait for: last year's uploads are in a
+# folder, or every user should find ten movies in tomorrow's mail. **Batch inference** computes all
+# answers at once and writes a table. It needs no server, no port and no probe (a request that
+# checks a server's health).
 #
-# The chapter names batch inference beside real-time inference and does not go into it. In this notebook you
-# run it over the same two cores, kill it halfway, and spread it over several processes.
+# The chapter mentions batch inference next to real-time inference but does not go into detail. In
+# this notebook you run it with the same two models, the ID-card detector and the recommender. You
+# kill a job halfway, and spread one over several processes.
 #
 # ## After this notebook you can
 #
-# - say when a batch serves a model better than a service,
+# - say when a batch job is a better choice than a service,
 # - make a long job survive a kill at any moment, without a lost or duplicated row,
 # - keep bad inputs in the result instead of failing on them,
 # - run the same job on an engine for many machines, and know that the rows are the same,
-# - compare its throughput with that of the bare model and of the online service.
+# - compare a batch job's [throughput](GLOSSARY.md#throughput) (images per second) with that of the
+#   bare model and of the online service.
 
 # %% [markdown]
 # The notebook's folder will contain this many copies of each of the five sample images:
@@ -97,8 +100,8 @@ print("exit code", terminal.run(line, cwd=folder))
 
 # %% [markdown]
 # The job did not stop at the three bad files, and it did not hide them: there is **one row for each
-# file**. So you can check the table by counting its rows. The exit code is 0; with `--strict` it would be
-# 3. From here on a function runs the command:
+# file**. So you can check the table by counting its rows. The exit code is 0, although some files
+# were bad; with `--strict` it would be 3. From here on a function runs the command:
 
 
 # %%
@@ -145,9 +148,10 @@ note = job.note_of(folder / "detections.parquet")
 # %% [markdown]
 # ## 3. Kill it
 #
-# A job over a million images takes hours. Meanwhile machines are restarted and spot instances (cheap
-# machines that the cloud may take back) disappear. Start the job with another output file, and send SIGKILL
-# when some parts are written. No program can handle this signal:
+# A job over a million images takes hours. Meanwhile machines are restarted and spot instances
+# (cheap machines that the cloud may take back) disappear. So the job writes its rows in
+# [parts](GLOSSARY.md#part-file), here of eight images each (`--part-size 8`). Start it with another
+# output file, and send SIGKILL, a signal that no program can handle, when some parts are written:
 
 # %% tags=["volatile"]
 half = folder / "half.parquet"
@@ -159,8 +163,9 @@ for path in sorted(job.parts_folder(half).iterdir()):
     print(path.name)
 
 # %% [markdown]
-# There are parts of eight images each, and a description of the job. None of the parts is incomplete,
-# although the kill may have come while one was written. This is why:
+# The exit code -9 means "ended by signal 9", which is SIGKILL. The folder holds a description of
+# the job and the parts that were written. None of the parts is incomplete, although the kill may
+# have come while one was being written. This is why:
 
 # %%
 show.source(parts.write_whole, start="temporary =")
@@ -182,6 +187,8 @@ paths = pd.read_parquet(half).path
 print("the same bytes:", same, "· rows:", len(paths), "· different paths:", paths.nunique())
 
 # %% [markdown]
+# The bytes are the same, and every path occurs once: nothing is lost or duplicated.
+#
 # ## 4. A mistake on purpose
 #
 # Now the dangerous case: a job is killed, somebody changes the threshold, and the job is resumed. One half
@@ -192,9 +199,10 @@ print("the same bytes:", same, "· rows:", len(paths), "· different paths:", pa
 print("exit code", run("--conf", "0.7"))
 
 # %% [markdown]
-# The job's **key** is a hash of all settings, of the weights, and of the names, sizes and dates of the
-# inputs. It is part of the parts' names. With another key the command refuses, names the setting that
-# differs, and changes nothing. It does the same if an image was added or changed.
+# The job's **key** is a hash of all settings, of the weights, and of the names, sizes and dates of
+# the inputs. It is in the name of each part. If the key has changed, the command ends with exit
+# code 2, names the setting that differs, and changes nothing. It does the same if an image was
+# added or changed. The key is computed from this description:
 
 # %%
 show.source(job.Job, start="def note", end="self.settings")
@@ -202,9 +210,9 @@ show.source(job.Job, start="def note", end="self.settings")
 # %% [markdown]
 # ## 5. How fast?
 #
-# Compare four ways to the same boxes: the bare core, one image after another; the batch; and the online
-# service of notebook 02 with one client and with four. Each reads the same files from the disk. First the
-# service:
+# Compare four ways to get the same boxes: the bare core (the detector without a server), one image
+# after another; the batch; and the online service of notebook 02 with one client and with four.
+# Each reads the same files from the disk. First start the service:
 
 # %%
 module = "services.id_card.bento.service:IdCardDetector"
@@ -243,12 +251,12 @@ axes.set(xlabel="time for the same images, bare core = 1", xlim=(0, 1.2 * max(ra
 show.figure(fig, alt="Bars: time for the same images by batch and by the online service")
 
 # %% [markdown]
-# Shorter bars are better. The batch stays close to the bare core: apart from the network (the model's
-# computation) it only reads files and collects rows.
+# Shorter bars are better. The batch stays close to the bare core: apart from the model's
+# computation, it only reads files and collects rows. It passes eight images through the model
+# together. On a CPU that gains little; on a GPU it keeps the device busy.
 #
-# It passes eight images through the network together. On a CPU that gains little; on a GPU it keeps the
-# device busy. The service spends time on a request, an upload and an answer for each image. With four
-# clients it computes one request while it waits for another.
+# The service spends time on a request, an upload and an answer for each image. With four clients it
+# computes one request while it waits for another.
 #
 # Is a service "slower", then? It answers a *single* request within moments, which a batch never does.
 #
@@ -264,14 +272,15 @@ _ = terminal.run("python -c 'import bentoml.batch'", begin="exceptions.MissingDe
 # > The module `bentoml.batch` has one function, `run_in_spark`: it needs pyspark, and a Bento whose
 # > endpoints use the old `bentoml.io` types and accept batches.
 #
-# It starts the Bento's server on each worker of Spark (an engine for data on many machines) and sends the
-# rows to it over HTTP. NOT RUN HERE: it needs pyspark and Java, and our service uses the new API. A row for
-# a bad input, a key of the settings and resuming after a kill would be yours to write.
+# `run_in_spark` starts the server of the Bento (BentoML's archive of a service) on each worker of
+# Spark (an engine for data on many machines), and sends the rows to it over HTTP. NOT RUN HERE: it
+# needs pyspark and Java, and our service uses the new API. You would have to write the rest
+# yourself: rows for bad inputs, a key of the settings, and resuming after a kill.
 #
 # ## 6. All users at once
 #
-# The recommender's batch job has users as inputs instead of files. Train a small model and compute the
-# best five movies for everybody:
+# The recommender's batch job has users as inputs instead of files. Train a small model and compute
+# the best five movies for every user:
 
 # %%
 from services.recommender.recommender import Recommender
@@ -301,11 +310,13 @@ options = ["--model", str(model), "--out", str(folder / "long.parquet"), "--top-
 _ = recommender.main([*options, "--quiet"])
 
 # %% [markdown]
+# The last line counts these users: fewer than 270 movies are left for each of them.
+#
 # ## 7. Many machines
 #
-# When one machine is too slow, an engine for many takes over. [Ray
-# Data](https://docs.ray.io/en/latest/data/data.html) starts processes, distributes work among them, and
-# restarts those that died. This is all that an engine has to do here, first without
+# When one machine is too slow, an engine for many machines takes over. [Ray
+# Data](https://docs.ray.io/en/latest/data/data.html) starts processes, distributes work among them,
+# and restarts those that died. This is all that an engine has to do here, first without
 # [Ray](GLOSSARY.md#Ray):
 
 # %%
@@ -337,11 +348,14 @@ print("the same bytes:", same)
 show.source("infra/kubernetes/batch/rayjob.yaml", start="entrypoint", end="shutdownAfter")
 
 # %% [markdown]
-# After a failure `backoffLimit` runs the command again, on a *new* cluster. That works only because the
-# command can be repeated without harm. The folder with the parts must be on a volume that all pods share.
+# After a failure KubeRay runs the command again, on a *new* cluster, as often as `backoffLimit`
+# allows. That works only because the command is [idempotent](GLOSSARY.md#idempotent): it can be
+# repeated without harm. The folder with the parts must be on a volume (storage that outlives a pod)
+# that all pods share.
 #
-# The checker of notebook 09 knows the resources of Kubernetes and KServe. For a RayJob it reports that it
-# did not check it; a test checks the pods in it. NOT RUN HERE: applying it needs a cluster.
+# The checker of notebook 09 knows the resources of Kubernetes and KServe. It reports that it did
+# not check the RayJob; a test of this repository checks the pods in it. NOT RUN HERE: applying a
+# RayJob needs a cluster.
 
 # %%
 from services.manifests import check_paths
@@ -358,7 +372,7 @@ print(*report.findings, sep="\n")
 # |---|---|---|
 # | a user who waits for the answer | a service | an answer within moments, one request at a time |
 # | all inputs already, nobody waits | a batch | no server to run, close to the bare model's speed |
-# | answers that can be computed ahead (top ten for each user) | a batch, and a table to look up | the lookup cannot fail with the model |
+# | answers that can be computed ahead (top ten for each user) | a batch, and a table to look up | a lookup works even while the model fails |
 # | inputs that never end | a service, or small batches on a schedule | a batch needs an end |
 # | more work than one machine does in time | the same batch on Ray | the rows are the same |
 # | less than an hour of work on one machine | no Ray | it takes time to start, and is one more thing to run |
@@ -371,7 +385,7 @@ print(*report.findings, sep="\n")
 # | after a kill the job starts again | the same work twice | parts that are complete or absent |
 # | resuming after a kill is harmless | rows of two models in one table | a key of settings, weights and inputs |
 # | an engine for many machines changes the code | two programs that drift apart | one function, two callers |
-# | BentoML's batch module replaces such a job (chapter) | it hands a Bento to Spark | a job of our own |
+# | BentoML's batch module replaces such a job (chapter) | it hands a Bento to Spark | our own job |
 #
 # ## Summary
 #

@@ -13,23 +13,26 @@
 # %% [markdown]
 # # 12 · Your own model, in an empty folder
 #
-# **Where you are:** chapter sections 10.4 to 10.7 once more, this time with a model of yours · about 40
-# minutes · before this: [11 · Batch](11_batch.ipynb) · next:
+# **Where you are:** chapter sections 10.4 to 10.7 once more, this time with your own model · about
+# 40 minutes · before this: [11 · Batch](11_batch.ipynb) · next:
 # [13 · Continuous learning, driven by papermill](13_loop.ipynb)
 #
-# Until now the models, the services and many helpers came with this repository. Here you start with an
-# empty folder. You train a small scikit-learn model, put it behind BentoML, MLflow and KServe, test it
-# and pack it. Every file is written in front of you, and every command is the one that you would type.
+# Until now the models, the services and many helpers came with this repository. Here you start with
+# an empty folder: you train a small scikit-learn model, serve it with BentoML, MLflow and KServe,
+# test it and package it. The result is a folder that you can copy and adapt for your own model,
+# because it needs nothing from this repository. Every file is shown in full, and every command is
+# the one that you would type.
 #
 # ## After this notebook you can
 #
 # - serve a model of your own over HTTP with `bentoml serve`, and test the service,
-# - describe valid input once, so that bad input gets a 4xx at each server,
-# - build a Bento that lists the packages it needs, and make a container of it,
+# - describe valid input once, so that bad input gets a 4xx from every server,
+# - build a Bento (BentoML's archive of code, files and a list of packages), and a container image
+#   from it,
 # - serve the same model with `mlflow models serve`, and as a KServe predictor,
 # - show that the folder works without this repository.
 #
-# **At home** you need a folder and a virtual environment of Python 3.11:
+# **At home** you need a folder and a virtual environment with Python 3.11:
 #
 # ```sh
 # mkdir iris && cd iris
@@ -37,12 +40,12 @@
 # pip install bentoml scikit-learn mlflow kserve pytest
 # ```
 #
-# In Jupyter, a cell that begins with `%%writefile NAME` saves the rest of the cell as a file. A cell that
-# begins with `%%sh` runs in a shell. At home use an editor and a terminal instead.
+# In Jupyter, a cell that begins with `%%writefile NAME` saves the rest of the cell as a file. A
+# cell that begins with `%%sh` runs in a shell. At home use an editor and a terminal instead.
 
 # %% [markdown]
-# The Bento gets the version below. `containerize` is off, because building an image downloads a base image
-# and packages.
+# `version` is the version of the Bento. `containerize` is off, because building an image downloads
+# a base image and packages.
 
 # %% tags=["parameters"]
 version = "1.0.0"
@@ -50,7 +53,8 @@ containerize = False
 
 # %% [markdown]
 # The next cell is the only one that imports from this repository. It makes the empty folder, gives
-# BentoML an empty store, and marks the servers of this notebook so that none survives a crash.
+# BentoML an empty store, and marks the servers that this notebook starts, so that they can be found
+# and stopped after a crash.
 
 # %% tags=["setup"]
 import os
@@ -90,9 +94,9 @@ from matplotlib.figure import Figure
 # %% [markdown]
 # ## 1. Train a model, and save it
 #
-# scikit-learn brings a table of 150 iris flowers of three species: length and width of sepals and petals,
-# in centimetres. Nothing is downloaded. The script trains a classifier and saves two files, the model and
-# the flowers that it has not seen:
+# scikit-learn includes a table of 150 iris flowers of three species, with the length and width of
+# their sepals and petals in centimetres. The script trains a classifier and saves two files: the
+# model, and the flowers that the model has not seen:
 
 # %%
 # %%writefile train.py
@@ -126,20 +130,24 @@ test.assign(species=test_species).to_csv("test.csv", index=False)
 # head -3 test.csv
 
 # %% [markdown]
-# Two of the 60 are misclassified; section 3 shows which. The scaler is part of the saved pipeline: a
-# server that scales the input in its own way would give other answers than the training did.
+# The accuracy of 0.967 means that two of the 60 unseen flowers are misclassified; section 3 shows
+# which. The scaler is saved together with the classifier, as one pipeline: a server that scaled the
+# input differently would get wrong answers from the same model.
 #
-# `model.joblib` is a pickle. Loading a pickle can run any code, so load only files that you trust. And load
-# it with the version of scikit-learn that wrote it; section 5 pins that version.
+# `model.joblib` is a pickle, Python's format for saved objects. Loading a pickle can run any code,
+# so load only files that you trust. Also, load it with the version of scikit-learn that wrote it;
+# section 5 pins that version.
 #
 # ## 2. The core: what a request may be
 #
-# This is the one idea of this repository: the model's **core** knows no serving framework. It says what
-# valid input is, and computes the answer. Each server will be a thin adapter around it.
+# This repository is built on one idea: the model's **core** does not depend on any serving
+# framework. The core defines valid input and computes the answer; each server is a thin adapter
+# around it.
 #
-# The input is described with pydantic, a library that checks data against classes. Its models become the
-# JSON schema of the API as well. `strict=True` means that the text `"5.1"` and `true` are not numbers, and
-# `extra="forbid"` that a misspelt field is an error instead of being ignored.
+# The input is described with pydantic, a library that validates data against classes. BentoML also
+# derives the JSON schema of the API from these classes. With `strict=True`, the text `"5.1"` and
+# `true` are not accepted as numbers. With `extra="forbid"`, a misspelt field is an error instead of
+# being ignored.
 
 # %%
 # %%writefile classifier.py
@@ -169,8 +177,8 @@ class Answer(BaseModel):
 Flowers = Annotated[list[Flower], Field(min_length=1, max_length=1000)]
 
 # %% [markdown]
-# The second half of the file loads the model once, and answers many flowers with one call. `-a` appends to
-# the file:
+# The second half of the file loads the model once, and classifies many flowers in one call. `-a`
+# appends to the file:
 
 # %%
 # %%writefile -a classifier.py
@@ -192,13 +200,15 @@ class Classifier:
 
 
 # %% [markdown]
-# Why the limits of the list? Without them an empty list would reach scikit-learn as a table without
-# columns. scikit-learn raises an error, and the client gets a 500. Section 4 shows it.
+# Why does the list have limits? Without them, an empty list would reach scikit-learn as a table
+# without columns. scikit-learn would raise an error, and the client would get a 500, as section 4
+# shows.
 #
 # ## 3. The service
 #
-# With the core in place BentoML's part is short. The model is loaded in `__init__`, once for each worker
-# process. The type annotation `Flowers` is all that BentoML needs to check the input:
+# With the core in place, BentoML's part is short. The model is loaded in `__init__`, once in each
+# worker (a process that answers requests). The type annotation `Flowers` is all that BentoML needs
+# to validate the input:
 
 # %%
 # %%writefile service.py
@@ -222,9 +232,9 @@ class Iris:
 
 
 # %% [markdown]
-# In a terminal you would now type `bentoml serve service:Iris`, read the log, and stop it with Ctrl-C. A
-# notebook has to start the command in the background and wait until the server is ready. These helpers do
-# that, and no more; the last one runs a command that ends by itself:
+# In a terminal you would now type `bentoml serve service:Iris`, read the log, and stop it with
+# Ctrl-C. A notebook has to start the command in the background and wait until the server is ready.
+# These helpers do just that; the last one, `run`, is for commands that end by themselves:
 
 
 # %%
@@ -276,14 +286,15 @@ with socket.socket() as probe:  # 3000 may be taken: let the system choose a fre
 address = f"http://127.0.0.1:{port}"
 
 # %% [markdown]
-# Without `--host 127.0.0.1` the server would be open to everybody in your network:
+# Without `--host 127.0.0.1` everybody in your network could reach the server:
 
 # %%
 server = start(f"bentoml serve service:Iris --host 127.0.0.1 --port {port}", "/readyz")
 print(Path("../bentoml.log").read_text().splitlines()[0][:120].split("] ")[-1])
 
 # %% [markdown]
-# Send it all 60 flowers in one request. The name of the JSON field is that of the argument, `flowers`:
+# Send all 60 flowers in one request. The JSON field is named after the argument of `predict`,
+# `flowers`:
 
 # %%
 test = pd.read_csv("test.csv")
@@ -294,7 +305,8 @@ print(response.status_code, json.dumps(flowers[0]))
 print("   ", json.dumps(bento_answers[0]))
 
 # %% [markdown]
-# An answer has the species and its probability. Put them beside the truth, and look at the wrong ones:
+# Each answer has a species and its probability. Compare the answers with the true species, and look
+# at the wrong ones:
 
 # %%
 test = test.join(pd.DataFrame(bento_answers), rsuffix="_answer")
@@ -302,14 +314,17 @@ wrong = test[test.species != test.species_answer]
 print(wrong[["petal_length", "petal_width", "species", "species_answer", "probability"]])
 
 # %% [markdown]
-# In a terminal the same is done with `curl`:
+# Both mistakes confuse virginica with versicolor, at probabilities below 0.6: the model was unsure.
+#
+# In a terminal you would send a request with `curl`:
 #
 # ```sh
 # curl http://127.0.0.1:3000/predict -H 'content-type: application/json' -d '{"flowers": [
 #   {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}]}'
 # ```
 #
-# The answers as a figure. The larger a dot, the less sure the model is; a ring marks a wrong answer:
+# The next figure shows all answers. The larger a dot, the less sure the model is; a ring marks a
+# wrong answer:
 
 # %%
 axes = (figure := Figure(figsize=(6, 3.6), layout="constrained")).subplots()
@@ -323,10 +338,10 @@ alt = "Three groups of dots; two overlap, with large dots and both rings where t
 show.figure(figure, alt=alt)
 
 # %% [markdown]
-# The setosas are far from the rest, and their dots are small. Where the other two species meet, the dots
-# are large: the model is unsure exactly where it should be.
+# The setosas are far from the rest, and their dots are small. Where the other two species meet, the
+# dots are large: the model is unsure exactly where it should be.
 #
-# **Bad requests.** Each of these lines is a mistake that a client really makes:
+# **Bad requests.** Each of these lines is a mistake that clients really make:
 
 # %%
 good = flowers[0]
@@ -347,8 +362,8 @@ for what, content in bad.items():
     print(f"{what:<18}{response.status_code}  {'.'.join(map(str, detail['loc']))}: {detail['msg']}")
 
 # %% [markdown]
-# Each gets a 400 with the place in the input and the reason; nothing had to be written for that. Stop the
-# server:
+# Each request gets a 400 that names the place in the input and the reason, without any code for it
+# in the service. Stop the server:
 
 # %%
 print("exit code", stop(server))
@@ -356,9 +371,9 @@ print("exit code", stop(server))
 # %% [markdown]
 # ## 4. Tests
 #
-# A service that answers today may not do so after the next change. `Iris.to_asgi()` returns the service as
-# an ASGI application (the interface between Python web servers and applications). A test client calls it
-# in the same process, without a port:
+# A service that answers today may not do so after the next change. `Iris.to_asgi()` returns the
+# service as an ASGI application (ASGI is the interface between Python web servers and
+# applications). A test client calls it in the same process, without a port:
 
 # %%
 # %%writefile test_service.py
@@ -403,13 +418,14 @@ lines = done.stdout.splitlines()
 print(*(line for line in lines if "FAILED" in line or "passed" in line), sep="\n")
 
 # %% [markdown]
-# One test fails, the one with the empty list. A test that you have never seen fail proves little.
+# The test with the empty list fails: the status is 500 instead of 400. A test that you have never
+# seen fail proves little.
 #
 # ## 5. The Bento
 #
-# `bentofile.yaml` says what goes along: the files, and under `python.packages` every package that they
-# import. The versions are those with which the model was trained and tested, so the next cell writes the
-# file instead of you. `bentoml` itself is added by BentoML.
+# `bentofile.yaml` lists what goes into the Bento: the files and, under `python.packages`, every
+# package that they import. The next cell generates this file, so that the versions are exactly
+# those with which the model was trained and tested. BentoML adds `bentoml` itself.
 
 # %%
 packages = [f"{name}=={metadata.version(name)}" for name in ("scikit-learn", "pandas", "pydantic")]
@@ -427,18 +443,19 @@ docker:
 # cat bentofile.yaml
 
 # %% [markdown]
-# The slash before each name matters: a pattern without one matches in every folder (notebook 06).
-# `lock_packages: false` keeps BentoML from querying a package index. At home leave the line out, and
-# BentoML also pins what these packages depend on.
+# The slash before each name matters: a pattern without a slash matches in every folder (notebook
+# 06). `lock_packages: false` keeps BentoML from querying a package index. At home, leave this line
+# out; BentoML then also pins the dependencies of these packages.
 #
-# `--version` gives the tag; without it BentoML generates a random one:
+# `--version` sets the version in the Bento's tag (`name:version`); without it BentoML generates a
+# random one:
 
 # %%
 printed = run(f"bentoml build --version {version}")
 print(*[line for line in printed.splitlines() if "Success" in line])
 
 # %% [markdown]
-# What is in it? The tests and the training are not:
+# What is in the Bento? The tests and the training script should not be:
 
 # %%
 bento = place / "bentoml" / "bentos" / "iris" / version
@@ -446,7 +463,7 @@ print(*sorted(str(path.relative_to(bento)) for path in bento.glob("src/*")), sep
 print("requirements:", (bento / "env/python/requirements.txt").read_text().split())
 
 # %% [markdown]
-# Does it serve from the Bento alone? Start it by its tag, in another, empty folder:
+# Does the service run from the Bento alone? Start it by its tag, in an empty folder:
 
 # %%
 (place / "elsewhere").mkdir()
@@ -458,9 +475,9 @@ print("the same 60 answers:", again == bento_answers, "· exit code", stop(serve
 # %% [markdown]
 # ## 6. The container
 #
-# `bentoml containerize` builds an image from the Bento, with docker, podman or buildah. It downloads a base
-# image and the packages, so this notebook does it only with the parameter `containerize=True`, and where a
-# container engine answers.
+# `bentoml containerize` builds an image from the Bento, with docker, podman or buildah. It
+# downloads a base image and the packages, so this notebook runs it only if the parameter
+# `containerize` is True and a container engine is running.
 
 
 # %%
@@ -484,14 +501,15 @@ else:
     print(f"NOT RUN HERE ({reason}):\n$ {build}\n$ {serve}")
 
 # %% [markdown]
-# In the container the server listens on all of *its* addresses. `-p 127.0.0.1:…:3000` publishes the port on
-# your machine alone.
+# In the container the server listens on all addresses of the *container*. `-p 127.0.0.1:…:3000`
+# publishes the port only on your own machine.
 #
 # ## 7. The same model with MLflow
 #
-# MLflow's unit is a folder, the **MLflow model**. It holds the files, the packages and a **signature**: the
-# names and types of the input columns. `mlflow.sklearn.save_model` would be one line. Its server would
-# answer with species alone, though, and take a flower of -1 cm. So wrap the core instead:
+# MLflow serves a folder that is called an **MLflow model**. It holds the model's files, a list of
+# packages, and a **signature**: the names and types of the input columns. Saving the pipeline with
+# `mlflow.sklearn.save_model` would take one line. But then the server would return only the
+# species, and accept a petal of -1 cm. So wrap the core instead:
 
 # %%
 # %%writefile mlflow_model.py
@@ -520,9 +538,10 @@ class IrisModel(mlflow.pyfunc.PythonModel):
 mlflow.models.set_model(IrisModel())
 
 # %% [markdown]
-# `model_input` is a table, a pandas DataFrame. An `MlflowException` is answered with its text; after any
-# other exception the client would get a stack trace. The next file saves the model. (In your terminal
-# MLflow warns twice, of missing type hints and of a missing input example. Neither matters here.)
+# `model_input` is a pandas DataFrame. If `predict` raises an `MlflowException`, the client gets its
+# text; after any other exception the client would get a stack trace. The next script saves the
+# model. (In your terminal MLflow prints two warnings, about missing type hints and a missing input
+# example. Neither matters here.)
 
 # %%
 # %%writefile save_mlflow.py
@@ -548,9 +567,9 @@ mlflow.pyfunc.save_model(
 # find mlflow-model -type f | sort
 
 # %% [markdown]
-# `code_paths` copies `classifier.py` into the model, so the model can be loaded without your folder.
-# `--env-manager local` uses the packages that are installed here; without it MLflow makes a new environment
-# and downloads them.
+# `code_paths` copies `classifier.py` into the model, so the model can be loaded without your
+# folder. `--env-manager local` uses the packages that are installed here; without it MLflow creates
+# a new environment and downloads the packages.
 
 # %%
 command = f"mlflow models serve -m mlflow-model --env-manager local --host 127.0.0.1 --port {port}"
@@ -559,8 +578,9 @@ response = httpx.post(f"{address}/invocations", json={"dataframe_records": flowe
 print("the same 60 answers:", response.json()["predictions"] == bento_answers)
 
 # %% [markdown]
-# The address is `/invocations`, and a table of records is sent as `dataframe_records`. Send the bad
-# requests, too; the table in section 9 needs their statuses:
+# The path is `/invocations`, and a table of records is sent as `dataframe_records`. Send the bad
+# requests as well, and keep their statuses for the table in section 9. For one of them, the
+# negative length, print the message:
 
 # %%
 status = {"MLflow": {}}
@@ -575,9 +595,10 @@ _ = stop(server)
 # %% [markdown]
 # ## 8. The same model as a KServe predictor
 #
-# A predictor is a program that speaks KServe's protocol. In a cluster it runs in a container; here it runs
-# as it is. `load` and `predict` are all it needs. This model computes for a millisecond; one that takes
-# longer belongs in a thread (`asyncio.to_thread`, notebook 09).
+# KServe runs model servers on Kubernetes. Its **predictor** is the server that loads a model and
+# answers requests. In a cluster the predictor runs in a container; here it runs as an ordinary
+# process. It needs only `load` and `predict`. This model takes about a millisecond; a slower one
+# belongs in a thread (`asyncio.to_thread`, notebook 09), so that it does not block other requests.
 
 # %%
 # %%writefile predictor.py
@@ -618,12 +639,14 @@ class IrisPredictor(Model):
 
 
 # %% [markdown]
-# `InvalidInput` becomes a 400. The whole payload is validated, not just its instances: `payload["instances"]`
-# would raise a KeyError for `{}`, and KServe answers that with a 500.
+# KServe answers an `InvalidInput` with a 400. The whole payload is validated, not just its
+# instances: `payload["instances"]` would raise a KeyError for `{}`, and KServe answers that with a
+# 500.
 #
-# The last part starts the server. The usual line is `ModelServer().start([model])`. It listens on all
-# addresses, and KServe 0.21 has no option for that. The lines below do the same with REST alone, and the
-# address comes from the variable `HOST`. In a container set it to `0.0.0.0`.
+# The last part starts the server. The usual line is `ModelServer().start([model])`. It listens on
+# all addresses, and KServe 0.21 has no option to change that. The lines below start only the REST
+# server, without gRPC (remote calls with binary messages). It listens on the address in the
+# environment variable `HOST`; in a container, set it to `0.0.0.0`.
 
 # %%
 # %%writefile -a predictor.py
@@ -661,20 +684,23 @@ _ = stop(server)
 # | path | `/predict` | `/invocations` | `/v1/models/iris:predict` |
 # | the flowers are in | `flowers` | `dataframe_records` | `instances` |
 #
-# The answers were equal to the last digit. What about the bad requests? (BentoML's seven were all 400.)
+# All three servers gave the same 60 answers, to the last digit. What about the bad requests?
+# BentoML answered all seven with 400; these are the statuses of the other two:
 
 # %%
 print(pd.DataFrame(status))
 
 # %% [markdown]
-# Nothing is a 500. But MLflow answers three of them with 200. It makes a table of the JSON *before* your
-# code runs, by the signature: `"0.2"` and `true` become the numbers 0.2 and 1.0, and a column that the
-# signature does not have is dropped. The signature is a conversion, not a validation. If that is too
-# lenient for you, do not let clients reach MLflow's server directly.
+# None of the statuses is a 500. But MLflow answers three of the seven requests with 200. It
+# converts the JSON to a table *before* your code runs, as the signature says: `"0.2"` and `true`
+# become the numbers 0.2 and 1.0, and a column that is not in the signature is dropped. The
+# signature converts input; it does not validate it. If that is too lenient for you, do not let
+# clients reach MLflow's server directly.
 #
 # ## 10. The folder that you take to work
 #
-# One file is missing: what to install. Its versions are those that everything here ran with.
+# One file is still missing: the list of packages to install, with the versions that this notebook
+# ran with.
 
 # %%
 names = ("bentoml", "scikit-learn", "pandas", "mlflow", "kserve", "pytest", "httpx")
@@ -683,8 +709,8 @@ Path("requirements.txt").write_text("\n".join(pins) + "\n")
 print(*sorted(path.name for path in Path().iterdir() if "cache" not in path.name), sep="\n")
 
 # %% [markdown]
-# Does it work elsewhere? This test compares all three adapters with the answers of the first service,
-# without a server:
+# Does the folder work elsewhere? This test calls all three adapters without a server, and compares
+# their answers with those of the first service:
 
 # %%
 _ = Path("expected.json").write_text(json.dumps(bento_answers))
@@ -718,8 +744,9 @@ def test_kserve():
 
 
 # %% [markdown]
-# Copy the folder, and make a new virtual environment for it. To download nothing, the new environment
-# borrows this one's packages, by one line in a `.pth` file (a list of folders to import from):
+# Copy the folder, and make a new virtual environment for it. To avoid a download, the new
+# environment uses the packages of this one, through one line in a `.pth` file (a list of folders to
+# import from):
 
 # %%
 shutil.copytree(".", place / "work", ignore=shutil.ignore_patterns("*cache*"))
@@ -743,11 +770,13 @@ clean("python -c __import__('services')")
 clean("python -m pytest -q -p no:warnings")
 
 # %% [markdown]
-# The first command shows that this repository is out of reach, the second that the folder does not need it.
+# The first command shows that this repository cannot be imported; the second, with nine passing
+# tests, that the folder does not need it.
 #
-# What is clean here: the copy of the folder, the home folder, the environment variables, the interpreter's
-# settings. What is not: the packages are those of this repository's lock, already installed. Whether
-# `pip install -r requirements.txt` succeeds on your machine, only your machine can tell. Try it:
+# The copy of the folder, the home folder, the environment variables and the interpreter's settings
+# are clean here. The packages are not: they were already installed, from this repository's lock
+# file. So this test does not show whether `pip install -r requirements.txt` succeeds on your
+# machine. Try it:
 #
 # ```sh
 # cp -r build/notebooks/12/work ~/iris && cd ~/iris
@@ -760,27 +789,29 @@ clean("python -m pytest -q -p no:warnings")
 #
 # | What one might believe | What happens | What we did |
 # |---|---|---|
-# | a typed list is checked input | the empty list is a 500 | limits on the list as well |
+# | a typed list is validated input | the empty list causes a 500 | limits on the list as well |
 # | pydantic rejects text and booleans as numbers | it converts them | `strict=True` |
-# | an MLflow signature validates | it converts, and drops unknown columns | know it; validate ranges in `predict` |
+# | an MLflow signature validates | it converts, and drops unknown columns | validate ranges in `predict` |
 # | any exception becomes a good error | a stack trace (MLflow), a 500 (KServe) | `MlflowException`, `InvalidInput` |
-# | a KServe predictor listens where you say | on all addresses | a REST server with a host |
+# | a KServe predictor listens where you want | it listens on all addresses | a REST server with a host |
 # | it works here, so it works elsewhere | files or packages are missing | a copy, tested in a new environment |
 #
 # ## Summary
 #
-# - Keep validation and model in a core without a framework. Each server is then about twenty lines.
-# - The input's description is code: types, limits and strictness. The 4xx comes from it.
+# - Keep validation and model in a core without a framework. Each server then takes about twenty
+#   lines.
+# - Describe valid input in code: types, limits and strictness. Bad requests then get a 4xx.
 # - Test the service in process, and see each test fail once.
-# - Pin the packages with which the model was trained; list them where the Bento and the model are built.
-# - Test the folder that you ship in a place that has nothing else.
+# - Pin the packages with which the model was trained; list them in the Bento and in the MLflow
+#   model.
+# - Test the folder that you ship in an environment that contains nothing else.
 #
 # **Practise:** `make lab N=12` opens your copy of [Lab 12](../labs/lab12_own_model/lab12_own_model.ipynb),
-# in which you validate another model's input, write tests that catch broken services, and fix a folder
-# that does not serve.
+# in which you validate another model's input, write tests that catch broken services, and fix a
+# folder that does not serve.
 #
-# **Next:** [13 · Continuous learning, driven by papermill](13_loop.ipynb) retrains a model when its users
-# change, and releases it without a person.
+# **Next:** [13 · Continuous learning, driven by papermill](13_loop.ipynb) retrains a model when its
+# users change, and releases it automatically.
 
 # %% tags=["teardown"]
 os.chdir(place)

@@ -13,34 +13,38 @@
 # %% [markdown]
 # # 13 · Continuous learning, driven by papermill
 #
-# **Where you are:** chapter section 10.1, challenge 4, "continuous learning" · about 35 minutes · before
-# this: [12 · Your own model, in an empty folder](12_own_model.ipynb) · next:
+# **Where you are:** chapter section 10.1, challenge 4, "continuous learning" · about 35 minutes ·
+# before this: [12 · Your own model, in an empty folder](12_own_model.ipynb) · next:
 # [14 · Hardware and resources, measured](14_hardware.ipynb)
 #
-# A model is trained on the past. When users change, it has to learn again, and the new version must not
-# be worse than the one that serves. Notebooks 00, 06, 07 and 08 showed each part by hand: training,
-# promotion by a rule, a Bento, a swap under load, an A/B test, drift. In this notebook they become one
-# **pipeline**: steps that run in order, without a person, and stop when something is wrong.
+# A model is trained on past data. When users change, it has to be retrained, and the new version
+# must not be worse than the one in production.
+#
+# Notebooks 00, 06, 07 and 08 showed each part by hand: training, promotion by a rule, a Bento
+# (BentoML's archive of code and model), a model swap under load, an A/B test, drift. In this
+# notebook they become one **pipeline**: steps that run in order, without a person, and stop when
+# something is wrong.
 #
 # ## After this notebook you can
 #
 # - run parameterised notebooks as the steps of a pipeline, and read each run afterwards,
-# - let a step fail, or kill the run, and go on where it stopped,
-# - put three gates before production: held-out ratings, a canary, and the rule once more,
-# - roll a bad version back automatically, by its errors and by what users do,
+# - resume a run where it stopped, after a failed step or a kill,
+# - put three gates before production: held-out ratings, a canary (a trial with a share of the
+#   users), and the rule once more,
+# - roll a bad version back automatically when requests fail or users click less,
 # - schedule the same pipeline in Kubernetes or GitHub Actions.
 
 # %% [markdown]
-# `seed` is that of the simulated users. `kind` is the model that is worth releasing, `wrong_kind` one
-# that is not; notebook 00 has the candidates.
+# `seed` is the seed of the simulated users. `kind` is the kind of model that is worth releasing,
+# `wrong_kind` one that is not; notebook 00 introduced these candidates.
 
 # %% tags=["parameters"]
 seed = 1
 kind, wrong_kind = "mf-bce", "mf"
 
 # %% [markdown]
-# What this machine offers: `MISSING` stops the notebook, `NOT RUN HERE` skips a step. Each such line
-# ends with the command that fixes it.
+# Check what is installed on this machine: `MISSING` stops the notebook, `NOT RUN HERE` skips a
+# step. Each such line ends with the command that fixes it.
 
 # %% tags=["setup", "volatile"]
 from services.setup import preflight
@@ -74,9 +78,10 @@ stack = ExitStack()
 # %% [markdown]
 # ## 1. A service, and users who change
 #
-# Start with what a team has before the first retraining: a tracking server, version 1 in production, and
-# the running service of notebook 07 that follows the aliases `prod` and `staging`. `playground` starts
-# both servers. By hand it is one command in each of two terminals:
+# Start with what a team has before the first retraining: a tracking server (MLflow, which keeps
+# runs and model versions), version 1 in production, and the service of notebook 07. The service
+# follows the aliases `prod` and `staging`: it serves the versions that these names point to.
+# `playground` starts both servers; by hand you would type one command in each of two terminals:
 #
 # ```sh
 # $ mlflow server --port 5000
@@ -91,8 +96,9 @@ print(f"ratings: {(~is_new).sum():,} old, {is_new.sum():,} new")
 print("version 1 was trained on old ratings only")
 
 # %% [markdown]
-# What changed? Half of the movies exchanged their popularity with another one: a new season. Version 1
-# does not know that. How often do users click on what it recommends, before and after?
+# What has changed? A new season has begun: half of the movies have swapped their popularity with
+# one another. Version 1 does not know that. How often do users click on its recommendations, before
+# and after the change?
 
 # %% tags=["volatile"]
 for changed in (False, True):
@@ -103,10 +109,11 @@ for changed in (False, True):
     )
 
 # %% [markdown]
-# The share drops by a third or more, and no request fails. A monitor of errors and latencies would report
-# that all is well.
+# The share of clicks drops by a third or more, and no request fails. A monitor of errors and
+# latencies would report that all is well.
 #
-# From now on two clients send requests until the end of section 5. At the end we count what was lost:
+# From now on until the end of section 5, two clients keep sending requests. At the end we count how
+# many failed:
 
 # %%
 bodies = [{"user_id": user, "top_k": 5} for user in range(1, 200)]
@@ -116,9 +123,9 @@ events = {}
 # %% [markdown]
 # ## 2. A step is a notebook
 #
-# Each step is a short notebook in `notebooks/loop/`. [**papermill**](GLOSSARY.md#papermill) executes a
-# notebook with other values in the cell tagged `parameters`, and keeps the result with all outputs. By
-# hand:
+# Each step is a short notebook in `notebooks/loop/`. [**papermill**](GLOSSARY.md#papermill)
+# executes a notebook with new values for the cell tagged `parameters`, and saves the result with
+# all outputs. By hand you would type:
 #
 # ```sh
 # $ papermill 02_retrain.ipynb build/loop/001/02_retrain.ipynb -p kind mf-bce
@@ -131,17 +138,18 @@ for step in runs.STEPS:
     print(f"{step:<13} {title:<32} {', '.join(sorted(runs.parameters_in(notebook)))}")
 
 # %% [markdown]
-# On the right are each step's parameters. Some come from the start command, such as `data` and `kind`.
-# The others are results of earlier steps: `candidate`, `accepted`, `click_rate`. The last cell of a step
-# shows a dictionary, and the driver passes it on:
+# The last column lists each step's parameters. Some come from the start command, such as `data` and
+# `kind`. Others are results of earlier steps: `candidate`, `accepted`, `click_rate`. The last cell
+# of a step outputs its results as a dictionary, and the driver (the program that runs the steps)
+# passes them on to later steps:
 
 # %%
 show.source(runs._step)
 
 # %% [markdown]
-# Two lines make the run resumable. A notebook is renamed to its final name only when all of its cells have
-# run, so a killed step never looks complete. And a complete notebook is kept only if its parameters are the
-# same.
+# Two lines make the run resumable. `unfinished.replace(done)` gives a notebook its final name only
+# when all of its cells have run, so a killed step never looks complete. And the first `if` reuses a
+# complete notebook only if its parameters are the same as now.
 
 
 # %%
@@ -156,7 +164,7 @@ def start(steps=runs.STEPS, **given):
 # %% [markdown]
 # ## 3. A step that fails
 #
-# The first start gets bad data. Somebody exported one rating on a scale up to 10:
+# The first start gets bad data: one rating was exported on a scale up to 10:
 
 # %%
 ratings_file = home / "data" / "ratings.csv"
@@ -172,8 +180,9 @@ lines = [line for line in failed.reasons if "cell" in line or "Error" in line]
 print(textwrap.fill("\n".join(lines), 96, replace_whitespace=False, subsequent_indent="    "))
 
 # %% [markdown]
-# Step 1 found the drift. Step 2 failed, and the message says which cell and which line of the file. The
-# unfinished notebook is kept as far as it came. What is in production?
+# Step 1 found the drift. Step 2 failed, and the message names the cell and the bad line of the
+# file. The unfinished notebook is kept, up to the cell that failed. Which files are there, and
+# which version is in production?
 
 # %%
 print(*sorted(path.name for path in (home / "001").glob("*.ipynb")), sep="\n")
@@ -183,7 +192,8 @@ print(
 )
 
 # %% [markdown]
-# What did step 1 see? A step can be read like any notebook:
+# Version 1 is still in production, so users do not notice the failure. What did step 1 find? A step
+# can be read like any other notebook:
 
 # %% tags=["volatile"]
 drift = nbformat.read(home / "001" / "01_drift.ipynb", as_version=4)
@@ -192,13 +202,14 @@ print(
 )
 
 # %% [markdown]
-# The alarm comes from what users do with the answers, as in notebook 08: the same users ask for the same
-# number of movies as before.
+# PSI (population stability index) says how much the values of a feature have shifted; 0 means not
+# at all. The alarm comes from `clicked`, what users do with the answers, as in notebook 08.
+# Everything about the requests and the answers looks as before.
 #
 # ## 4. A version that is refused
 #
-# Repair the file and start again. This model predicts stars; in notebook 00 it had the smallest rating
-# error and the worst lists:
+# Repair the file and start again, still with `wrong_kind`. This model predicts star ratings; in
+# notebook 00 it had the smallest rating error, but the worst recommendation lists:
 
 # %% tags=["volatile"]
 _ = ratings_file.write_text(good)
@@ -206,29 +217,33 @@ refused = start(kind=wrong_kind)
 print(f"{refused.step}: {refused.outcome}", *refused.reasons, sep="\n- ")
 
 # %% [markdown]
-# Step 1 was not repeated: its notebook is complete for the same parameters. Step 3 measured both versions
-# on held-out ratings of both times, and the rule refused the candidate. It stays in the registry, without
-# an alias; nobody is served by it.
+# Step 1 was not repeated, because its notebook is complete for the same parameters. Step 3 measured
+# both versions on held-out ratings from before and after the change, and the rule refused the
+# candidate.
+#
+# Each reason names a measure, the candidate's value, and the value of the version in production
+# ("now"). NDCG and HR (hit rate) tell how well the top ten movies fit the held-out ratings; higher
+# is better. The candidate stays in the registry without an alias, so it serves nobody.
 #
 # ## 5. A release
 #
-# Now the other model. The changed parameter makes steps 2 and 3 run again. First the steps that change
-# nothing for users:
+# Now train the model that is worth releasing. Because the parameter `kind` has changed, steps 2 and
+# 3 run again. Run only the first four steps for now, which change nothing for users:
 
 # %%
 built = start(kind=kind, steps=runs.STEPS[:4])
 print(built.results["bento"], "·", built.outcome)
 
 # %% [markdown]
-# The version is trained, accepted, and pinned in a Bento. Now the rest. This is also what a start after a
-# kill does: it takes what is there.
+# The new version is trained, accepted, and pinned in a Bento. Now run the remaining steps. A start
+# after a kill does the same: it reuses the steps that are complete.
 
 # %%
 released = start(kind=kind)
 print(f"{released.step}: {released.outcome}")
 
 # %% [markdown]
-# What did the [canary](GLOSSARY.md#canary) see?
+# What did the [canary](GLOSSARY.md#canary) show?
 
 # %% tags=["volatile"]
 canary = nbformat.read(home / "001" / "05_canary.ipynb", as_version=4)
@@ -237,10 +252,12 @@ print(
 )
 
 # %% [markdown]
-# About a third of the users got the candidate. The interval says what such a small group can show: not
-# that a version is slightly better, but that it is clearly worse. So the canary only vetoes.
+# About a third of the users got the candidate (`staging`). The difference is that of the click
+# rates, and the 95 % interval says how uncertain it is. Such a small group cannot show that a
+# version is slightly better, but it can show that a version is clearly worse. So the canary can
+# only veto a release.
 #
-# And the requests that were sent all the time?
+# And what happened to the requests that the two clients kept sending?
 
 # %% tags=["volatile"]
 flow.wait(lambda reply: reply.body["version"] == str(released.results["released"]), count=20)
@@ -255,20 +272,23 @@ versions = Counter(reply.body["version"] for reply in flow.replies if reply.ok)
 print("failed:", len(flow.failed), "· versions that answered:", *sorted(versions))
 
 # %% [markdown]
-# Two versions answered, and no request was lost. During the canary both colours appear. After the release
-# the old one disappears.
+# Two versions answered, and no request was lost. During the canary both colours appear. After the
+# release the old one disappears.
 #
-# The users' clicks with the new version:
+# How often do users click on the recommendations of the new version?
 
 # %% tags=["volatile"]
 answers = world.visit(here.service.url, changed=True, seed=seed)
 print(f"version {set(answers.version)} gets clicks on {answers.clicks.mean():.1%} of its movies")
 
 # %% [markdown]
+# Users click more than with version 1 after the change (section 1), though less than before the
+# change.
+#
 # ## 6. What is kept
 #
-# Each start is also a [run](GLOSSARY.md#run-%28MLflow%29) in MLflow, with its parameters, its outcome
-# and its notebooks:
+# Each start is also recorded as a [run](GLOSSARY.md#run-%28MLflow%29) in MLflow, with its
+# parameters, its outcome and its notebooks:
 
 # %%
 logged = mlflow.search_runs(experiment_names=[runs.EXPERIMENT], order_by=["start_time"])
@@ -280,11 +300,15 @@ files = MlflowClient().list_artifacts(logged.run_id.iloc[-1])
 print(*(file.path for file in files), sep="\n")
 
 # %% [markdown]
+# The first three starts ended as we saw: failed, refused, complete. The last one has the notebooks
+# of all seven steps, so anybody can look up later why a version was released.
+#
 # ## 7. A bad version, all the same
 #
-# No gate is perfect, and aliases can be moved by hand. Somebody registers two versions and makes them
-# `prod`, without the pipeline. In one the rows of the movies were mixed up: each movie gets the scores of
-# another one. The other has a catalogue of eight movies.
+# No gate is perfect, and aliases can be moved by hand. Suppose somebody registers two bad versions
+# and makes each of them `prod`, without the pipeline. In the first, the rows of the movies are
+# mixed up, so each movie gets the scores of another. The second has a catalogue of only eight
+# movies:
 
 # %%
 from services.recommender.model.models import Popularity
@@ -302,8 +326,10 @@ bad = {
 }
 
 # %% [markdown]
-# Both pass the smoke test of notebook 07, so the service takes them. `python -m services.loop watch` runs
-# step 7 alone, every few minutes if you like. It compares with the click-through rate that step 5 measured:
+# Both pass the smoke test of notebook 07 (a few requests before a version goes into service), so
+# the service loads them. The command `python -m services.loop watch` runs only step 7; a scheduler
+# can run it every few minutes. It compares the click-through rate with the one that step 5
+# measured:
 
 # %% tags=["volatile"]
 known = {"click_rate": released.results["click_rate"], "seed": seed}
@@ -322,15 +348,19 @@ print("failed:", (answers.status != 200).sum(), "· version:", *set(answers.vers
 print(f"clicks on {answers.clicks.mean():.1%} of the movies")
 
 # %% [markdown]
-# The first was caught by quality: every request had a 200, but users clicked less. The second was caught by
-# errors: a request for ten of eight movies gets a 422. After each, the previous version was back. Each
-# withdrawn version carries its reason in the registry, and the rule refuses it from now on.
+# The first version was caught by its quality: every request got a 200, but users clicked less. The
+# second was caught by its errors: a request for ten movies gets a 422 if there are only eight.
+#
+# Each time the previous version came back: in the end the released version answers again, and no
+# request fails. Each withdrawn version carries its reason in the registry, and the rule refuses it
+# from now on.
 #
 # ## 8. On a schedule
 #
-# The same command runs once a night as a Kubernetes [**CronJob**](GLOSSARY.md#CronJob). `Forbid` keeps
-# two from running at once, and a pod that was killed is started again and goes on where it stopped,
-# because the run's folder is on a volume:
+# A Kubernetes [**CronJob**](GLOSSARY.md#CronJob), a job on a schedule, runs the same pipeline once
+# a night. `Forbid` keeps two runs from overlapping. If a pod (the container that runs the job) is
+# killed, it is started again and resumes where it stopped, because the run's folder is on a volume
+# that outlives the pod:
 
 # %%
 show.source(ROOT / "infra/kubernetes/loop/cronjob.yaml", start="schedule:", end="backoffLimit")
@@ -342,8 +372,9 @@ report = check_paths([str(ROOT / "infra/kubernetes/loop/cronjob.yaml")])
 print("documents:", len(report.documents), "· findings:", report.lines)
 
 # %% [markdown]
-# No cluster here: the checker of notebook 09 knows the types. In GitHub Actions a `schedule` does the same,
-# with `concurrency` against two at once:
+# There is no cluster here; the checker of notebook 09, which knows the types of all fields, finds
+# nothing wrong. In GitHub Actions a `schedule` does the same, and `concurrency` keeps two runs from
+# overlapping:
 
 # %%
 show.source(ROOT / "infra/github/loop.yml", start="on:", end="cancel-in-progress")
@@ -355,25 +386,26 @@ show.source(ROOT / "infra/github/loop.yml", start="on:", end="cancel-in-progress
 # |---|---|---|
 # | no errors, so all is well | users click less, every status is 200 | watch what users do |
 # | retraining makes a model better | bad data, or the wrong objective, makes it worse | held-out ratings of both times, a rule |
-# | good figures are enough | they are the past | a canary, compared on answered requests |
-# | a failed pipeline is started again from the top | hours are repeated, versions appear twice | keep complete steps |
+# | good figures are enough | they describe the past | a canary, compared on answered requests |
+# | a failed pipeline is started again from the top | hours of work are repeated, versions appear twice | keep complete steps |
 # | a killed step left a file, so it is done | half a result is used | rename when complete |
 # | only the pipeline moves `prod` | people do, too | watch what serves, however it was released |
 #
 # ## Summary
 #
-# - A pipeline is a list of steps, each with parameters in and a result out. Notebooks are steps that can be
-#   read afterwards.
-# - Everything that decides comes before the alias moves. A step that fails leaves production alone.
-# - Three gates ask different questions: better on held-out data, not worse for users, still true now.
-# - Watching continues after the release, and rolling back needs no person.
-# - One place promotes, once at a time.
+# - A pipeline is a list of steps, each with parameters in and a result out. Notebooks are steps
+#   that can be read afterwards.
+# - All decisions are made before the alias moves, so a step that fails leaves production unchanged.
+# - The three gates ask: is it better on held-out data, is it no worse for users, is that still true
+#   now?
+# - Monitoring continues after the release, and a rollback needs no person.
+# - Let only one place promote versions, and only one run at a time.
 #
-# **Practise:** `make lab N=13` opens your copy of [Lab 13](../labs/lab13_loop/lab13_loop.ipynb), in which you
-# refuse a version for three reasons, go on after a failure, and roll back by what serves.
+# **Practise:** `make lab N=13` opens your copy of [Lab 13](../labs/lab13_loop/lab13_loop.ipynb), in
+# which you refuse a version for three reasons, resume after a failure, and roll back a bad version.
 #
-# **Next:** [14 · Hardware and resources, measured](14_hardware.ipynb) asks what all this costs on the
-# machine.
+# **Next:** [14 · Hardware and resources, measured](14_hardware.ipynb) asks what all this costs on
+# the machine.
 
 # %% tags=["teardown"]
 stack.close()

@@ -17,15 +17,18 @@
 # before this: [13 · Continuous learning, driven by papermill](13_loop.ipynb) · next:
 # [15 · Security, by attack](15_security.ipynb)
 #
-# The chapter lists "hardware" and "resource management" among its ten challenges. Both come down to one
-# question: how many answers does a machine give for its price? In this notebook the detector stays the same,
-# and you change what computes it: the runtime, the number format, the threads, the workers, the CPU limit.
+# The chapter lists "hardware" and "resource management" among its ten challenges. Both come down to
+# one question: how many answers does a machine give for its price? In this notebook the detector
+# stays the same, and you change how it is computed: the runtime, the number format, the threads,
+# the workers, the CPU limit. Your own measurements then say which setting is the cheapest that is
+# fast and accurate enough.
 #
 # ## After this notebook you can
 #
 # - compare runtimes for one model, and say when a difference is real,
 # - explain why 8-bit integers are faster than floats, and where they cost accuracy,
-# - choose threads and workers, and recognise a CPU limit by its p99,
+# - choose threads and workers, and recognise a CPU limit by its p99 (the time within which 99 % of
+#   the answers come),
 # - compute what 1,000 answers cost, and how fast a GPU must be to pay off.
 
 # %% [markdown]
@@ -36,7 +39,8 @@ seconds = 1.5
 cpus = 0.5
 
 # %% [markdown]
-# What this machine offers; each line with something missing ends with the command that fixes it.
+# Check what is installed on this machine; a line about something missing ends with the command that
+# fixes it.
 
 # %% tags=["setup", "volatile"]
 from services.setup import preflight
@@ -63,11 +67,12 @@ from services.workbench import servers, show, timing
 # %% [markdown]
 # ## 1. One model, four ways to compute it
 #
-# A checkpoint holds numbers; a **runtime** multiplies them. PyTorch is made for training. ONNX Runtime
-# and [OpenVINO](GLOSSARY.md#OpenVINO) read an exported graph and only serve it: they fuse layers, and
-# arrange memory for the processor they find. The fourth way is ONNX Runtime again, with 8-bit integers
-# in place of 32-bit floats. The first call exports the checkpoint; `make environment` installs
-# OpenVINO.
+# A checkpoint holds a network's weights; a **runtime** computes with them. PyTorch is made for
+# training. ONNX Runtime and [OpenVINO](GLOSSARY.md#OpenVINO) are made for serving: they read an
+# exported graph, fuse layers, and arrange memory for the processor at hand.
+#
+# The fourth way is ONNX Runtime again, with 8-bit integers in place of 32-bit floats. The first
+# call exports the checkpoint; `make environment` installs OpenVINO.
 
 # %%
 names = ["torch", "onnx", "openvino", "int8"]
@@ -83,11 +88,13 @@ for name, detector in detectors.items():
     )
 
 # %% [markdown]
-# The first three agree to the printed digits. They compute the same arithmetic, and differ only in the order
-# of additions. `int8` finds the same cards at nearly the same place: it rounds.
+# The first three agree in all printed digits. They do the same arithmetic, and differ only in the
+# order of additions. `int8` rounds its numbers: it finds the same cards at nearly the same place,
+# with different confidences.
 #
-# Now the time. The ways take turns, so that a slow minute of the machine affects all of them. The clock
-# counts processor time, of all threads together: other programs hardly change it, and it is what you pay for.
+# Now measure the time. The four ways take turns, so that a slow minute of the machine affects all
+# of them. The clock counts the processor time of all threads together: other programs hardly change
+# it, and it is what you pay for.
 
 # %% tags=["volatile"]
 import torch
@@ -104,16 +111,18 @@ for name, ratio in timing.ratios(measured, reference="onnx").items():
     print(f"{name:9} {1 / ratio:5.2f} times as fast as onnx")
 
 # %% [markdown]
-# More than 1 is faster than ONNX Runtime in floats. A difference of a few percent is noise: run the cell
-# twice before you believe one.
+# A value above 1 means faster than ONNX Runtime with floats. On a processor with fast 8-bit
+# instructions (section 2) `int8` is clearly ahead, and torch is the slowest. A difference of a few
+# percent is noise: run the cell twice before you believe it.
 #
-# Where torch sees a GPU, these cells use it: `Detector` chooses `device="auto"`. ONNX Runtime does so with
-# the package `onnxruntime-gpu`. NOT RUN HERE, where the line above says "none seen".
+# If torch sees a GPU, these cells use it, because the default of `Detector` is `device="auto"`.
+# ONNX Runtime needs the package `onnxruntime-gpu` for that. If the line above says "none seen",
+# this was NOT RUN HERE.
 #
 # ## 2. Eight bits, by hand
 #
-# [**Quantisation**](GLOSSARY.md#quantisation) replaces a float by a small integer and a scale that many
-# numbers share. Take the weights of one convolution, one output channel at a time:
+# [**Quantisation**](GLOSSARY.md#quantisation) replaces each float by a small integer, times a scale
+# that many numbers share. Take the weights of one output channel of a convolution:
 
 # %%
 graph = onnx.load(exported(WEIGHTS, "onnx")).graph
@@ -129,15 +138,18 @@ print("largest error, in steps:", (np.abs(integers * scale - channel).max() / sc
 print(f"{channel.nbytes:,} bytes became {integers.nbytes:,}")
 
 # %% [markdown]
-# No weight is off by more than half a step, and the memory is a quarter. What passes *between* the
-# layers, the **activations**, gets a scale too. Nobody knows its range in advance. So the float model
-# runs over some images and the range of each tensor is noted: that is
-# [**calibration**](GLOSSARY.md#calibration). A value outside the range is cut off. Because the ranges
-# are fixed before serving, this is called *static* quantisation.
+# No weight is off by more than half a step (a step is the scale), and the weights take a quarter of
+# the memory.
 #
-# Why is it faster? A processor register holds 512 bits, say: 16 floats or 64 integers. Processors with
-# [**VNNI**](GLOSSARY.md#VNNI) instructions multiply and add all 64 in one instruction; ones with AMX
-# multiply small matrices. On a processor without both, 8 bits may gain nothing. What has this one?
+# The **activations**, the numbers that pass *between* the layers, get a scale too, but their range
+# is not known in advance. So the float model runs on some images, and the range of each tensor is
+# recorded: that is [**calibration**](GLOSSARY.md#calibration). A value outside the range is
+# clipped. Because the ranges are fixed before serving, this is called *static* quantisation.
+#
+# Why are 8 bits faster? A processor register of 512 bits holds 16 floats, or 64 8-bit integers.
+# Processors with [**VNNI**](GLOSSARY.md#VNNI) instructions multiply and add all 64 in one
+# instruction; those with AMX multiply whole small matrices. On a processor with neither, 8 bits may
+# gain nothing. Which of them does this processor have?
 
 # %% tags=["volatile"]
 from pathlib import Path
@@ -150,7 +162,8 @@ for flag in ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8"):
 # %% [markdown]
 # ## 3. Where the time goes
 #
-# ONNX Runtime can write down how long each operator took. One image, one thread, the fastest of ten runs:
+# ONNX Runtime can record how long each operator took. The table shows the fastest of ten runs, for
+# one image on one thread:
 
 # %% tags=["volatile"]
 models = {"float": exported(WEIGHTS, "onnx"), "int8": exported(WEIGHTS, "int8")}
@@ -176,10 +189,13 @@ fig.legend(loc="outside right center", frameon=False)
 show.figure(fig, alt="Bars: time by kind of operator; 8 bits shrink the convolutions, not the rest")
 
 # %% [markdown]
-# The convolutions shrink: they are the multiplications. Nothing else does. The grey part computes in floats in
-# both. The activations even take longer: in floats ONNX Runtime fuses the two operators of YOLO's activation
-# function into one, in integers it does not. And the rounding comes on top. So the whole can never be as much
-# faster as the convolutions alone (Amdahl's law). The file is smaller as well:
+# It is the convolutions that shrink, because they do the multiplications. The grey part computes
+# with floats in both models. The activations even take longer: with floats ONNX Runtime fuses the
+# two operators of YOLO's activation function into one, with integers it does not. And the rounding
+# comes on top.
+#
+# So the speed-up of the whole network stays below that of its convolutions (Amdahl's law). The file
+# is smaller as well:
 
 # %%
 for name, path in models.items():
@@ -189,16 +205,17 @@ for name, path in models.items():
 # %% [markdown]
 # ## 4. Where it hurts
 #
-# Quantising is a few lines with ONNX Runtime's own function. What we decide is on the last ones: the layers
-# that stay in float, and how ranges are measured.
+# Quantising takes a few lines with ONNX Runtime's own function. The last lines hold our two
+# decisions: which layers stay in float, and how the ranges are measured.
 
 # %%
 show.source(quantise.quantise, start="        quantize_static(", end="extra_options")
 
 # %% [markdown]
-# How do these decisions matter? A long evaluation was run for each variant, on test scenes that neither
-# training nor calibration saw. mAP50-95 is the average precision over strict and lenient overlaps, 1 is
-# perfect; "found" is the share of cards above the served confidence:
+# How much do these decisions matter? Each variant went through a long evaluation, on test scenes
+# that neither training nor calibration saw. The columns "typical" and "harsh" are its mAP50-95 on
+# two kinds of scenes: the mean average precision over lenient and strict overlaps; 1 is perfect.
+# "found" is the share of cards above the confidence threshold of the service:
 
 # %%
 rows = int8.read()
@@ -236,24 +253,30 @@ print(f"served: {rows[-1].times_as_fast:.2f} times as fast, at most {loss:.4f} o
       f"{rows[-1].scenes} typical scenes")  # fmt: skip
 
 # %% [markdown]
-# Each variant has two points, for typical and for harsh scenes. The dashed lines are the goal: at least 1.4
-# times as fast, at most 0.005 lost. Read the variants from the top:
+# Each variant has two points, for typical and for harsh scenes. The dashed lines are the goal: at
+# least 1.4 times as fast, at most 0.005 lost. Read the table from the top down:
 #
-# - **every layer** loses the detections. The network's output is *one* tensor, with boxes of up to hundreds of
-#   pixels and scores of 0 to 1. One scale for both has steps of more than a pixel, in which a
-#   score disappears.
-# - **head in float** repairs that, and gives up speed: the head's convolutions are among the largest.
-# - **last layers in float** keeps only what stands behind the last 3-by-3 convolutions in float. So does the
-#   first convolution: with three input channels its 8-bit kernel is *slower* than the float one.
-# - **served** differs only in calibration. The range of a tensor is the *mean* over the scenes of its extremes,
-#   not the widest one that any scene had. Large values are cut off more often, but all others get finer steps.
-#   mAP hardly sees that. Look at the last three columns: which variant stays closest to the float model?
+# - **every layer** loses all detections. The network's output is *one* tensor, with box coordinates
+#   of up to hundreds of pixels and scores of 0 to 1. With one scale for both, a step is more than a
+#   pixel, so the scores are lost in the rounding.
+# - **head in float** repairs that, but gives up speed: the head's convolutions are among the
+#   largest.
+# - **mean range** keeps in float only the layers after the last 3-by-3 convolutions, and the first
+#   convolution: with three input channels its 8-bit kernel is *slower* than the float one. The range
+#   of a tensor is the *mean* of its extremes over the scenes. That gives finer steps, but large
+#   values are clipped, and the boxes of typical scenes become less exact.
+# - **served** has the same layers in float and the widest range of any scene. It loses least, and
+#   its two points meet the goal. The price is in the last column: a few more false alarms than the
+#   float model.
 #
-# Percentile and entropy calibration, ONNX Runtime's two other methods, were tried as well. Entropy gave the
-# boxes of the widest range; percentile was as good as the mean, and took many times the time and memory.
+# Which calibration is better depends on the weights: for the first edition of the detector it was the
+# mean. ONNX Runtime's two other methods, entropy and percentile, were tried with those weights as well.
+# Entropy gave the same boxes as the widest range; percentile was as good as the mean, but took many
+# times as much time and memory. So repeat the comparison for each new version of a model, with
+# `python -m services.bench.int8`.
 #
-# mAP hides one thing: it looks at all confidences, a server at one threshold. Compare the confidences, box
-# by box, on fresh scenes:
+# mAP hides one effect: it counts boxes at all confidences, while a server returns only those above
+# one threshold. Compare the confidences, box by box, on fresh scenes:
 
 # %%
 from services.id_card.training.metrics import overlaps
@@ -282,13 +305,15 @@ axes.set(xlabel="confidence in float", ylabel="confidence in 8 bits", xlim=(0, 1
 show.figure(fig, alt="Points near the diagonal: confidences in 8 bits against those in float")
 
 # %% [markdown]
-# The points lie near the diagonal, not on it. A box in the shaded band may appear or vanish. Rounding hurts
-# where the model was unsure anyway. So **choose the threshold again** for a quantised model:
+# The points lie near the diagonal, not on it. A box in the shaded band around the threshold may
+# appear or vanish. Rounding hurts where the model was unsure anyway. So **choose the threshold
+# again** for a quantised model:
 # `python -m services.id_card.training.evaluate --threshold --backend int8` does it.
 #
 # ## 5. Behind every server
 #
-# The core changed, the adapters did not. One environment variable serves 8 bits behind any of them:
+# Only the core has changed, not its adapters, the servers of the earlier notebooks. One environment
+# variable makes any of them serve the 8-bit model:
 
 # %% tags=["volatile"]
 command = "uvicorn services.id_card.baselines.fastapi_app:app --host 127.0.0.1 --port $PORT"
@@ -303,14 +328,21 @@ print(answer.status_code, [round(box["confidence"], 3) for box in answer.json()]
 print("exit code", server.stop())
 
 # %% [markdown]
-# A Bento and a registered model bring their own file, in float. In 8 bits they are another *version*: build
-# and register it as such, so that a rollback is possible.
+# The 8-bit confidences of section 1 come back over HTTP. (The exit code is -15 because SIGTERM, the
+# signal that asks a process to end, has number 15.)
+#
+# A Bento (BentoML's archive) and a registered model contain a model file of their own, in float.
+# The 8-bit model is another *version*: build and register it as such, so that a rollback is
+# possible.
 #
 # ## 6. Threads and workers
 #
-# A **worker** is a process with its own copy of the model; **threads** divide one image's work inside it. On
-# two cores: two workers with a thread each, or one worker with two? Servers set the first by `--workers` or
-# `workers=`, the second is `OMP_NUM_THREADS` here. Bare cores, without HTTP:
+# A **worker** is a process with its own copy of the model; inside it, **threads** divide the work
+# on one image. Are two cores better used by two workers with one thread each, or by one worker with
+# two threads? Servers set the workers by `--workers` or `workers=`, and the threads here by the
+# variable `OMP_NUM_THREADS`.
+#
+# Measure the combinations on the cores alone, without HTTP. p50 is the median time:
 
 # %% tags=["volatile"]
 settings = {(1, 1), (1, usable_cores()), (usable_cores(), 1), (usable_cores(), usable_cores())}
@@ -327,22 +359,29 @@ show.table(
 )  # fmt: skip
 
 # %% [markdown]
-# Look at three things. The first two rows: two threads do not halve the time of *one image*, because
-# threads wait for each other after each layer. With a model this small they may even lose. More workers
-# make *more images* a second, each at the pace of one thread, for another copy of the memory. And workers
-# times threads above the number of cores gains little or nothing: they take the cores from each other.
+# Look at three things:
+#
+# - **Threads** (the first two rows): two threads do not halve the time of *one image*, because
+#   threads wait for each other after each layer. With a model this small they may even be slower.
+# - **Workers**: more workers compute *more images* a second, each image at the speed of one thread.
+#   Each worker needs memory for its own copy of the model.
+# - **Both**: more workers times threads than cores gain little or nothing, because they take the
+#   cores from each other.
 #
 # The rule: **workers times threads is the number of cores**. Begin with one thread each and as many
-# workers as the memory allows. Take more threads only where your own table shows that a single caller
+# workers as the memory allows. Use more threads only if your own table shows that a single caller
 # gets the answer sooner.
 #
 # ## 7. A CPU limit
 #
-# `docker run --cpus 1` and Kubernetes' `resources.limits.cpu` do not make a slower core. They make a
-# [**cgroup**](GLOSSARY.md#cgroup) (control group: a folder of the kernel, with limits for the processes
-# in it) with a quota: so many milliseconds of processor time in each tenth of a second. A process that
-# has used it up stands still until the next tenth begins: it is **throttled**. This is what the engine
-# writes, without an engine:
+# `docker run --cpus 1` and Kubernetes' `resources.limits.cpu` do not make a core slower. They
+# create a [**cgroup**](GLOSSARY.md#cgroup) (control group: processes whose limits the Linux kernel
+# enforces) with a quota: so many milliseconds of processor time in each period of a tenth of a
+# second. A process that has used up its quota stops until the next period begins: it is
+# **throttled**.
+#
+# A container engine sets the quota by writing to the kernel's files; this code does the same
+# without an engine:
 
 # %%
 show.source(hardware.Quota, start="period = round", end="cfs_quota_us")
@@ -371,16 +410,19 @@ fig.legend(loc="outside right center", frameon=False)
 show.figure(fig, alt="Lines: most images are fast; a throttled one waits for the next period")
 
 # %% [markdown]
-# Most images are as fast as before; some wait for most of a tenth of a second. A median does not show
-# it: **a limit shows in the [p99](GLOSSARY.md#p99)**, and in `nr_throttled` of the file `cpu.stat`. (A
-# machine on which others take the cores may never reach its quota; then `throttled` is small.)
+# Most images are as fast as before, but some wait for most of a tenth of a second. The median (p50)
+# does not show it: **a limit shows in the [p99](GLOSSARY.md#p99)**, and in the counter
+# `nr_throttled` of the file `cpu.stat`. (If other programs take the cores, the process may never
+# use up its quota; then few periods are stopped.)
 #
-# More threads use the quota up sooner and then all stop together, so they gain nothing. Inside a container
-# count the quota, not the cores that the machine shows, and set `OMP_NUM_THREADS` to it, rounded up.
+# More threads use up the quota sooner and then all stop together, so they gain nothing. Inside a
+# container, set `OMP_NUM_THREADS` to the CPU limit, rounded up, not to the number of cores that the
+# machine shows.
 #
 # ## 8. What 1,000 answers cost
 #
-# Public prices of three machines; **an example, to be replaced** by yours in `services/bench/prices.csv`:
+# These are public prices of three machines, **an example to replace** by your own prices in
+# `services/bench/prices.csv`:
 
 # %%
 prices = hardware.prices()
@@ -390,8 +432,9 @@ show.table(
 )
 
 # %% [markdown]
-# Price an hour, divided by answers an hour. We measured *this* machine, so take the first machine's price of
-# a core for each core here. A service is rarely busy all day: half the load, twice the price.
+# An answer costs the price of an hour divided by the answers in that hour. We measured *this*
+# machine, so each of its cores is priced like a core of the first machine. A service is rarely busy
+# all day: at half the load, each answer costs twice as much.
 
 # %% tags=["volatile"]
 price = float(prices[0]["usd_an_hour"]) / int(prices[0]["vcpus"]) * usable_cores()
@@ -404,7 +447,9 @@ for name in names:
           f"USD {whole:.4f} for 1,000; busy a tenth of the time: {tenth:.4f}")  # fmt: skip
 
 # %% [markdown]
-# And a GPU? It has to be as many times faster as it is dearer, *and be busy*:
+# The way with the most images a second is also the cheapest. A busy machine matters even more: at a
+# tenth of the load, an answer costs ten times as much. What about a GPU? It has to be as many times
+# faster as it is more expensive, *and be busy*:
 
 # %% tags=["volatile"]
 gpu = next(row for row in prices if row["gpu"])
@@ -413,25 +458,29 @@ print(f"{gpu['machine']}: {times:.1f} times the price, so it pays off above",
       f"{times * cost['int8']:.0f} images a second")  # fmt: skip
 
 # %% [markdown]
-# Below that load the cores are cheaper, however fast the GPU is: it would be paid for waiting.
+# Below that load the CPU cores are cheaper, however fast the GPU is: you would pay for a GPU that
+# waits.
 #
 # ## What broke, and why
 #
 # | What one might believe | What was seen | So |
 # |---|---|---|
-# | 8 bits are a quarter of the time | only the convolutions shrink | profile before you promise |
+# | 8 bits take a quarter of the time | only the convolutions shrink | profile before you promise |
 # | quantise everything | the scores share a scale with pixels and vanish | keep the last layers in float |
 # | the widest range is the safest | all steps become coarser, confidences move | try both, measure |
 # | the same mAP means the same answers | boxes near the threshold flip | choose the threshold again |
-# | more threads are faster | above the cores, or in a quota, they wait | workers times threads is the number of cores |
+# | more threads are faster | with more threads than cores, or under a quota, they wait | workers times threads is the number of cores |
 # | a CPU limit is a slower core | the process stands still; only p99 shows it | watch `nr_throttled` |
 #
 # ## Summary
 #
-# - A runtime that only serves is faster than the training framework, at the same answers.
-# - 8 bits are faster because a register holds four times as many numbers, and one instruction multiplies all.
-# - They hurt where numbers of very different size share a scale, and where the model was unsure.
-# - A limit on the CPU is a stop, not a slowdown. Cost is price divided by answers, at the load that you have.
+# - A runtime that only serves is faster than the training framework, and gives the same answers.
+# - 8 bits are faster because a register holds four times as many numbers, and one instruction
+#   multiplies all.
+# - They cost accuracy where numbers of very different size share a scale, and where the model was
+#   unsure.
+# - A CPU limit pauses a process until the next period; it does not slow it down evenly. Cost is price
+#   divided by answers, at your own load.
 #
 # **Practise:** `make lab N=14` opens your copy of [Lab 14](../labs/lab14_hardware/lab14_hardware.ipynb),
 # in which you quantise by hand, and choose backend, threads and workers for three machines.

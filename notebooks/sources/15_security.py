@@ -13,24 +13,25 @@
 # %% [markdown]
 # # 15 · Security, by attack
 #
-# **Where you are:** challenge 10 of chapter section 10.1, "security and privacy" · about 40 minutes ·
-# before this: [14 · Hardware](14_hardware.ipynb) · this is the last notebook
+# **Where you are:** challenge 10 of chapter section 10.1, "security and privacy" · about 40 minutes
+# · before this: [14 · Hardware](14_hardware.ipynb) · this is the last notebook
 #
-# A service with a model has the holes of every web service, and some that only models have. Here you
-# attack services that run on your machine: you see an attack succeed, you close the hole, and you
-# repeat the attack. Nothing leaves this machine.
+# A service with a model has the security holes of any web service, and some that only models have.
+# Here you attack services that run on your machine: you see an attack succeed, you close the hole,
+# and you repeat the attack. Nothing leaves this machine.
 #
 # ## After this notebook you can
 #
 # - hide a card from the detector with its own gradient, and say which defences help,
-# - say why loading a model file may run code, and stop that,
-# - find holes in a service: image bombs, forged log lines, unbounded labels, leaked lists,
-# - copy a model by asking it, and say what a rate limit can and cannot do,
-# - put an API key, a rate limit and TLS in front of a service.
+# - explain why loading a model file may run code, and prevent it,
+# - find holes in a service: image bombs, forged log lines, unbounded metric labels, leaked
+#   histories,
+# - copy a model through its API, and say what a rate limit can and cannot do,
+# - put an API key, a rate limit and TLS (encryption) in front of a service.
 
 # %% [markdown]
-# Parameters: the seed of everything random here, the number of scenes that are attacked, and the side
-# in pixels of the image bomb.
+# `seed` is the seed of everything random here, `scenes` the number of scenes that are attacked, and
+# `side` the width and height in pixels of the image bomb in section 3.
 
 # %% tags=["parameters"]
 seed = 1
@@ -85,8 +86,9 @@ shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 
 # %% [markdown]
-# The detector's service runs with an [API key](GLOSSARY.md#API-key) from the start. Section 7 explains
-# the key; until then our client sends it with every request:
+# The detector's service runs with an [API key](GLOSSARY.md#API-key) from the start: a secret text
+# that a client sends with every request. Section 7 explains it; until then our client simply sends
+# it:
 
 # %%
 key = secrets.token_hex(32)
@@ -103,17 +105,17 @@ client = httpx.Client(
 # %% [markdown]
 # ## 1. An image that hides its card
 #
-# Training asks: how must the weights change so that the score of the card rises? An attacker asks the
-# same of the *pixels*, with the opposite sign. The gradient answers both. The **fast gradient sign
-# method** (FGSM) changes each pixel by the same small amount, ε (epsilon), in the direction that lowers
-# the scores. Repeated in small steps it works better:
+# Training asks how the weights must change so that the score of the card rises. An attacker asks
+# how the *pixels* must change so that it falls. The gradient answers both questions. The **fast
+# gradient sign method** (FGSM) changes each pixel by the same small amount, ε (epsilon), in the
+# direction that lowers the scores. The method works better when it is repeated in small steps:
 
 # %%
 show.source("services/id_card/attacks.py", start="for _ in range(steps)", end="changed =")
 
 # %% [markdown]
-# This attacker has the weights; they ship with this repository. The targets are scenes in which the
-# detector finds the one card that is there:
+# This attacker has the weights, because they ship with this repository. The targets are scenes with
+# a single card, which the detector finds:
 
 # %%
 attack = GradientAttack()
@@ -136,9 +138,9 @@ def clean_scenes():
 boards = list(itertools.islice(clean_scenes(), scenes))
 
 # %% [markdown]
-# How large must ε be? Try growing values until the card is lost. A channel of a pixel has 256 values,
-# and the smallest change is 1. Noise of the same size shows whether it is the size or the direction
-# that matters:
+# How large must ε be? Try growing values until every card is lost. Each colour channel of a pixel
+# has 256 values, and the smallest change is 1. Random noise of the same size shows whether the size
+# of the change matters, or its direction:
 
 # %% tags=["volatile"]
 rng = np.random.default_rng(seed)
@@ -159,8 +161,9 @@ for epsilon in (1, 2, 4, 8, 16):
 show.table(rows, columns=("ε", "hidden by the gradient", "lost in noise of that size"))
 
 # %% [markdown]
-# A change that nobody sees is enough where noise of the same size does next to nothing. Look at one:
-# the scene, the attacked scene, and their difference, amplified:
+# A change that nobody sees hides the cards, while noise of the same size does next to nothing: the
+# direction matters. Look at one example: the scene, the attacked scene, and their difference,
+# amplified:
 
 # %% tags=["volatile"]
 number, (epsilon, changed) = min(hidden.items(), key=lambda item: item[1][0])
@@ -176,8 +179,9 @@ alt = "The scene with its card framed; the attacked scene, which looks the same,
 show.picture(strip, alt=alt, width=800)
 
 # %% [markdown]
-# The gradient came from torch. The service computes with ONNX Runtime, and it has never seen torch. Is it
-# fooled as well? And what helps? Four defences, each tried on the attacked and on the clean scenes:
+# The gradient came from torch, but the service computes with ONNX Runtime. Is the service fooled as
+# well? And what helps? Try four defences on clean scenes, attacked scenes, and scenes without a
+# card: another runtime, JPEG compression, a lower threshold, and a second network:
 
 
 # %%
@@ -217,19 +221,23 @@ heads = [f"{len(images)} {name}" for images, name in ((boards, "clean"), (attack
 show.table(rows, columns=("a card is found by", *heads, f"{len(empty)} without a card"))
 
 # %% [markdown]
-# Read the first two rows: the same weights make the same mistake, whatever computes them. Exporting to
-# ONNX protects nothing. Recompression destroys much of so fine a pattern; a larger ε survives it. A
-# lower threshold may find some cards again; the last column shows what it costs in false alarms.
+# The first two rows show that the same weights make the same mistake in any runtime, so exporting
+# to ONNX protects nothing. JPEG compression destroys much of such a fine pattern, but the pattern
+# of a larger ε survives it. A lower threshold may find some cards again; the last column shows what
+# that costs in false alarms.
 #
-# The second network has other weights, so this gradient says little about it. Compare its two columns:
-# what it finds of the clean scenes it mostly still finds. It is a weak detector, though. Where two
-# networks disagree, a person can look. None of this is a proof: an attacker who knows the defence takes
-# it into the gradient. So keep weights private, and let no answer of a model open a door by itself.
+# The second network has other weights, so this gradient says little about it. Compare its first two
+# columns: most of the cards that it finds in clean scenes, it still finds in the attacked ones. It
+# is a weak detector, though. Where the two networks disagree, a person can look.
+#
+# None of these defences is proof against attack: an attacker who knows a defence can include it in
+# the gradient. So keep the weights private, and never let a model's answer alone open a door.
 #
 # ## 2. A model file that runs code
 #
-# Notebook 00 showed it with torch: loading a **pickle** runs what is in it. MLflow stores many models
-# as pickles. Save one properly, with a signature, as a registry would hold it:
+# A **pickle** is Python's format for saved objects, and loading one runs the code in it; notebook
+# 00 showed that with torch. MLflow stores many models as pickles. Save a model properly, as a
+# registry would hold it, with a signature (the types of its inputs and outputs):
 
 # %%
 import mlflow
@@ -246,8 +254,9 @@ mlflow.sklearn.save_model(model, str(folder / "model"), signature=signature, **o
 print(*sorted(path.name for path in (folder / "model").iterdir()))
 
 # %% [markdown]
-# Record a hash of each file now, in a place that cannot be written with the rights to write the model.
-# Then play the attacker, who can write to the folder or bucket with the models, and replace one file:
+# Now record a hash of each file. Keep the hashes in a place that an account with write access to
+# the models cannot change. Then play the attacker, who can write to the folder or bucket with the
+# models, and replace one file:
 
 
 # %%
@@ -276,9 +285,9 @@ except Exception as error:
 print("the attacker's code ran:", (folder / "taken").exists())
 
 # %% [markdown]
-# It ran when the file was *loaded*, before any request. The signature says what a request may look
-# like; it says nothing about the file. Two things stop the attack. The first is to compare the hashes
-# before anything is opened:
+# The code ran when the file was *loaded*, before any request. The signature says what a request may
+# look like, but nothing about the file. Two measures stop the attack. The first is to compare the
+# hashes before any file is opened:
 
 # %%
 (folder / "taken").unlink()
@@ -299,8 +308,9 @@ except ValueError as error:
 print("the attacker's code ran:", (folder / "taken").exists())
 
 # %% [markdown]
-# The second is a format that cannot hold code. The recommender is a file of arrays, `.npz`, read with
-# `allow_pickle=False`; the detector is an ONNX graph. Hide the same payload in a recommender:
+# The changed file is named, and the code did not run. The second measure is a format that cannot
+# hold code. The recommender is a file of arrays, `.npz`, read with `allow_pickle=False`; the
+# detector is an ONNX graph. Hide the same payload in a recommender:
 
 # %%
 with warnings.catch_warnings(action="ignore"):
@@ -320,10 +330,12 @@ except ValueError as error:
 print("the attacker's code ran:", (folder / "taken").exists())
 
 # %% [markdown]
+# Again the code did not run: NumPy refuses an array that contains a pickle.
+#
 # ## 3. A service with holes
 #
-# For the next attacks you need a service that has them. Each endpoint below looks harmless. Read it,
-# and guess which attack fits which line:
+# For the next attacks you need a service with holes. Each endpoint below looks harmless. Read the
+# code, and guess which attack fits which line:
 
 # %%
 holes = """
@@ -363,8 +375,8 @@ def echo(name: str, response: Response):
 """
 
 # %% [markdown]
-# The last part serves two models: a classifier of handwritten digits, and the recommender. Each answers
-# every client:
+# The last part serves two models: a classifier of handwritten digits, and the recommender. Both
+# answer any client:
 
 # %%
 holes += """
@@ -405,8 +417,8 @@ careless = start("careless")
 # %% [markdown]
 # ### A small file, a large image
 #
-# A PNG of one colour compresses a thousandfold. The file is small, the decoded image is not. Watch the
-# memory of both servers while they get it:
+# A PNG of a single colour compresses a thousandfold: the file is small, the decoded image is huge.
+# Such a file is an **image bomb**. Watch the memory of both servers while they receive it:
 
 
 # %%
@@ -440,9 +452,10 @@ print(f"{len(bomb):,} bytes, {side * side / 1e6:.0f} million pixels")
 show.table([("careless", *careless_grew), ("ours", *ours_grew)], ("server", "status", "MB more"))
 
 # %% [markdown]
-# Compare the bytes that were sent with the memory that they took. A few such requests at once may end
-# the process, and with it everybody's requests. Ours reads the size from the file's header and answers
-# 413 before it decodes anything.
+# Compare the bytes that were sent with the memory that they took in the careless server. A few such
+# requests at once may kill the process, and everybody's requests with it. Our service reads the
+# size of the image from the file's header, and answers with 413 (content too large) before it
+# decodes anything.
 #
 # [Notebook 02](02_service.ipynb), section 4, sends a *path* instead of an image, and an unprotected
 # service opens the file. Repeat that here:
@@ -455,6 +468,8 @@ for name, request in (("a path in JSON", text), ("a path in the form", form)):
     print(f"{name:<19}{answer.status_code}  {answer.json()['error']['code']}")
 
 # %% [markdown]
+# Our service rejects both with a 4xx, and opens no file.
+#
 # ### A name that writes into the log
 #
 # `/hello` logs the name that the client sends. A name may contain a line break:
@@ -464,9 +479,11 @@ open_client.get("/hello", params={"name": "Ada\nERROR root logged in from 10.0.0
 print(*careless.log.read_text().splitlines()[-2:], sep="\n")
 
 # %% [markdown]
-# The last line was written by the client. A person who reads the log, or an alert that counts `ERROR`,
-# believes it. `/echo` puts a name into a response header. There a line break would begin a header of
-# the attacker's, or a whole second response:
+# The client wrote the last line. A person who reads the log would believe it, and so would an alert
+# that counts `ERROR`.
+#
+# `/echo` puts the name into a response header. There, a line break would begin a header of the
+# attacker's choice, or a whole second response:
 
 # %%
 name = "Ada\r\nSet-Cookie: role=admin"
@@ -477,9 +494,10 @@ except httpx.RemoteProtocolError as error:
     print("no forged header, and no answer:", show.one_line(error)[:60])
 
 # %% [markdown]
-# The web server here refuses to write such a header and drops the connection. Others have not always
-# done so. Rely on neither: check what a client sends before it goes anywhere, as our services do with
-# ids, and write logs in a format with one line a record whatever is in it:
+# The web server here refuses to write such a header and drops the connection. Other servers have
+# not always done so, so do not rely on the server. Check what a client sends before you pass it on,
+# as our services do with ids. And write logs in a format that always has one line per record, such
+# as JSON:
 
 # %%
 for text in (name, "Ada\nERROR root logged in"):
@@ -491,9 +509,10 @@ for text in (name, "Ada\nERROR root logged in"):
 # %% [markdown]
 # ## 4. A metric that never stops growing
 #
-# The careless service labels its counter with the path that the client wrote. Each new value is a new
-# time series, kept until the server ends, and in Prometheus for weeks. Call pages that do not exist, as
-# a scanner does, and count the series before and after:
+# The careless service counts requests in a metric, with the path that the client sent as a label.
+# Each new path creates a new time series, which the server keeps until it ends, and Prometheus (the
+# monitoring server that collects the metrics) for weeks. Request pages that do not exist, as a
+# scanner does, and count the series before and after:
 
 
 # %%
@@ -513,14 +532,16 @@ for name, one in {"careless": open_client, "ours": client}.items():
 show.table(rows, columns=("server", "new time series after 200 requests"))
 
 # %% [markdown]
-# Ours grows by the few series of one new label, "unknown path", however many requests come. A label's
-# values must come from a closed set. [Notebook 05](05_observability.ipynb), section 4, shows how our
-# service does it.
+# The careless server gains two series for each path that a client invents. Ours gains the few
+# series of one new label, "unknown path", however many requests come. A label's values must come
+# from a closed set. [Notebook 05](05_observability.ipynb), section 4, shows how our service does
+# it.
 #
 # ## 5. A model, copied by asking
 #
-# `/digit` returns a label, nothing else. A client with images can send them, and train a copy on the
-# answers. How well does the copy agree with the original, on images that neither has seen?
+# `/digit` returns nothing but a label. Still, a client with images can send them, and train a copy
+# of the model on the answers. How well does the copy agree with the original, on images that
+# neither has seen?
 
 # %%
 from sklearn.datasets import load_digits
@@ -545,10 +566,13 @@ rows = [(size, f"{share:.2f}") for size, share in zip(sizes, agreements, strict=
 show.table(rows, columns=("requests", "agreement"))
 
 # %% [markdown]
-# A few hundred requests, some seconds of work, and the copy answers nearly as the original does. Now
-# put the **rate limit** of `services/http` in front: each client has a bucket of tokens, takes one for
-# each request, and gets new ones at a fixed rate. Two lines protect any ASGI application (the interface
-# between Python web servers and applications):
+# After 240 requests, some seconds of work, the copy answers more than nine of ten new images like
+# the original.
+#
+# Now put the **rate limit** of `services/http` in front of the service. Each client has a bucket of
+# tokens: a request takes one token, and new tokens arrive at a fixed rate. Two lines, the import
+# and `add_middleware`, protect any ASGI application (ASGI is the interface between Python web
+# servers and applications):
 
 # %%
 _ = (folder / "guarded.py").write_text("""
@@ -606,15 +630,16 @@ show.figure(figure, alt=alt)
 print(f"at this limit the whole curve takes {max(sizes) / 30:.0f} hours instead of seconds")
 
 # %% [markdown]
-# A rate limit does not make theft impossible. It turns seconds into hours, and hours are long enough to
-# notice. An attacker with ten keys is ten times as fast, so keys must cost something to get. Counting
-# by address alone would be weaker still, because addresses are cheap.
+# With 30 answers the copy is far worse. A rate limit does not make theft impossible, though. It
+# turns seconds into hours, and hours are long enough to notice. An attacker with ten keys is ten
+# times as fast, so keys must cost something to get. Counting by address alone would be weaker
+# still, because addresses are cheap.
 #
 # ## 6. What an answer says about somebody else
 #
-# The recommender never recommends what a user has already rated. That is polite, and it is a leak: what
-# is *missing* from a user's complete list is what he or she has watched. Ask for everything, page by
-# page:
+# The recommender never recommends what a user has already rated. That is polite, and it is a leak:
+# what is *missing* from a user's complete list is what that user has watched. Ask for all movies,
+# page by page:
 
 
 # %%
@@ -638,15 +663,16 @@ rows = [(u, len(f), f == t) for u, f, t in zip(victims, found, truths, strict=Tr
 show.table(rows, columns=("user", "movies found to be watched", "exactly the training data"))
 
 # %% [markdown]
-# Without an error, from recommendations alone. A limit on `top_k` does not help: this attack takes
-# pages of 20, and `rated` turns the page. What helps is to answer nobody about *others*. In `/mine`
-# above, the user is not in the request; it follows from the key:
+# The last column shows that the attack finds exactly what each user watched, from recommendations
+# alone. A limit on `top_k` does not help: this attack asks for pages of 20, and sends the movies
+# that it has seen as `rated` to get the next page. What helps is to give nobody answers about
+# *other* users. In `/mine` above, the user is not part of the request, but follows from the key:
 
 # %%
 alice, bob = (as_customer(guarded, key) for key in customers[1:])
 lists = [one.post("/mine", params={"top_k": 5}).json() for one in (alice, bob)]
 right = [lists[i] == [m.movie_id for m in movies.recommend(i + 2, 5).items] for i in (0, 1)]
-print("each customer gets the own list:", right)
+print("each customer gets their own list:", right)
 
 # %%
 curious = alice.post("/mine", params={"top_k": 5, "user_id": 3}).json()
@@ -655,21 +681,21 @@ nobody = httpx.post(f"{guarded.url}/mine", params={"top_k": 5})
 print("without a key:", nobody.status_code)
 
 # %% [markdown]
-# `/predict` must be closed to customers then; section 8 shows where. A leak of this kind is a property
-# of the *answers*. No key, limit or TLS removes it; only the design of the endpoint does.
+# `/predict` must then be closed to customers; section 8 shows how. A leak of this kind is a
+# property of the *answers*. No key, limit or TLS removes it; only the design of the endpoint does.
 #
 # ## 7. Who may ask
 #
-# An **API key** is a long random text that a client sends in the header `Authorization: Bearer KEY`.
-# The detector's service has required one since the beginning. It reads the keys from a file that its
-# variable names:
+# An **API key** is a long random text that a client sends in the header
+# `Authorization: Bearer KEY`. The detector's service has required one since the beginning of this
+# notebook. It reads the keys from the file that an environment variable names:
 #
 # ```sh
 # openssl rand -hex 32 > keys && chmod 600 keys
 # SERVING_LABS_API_KEY_FILE=keys bentoml serve services.id_card.bento.service:IdCardDetector
 # ```
 #
-# Without the variable there is no key, as in all other notebooks. Try each kind of request:
+# Without the variable no key is needed, as in all other notebooks. Try each kind of request:
 
 # %%
 image = {"image": sample_path("one_card").read_bytes()}
@@ -694,32 +720,36 @@ for name, value in refused.json()["error"].items():
     print(f"{name:8} {value}")
 
 # %% [markdown]
-# The probes stay open, because a cluster asks them without a key. `/metrics` does not; Prometheus can
-# send a key (`authorization: {credentials_file: keys}` in its configuration). And the comparison:
+# Only the right key gets a 200. The probes `/livez` and `/readyz`, by which a cluster checks the
+# server's state, stay open, because a cluster sends no key. `/metrics` is protected; Prometheus can
+# send a key (`authorization: {credentials_file: keys}` in its configuration). This code compares
+# the keys:
 
 # %%
 show.source("services/http/api_key.py", start="digest = _digest", end="raise Unauth")
 
 # %% [markdown]
-# `==` stops at the first character that differs, so its time says how much of a guess was right.
-# `hmac.compare_digest` takes the same time for every guess. The same key guards FastAPI, LitServe, both
-# APIs of BentoML, and KServe's REST and gRPC ports: one middleware in `services/http`, tested against
-# each. MLflow's scoring server has no place for it; leave that one on the loopback, behind a service or
-# a proxy that checks.
+# `==` stops at the first character that differs, so its time reveals how much of a guess was right.
+# `hmac.compare_digest` takes the same time for every guess.
+#
+# The same key guards FastAPI, LitServe, both APIs of BentoML, and KServe's REST and gRPC ports: one
+# middleware in `services/http`, tested with each of them. MLflow's scoring server has no place for
+# a middleware. Let it listen on the loopback address (127.0.0.1) only, behind a service or a proxy
+# that checks the key.
 #
 # ## 8. What the outside reaches
 #
-# A key in plain HTTP can be read by everyone on the way. **TLS** encrypts the connection, and a
-# certificate proves who the server is. That is the work of a [**reverse
-# proxy**](GLOSSARY.md#reverse-proxy), a web server in front of yours. It also decides which paths exist
-# for the outside:
+# A key in plain HTTP can be read by everyone between client and server. **TLS** encrypts the
+# connection, and a certificate proves who the server is. Both are the job of a
+# [**reverse proxy**](GLOSSARY.md#reverse-proxy), a web server in front of yours. It also decides
+# which paths can be reached from outside:
 
 # %%
 show.source("infra/nginx/nginx.conf", start="location ~ ^/(inference", end="location / {")
 
 # %% [markdown]
-# Start nginx in front of the detector, where it is installed, with a certificate made on the spot. The
-# client trusts this certificate and no other:
+# If the web server nginx is installed, start it in front of the detector, with a certificate made
+# on the spot. The client trusts this certificate and no other:
 
 # %% tags=["volatile"]
 command = "sudo apt-get install nginx-light && nginx -p FOLDER -c FOLDER/nginx.conf"
@@ -748,18 +778,20 @@ if front:
     print({status: statuses.count(status) for status in sorted(set(statuses))})
 
 # %% [markdown]
-# From outside `/metrics`, the documentation and the loading of models are 404, as if they did not
-# exist. The last line is nginx's own rate limit: it counts for all workers together, which the limit in
-# a worker cannot.
+# From outside, `/metrics`, the documentation and the loading of models get a 404, as if they did
+# not exist. Plain HTTP is refused, and a client that does not know the certificate does not
+# connect. The 429s in the last line come from nginx's own rate limit: it counts the requests to all
+# workers together, which a limit inside one worker cannot.
 #
 # ## 9. What the image holds
 #
 # The containers of this repository run without root, and on a read-only file system: notebook
 # [06](06_bento.ipynb) builds one, and
-# [`infra/kubernetes/base/deployment.yaml`](../infra/kubernetes/base/deployment.yaml) says it to a
-# cluster. What attacks them are mostly known faults of packages. A [**bill of
-# materials**](GLOSSARY.md#SBOM) (SBOM) lists the packages in a format that scanners read, here
-# CycloneDX, made of the lock:
+# [`infra/kubernetes/base/deployment.yaml`](../infra/kubernetes/base/deployment.yaml) sets both in a
+# cluster. Attacks on containers mostly use known vulnerabilities of packages.
+#
+# A software [**bill of materials**](GLOSSARY.md#SBOM) (SBOM) lists the packages in a format that
+# vulnerability scanners read. Make one in the format CycloneDX, from the lock file:
 
 # %%
 import re
@@ -782,10 +814,10 @@ for tool, scan in (("trivy", "trivy sbom sbom.json"), ("grype", "grype sbom:sbom
 # %% [markdown]
 # ## 10. OWASP's list
 #
-# OWASP, a foundation for the security of software, keeps a list of the ten most important risks of
-# machine learning ([ML Security Top
-# Ten](https://owasp.org/www-project-machine-learning-security-top-10/), draft of 2023). This is what
-# stands where:
+# OWASP, a foundation for software security, publishes a list of the ten most important security
+# risks of machine learning
+# ([ML Security Top Ten](https://owasp.org/www-project-machine-learning-security-top-10/), draft of
+# 2023). The table says where each risk is shown here, and what stops it:
 #
 # | | Risk | Shown | What stops or slows it here |
 # |---|---|---|---|
@@ -804,9 +836,9 @@ for tool, scan in (("trivy", "trivy sbom sbom.json"), ("grype", "grype sbom:sbom
 #
 # | The attack | What happened | Stopped by |
 # |---|---|---|
-# | a pattern in the pixels | the card was not found, by torch nor by ONNX | nothing for certain; a second network disagrees |
-# | a pickle in an MLflow model | code ran at loading | a hash compared before, or arrays instead |
-# | an image bomb | memory of the decoded image | the size in the header: 413 |
+# | a pattern in the pixels | neither torch nor ONNX Runtime found the card | nothing for certain; a second network disagrees |
+# | a pickle in an MLflow model | code ran at loading | comparing a hash before loading, or a format of arrays |
+# | an image bomb | the decoded image took hundreds of megabytes | the size in the header: 413 |
 # | a line break in a name | a forged line in the log | checked ids, one JSON record a line |
 # | paths that do not exist | a new time series for each | labels from a closed set |
 # | many requests | a copy of the model | a rate limit for each key: slower, not impossible |
@@ -815,10 +847,10 @@ for tool, scan in (("trivy", "trivy sbom sbom.json"), ("grype", "grype sbom:sbom
 # ## Summary
 #
 # - Each attack was a few lines. Try them on your own service before somebody else does.
-# - What a client sends is data: never a path, a label, a log line or a header, until it was checked.
+# - Check what a client sends before you use it as a path, a label, a log line or a header.
 # - Loading a model may run code. Compare a hash first, or use a format that holds arrays.
-# - An API key says who asks, a rate limit how often, a proxy what can be reached. None of them changes
-#   what an answer tells.
+# - An API key says who asks, a rate limit how often, a proxy what can be reached. None of them
+#   changes what an answer reveals.
 #
 # **Practise:** `make lab N=15` opens your copy of [Lab 15](../labs/lab15_security/lab15_security.ipynb),
 # in which you close four holes of a service.
