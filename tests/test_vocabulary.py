@@ -38,7 +38,7 @@ WORDS = {
     r"\b(?:where|there|here)(?:of|in|by|upon)\b": "of which, in it, by this …",
 }
 
-_CODE = re.compile(r"^```.*?^```|`[^`]+`", re.M | re.S)
+_CODE = re.compile(r"^```.*?^```|``.+?``|`[^`]+`", re.M | re.S)
 _QUOTE = re.compile(r"^> ?", re.M)
 
 

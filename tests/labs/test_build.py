@@ -29,7 +29,7 @@ def _source(folder: Path, old: str = "", new: str = "") -> Path:
     [
         ("    ### BEGIN SOLUTION\n    [found]", "    [found]", "lab01.ex1 is already solved"),
         ("Every box, not the first\n", "Another title\n", "the heading '## Exercise 1"),
-        ('check("lab01.ex1", boxes_of)', "boxes_of", "calls check"),
+        ('check("lab01.ex1", boxes_of)', "boxes_of", "and call check"),
         ('check("lab01.ex1", boxes_of)', 'check("lab01.ex9", boxes_of)', "is not declared"),
         ('tags=["exercise"]', 'tags=["task"]', "no such tag: task"),
     ],

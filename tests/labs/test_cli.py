@@ -32,7 +32,7 @@ def test_reset_keeps_the_old_copy(tmp_path: Path) -> None:
         (tmp_path / OWN).write_text(text, encoding="utf-8")
         said = cli.reset("lab01", tmp_path)
         assert "your old one is" in said
-        assert "Points stay" in said
+        assert "You keep your points" in said
     kept = [p.read_text(encoding="utf-8") for p in (tmp_path / "lab01_runner").iterdir()]
     assert {"first", "second"} < set(kept)
     assert len(kept) == 3
@@ -54,7 +54,7 @@ def test_status_shows_points_and_what_is_next(
     assert "✓✗○○○" in said
     assert " 1 of 11 points" in said
     assert "next: lab00.ex2" in said
-    assert f"in hand: {tmp_path}/lab00_models/lab00_models.ipynb" in said
+    assert f"last worked on: {tmp_path}/lab00_models/lab00_models.ipynb" in said
 
 
 def test_what_is_next_is_in_the_lab_last_worked_on_then_after_it(

@@ -158,7 +158,7 @@ def test_what_never_ends_is_stopped(declare: Callable[..., None], body: str) -> 
     workspace.run(f"def f(x):\n    {body}")
     result = workspace.run(f"from labs import check\ncheck('{ID}', f)")
     assert result.status is Status.FAIL
-    assert "did not come to an end within 0.5 seconds" in result.differs
+    assert "did not finish within 0.5 seconds" in result.differs
     assert result.frames
 
 
@@ -431,11 +431,11 @@ def test_an_answer_may_edit_the_solution() -> None:
 def test_a_wrong_number_of_answers_is_told(answers: list[Any]) -> None:
     result = check("lab01.ex1", *answers)
     assert (result.status, result.layer) == (Status.FAIL, "call")
-    assert "lab01.ex1 has one answer (boxes_of)" in result.differs
+    assert "lab01.ex1 takes one answer (boxes_of)" in result.differs
     assert 'check("lab01.ex1", boxes_of)' in result.next
     assert "fault" not in str(result)
     both = check("lab06.ex1", len)
-    assert "has 2 answers (save_weights, load_weights); 1 was given" in both.differs
+    assert "takes 2 answers (save_weights, load_weights); 1 was given" in both.differs
 
 
 @pytest.mark.parametrize("name", ["", "lab01.ex8", "lab99.ex1", len])
@@ -471,7 +471,7 @@ def test_a_hint_has_a_number_from_1_to_3() -> None:
 
 
 def test_a_solution_says_how_many_answers_the_exercise_has() -> None:
-    assert "lab01.ex1 has one answer: boxes_of" in str(solution("lab01.ex1"))
+    assert "lab01.ex1 takes one answer: boxes_of" in str(solution("lab01.ex1"))
     assert "2 answers: save_weights, load_weights" in str(solution("lab06.ex1"))
 
 

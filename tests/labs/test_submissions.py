@@ -58,7 +58,7 @@ def test_a_lab_is_known_by_its_content_too(tmp_path: Path) -> None:
     hand_in(tmp_path, "bob", "{}", "homework")
     assert [found.lab for found in submissions.find(tmp_path)] == [LAB, submissions.UNKNOWN]
     _, bob = submissions.choose(submissions.find(tmp_path))
-    assert "says which lab" in grade_all([bob], limits=Limits(), seed=1)[0].verdict
+    assert "shows which lab" in grade_all([bob], limits=Limits(), seed=1)[0].verdict
 
 
 def test_notebooks_beside_each_other_are_named_by_their_files(tmp_path: Path) -> None:

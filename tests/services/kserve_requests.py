@@ -212,10 +212,13 @@ ANY_MODEL = {
         Request("/v1/models/nothing:predict", b"{}", dict(JSON)),
         404,
         "model_unknown",
-        "models here",
+        "server's models",
     ),
     "a model that is not there, V2": Refused(
-        Request("/v2/models/nothing/infer", b"{}", dict(JSON)), 404, "model_unknown", "models here"
+        Request("/v2/models/nothing/infer", b"{}", dict(JSON)),
+        404,
+        "model_unknown",
+        "server's models",
     ),
     "a version": Refused(
         Request("/v2/models/{}/versions/1/infer", b"{}", dict(JSON)), 404, "not_offered"

@@ -149,9 +149,9 @@ def begin(work: Job, out: Path) -> Path:
 @pytest.mark.parametrize(
     ("now", "told"),
     [
-        ({"power": 3}, "power was 2, now 3"),
-        ({"conf": 0.5}, "conf was None, now 0.5"),
-        ({"model_sha256": "a" * 64}, "model_sha256 was None, now aaaaaaaaaaaa…"),
+        ({"power": 3}, "power was 2 and is now 3"),
+        ({"conf": 0.5}, "conf was None and is now 0.5"),
+        ({"model_sha256": "a" * 64}, "model_sha256 was None and is now aaaaaaaaaaaa…"),
     ],
 )
 @pytest.mark.parametrize("left", ["parts", "file"])
@@ -163,7 +163,7 @@ def test_other_settings_are_refused(
         go(job(tmp_path), out)
     content = before.read_bytes()
 
-    with pytest.raises(JobError, match="of another job") as caught:
+    with pytest.raises(JobError, match="belongs to another job") as caught:
         go(job(tmp_path, **now), out)
 
     assert told in str(caught.value)
@@ -173,7 +173,7 @@ def test_other_settings_are_refused(
 
 def test_other_inputs_are_refused(tmp_path: Path, out: Path) -> None:
     begin(job(tmp_path), out)
-    with pytest.raises(JobError, match="it has 100 inputs, now there are 101"):
+    with pytest.raises(JobError, match="it has 100 inputs, and now there are 101"):
         go(job(tmp_path, 101), out)
 
 
@@ -203,7 +203,7 @@ def test_the_old_file_stays_until_the_new_one_is_whole(
 
 def test_a_file_that_is_not_ours_is_refused(tmp_path: Path, out: Path) -> None:
     out.write_text("a table by somebody else")
-    with pytest.raises(JobError, match="no batch of ours wrote it"):
+    with pytest.raises(JobError, match="no batch job of this repository wrote it"):
         go(job(tmp_path), out)
     assert out.read_text() == "a table by somebody else"
 
@@ -249,7 +249,7 @@ def test_too_few_rows_are_noticed(tmp_path: Path) -> None:
 
 
 def test_part_size_is_checked(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="part_size=0"):
+    with pytest.raises(ValueError, match="part_size must be 1 or more; got 0"):
         Job("none", (), SCHEMA, lambda: lambda _: [], {}, "", 0)
 
 

@@ -32,7 +32,7 @@ def test_workers_answer_together() -> None:
 
 @pytest.mark.parametrize(("workers", "threads", "seconds"), [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
 def test_nothing_is_measured_with_nothing(workers: int, threads: int, seconds: float) -> None:
-    with pytest.raises(ValueError, match="are positive"):
+    with pytest.raises(ValueError, match="must be positive"):
         hardware.throughput("onnx", workers, threads, seconds)
 
 
@@ -73,7 +73,7 @@ def test_a_price_for_1000() -> None:
 
 @pytest.mark.parametrize(("rate", "busy"), [(0, 1), (-1, 1), (1, 0), (1, 1.1)])
 def test_a_price_needs_answers(rate: float, busy: float) -> None:
-    with pytest.raises(ValueError, match="a positive rate"):
+    with pytest.raises(ValueError, match="the rate must be positive"):
         hardware.usd_for_1000(1, rate, busy)
 
 

@@ -79,12 +79,12 @@ def test_what_overlaps_cannot_be_told_apart(made_up: dict[str, Any]) -> None:
 
 def test_the_guide_follows_from_the_figures(made_up: dict[str, Any]) -> None:
     rows = {row[0]: row[1:] for row in guide.guide(made_up)[1]}
-    assert rows["an answer soon, to one question at a time"][2:] == ("ms", "FastAPI: 50.0")
-    assert rows["little to write"][:2] == ("BentoML service", "30")
+    assert rows["low latency, one request at a time"][2:] == ("ms", "FastAPI: 50.0")
+    assert rows["little new code"][:2] == ("BentoML service", "30")
     assert rows["little memory"][:2] == ("BentoML service", "200")
     made_up["peers"]["fastapi"] = peer("fastapi", 21)
     rows = {row[0]: row[1:] for row in guide.guide(made_up)[1]}
-    assert rows["an answer soon, to one question at a time"][0] == "FastAPI"
+    assert rows["low latency, one request at a time"][0] == "FastAPI"
 
 
 def test_what_is_added_to_the_core(made_up: dict[str, Any]) -> None:

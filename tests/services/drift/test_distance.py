@@ -138,7 +138,7 @@ def test_compare_finds_the_features_that_moved() -> None:
 def test_compare_refuses_what_cannot_be_compared() -> None:
     frame = pd.DataFrame({"x": [1, 2]})
     for other in (frame[:0], pd.DataFrame({"y": [1, 2]})):
-        with pytest.raises(ValueError, match="a row or more, and both a column in common"):
+        with pytest.raises(ValueError, match="at least one row, and both a common column"):
             compare(frame, other)
     with pytest.raises(ValueError, match="2 bins or more; got 1"):
         Bins.of([1], n=1)

@@ -129,9 +129,9 @@ def test_a_seed_gives_the_same_limits() -> None:
 
 def test_impossible_promises_are_refused() -> None:
     for numbers, message in (
-        ({"every": 30}, "divisor of window; got every=30, window=500"),
-        ({"window": 0}, "divisor"),
-        ({"horizon": 499}, "a window or more; got 499"),
+        ({"every": 30}, "must divide window; got every=30, window=500"),
+        ({"window": 0}, "must divide"),
+        ({"horizon": 499}, "at least the window; got 499"),
         ({"alarm_rate": 0}, "between 0 and 1; got 0"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -110,7 +110,7 @@ def test_the_last_line_counts_them(
     assert batch.main(again) == 0
     assert batch.main([*again, "--strict"]) == 3
     told = capsys.readouterr().out
-    assert "one a picture" in told
+    assert "one per picture" in told
     assert f"{len(FOREIGN)} image_format" in told
 
 
@@ -228,7 +228,7 @@ def test_other_settings_are_refused(
 ) -> None:
     before = table.read_bytes()
     told = error(capsys, folder, "--out", table, "--part-size", 6, "--conf", 0.7)
-    assert "conf was 0.5, now 0.7" in told
+    assert "conf was 0.5 and is now 0.7" in told
     assert table.read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""What KServe 0.21 does by itself: why the doors of this package stand before it.
+"""What KServe 0.21 does by itself: why this package wraps it.
 
 When one of these tests fails, KServe has fixed the fault, and a part of the package can go.
 """

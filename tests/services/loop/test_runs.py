@@ -148,7 +148,7 @@ def test_only_the_latest_runs_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
 def test_one_start_at_a_time_and_no_unknown_parameter(tmp_path: Path, settled: list[str]) -> None:
     with FileLock(tmp_path / "lock"), pytest.raises(NotebookError, match="another start"):
         go(tmp_path)
-    with pytest.raises(NotebookError, match="no step has a parameter knd; there are gate, kind"):
+    with pytest.raises(NotebookError, match="no step has a parameter knd; the parameters are"):
         go(tmp_path, knd="a")
     assert settled == []
 

@@ -140,7 +140,7 @@ def test_the_exit_status(
     picture.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")
     assert main([str(picture)]) == 2
     out = capsys.readouterr().out
-    for words in ("there is no document", "No such file", "kustomization", "can't decode byte"):
+    for words in ("contains no document", "No such file", "kustomization", "can't decode byte"):
         assert words in out, words
     monkeypatch.setattr("sys.stdin", io.StringIO(SERVICE))
     assert main(["-"]) == 0

@@ -101,7 +101,7 @@ def test_two_canaries_take_no_more_than_all_of_the_traffic() -> None:
     second["trafficPercent"], second["predictor"]["name"] = 95, "other"
     canary.append(second)
     [finding] = check([Document("test", 1, body) for body in bodies])
-    assert str(finding).startswith("spec.canary: trafficPercent is 105 in sum")
+    assert str(finding).startswith("spec.canary: trafficPercent adds up to 105")
 
 
 def test_a_storage_container_makes_its_scheme_known() -> None:

@@ -48,7 +48,7 @@ def test_a_full_disk_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 0, 2 * preflight.GIGABYTE))
     row = preflight.check_disk(tmp_path)
     assert row.status == preflight.MISSING
-    assert "2.0 GB free, 10 GB wanted" in row.detail
+    assert "2.0 GB free, 10 GB needed" in row.detail
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".ready").touch()
     assert preflight.check_disk(tmp_path).status == preflight.OK

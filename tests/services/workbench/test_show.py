@@ -88,7 +88,7 @@ class TestSource:
             ("nowhere", None, "no line contains 'nowhere'"),
             (None, "nowhere", "no line contains 'nowhere'"),
             ("# last", "# first", "from line 5 on"),
-            (0, None, "line 0 of a source that has the lines 1 to 6"),
+            (0, None, "there is no line 0; the source has lines 1 to 6"),
             (None, 7, "line 7"),
             (4, 2, "comes before"),
         ],

@@ -27,7 +27,7 @@ HINT = {"error": {"code": "c", "message": "m", "hint": "h"}}
         (415, HINT, [1], f"{BROKEN}415"),
         (415, {"detail": "no"}, None, f"{BROKEN}415 without a hint"),
         (415, "no", None, f"{BROKEN}415 without a hint"),
-        (503, HINT, [1], "503, to be tried again"),
+        (503, HINT, [1], "with status 503, to be retried"),
         (503, {"error": "hint"}, [1], f"{BROKEN}503 without a hint"),
         (500, HINT, None, f"{BROKEN}500"),
     ],
@@ -51,7 +51,7 @@ def test_the_table_says_which_promise_is_broken(
     rows = soak._table(run, True)
 
     assert ("good images", 99 + cut_off) == rows[0][:2]
-    assert "300 MiB at first, 900 at most, 400 at last" in [text for _, _, text in rows]
+    assert "300 MiB at first, 900 at most, 400 at the end" in [text for _, _, text in rows]
     found = [what for what, _, happened in rows if BROKEN in happened]
     assert len(found) == len(broken)
     assert all(what.startswith(start) for what, start in zip(found, broken, strict=True))

@@ -86,7 +86,7 @@ def test_a_fresh_process_finds_the_same_boxes(folder: Path, core: Detector) -> N
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("%%%", r"row 1: What begins with '%%%' is not base64 text.*b64encode"),
+        ("%%%", r"row 1: The value that begins with '%%%' is not base64 text.*b64encode"),
         ("", "row 1: The image is empty"),
         (
             base64.b64encode(b"hello").decode(),

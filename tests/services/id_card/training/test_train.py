@@ -19,9 +19,17 @@ from PIL import Image
 
 from services.id_card.detector import Detector
 from services.id_card.model.checkpoint import SUMS, check_hash, sha256
-from services.id_card.training import fresh_scenes, hard_negatives, train, trainer
+from services.id_card.training import (
+    fresh_scenes,
+    hard_negatives,
+    train,
+    trainer,
+)
+from services.id_card.training import (
+    sanitise as sanitise_module,
+)
 from services.id_card.training.dataset import write_dataset
-from services.id_card.training.recipe import PLANS, QUICK, Run, Stage
+from services.id_card.training.recipe import LEAST_COST, PLAN, PLANS, QUICK, Run, Stage
 from services.id_card.training.sanitise import sanitise
 from services.id_card.training.train import Training
 from services.id_card.training.trainer import (
@@ -383,6 +391,50 @@ def test_hash_is_recorded_beside_the_others(quick, tmp_path):
     mine.write_bytes(mine.read_bytes() + b" ")
     with pytest.raises(ValueError, match="not the file that ships"):
         check_hash(mine)
+
+
+def test_an_average_lies_between_its_networks(quick, tmp_path):
+    last = quick / "stage1" / "weights" / "last.pt"
+    other = torch.load(last, weights_only=False)
+    network = other["ema"].float()
+    for value in network.parameters():
+        value.data += 1.0
+    torch.save({"model": network}, tmp_path / "start.pt")
+    plain = tensors(sanitise(last, tmp_path / "plain.pt"))
+    mixed = tensors(sanitise(last, tmp_path / "out.pt", start=tmp_path / "start.pt", keep=0.25))
+    for name, _ in network.named_parameters():
+        assert torch.allclose(mixed[name].float(), plain[name].float() + 0.25, atol=0.01), name
+
+
+def test_the_least_cost_becomes_one_half_and_the_order_stays(quick, tmp_path):
+    last = quick / "stage1" / "weights" / "last.pt"
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    scores = []
+    for served in (0.5, 0.6):
+        out = sanitise(last, tmp_path / "out.pt", served=served)
+        network = torch.load(out, weights_only=False)["model"].float()
+        scores.append(network(image)[0][0, 4])
+    odds = [score / (1 - score) for score in scores]
+    assert torch.allclose(odds[0] / odds[1], torch.tensor(0.6 / 0.4), rtol=0.02)
+
+
+def test_only_the_whole_recipe_is_calibrated(quick, tmp_path, monkeypatch):
+    last, calls = quick / "stage1" / "weights" / "last.pt", []
+    monkeypatch.setattr(sanitise_module, "sanitise", lambda *paths, **given: calls.append(given))
+    for run in (
+        Run(QUICK),
+        Run(data=str(tmp_path / "data.yaml")),
+        Run(weights=str(last), first_stage=len(PLAN) - 1),
+    ):
+        training = Training(run, tmp_path / str(len(calls)))
+        training.ship(training._last(len(run.stages) - 1))
+    training.ship(training._last(0))  # of an earlier stage, where the budget ended
+    assert calls == [
+        {},
+        {},
+        {"start": str(last), "keep": PLAN[-1].keep, "served": LEAST_COST["nano"]},
+        {},
+    ]
 
 
 def test_sanitise_refuses_what_is_no_detector(tmp_path):

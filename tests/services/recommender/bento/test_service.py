@@ -320,7 +320,7 @@ def test_with_mlflow_down_it_starts_with_the_version_that_was_pointed_to(running
     with servers.bentoml(TARGET, env=env) as server:
         answer = httpx.post(f"{server.url}/predict", json={"user_id": 7}, trust_env=False).json()
         assert (answer["version"], answer["fallback"]) == ("2", None)
-        assert "version 2 is served, as pointed to" in server.log.read_text()
+        assert "version 2, named by the pointer, is served" in server.log.read_text()
 
 
 def test_with_nothing_to_serve_it_ends_with_one_line_that_says_why(tmp_path: Path) -> None:
@@ -337,9 +337,9 @@ def test_with_nothing_to_serve_it_ends_with_one_line_that_says_why(tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("RECOMMENDER_POLL_SECONDS", "soon", "is a number from 0 up; got 'soon'"),
-        ("RECOMMENDER_WORKERS", "0", "is a whole number from 1 up; got '0'"),
-        ("RECOMMENDER_WORKERS", "1.5", "is a whole number from 1 up; got '1.5'"),
+        ("RECOMMENDER_POLL_SECONDS", "soon", "must be a number from 0 up; got 'soon'"),
+        ("RECOMMENDER_WORKERS", "0", "must be a whole number from 1 up; got '0'"),
+        ("RECOMMENDER_WORKERS", "1.5", "must be a whole number from 1 up; got '1.5'"),
     ],
 )
 def test_a_setting_without_sense(name: str, value: str, message: str) -> None:

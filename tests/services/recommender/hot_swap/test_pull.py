@@ -202,7 +202,7 @@ def test_a_full_disk_is_a_failed_pull(registry, cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(PullError, match=r"cannot be kept: .*No space left") as refusal:
+    with pytest.raises(PullError, match=r"cannot be stored: .*No space left") as refusal:
         registry.pull(cache)
     assert refusal.value.reason == "damaged"
     assert cache.pointed() is None

@@ -101,7 +101,7 @@ def test_rated_is_a_list_in_json(server: Server, core: Recommender) -> None:
         ([{**USER, "name": "user"}], 422, "Did you mean 'user_id'?"),
         ([], 400, "tensors_invalid"),
         ([{**USER, "shape": [2, 1]}], 400, "1 values, where the shapes say 2"),
-        ([{**USER, "shape": [0, 1], "data": []}], 400, "one row a user, one or more"),
+        ([{**USER, "shape": [0, 1], "data": []}], 400, "one row per user"),
         (
             [
                 {**USER, "shape": [2, 1], "data": [1, 2]},

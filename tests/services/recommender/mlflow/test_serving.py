@@ -51,18 +51,18 @@ def server(tracking_server: Server, registry_versions: list[Any]) -> Iterator[Se
 
 
 @pytest.fixture(scope="module")
-def door(folder: Path) -> Iterator[TestClient]:
-    """The same application behind our door, in this process."""
+def wrapped(folder: Path) -> Iterator[TestClient]:
+    """The same application behind our middleware, in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL", str(folder))
         with TestClient(scoring_app.create_app(), raise_server_exceptions=False) as client:
             yield client
 
 
-def through(door: TestClient, sent: Sent) -> scoring.Outcome:
+def through(wrapped: TestClient, sent: Sent) -> scoring.Outcome:
     raw = sent.body if isinstance(sent.body, str) else json.dumps(sent.body)
     headers = {"content-type": sent.content_type} if sent.content_type else {}
-    return scoring.outcome(door.post("/invocations", content=raw, headers=headers))
+    return scoring.outcome(wrapped.post("/invocations", content=raw, headers=headers))
 
 
 def assert_same(answer: dict[str, Any], core: Recommender, **asked: Any) -> None:
@@ -181,9 +181,9 @@ def test_bad_input_at_mlflows_own_door(server: Server, user: int, name: str) -> 
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_at_our_door(door: TestClient, user: int, name: str) -> None:
+def test_bad_input_at_our_middleware(wrapped: TestClient, user: int, name: str) -> None:
     [sent] = [each for each in bad_questions(user) if each.name == name]
-    found = through(door, sent)
+    found = through(wrapped, sent)
     if name in SILENT:
         assert found.status == 200
         return
@@ -199,15 +199,15 @@ def test_bad_input_at_our_door(door: TestClient, user: int, name: str) -> None:
         ("user_id is 5.5", "user_id_invalid", "'user_id' is 5.5, of the type float."),
         ("top_k is 0", "top_k_invalid", "'top_k' is 0, of the type int."),
         ("rated is 3", "rated_invalid", "'rated' is 3, of the type int."),
-        ("no content type", "content_type_unknown", "There is no header Content-Type."),
+        ("no content type", "content_type_unknown", "The header Content-Type is missing."),
         ("user_id is missing", "request_invalid", "Model is missing inputs ['user_id']."),
     ],
 )
-def test_our_door_says_what_is_wrong(
-    door: TestClient, user: int, name: str, code: str, told: str
+def test_our_middleware_says_what_is_wrong(
+    wrapped: TestClient, user: int, name: str, code: str, told: str
 ) -> None:
     [sent] = [each for each in bad_questions(user) if each.name == name]
-    found = through(door, sent)
+    found = through(wrapped, sent)
     assert (found.code, found.message) == (code, told)
 
 
@@ -225,18 +225,20 @@ def rows_in_every_form(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("wrong", [None, 5.5, 7.0, "5", True])
 @pytest.mark.parametrize("form", range(5))
-def test_our_door_blames_the_row_that_is_wrong_with_the_value_as_it_was_sent(
-    door: TestClient, user: int, wrong: object, form: int
+def test_our_middleware_blames_the_row_that_is_wrong_with_the_value_as_it_was_sent(
+    wrapped: TestClient, user: int, wrong: object, form: int
 ) -> None:
     rows = [{"user_id": user}, {"user_id": wrong}, {"user_id": user}]
-    found = through(door, Sent("", rows_in_every_form(rows)[form]))
+    found = through(wrapped, Sent("", rows_in_every_form(rows)[form]))
     assert (found.status, found.code) == (400, "user_id_invalid")
     assert found.message.startswith(f"Row 1 of 0 to 2: 'user_id' is {wrong!r}, of the type")
 
 
-def test_the_row_that_only_the_model_can_refuse_is_named_too(door: TestClient, user: int) -> None:
+def test_the_row_that_only_the_model_can_refuse_is_named_too(
+    wrapped: TestClient, user: int
+) -> None:
     rows = [{"user_id": user}, {"user_id": user, "rated": list(range(300))}]
-    found = through(door, Sent("", {"dataframe_records": rows, "params": {"top_k": 200}}))
+    found = through(wrapped, Sent("", {"dataframe_records": rows, "params": {"top_k": 200}}))
     assert (found.status, found.code) == (400, "top_k_too_large")
     assert found.message.startswith("Row 1 of 0 to 1: ")
 
@@ -244,16 +246,16 @@ def test_the_row_that_only_the_model_can_refuse_is_named_too(door: TestClient, u
 @pytest.mark.parametrize("depth", [20, 900, 3000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_json_nested_deep_is_a_400_in_our_shape(
-    door: TestClient, depth: int, opening: str, closing: str
+    wrapped: TestClient, depth: int, opening: str, closing: str
 ) -> None:
     deep = opening * depth + "1" + closing * depth
     for body in (deep, f'{{"dataframe_records": [{{"user_id": {deep}}}]}}'):
-        found = through(door, Sent("", body))
+        found = through(wrapped, Sent("", body))
         assert (found.status, found.code) == (400, "json_invalid"), found
 
 
-def test_the_415_offers_only_what_works(door: TestClient, user: int) -> None:
-    response = door.post("/invocations", content=b"<x/>", headers={"content-type": "text/xml"})
+def test_the_415_offers_only_what_works(wrapped: TestClient, user: int) -> None:
+    response = wrapped.post("/invocations", content=b"<x/>", headers={"content-type": "text/xml"})
     hint = response.json()["error"]["hint"]
     assert response.status_code == 415
     assert "application/json" in hint
@@ -261,8 +263,8 @@ def test_the_415_offers_only_what_works(door: TestClient, user: int) -> None:
     assert "parquet" not in hint.lower()
 
 
-def test_a_body_that_is_too_large(door: TestClient) -> None:
-    found = through(door, Sent("", " " * (scoring_app.MAX_BYTES + 1)))
+def test_a_body_that_is_too_large(wrapped: TestClient) -> None:
+    found = through(wrapped, Sent("", " " * (scoring_app.MAX_BYTES + 1)))
     assert (found.status, found.code) == (413, "body_too_large")
 
 
@@ -277,7 +279,7 @@ def test_more_requests_than_it_answers_at_a_time_come_back_later(
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"{}"})
 
-        transport = httpx.ASGITransport(scoring_app.Door(slow))
+        transport = httpx.ASGITransport(scoring_app.ScoringMiddleware(slow))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
             asked = [
                 asyncio.create_task(http.post("/invocations", json={"dataframe_records": []}))
@@ -310,13 +312,15 @@ def test_a_body_that_does_not_arrive_is_a_408(monkeypatch: pytest.MonkeyPatch) -
 
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": headers}
-    asyncio.run(scoring_app.Door(never)(scope, receive, send))
+    asyncio.run(scoring_app.ScoringMiddleware(never)(scope, receive, send))
     assert sent[0]["status"] == 408
 
 
-def test_our_door_answers_as_mlflow_does(door: TestClient, core: Recommender, user: int) -> None:
+def test_our_middleware_answers_as_mlflow_does(
+    wrapped: TestClient, core: Recommender, user: int
+) -> None:
     [sent, *_] = same_question(user, [1])
-    found = through(door, sent)
+    found = through(wrapped, sent)
     assert_same(found.predictions[0], core, user_id=user, top_k=3, rated=[1])
 
 
@@ -327,7 +331,7 @@ def test_a_fault_of_the_model_is_no_fault_of_the_client(folder: Path, user: int)
     body = {"dataframe_records": [{"user_id": user}]}
     found = scoring.outcome(TestClient(application).post("/invocations", json=body))
     assert (found.status, found.trace) == (400, True)
-    behind = TestClient(scoring_app.Door(application)).post("/invocations", json=body)
+    behind = TestClient(scoring_app.ScoringMiddleware(application)).post("/invocations", json=body)
     assert behind.status_code == 500
     assert behind.json()["error"]["code"] == "model_failed"
     assert "Traceback" not in behind.text
@@ -335,7 +339,7 @@ def test_a_fault_of_the_model_is_no_fault_of_the_client(folder: Path, user: int)
 
 def test_a_stack_trace_is_kept_from_the_client() -> None:
     said = {"message": f"{scoring_app.MODEL_FAULT}. Verify …", "stack_trace": "File secret.py"}
-    status, body = scoring_app.mend(400, json.dumps(said).encode())
+    status, body = scoring_app.convert_error(400, json.dumps(said).encode())
     assert (status, body["error"]["code"]) == (500, "model_failed")
     assert "secret" not in json.dumps(body)
 

@@ -53,7 +53,7 @@ def test_an_id_of_any_size_can_be_asked_for():
 
 
 def test_a_negative_index_is_refused_and_not_counted_from_the_end():
-    with pytest.raises(IndexError, match="at least 0; got -1"):
+    with pytest.raises(IndexError, match="must be 0 or more; got -1"):
         IdMap([5, 6]).raw([0, -1])
     with pytest.raises(IndexError):
         IdMap([5, 6]).raw([2])
@@ -82,7 +82,7 @@ def test_columns_of_different_lengths_are_refused():
     good = table([(0, 0, 5, 0)])
     with pytest.raises(ValueError, match="column values has the shape"):
         Ratings([0], [0], [1.0, 2.0], [0], good.user_ids, good.movies)
-    with pytest.raises(ValueError, match="one of each is needed"):
+    with pytest.raises(ValueError, match="each movie needs one of each"):
         Movies(IdMap([1, 2]), ("only one",), ((), ()))
 
 
@@ -157,7 +157,7 @@ def test_at_random_takes_the_same_share_of_every_user(small):
 @pytest.mark.parametrize("shares", [(0, 0.2), (0.2, 0), (0.5, 0.5), (-0.1, 0.5)])
 @pytest.mark.parametrize("split", [by_time, at_random])
 def test_shares_that_leave_nothing_are_refused(small, split, shares):
-    with pytest.raises(ValueError, match="shares above 0, together below 1"):
+    with pytest.raises(ValueError, match="must be above 0 and add up to less than 1"):
         split(small.ratings, validation=shares[0], test=shares[1])
 
 

@@ -46,7 +46,7 @@ def test_json_becomes_a_question():
         ({"userid": 7}, "field_unknown", "no field 'userid'", "mean 'user_id'?"),
         ({**GOOD, "x": 1}, "field_unknown", "'x'", "The fields are 'user_id', 'top_k', 'rated'."),
         ({"y" * 99: 1}, "field_unknown", "y" * 30 + "…", "The fields are"),
-        ({**GOOD, "ranked_movies": []}, "field_repeated", "both are there", "Send 'rated' only"),
+        ({**GOOD, "ranked_movies": []}, "field_repeated", "request has both", "Send 'rated' only"),
         ({"user_id": None}, "user_id_invalid", "'user_id' is None", "a whole number from 0"),
         ({"user_id": 7, "top_k": None}, "top_k_invalid", "'top_k' is None", "or leave it out"),
         ({"user_id": 7, "top_k": 0}, "top_k_invalid", "'top_k' is 0", "from 1 up"),

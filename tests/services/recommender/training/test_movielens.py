@@ -101,10 +101,10 @@ def test_ratings_dir_is_read(ml100k, monkeypatch):
 
 
 def test_missing_files_are_named_with_the_remedy(tmp_path, ml100k):
-    with pytest.raises(FileNotFoundError, match=r"nowhere: no such folder\. RATINGS_DIR names"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere: no such folder\. RATINGS_DIR must name"):
         load_movielens(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"holds no ratings\. RATINGS_DIR names a folder "
-                       r"with u\.data and u\.item \(ML-100k\) or ratings\.csv and"):  # fmt: skip
+    with pytest.raises(FileNotFoundError, match=r"holds no ratings\. RATINGS_DIR must name a "
+                       r"folder with u\.data and u\.item \(ML-100k\) or ratings"):  # fmt: skip
         load_movielens(tmp_path)
     folder = ml100k()
     with pytest.raises(FileNotFoundError, match=rf"{folder.name} does: name that folder"):
@@ -147,7 +147,7 @@ def changed(lines, line, text):
         ("3\t1\t5\tnoon", "timestamp 'noon'. It is a whole number, 0 or more."),
         ("3\t99999999999999999999\t5\t1", "movieId '99999999999999999999'. It is a whole"),
         ("3\t9\t5\t881250947", "movie 9 is not in the file of movies. Take both files from"),
-        ("7\t2\t1\t1", "user 7 rated movie 2 already in line 1. Keep one of the two lines."),
+        ("7\t2\t1\t1", "user 7 already rated movie 2 in line 1. Keep one of the two lines."),
     ],
 )
 def test_a_wrong_line_of_u_data_is_named(ml100k, text, message):
@@ -162,7 +162,7 @@ def test_a_wrong_line_of_u_data_is_named(ml100k, text, message):
         ("610,1,0.7,1000000001", "the rating 0.7. Ratings are half stars"),
         ("610;1;0.5;1000000001", "1 fields. Expected 4 between commas"),
         ("610,4,0.5,1000000001", "movie 4 is not in the file of movies"),
-        ("1,163949,4,1", "user 1 rated movie 163949 already in line 2. Keep one"),
+        ("1,163949,4,1", "user 1 already rated movie 163949 in line 2. Keep one"),
     ],
 )
 def test_a_wrong_line_of_ratings_csv_is_named(latest, text, message):
@@ -174,7 +174,7 @@ def test_a_wrong_line_of_ratings_csv_is_named(latest, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("50,Title, with a comma,Drama", "4 fields. Expected 3 between commas; a title with"),
+        ("50,Title, with a comma,Drama", "4 fields. Expected 3 between commas; put a title with"),
         ("fifty,Title,Drama", "movie id 'fifty'. It is a whole number"),
         ("1,Again (1995),Drama", "movie 1 is listed twice. Keep one line."),
         ("50,,Drama", "movie 50 has no title. Give it one."),

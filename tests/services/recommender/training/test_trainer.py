@@ -105,7 +105,7 @@ def test_what_cannot_be_trained_is_refused(small):
         fit("svd", small.ratings)
     with pytest.raises(ValueError, match="no rating to train on"):
         fit("mf", small.ratings.take(np.zeros(12_000, bool)))
-    with pytest.raises(ValueError, match="lower the lr"):
+    with pytest.raises(ValueError, match="lower the learning rate"):
         fit(replace(RECIPES["mf"], lr=1e30, epochs=4), small.ratings, progress=False)
 
 
@@ -154,7 +154,7 @@ def test_the_command_says_what_is_wrong_with_the_ratings(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         train.main(["--ratings-dir", str(tmp_path)])
     assert end.value.code == 2
-    assert "holds no ratings. RATINGS_DIR names a folder" in capsys.readouterr().err
+    assert "holds no ratings. RATINGS_DIR must name a folder" in capsys.readouterr().err
 
 
 def test_the_command_says_at_once_that_it_cannot_save(tmp_path, capsys, monkeypatch):

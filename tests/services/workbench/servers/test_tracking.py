@@ -45,7 +45,7 @@ def test_more_names_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_is_no_backend_any_more(uri: str) -> None:
     with pytest.raises(ValueError, match="must name a database") as caught:
         tracking.server(backend_uri=uri)
-    assert "leave it out and give folder=" in str(caught.value)
+    assert "leave it out and pass folder=" in str(caught.value)
 
 
 def test_which_is_mlflows_own_decision(tmp_path: pytest.TempPathFactory) -> None:
