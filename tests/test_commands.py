@@ -81,7 +81,7 @@ def test_the_readmes_service_is_started_and_called_as_printed(
 ) -> None:
     needs("curl")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    text = readme.split("## Serve it without a notebook")[1].split("\n## ")[0]
+    text = readme.split("## Serve the detector without a notebook")[1].split("\n## ")[0]
     lines = [line.partition("  #")[0].strip() for line in text.splitlines()]
     [activate] = [line for line in lines if line.startswith("source ")]
     [serve] = [line for line in lines if line.startswith("bentoml serve ")]

@@ -17,7 +17,7 @@
 # when the version in production served well. Without an alarm the run ends here.
 #
 # In this simulation, `changed` selects users from after the change or from before it. In a real
-# service both tables come from the log.
+# service, the reference and the latest requests both come from the log.
 
 # %% tags=["parameters"]
 changed, seed = True, 1

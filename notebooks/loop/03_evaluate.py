@@ -11,11 +11,11 @@
 # ---
 
 # %% [markdown]
-# # Step 3 · Better than what serves?
+# # Step 3 · Better than production?
 #
 # Both versions are measured on held-out ratings from before and after the change; neither was
-# trained on these. On the new ratings the rule for promotion has to hold. On the old ones the
-# candidate may be a little worse, but no more, because much of what users want has not changed.
+# trained on these. On the new ratings the candidate must meet the promotion rule (`registry.RULE`).
+# On the old ones it may be slightly worse, because much of what users want has not changed.
 
 # %% tags=["parameters"]
 data = "build/loop/data"

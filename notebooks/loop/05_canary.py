@@ -47,8 +47,8 @@ print(f"users: {test.users}, difference {test.difference:+.4f}, 95 % from", end=
 print("{:+.4f} to {:+.4f};".format(*test.interval), f"could find {test.detectable:.4f}")
 
 # %% [markdown]
-# So few users cannot prove that the candidate is better; step 3 is for that. They can show that it is
-# clearly worse, or that it fails.
+# With a few hundred users only a large difference can be shown, so no gain is required here; step 3
+# decides that. The canary refuses a candidate that is clearly worse, or that fails.
 
 # %%
 reasons = []

@@ -14,8 +14,8 @@
 # # Step 7 · Watch, and roll back
 #
 # Any of three signals brings the previous version back: the service does not answer with the
-# version that is `prod`; requests fail; or the click-through rate is far below `click_rate`, which
-# step 5 measured for a version known to be good.
+# version that is `prod`; requests fail; or the click-through rate is below `min_ratio` times
+# `click_rate`, which step 5 measured for the version that was in production before the release.
 
 # %% tags=["parameters"]
 click_rate = 0.0

@@ -23,8 +23,8 @@
 #
 # | half | sections | about | needed for |
 # |---|---|---|---|
-# | first | 1 to 7 | the detector: data, training, measurement | notebooks 01 to 06, and 09 to 11 |
-# | second | 8 to 12 | the recommender: candidates, registry, promotion | notebooks 07 to 11 |
+# | first | 1 to 7 | the detector: data, training, measurement | notebooks 01 to 06, 09 to 11, 14 and 15 |
+# | second | 8 to 12 | the recommender: candidates, registry, promotion | notebooks 07 to 11, 13 and 15 |
 #
 # You can stop after the first half and come back before notebook 07.
 #
@@ -153,9 +153,9 @@ show.picture(gallery(tiles, width=1000, height=130), alt=alt)
 # is not one design: the generator makes a new one each time, and section 3 explains why.
 #
 # In the table, *layouts* are card designs, *photographs* and *textures* are backgrounds, and
-# *cards* and *things* are other objects that lie next to the identity card. Each number counts
-# families that no other split has: training uses 15 card designs, and the test uses 4 different
-# ones.
+# *cards* and *things* are other objects that lie next to the identity card. No family appears in two
+# splits: training uses 12 fixed designs and 3 generators of random ones, and the test uses 4 other
+# designs.
 #
 # ## 2. Train it, for a few steps
 #
@@ -243,9 +243,9 @@ few_steps = row("a few steps of training", guesses)
 show.table([baseline, few_steps], columns)
 
 # %% [markdown]
-# The column *roughly right* shows that the baseline alone explains part of what looked like skill.
-# Now compare the last two columns: the network is about as confident where there is no card as
-# where there is one.
+# The column *roughly right* shows that the baseline alone explains much of what looked like skill.
+# Now compare the last two columns: the network is as confident where there is no card as where there
+# is one. The images show why: the dashed frame is nearly the same in all of them.
 #
 # So far it has learned **where** cards lie and how large they are, but hardly what they look like.
 # A few dozen steps cannot do more, and the falling loss did not reveal this.
@@ -258,7 +258,7 @@ show.table([baseline, few_steps], columns)
 #
 # Two networks take the same number of steps from the same initial weights. One sees **few** pictures,
 # many times each. The other sees eight times as **many**, an eighth as often each. Both are then tested
-# on the few pictures, on new ones of the same kind, and on held-out designs in held-out scenes.
+# on those few pictures, on new pictures of the same kind, and on held-out designs in held-out scenes.
 
 # %%
 results = lesson.read()
@@ -311,8 +311,8 @@ loaded = torch.load(tampered, weights_only=False)
 
 # %% [markdown]
 # It printed a line. It could have read your keys. torch has a safe mode, `weights_only=True`, which
-# accepts tensors and rejects everything else. It also rejects the real file, whose pickle contains the
-# network's classes:
+# accepts tensors and rejects everything else. It also rejects the real file, because that pickle refers
+# to a class of ultralytics:
 
 # %%
 import re
@@ -383,10 +383,13 @@ print(f"mAP50-95 {result.map50_95(resamples=100):.2f}")
 # that card. Go through all boxes from the most to the least confident. **Precision** is the share
 # of the boxes so far that are correct, **recall** the share of the cards found so far.
 #
-# Plotted against each other they make a curve; [mAP50](GLOSSARY.md#mAP) is the area under it, so
-# 0.9 means an average precision of 90 % over all recalls from 0 to 1. mAP50-95 averages that area
-# over stricter and stricter overlaps, from 0.5 to 0.95, so it rewards tight boxes. The parentheses
-# hold the 95 % interval: how far the number may be off because the sample is small.
+# Plotted against each other they make a curve, and the area under it is the *average precision*: 0.9
+# means a precision of 90 % on average over all recalls from 0 to 1.
+#
+# [mAP50](GLOSSARY.md#mAP) is the mean of this area over all classes (here one), with an IoU of 0.5 as
+# the limit. mAP50-95 averages it over stricter and stricter overlaps, from 0.5 to 0.95, so it rewards
+# tight boxes. The parentheses hold the 95 % interval: how far the number may be off because the
+# sample is small.
 
 
 # %%
@@ -454,19 +457,20 @@ tiles = [tile(scenes[i], detector.detect([scenes[i].image])[0][n : n + 1]) for _
 alt = "Six scenes, each with a dashed frame that fits no card, or half of one, or one twice"
 show.picture(gallery(tiles, width=1000, height=170), alt=alt)
 
-# %% [markdown]
-# Look at each and ask *why*. Is it something printed, in the shape of a card? One card on top of another?
-# A frame around half a card? Such a list tells you what the next training scenes should show. mAP only
-# tells you that the list is not empty.
+# %% [markdown] Look at each and ask *why*. Most are printed cards that are not identity cards, such
+# as a club card. Others would be a frame around half a card, or around two cards that overlap. Such a
+# list tells you what the next training scenes should show. mAP only tells you that the list is not
+# empty.
 #
 # ## 7. The real training
 #
 # The real training starts with small images, where a step is cheap, and goes on to larger ones,
 # where edges are sharp. The last two stages are a remedy for wrong boxes like those above: they have
 # more scenes without a card, and in most of these the network of the previous stage saw a card that
-# is not there. The last one also gives the edges of a box more weight in the loss.
+# is not there. The last one also gives both losses of a box, its
+# overlap and its edges, more weight.
 #
-# This is the recipe, one stage a row. Fresh scenes replace the old ones after as many epochs as
+# This is the recipe, one stage per row. Fresh scenes replace the old ones after as many epochs as
 # *used for* says, and *rate* is the learning rate at the beginning and at the end:
 
 # %%
@@ -483,15 +487,18 @@ show.figure(figure, alt=alt)
 # %% [markdown]
 # The loss jumps where a stage begins. The first four stages have the same task on larger and larger
 # images. The last two have harder scenes, for training and for validation, so their quality cannot
-# be compared with that of the others. In the sixth, the loss of a box counts more, so the sum is
-# higher although the boxes are tighter.
+# be compared with that of the others. In the sixth, the two losses of a box have a higher weight, so
+# their curves jump up although the boxes get tighter.
 #
 # The right panel shows the quality on designs of the validation split, which training never sees.
-# Where a line still rises at the end, more training would help. Where it is flat, only different
-# scenes would.
+# Where a line still rises at the end, as mAP50-95 does slowly, more training would help. Where it is
+# flat, as mAP50 is, only different scenes would.
+#
+# The weights that ship are the average of those before and after the sixth stage, with all
+# confidences shifted so that the best threshold is 0.5.
 #
 # What did the last two stages change? Before them, 16.5 % of the test scenes without a card got a
-# box; now 4.5 % do. The boxes are tighter, and no photograph without a card gets one. The price is
+# box; now 4.5 % do. The boxes are tighter, and no real photograph without a card gets one. The price is
 # confidence: almost one typical card in five now falls below the threshold of 0.5; before, it was
 # one in eight. The [model card](../services/id_card/weights/README.md) has the table.
 #
@@ -665,8 +672,8 @@ for kind in ("mf", "popularity", "mf-bce"):
     print(f"{kind:10} {np.median(split.train.per_item()[items]):.0f}")
 
 # %% [markdown]
-# The movies that `mf` recommends have far fewer ratings than those of the other two. Do its lists
-# fare as badly with real users?
+# The movies that `mf` recommends have about a third of the ratings of those that the other two
+# recommend. Do its lists fare as badly with real users?
 #
 # These are five published results on the real MovieLens 100k with the same kind of split (three
 # quarters of each user's ratings for training, all movies ranked, lists of ten). They come from the
@@ -799,7 +806,8 @@ print(registry.promote(first.number))
 # Now promote the best candidate, by NDCG on the validation ratings. It has to pass a rule with
 # three thresholds, each relative to the version in production. Besides NDCG, the rule looks at the
 # hit rate (`hr`), which is the share of users with at least one hit in their list, and at the
-# coverage, which is the share of the catalogue that appears in any list:
+# coverage, which is the share of the catalogue that appears in any list. NDCG has to rise; the other
+# two may fall a little:
 
 # %%
 rows = [(threshold.metric, f"{threshold.gain:+.3f}") for threshold in registry.RULE]
@@ -820,12 +828,14 @@ print(f"version {decision.version} {decision.outcome}:", *decision.reasons, sep=
 
 # %% [markdown]
 # The promotion was refused, with a reason for each threshold that was missed, and production is
-# unchanged. What if two people promote at the same moment? MLflow sets an alias without comparing
+# unchanged. In each line the first number is the candidate's, and *now* is the version in production.
+#
+# What if two people promote at the same moment? MLflow sets an alias without comparing
 # it with the previous value. Both candidates would be compared with the same old version, and the
 # worse one could win by being last.
 #
-# MLflow has no lock against this, so the remedy is organisational: **only one place promotes**, usually a
-# CI job that never runs twice in parallel. In GitHub Actions that is one setting,
+# MLflow has no lock against this, so the remedy is organisational: **only one place promotes**,
+# usually a CI job that never runs twice in parallel. In GitHub Actions that is one setting,
 # `concurrency: {group: promote-recommender}`.
 #
 # A service loads the alias, not a number:
@@ -859,7 +869,8 @@ print(registry.rollback(version.number, reason="too slow"))
 print(registry.promote(version.number))
 
 # %% [markdown]
-# Once the fault is repaired, `again=True` says that the second promotion is intended:
+# If the cause was not the model but, for instance, an overloaded machine, promote the same version
+# again. `again=True` says that this is intended:
 
 # %%
 print(registry.promote(version.number, again=True))
@@ -880,11 +891,11 @@ rows = [
 ]
 show.table(rows, columns=("on the test part", "NDCG@10", "users with a hit", "catalogue shown"))
 
-# %% [markdown]
-# The chosen model also wins on ratings that played no part in the choice: its NDCG is well above
-# that of `popularity`. The last column is a second reason against `popularity`, which shows almost
-# nothing of the catalogue. And the oracle's row shows how much a better model could still gain on
-# this data.
+# %% [markdown] The chosen model also wins on ratings that played no part in the choice: its NDCG is
+# well above that of `popularity`. (All values are higher than on the validation part, because the
+# test part holds more of each user's ratings.) The last column is a second reason against
+# `popularity`, which shows almost nothing of the catalogue. And the oracle's row shows how much a
+# better model could still gain on this data.
 #
 # In a terminal, with your own files: `python -m services.recommender.registry train --ratings-dir DIR`,
 # then `promote`, `rollback` or `show`. When new ratings have arrived, `learn` retrains, measures the

@@ -250,7 +250,7 @@ gap = max(
 print(f"{len(from_old)} boxes, within a hundredth of a pixel: {gap < 0.01}")
 
 # %% [markdown]
-# A client can draw the frames from the JSON alone, without the model:
+# A client can draw the boxes from the JSON alone, without the model:
 
 # %%
 boxes = [Detection.from_dict(box) for box in answer]
@@ -355,9 +355,9 @@ for text in (str(sample_path("close_up")), address):
 # between a Python web server and a framework, and middleware is code that runs between the two. Ours
 # counts the bytes as they arrive, takes the file out of the form, and decodes the whole image.
 #
-# An upload that fails is rejected. An image that passes is kept for `picture_of`, and the framework
-# receives a one-pixel placeholder instead, so nothing is parsed twice. This is the part that
-# rejects:
+# An invalid upload is rejected. A valid image is kept in memory; the endpoint gets it by calling
+# `picture_of(image)`. The framework itself receives a one-pixel placeholder, so nothing is parsed
+# twice. This is the part that rejects:
 
 # %%
 show.source(validation.ImageValidationMiddleware._check, end="return")
@@ -434,7 +434,7 @@ print("the middleware's comes from  ", opening.original_open().__module__)
 # | the text says `/inference`, the code `invocation` | 404 for a client that follows the text | one endpoint and an alias |
 # | a listing without its last brackets | `SyntaxError` before anything starts | the brackets |
 # | open `http://0.0.0.0:3000` | an address to listen on; fails in a browser on Windows | 127.0.0.1 |
-# | (not mentioned) a bad upload | 500, or a file of the server is opened | the middleware: a 4xx with a hint |
+# | (not mentioned) a bad upload | 500, or a file on the server is opened | the middleware: a 4xx with a hint |
 #
 # ## Summary
 #

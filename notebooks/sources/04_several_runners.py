@@ -666,8 +666,8 @@ show.figure(figure, alt="Two histograms of confidence, model_a's and model_b's, 
 #   anyone back.
 #
 # **Practise:** `make lab N=04` opens your copy of [Lab 04](../labs/lab04_several_runners/lab04_several_runners.ipynb),
-# in which you call two versions at once, divide users between them, and serve many clients without losing
-# a request.
+# in which you call two versions at once, divide users between them, and serve many clients without
+# losing a request.
 #
 # **Next:** [05 · Observability](05_observability.ipynb) looks into a running server: its health, its
 # metrics, and an alert that fires.

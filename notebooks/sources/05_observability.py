@@ -32,8 +32,8 @@
 # - read an alert rule, and watch it go from *inactive* through *pending* to *firing*.
 
 # %% [markdown]
-# Section 6 sends `requests` requests to each service, `concurrency` of them at a time, and a first
-# round that is not counted. Each load in section 7 lasts `load_seconds` seconds:
+# Section 6 sends `requests` requests to each service, `concurrency` of them at a time, after
+# one warm-up round that is not counted. Each load in section 7 lasts `load_seconds` seconds:
 
 # %% tags=["parameters"]
 requests, concurrency = 96, 8
@@ -154,7 +154,7 @@ _ = failing.stop()
 
 # %% [markdown]
 # > **Erratum 13** · section 10.4.1 · wrong when printed · `/healthz endpoint would indicate a failure`
-# > `/healthz` answers 200 for a service that has no model and never will; only `/readyz` shows it.
+# > `/healthz` answers 200 even if the model can never be loaded; only `/readyz` reports the failure.
 #
 # In the Runner API the model lives in a separate process, the Runner, and `/livez` only checks that
 # the web server runs. `/readyz` also checks the Runners. So the service receives no requests, and
@@ -249,8 +249,8 @@ show.table(rows, columns=("the network", "/inference", *PROBES))
 # %% [markdown]
 # The third failure in a row turns the probes to 503. Why not the first? A single image may trigger
 # a bug that others do not, and a restart would abort everyone else's requests. A *client's* mistake
-# never counts: the middleware rejects it before the detector sees it. Counting failures takes only
-# a few lines around the detector:
+# never counts: the middleware (code that runs before the endpoint) rejects it before the detector
+# sees it. Counting failures takes only a few lines around the detector:
 
 # %%
 show.source(
@@ -258,6 +258,9 @@ show.source(
 )
 
 # %% [markdown]
+# `_failures` goes back to 0 with each success, so the last row has 200 again. From three on, the
+# detector counts as broken, and the probes report it.
+#
 # `infra/kubernetes/` puts these paths into a Deployment, Kubernetes' description of the pods to run.
 # With several workers there is a limit: they share one port, and a probe reaches just **one** of
 # them. A broken worker among healthy ones fails some probes and not others. The metrics of the next
@@ -271,11 +274,10 @@ show.source(
 # %%
 show.source(detector_metrics, start="DETECTIONS =", end="multiprocess_mode")
 
-# %% [markdown]
-# A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to 1), and ends in
-# `_total` if the value only grows. A [**histogram**](GLOSSARY.md#histogram) counts values in
-# buckets, so that the counts of several servers can be added up later. Send every sample four
-# times, and two uploads that are not images:
+# %% [markdown] A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to
+# 1). The library adds `_total` to the name of a counter, which only grows. A
+# [**histogram**](GLOSSARY.md#histogram) counts values in buckets, so that the counts of several
+# servers can be added up later. Send every sample four times, and two uploads that are not images:
 
 # %%
 for name in 4 * list(SAMPLES):
@@ -289,7 +291,8 @@ rows = [(row["name"], row.model or row.reason, row.value) for _, row in counted.
 show.table(sorted(row for row in rows if row[2]), columns=("sample", "model or reason", "value"))
 
 # %% [markdown]
-# All 20 images are counted once, and each rejected upload under its error code. Yet two processes
+# Five samples, sent four times, are 20 images, and all are counted once; that they contain 20 boxes as
+# well is a coincidence. Each rejected upload is counted under its error code. Yet two processes
 # shared the work, and neither knows what the other did. This is how many images each of them
 # handled:
 
@@ -333,8 +336,8 @@ for name, server in {"the chapter's service": old, "today's": new}.items():
 # %% [markdown]
 # Twenty requests added hundreds of samples to the chapter's service, and none to today's. As
 # installed, both of BentoML's APIs take the label `endpoint` from the path **as the client wrote
-# it**. Each page that does not exist adds a histogram, on the server and in Prometheus, until the
-# server ends.
+# it**. Each page that does not exist adds a histogram: on the server until it ends, and in Prometheus
+# for as long as it keeps data.
 #
 # BentoML has no setting to prevent this, so our service replaces one of BentoML's classes and
 # labels by *route*, the path that the application defines:
@@ -447,15 +450,15 @@ title = "Time for the same load"
 fig = plots.ratio_bars(list(ratios), list(ratios.values()), reference="1 worker", title=title)
 show.figure(fig, alt="Bars: how long the same load took with two workers and with Runners")
 
-# %% [markdown]
-# No request was lost. In the figure a shorter bar is better; yours will differ. Two workers do not
-# halve the time: each already computes an image with **all** cores, so the second worker mostly
-# fills gaps while images are decoded and answers written.
+# %% [markdown] No request was lost. In the figure a shorter bar is better; yours will differ. (*1
+# worker* is the service of section 2.) Two workers do not halve the time: each already computes an
+# image with **all** cores, so the second worker mostly fills gaps while images are decoded and
+# answers written.
 #
-# The Runners divide the cores differently: one process with one thread for each core. When requests
-# queue up, the Runners do not compete for cores, but a single request then has only one core.
-# Workers also cost memory, since each holds a copy of the model. So measure with your model, on the
-# machine that will serve it.
+# The Runners divide the cores differently: for each core, one process with a single thread. They do
+# not compete for cores, but each image is computed by one core only, and it has to travel between two
+# processes first. Workers also cost memory, since each holds a copy of the model. So measure with
+# your model, on the machine that will serve it.
 #
 # ## 7. A real Prometheus
 #
@@ -468,7 +471,7 @@ show.source("infra/prometheus/alerts.yml", start="- alert: ServiceDown", end="se
 
 # %% [markdown]
 # Prometheus sets `up` to 1 for a target whose last scrape succeeded. The alert fires only after the
-# condition has held **for** a minute, so one lost packet wakes nobody. A minute is too long for a
+# condition has held **for** a minute, so one failed scrape wakes nobody. A minute is too long for a
 # notebook: here Prometheus scrapes every two seconds instead of every 15, and the condition has to hold
 # for four seconds. Nothing else is changed.
 
@@ -523,7 +526,8 @@ show.table(rows, columns=("query", "result"))
 # %% [markdown]
 # A counter by itself says little; `rate` turns it into "per second". `histogram_quantile` estimates the
 # percentile from the buckets, so it is only as exact as they are narrow. Compare the second row with
-# the third: the difference is decoding and **waiting for a worker**.
+# the third: 95 of 100 images take far less time in the detector than 95 of 100 requests take in all.
+# Most of the rest is **waiting for a worker**. The rejected upload is not a failure: only 5xx count.
 #
 # Grafana, a program for dashboards, sends such queries, too. Does each panel of the dashboard in
 # `infra/grafana/` get a result?
@@ -579,11 +583,10 @@ if watcher:
 alt = "Request rate, latency and up over time; up falls to 0 where the service was killed"
 show.figure(fig, alt=alt) if watcher else print(tool)
 
-# %% [markdown]
-# Read the curves from left to right. With one request at a time the rate is modest, and the latency
-# is the work itself. With several at a time, requests wait in a queue, so the latency rises more
-# than the rate does. At *killed*, `up` drops to 0, the rate falls as the window empties, and the
-# latency curve ends.
+# %% [markdown] Read the curves from left to right. With one request at a time, the latency is the
+# work itself. With several at a time, the rate rises little, because the machine was nearly busy
+# before. The requests wait in a queue, so the latency rises several times. At *killed*, `up` drops to
+# 0, the rate falls as the window empties, and the latency curve ends.
 #
 # A rate of zero alone does not tell you whether the service is dead or just has no clients; `up` does.
 #

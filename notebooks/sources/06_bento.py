@@ -446,8 +446,8 @@ print(log[0].partition('"')[0].split("] ")[-1])
 # > BentoML runs uvicorn, another Python web server, under its own supervisor; gunicorn is neither
 # > started nor installed.
 #
-# The build log in the chapter differs as well: it runs `bentoml build` inside the image. Today the Bento is
-# built first and then copied into the image.
+# The build log in the chapter differs as well: it runs `bentoml build` inside the image. Today the
+# Bento is built first and then copied into the image.
 #
 # ## 8. The container
 #
@@ -598,8 +598,8 @@ show.source("infra/kubernetes/base/deployment.yaml", start="- name: detector", e
 # **Practise:** `make lab N=06` opens your copy of [Lab 06](../labs/lab06_bento/lab06_bento.ipynb),
 # in which you write a build file, roll back to an older tag, and fix a Dockerfile.
 #
-# **Next:** [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) takes the model from MLflow's
-# registry instead.
+# **Next:** [07 · The registry's model behind BentoML](07_mlflow_pull.ipynb) takes the model from
+# MLflow's registry instead.
 
 # %% tags=["teardown"]
 shutil.rmtree(home, ignore_errors=True)

@@ -171,8 +171,8 @@ show.table(rows, columns=("version", "kind", "aliases"))
 # Listing 10.1 is a service, the class `RecommenderRunnable`. Two remarks before we run its parts:
 #
 # > **Erratum 47** · section 10.5.1 · wrong when printed · `@bentoml.service(`
-# > The decorator exists since BentoML 1.2; section 10.3 installs 1.1.6, where `bentoml.service` is an
-# > AttributeError.
+# > The decorator was added in BentoML 1.2; with 1.1.6, which section 10.3 installs, `bentoml.service`
+# > raises an AttributeError.
 #
 # > **Erratum 48** · section 10.5.1 · wrong when printed · `class RecommenderRunnable:`
 # > The class is a service of the new API and not a Runnable; no Runner is involved.
@@ -190,11 +190,11 @@ print("a Runnable:", issubclass(RecommenderRunnable.inner, bentoml.legacy.Runnab
 
 # %% [markdown]
 # The listing serves a PyTorch module with two tables of numbers: one has a row for each user, the
-# other a row for each movie. The product of two rows is the score. Our factorisation has such
-# tables, so we can build a module like the chapter's from it.
+# other a row for each movie. Our factorisation has such tables, so we can build a module like the
+# chapter's from it; the product of two rows is the score.
 #
-# Its tables get **one row too many, and row `id - 1` belongs to `id`**. The book's public
-# repository trains its model like this
+# Two properties are copied from the book's public repository: each table has **one row more than
+# there are ids**, and training stores the row **for `id` at index `id - 1`**
 # ([model_training.py](https://github.com/practical-mlops/movie-recommender-project/blob/main/training_and_validation_components/model_training.py)).
 
 # %%
@@ -269,7 +269,7 @@ print("copies in the store:", len(bentoml.models.list("recommender")))
 print("different versions:  ", len({str(m.tag) for m in bentoml.models.list("recommender")}))
 
 # %% [markdown]
-# Two workers started, and the store holds two copies of one version.
+# Two starts, as two workers would make, leave two copies of one version in the store.
 #
 # > **Erratum 19** · section 10.5.1 · wrong when printed · `bentoml.mlflow.import_model(…)`
 # > Every start of every worker makes a copy under a random tag, and nothing removes the copies.
@@ -315,7 +315,7 @@ print(f"{retries} retries, after {waits} seconds: in all {sum(waits) / 60:.1f} m
 # returns, BentoML's worker answers no probe (an orchestrator's health check): `/readyz` hangs. When
 # the constructor finally raises, the worker is restarted, again and again.
 #
-# ## 3. Its answers
+# ## 3. What the listing answers
 #
 # This is the listing's `predict`, rewritten. `TestClient` sends requests to a service without
 # starting a server:
@@ -345,8 +345,8 @@ print(chapter.post("/predict", json={"user_id": user_id, "top_k": 3}).text)
 # > **Erratum 49** · section 10.5.1 · wrong when printed · `ranked_movies:np.ndarray=None`
 # > The argument means movies that the user has *rated*: the listing removes them from the candidates.
 #
-# Our service calls it `rated` and accepts the chapter's name too. Here are some requests that a client may
-# well send:
+# Our service calls it `rated` and accepts the chapter's name too. Here are some requests that a
+# client may well send:
 
 # %%
 everything = list(range(1, n_movies + 1))
@@ -365,8 +365,10 @@ show.table(
 
 # %% [markdown]
 # > **Erratum 23** · section 10.5.1 · wrong when printed · `….squeeze()`
-# > A client's mistakes get a 500 without an explanation, and with one movie left `.squeeze()` turns the
-# > list `[1]` into the number `1`.
+# > With one movie left, `.squeeze()` turns the list `[1]` into the number `1`.
+#
+# A `top_k` that is too large, a `null` and an unknown user get a 500 without an explanation; only the
+# missing field gets a 400.
 #
 # One answer is worse than a 500. There is no user 0, yet the request for user 0 gets a 200.
 #
@@ -395,6 +397,9 @@ rows = [(titles[row - 1], titles[row]) for row in wrong]
 show.table(rows, columns=(f"served to user {user_id}", f"what the model meant, for {user_id + 1}"))
 
 # %% [markdown]
+# Each row is one recommendation: the first title is shown to the user, the second is the one that the
+# model meant, for the next user.
+#
 # > **Erratum 25** · section 10.5.1 · wrong when printed · `torch.arange(1, … + 1)`
 # > With a model trained on `id - 1`, as in the book's repository, every recommendation is the movie
 # > before the intended one, chosen for the taste of the next user.
@@ -442,20 +447,20 @@ print("models in it:", bentoml.get("recommender_runnable:1").info.all_models)
 
 # %% [markdown]
 # > **Erratum 26** · section 10.5.1 · wrong when printed · `'./requirements.txt'`
-# > The chapter does not show this file, and without it the build fails; the Bento that is built holds no
-# > model.
+# > The chapter does not show this file, and without it the build fails. With it, the Bento is built, but
+# > contains no model.
 #
-# The Bento's name is right: `recommender_runnable`, from the class name. But on another machine this Bento
-# would have to reach the registry at every start, with all the problems above.
+# The Bento's name is right: `recommender_runnable`, from the class name. But on another machine this
+# Bento would have to reach the registry at every start, with all the problems above.
 #
-# ## 4. The good version
+# ## 4. A service that follows the registry
 #
 # Our service separates three moments:
 #
 # 1. **Before the workers start**, one process pulls the model once: `@bentoml.on_deployment`.
 # 2. **A worker** reads the model from this machine's disk, never from the registry.
-# 3. **While they serve**, one worker polls the registry and moves a *pointer*, a small file. All workers
-#    follow the pointer.
+# 3. **While they serve**, one worker polls the registry and updates a *pointer*, a small file that
+#    names the version to serve. All workers follow it.
 
 # %%
 show.source(
@@ -485,8 +490,9 @@ show.source(pull.prepare, start="try:", end="return pointed")
 # %% [markdown]
 # Why a pointer, and not "the newest version on disk"? After a rollback the newest is the wrong one.
 #
-# A version is downloaded into a temporary folder, **smoke-tested** (a few requests that any model must
-# answer), and then renamed. An incomplete download or a model that returns NaN never gets the final name:
+# A version is downloaded into a temporary folder, **smoke-tested** (a few requests that any model
+# must answer), and then renamed. An incomplete download or a model that returns NaN never gets the
+# final name:
 
 # %%
 show.source(cache.VersionCache.add, start="with tempfile", end="whole.rename")
@@ -609,10 +615,9 @@ for version in (1, 2):
     )
 print([mlflow.pyfunc.load_model(home / f"model{version}").predict([1]) for version in (1, 2)])
 
-# %% [markdown]
-# Version 2 answers with the code of version 1. Python imports a module once under its name, and `taste` was
-# imported already. So a model that brings modules needs a new process for each version. Ours brings
-# arrays, and the code that reads them belongs to the service.
+# %% [markdown] Version 2 answers with the code of version 1. Python imports a module once under its
+# name, and `taste` was imported already. So a model that brings modules needs a new process for each
+# version. Ours brings arrays, and the code that reads them belongs to the service.
 #
 # ## 6. Is the new one better? An A/B test
 #
@@ -659,7 +664,7 @@ print(f"p-value: {served_half.p_value:.1g}")
 
 # %% [markdown]
 # With the default ratings, factorisation (the second rate) gets more clicks. The p-value is the
-# probability that chance alone produces such a difference; here it is tiny.
+# probability that chance alone produces a difference at least this large; here it is tiny.
 #
 # The users were divided into groups, so **users are compared**, with one number each. Ten movies
 # shown to one user are not ten independent trials.
@@ -707,7 +712,7 @@ show.table(rows, columns=columns)
 
 # %% [markdown]
 # Read the last column first. It is the smallest true difference that such an experiment detects in
-# four of five tries. A much smaller difference cannot be ruled out, whatever the p-value says.
+# four of five tries. If an experiment finds nothing, a true difference smaller than this may exist.
 #
 # With the default ratings, the intervals of the first two rows exclude 0, but the second is wider,
 # because B has few users. The third row does not show "no difference"; it shows that the true
@@ -766,9 +771,8 @@ print(f"{total / count:.1f} requests a pass; statuses:", Counter(r.status for r 
 # %%
 show.source("services/recommender/bento/service.py", start="class Arguments", end="use_arguments")
 
-# %% [markdown]
-# Copy the `prod` version from the registry into BentoML's model store, then build. By hand the second step
-# is `bentoml build --arg model_tag=recommender:2` with the build file:
+# %% [markdown] Copy the `prod` version from the registry into BentoML's model store, then build. By
+# hand the second step is `bentoml build --arg model_tag=recommender:2` with the build file:
 
 # %%
 client.set_registered_model_alias(MODEL, PROD, "2")
@@ -782,8 +786,8 @@ print(built.tag, "holds", [str(model.tag) for model in built.info.all_models])
 # beginning of a version, so `recommender:2` could match a random tag like `2t6wrvhi…`. Our code
 # compares the whole tag.)
 #
-# Now export the Bento and import it into an empty store. Then **stop MLflow** while clients send requests
-# to the service of section 4:
+# Now export the Bento and import it into an empty store. Then **stop MLflow** while clients send
+# requests to the service of section 4:
 
 # %%
 archive, elsewhere = home / "recommender.tar", {**os.environ, "BENTOML_HOME": str(home / "empty")}
@@ -828,7 +832,7 @@ print("version", answer["version"], "· the core's movies:", same[0] == same[1])
 # | `topk`, `null`, unknown user; `squeeze` | 500; a number in place of a list | validation; 4xx with a hint, or a fallback | `test_service`, `test_requests` |
 # | user 0 | 200 with another user's taste | the fallback, named | `test_service` |
 # | `id - 1` in training, `id` in serving | everything off by one | one `IdMap`, saved with the model | `test_recommender` |
-# | no `requirements.txt`, no model | the build fails; the Bento needs the registry | derived requirements; `model_tag` | `test_bento` |
+# | no `requirements.txt`, no model | the build fails; the Bento needs the registry | derived requirements; `model_tag` | `test_build` |
 #
 # ## Summary
 #

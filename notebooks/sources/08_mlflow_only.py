@@ -34,9 +34,8 @@
 # - serve the same model with MLServer, a model server that MLflow used to start by itself,
 # - detect from a log that the users have changed.
 
-# %% [markdown]
-# Parameters: the alias to serve, how many movies to ask for, and what changes among the users at the end:
-# `audience`, `newcomers` or `taste`.
+# %% [markdown] Parameters: the alias to serve, how many movies to ask for, and what changes among the
+# users at the end: `audience`, `newcomers` or `taste`.
 
 # %% tags=["parameters"]
 alias, top_k, change = "prod", 3, "taste"
@@ -114,8 +113,8 @@ show.figure(
 #
 # ## 1. One command
 #
-# The chapter's script has two lines. `export MLFLOW_TRACKING_URI=…` says where the tracking server is; the
-# setup did that. The other line is the command. Look at the defaults of its options first:
+# The chapter's script has two lines. `export MLFLOW_TRACKING_URI=…` says where the tracking server
+# is; the setup did that. The other line is the command. Look at the defaults of its options first:
 
 # %%
 serve = commands.commands["serve"]
@@ -230,9 +229,8 @@ show.table(rows, columns=("payload", "status", "movies, or the error message"))
 mixed = [{"user_id": user, "rated": [1]}, {"user_id": user}, {"user_id": user, "rated": None}]
 print([len(found["items"]) for found in scoring.ask(server.url, mixed, top_k=top_k)])
 
-# %% [markdown]
-# You can test a payload without a server. The command is `mlflow models predict -m MODEL -i FILE -o FILE`;
-# in Python it is:
+# %% [markdown] You can test a payload without a server. The command is `mlflow models predict -m
+# MODEL -i FILE -o FILE`; in Python it is:
 
 # %%
 asked, answered = place / "asked.json", place / "answered.json"
@@ -307,7 +305,8 @@ for value in (5.5, True, "5"):
 # > With a signature of type `long`, JSON is converted before it is checked: user 5.5 gets user 5's
 # > recommendations with status 200, while the same value in a table is refused.
 #
-# With `any`, the value arrives as it was sent, and the core refuses it, as it does in every other adapter.
+# With `any`, the value arrives as it was sent, and the core refuses it, as it does in every other
+# adapter.
 #
 # ### What an error tells the client
 #
@@ -323,8 +322,8 @@ print("in the server's log:", "parse_csv_input" in server.log.read_text())
 
 # %% [markdown]
 # > **Erratum 30** · section 10.6 · defect of a library · `inference endpoints under … /invocations`
-# > For such an error the *client* gets the stack trace, with paths of the server's files; the server's
-# > log has nothing.
+# > If MLflow cannot parse a request, the *client* gets the stack trace, with paths of the server's
+# > files; the server's log has nothing.
 #
 # And if the model itself fails? Load the model here, remove its core, and wrap it in MLflow's
 # application:
@@ -335,9 +334,8 @@ del broken.unwrap_python_model().recommender
 application = scoring_server.init(broken)
 print(TestClient(application).post("/invocations", json=body).status_code)
 
-# %% [markdown]
-# A correct request to a broken model gets a 400, "bad request". The client searches for a mistake that it
-# did not make, and an alert on 5xx never fires.
+# %% [markdown] A correct request to a broken model gets a 400, "bad request". The client searches for
+# a mistake that it did not make, and an alert on 5xx never fires.
 #
 # ## 5. A middleware in front
 #
@@ -614,10 +612,9 @@ traffic = Traffic(core, truth)
 reference = traffic.requests(2000, "nothing", 0)
 reference.head(3).rename_axis(columns="row")
 
-# %% [markdown]
-# One row is one request: how many movies it asks for, how much the user has rated, the most frequent genre
-# in the list, how well known its movies are, and the best score. `clicked` is recorded later, by the page
-# that showed the list.
+# %% [markdown] One row is one request: how many movies it asks for, how much the user has rated, the
+# most frequent genre in the list, how well known its movies are, and the best score. `clicked` is
+# recorded later, by the page that showed the list.
 #
 # Now the taste of a fifth of the users changes, and nobody tells the model. Compare 500 requests from
 # before and 500 from after with the reference, by two measures:
@@ -681,8 +678,8 @@ show.figure(figure, alt=alt, dpi=80)
 # below 1. After it one line climbs while the window fills with new requests: the clicks. The others stay
 # where they were.
 #
-# One stream is an anecdote. `python -m services.recommender.monitoring.drift_study` simulates 200 services
-# for each kind of change. These are its results:
+# One stream is an anecdote. `python -m services.recommender.monitoring.drift_study` simulates 200
+# services for each kind of change. These are its results:
 
 # %%
 study = pd.read_csv(drift_study.RESULT)
@@ -765,7 +762,8 @@ print("exit code", server.stop())
 # **Practise:** `make lab N=08` opens your copy of [Lab 08](../labs/lab08_mlflow_only/lab08_mlflow_only.ipynb),
 # in which you serve a version, send it requests, refuse a worse version, and set an alarm for drift.
 #
-# **Next:** [09 · KServe](09_kserve.ipynb) prepares the models for a cluster, and checks them without one.
+# **Next:** [09 · KServe](09_kserve.ipynb) prepares the models for a cluster, and checks them without
+# one.
 
 # %% tags=["teardown"]
 tracker.stop()

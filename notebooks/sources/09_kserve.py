@@ -15,8 +15,8 @@
 #
 # *Short path, step 7 of 7*
 #
-# **Where you are:** chapter section 10.7, "KServe: An Alternative to BentoML" · about 45 minutes · before
-# this: [08 · MLflow alone](08_mlflow_only.ipynb) · next: [10 · Choosing](10_choosing.ipynb)
+# **Where you are:** chapter section 10.7, "KServe: An Alternative to BentoML" · about 45 minutes ·
+# before this: [08 · MLflow alone](08_mlflow_only.ipynb) · next: [10 · Choosing](10_choosing.ipynb)
 #
 # With BentoML you wrote a service and built a container from it. With **KServe** you write a
 # *manifest*: a few lines of YAML name the model, and a Kubernetes cluster (machines that run
@@ -154,8 +154,8 @@ check(manifest)
 # > server for scikit-learn. (The chapter calls it just an example; with a scikit-learn model it works.)
 #
 # That server looks for one file that ends in `.joblib`, `.pkl` or `.pickle`. It would find none and
-# be restarted again and again. `kubectl get inferenceservice` does not say why; the reason is in
-# the pod's log. The name and the mode are quickly fixed:
+# be restarted again and again (`CrashLoopBackOff`). `kubectl get inferenceservice` does not say why;
+# the reason is in the pod's log. The name and the mode are quickly fixed:
 
 # %%
 manifest["metadata"]["name"] = "id-card"
@@ -178,10 +178,9 @@ predictor = manifest["spec"]["predictor"]
 predictor["containers"] = [{"name": "kserve-container", "image": "serving_labs_kserve:latest"}]
 check(manifest)
 
-# %% [markdown]
-# KServe sends requests to the container named `kserve-container`; other containers are its helpers.
-# But the manifest now defines two servers: our container, and the one that `model` would start. And
-# `latest` is not a version.
+# %% [markdown] KServe sends requests to the container named `kserve-container`; any other containers
+# are *sidecars*, helpers in the same pod. But the manifest now defines two servers: our container,
+# and the one that `model` would start. And `latest` is not a version.
 
 # %%
 del predictor["model"]
@@ -189,13 +188,22 @@ predictor["containers"][0]["image"] = "serving_labs_kserve:0.1.0"
 check(manifest)
 
 # %% [markdown]
-# No error is left. But some things that are still missing cause trouble later: the container may
-# run as root, it has no limits, and it has no readiness probe (the request by which Kubernetes
-# learns whether a container can take traffic). The manifests in `infra/kserve/base` take care of
-# all three. This is the detector's container there:
+# No error is left, but what is still missing causes trouble later: the container may run as root, it
+# has no limits for CPU and memory, and it has no readiness probe (the request by which Kubernetes
+# learns whether a container can take traffic). The manifests in `infra/kserve/base` set all three.
+# First, the program in the detector's container there, and its arguments:
 
 # %%
-show.source("infra/kserve/base/id-card.yaml", start="containers:", end="containerPort")
+show.source("infra/kserve/base/id-card.yaml", start="containers:", end="--grpc_port")
+
+# %% [markdown]
+# And this is what was missing, the limits, the readiness probe and a user other than root:
+
+# %%
+show.source("infra/kserve/base/id-card.yaml", start="        resources:", end="memory: 2Gi")
+
+# %%
+show.source("infra/kserve/base/id-card.yaml", start="        readinessProbe:", end="runAsUser")
 
 # %% [markdown]
 # ## 2. The predictor
@@ -264,10 +272,10 @@ show.table(rows, columns=("GET", "answer"))
 # input and output. The other three are for probes: is the server alive, is it ready, is this model
 # ready?
 #
-# ## 3. One picture, three protocols
+# ## 3. One image, four ways to send it
 #
-# **V1** is the older and simpler protocol: a list of *instances* in JSON. JSON cannot contain bytes, so the
-# image file becomes base64 text:
+# **V1** is the older and simpler protocol: a list of *instances* in JSON. JSON cannot contain bytes,
+# so the image file becomes base64 text:
 
 # %%
 text = base64.b64encode(file).decode()
@@ -293,8 +301,8 @@ print({**answer_v2["outputs"][0], "data": "…"})
 # Our output is one JSON text for each image: images have different numbers of boxes, and a tensor cannot
 # have rows of unequal length.
 #
-# In V2, binary data can also follow *after* the JSON, and gRPC sends bytes as they are. KServe's
-# SDK builds one tensor that serves for both:
+# V2 can also be sent in binary: over HTTP the data then follows *after* the JSON, and gRPC carries
+# the same V2 messages. KServe's SDK builds one tensor that serves for both:
 
 # %%
 image = InferInput("image", [1], "BYTES")
@@ -378,15 +386,15 @@ bars = axes.barh(list(ratios), list(ratios.values()), color="#0072B2")
 axes.bar_label(bars, [f"{ratio:.2f} times" for ratio in ratios.values()], padding=4)
 axes.invert_yaxis()
 axes.set(xlabel="time of one request, core = 1", xlim=(0, 1.2 * max(ratios.values())))
-alt = "Bars: the four protocols take somewhat longer than the core, and differ little"
+alt = "Bars: the four ways take somewhat longer than the core, and differ little"
 show.figure(fig, alt=alt)
 
 # %% [markdown]
 # For one image of this size, the model's computation takes most of the time, so the bars differ
 # little. With large inputs and a fast model they would differ more.
 #
-# Choose by the client: V1 for `curl` by hand, V2 for clients that should also work with other servers, gRPC
-# between your own services.
+# Choose by the client: V1 for `curl` by hand, V2 for clients that should also work with other
+# servers, gRPC between your own services.
 #
 # ## 5. What a bad request gets
 #
@@ -433,7 +441,8 @@ except grpc.RpcError as error:
 try:
     InferRequest.from_bytes(body, json_length, "id_card")
 except Exception as error:
-    print(type(error).__name__, "·", show.one_line(error)[-72:])
+    message = show.one_line(error)
+    print(message[:70], "…", message[-77:], sep="\n    ")
 
 # %% [markdown]
 # It decodes every BYTES tensor as UTF-8 text, and a JPEG is not text. So our server puts a
@@ -522,11 +531,10 @@ fig = plots.over_time({"ms": both}, title=title)
 alt = "Waits over time: long and falling while the event loop is blocked, near zero with a thread"
 show.figure(fig, alt=alt)
 
-# %% [markdown]
-# In the table, compare the longest waits: the one for the event loop is many times the one for the
-# thread. In the figure, the line for the event loop falls steadily. All probes that were sent while
-# the loop was busy are answered when it is free, so the earliest waited longest. The line for the
-# thread stays low.
+# %% [markdown] In the table, compare the longest waits: with the model in the event loop, a probe
+# waits many times as long as with the model in a thread. In the figure, the line for the event loop
+# falls steadily. All probes that were sent while the loop was busy are answered when it is free, so
+# the earliest waited longest. The line for the thread stays low.
 #
 # The fix is in section 2: `_decoder.each` computes every image in a thread, with
 # `asyncio.to_thread`. With a slower model or larger requests, Kubernetes would have restarted the
@@ -543,9 +551,9 @@ show.figure(fig, alt=alt)
 show.source(transformer.GrayscaleTransformer, start="async def predict", end="return respond")
 
 # %% [markdown]
-# KServe starts the transformer with two arguments: `--predictor_host` is the predictor's address,
-# and `--predictor_protocol` is the protocol in which to call it. Try all three protocols, each with
-# the same V1 request from the client:
+# The transformer takes two arguments. KServe adds `--predictor_host`, the predictor's address;
+# `--predictor_protocol`, the protocol in which to call it, is in the manifest. Try all three
+# protocols, each with the same V1 request from the client:
 
 
 # %%
@@ -616,8 +624,9 @@ _ = terminal.run(" ".join(["python -m services.manifests", *(f"{base}/{n}.yaml" 
 #
 # The detector's weights are part of its container image. The recommender's model comes from
 # MLflow's registry (notebook 07) and changes more often than its code. For such models there is
-# `storageUri`: before the server starts, a second container copies the files at that address to
-# `/mnt/models`. That container calls `Storage.download`. Does it accept MLflow's addresses?
+# `storageUri`: before the server starts, an **init container** (one that runs to its end first),
+# KServe's *storage initializer*, copies the files at that address to `/mnt/models`. It calls
+# `Storage.download`. Does it accept MLflow's addresses?
 
 # %%
 for uri in ("models:/recommender_production@prod", "mlflow-artifacts:/1/models/m-1/artifacts"):
@@ -649,8 +658,9 @@ _ = (folder / "bucket/MLmodel").write_text("model_id: m-1\n")
 mounted = Storage.download(f"file://{folder / 'bucket'}", str(folder / "model"))
 
 # %% [markdown]
-# The predictor takes the folder as `--model_dir`. The request is a table with two users. V2 has a
-# convention for tables: one tensor for each column, and `content_type` is `pd`, for pandas:
+# The predictor takes the folder as `--model_dir`. The request is a table with two users. MLServer
+# and KServe share a convention for tables in V2: one tensor for each column, and the parameter
+# `content_type` is `pd`, for pandas:
 
 # %%
 name, at = "recommender", ("--model_dir", mounted)
@@ -733,9 +743,9 @@ print("answered:", [one.result().status_code for one in asked])
 #
 # ## 10. The same on a cluster
 #
-# The chapter's steps on a cluster are: create a namespace, apply the InferenceService, wait, and read its
-# URL. With the manifest of section 1 they look like this. NOT RUN HERE: the transcript shows what `kubectl`
-# prints, and it was written by hand:
+# The chapter's steps on a cluster are: create a namespace, apply the InferenceService, wait, and read
+# its URL. With the manifest of section 1 they look like this. NOT RUN HERE: the transcript shows what
+# `kubectl` prints, and it was written by hand:
 #
 # ```text
 # $ kubectl create ns pytorch-yolo
@@ -773,20 +783,20 @@ for line in commands.strip().splitlines()[: 3 if has_kserve else 0]:
 print("" if has_kserve else f"NOT RUN HERE:{commands}")
 
 # %% [markdown]
-# The request is the one from section 3, and its answer should be the same: the cluster runs the
-# program that ran here, with the same arguments.
+# `request.json` stands for the V1 request of section 3, `json.dump(v1, file)`. Its answer should be
+# the same: the cluster runs the program that ran here, with the same arguments.
 #
 # ## What broke, and why
 #
 # | What one might believe | What happens | What we did |
 # |---|---|---|
 # | `modelFormat: sklearn` fits a YOLO network (chapter) | never ready, and no reason given | a container with the core |
-# | an accepted manifest is right | the server starts, or not, minutes later | check it before you apply it |
+# | a manifest that the cluster accepts is correct | the server starts, or not, minutes later | check it before you apply it |
 # | the SDK reads what the protocol allows | 500 for a JPEG after the JSON | read and check it ourselves |
 # | `async` keeps a server responsive | not if the work is done in the loop | `asyncio.to_thread` |
 # | a transformer just forwards | two content types, 422 | pass none |
 # | `storageUri` accepts MLflow's addresses | refused | name the storage behind the registry |
-# | ready means ready | 200 without a model | probe the model; refuse to unload |
+# | a server that reports ready has its model | `/v2/health/ready` stays at 200 after an unload | probe the model's own path; refuse to unload |
 #
 # ## Summary
 #

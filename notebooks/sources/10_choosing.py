@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 10 · Choosing
 #
-# **Where you are:** chapter section 10.7, its last table, and the list in section 10.1 · about 30 minutes ·
-# before this: [09 · KServe](09_kserve.ipynb) · next: [11 · Batch](11_batch.ipynb)
+# **Where you are:** chapter section 10.7, its last table, and the list in section 10.1 · about 30
+# minutes · before this: [09 · KServe](09_kserve.ipynb) · next: [11 · Batch](11_batch.ipynb)
 #
 # You have served models with BentoML, MLflow and KServe. Which of them should you use for the next
 # model? In this notebook you answer that with measurements: one benchmark of this repository's
@@ -32,8 +32,8 @@
 # - find where each of the chapter's ten challenges is met, and explain both models' answers.
 
 # %% [markdown]
-# The figures come from `make bench`, which takes a long time. With `rerun = True` you run a short
-# version on your machine:
+# The figures come from `make bench`, which takes about five minutes on two idle cores. With
+# `rerun = True` you run a short version on your machine:
 
 # %% tags=["parameters"]
 rerun = False
@@ -106,13 +106,12 @@ answer = httpx.post(f"{server.url}/inference", files={"image": card}, timeout=60
 print([box["name"] for box in answer.json()])
 print("exit code", server.stop())
 
-# %% [markdown]
-# uvicorn is the web server that runs a FastAPI application. It loaded the model, found two cards, and shut
-# down at SIGTERM, the signal that asks a process to end. The exit code -15 means "ended by signal 15":
-# after its shutdown uvicorn raises the signal again.
+# %% [markdown] uvicorn is the web server that runs a FastAPI application. It loaded the model, found
+# two cards, and shut down at SIGTERM, the signal that asks a process to end. The exit code -15 means
+# "ended by signal 15": after its shutdown uvicorn raises the signal again.
 #
-# The benchmark runs one server at a time. Each round starts with a different one, so that a slow minute of
-# the machine affects all of them:
+# The benchmark runs one server at a time. Each round starts with a different one, so that a slow
+# minute of the machine affects all of them:
 
 # %%
 for turn in range(3):
@@ -132,7 +131,7 @@ for peer in peers.PEERS.values():
 # JSON cannot contain bytes, so MLflow and KServe's V1 protocol carry base64 text, which is a third
 # longer.
 #
-# A plan that would not be fair is refused. 100 requests are not a multiple of 16, the number of parallel
+# A plan that would not be fair is refused. 100 is not a multiple of 16, the number of parallel
 # clients, so the load generator would silently send fewer:
 
 # %%
@@ -149,8 +148,8 @@ for line in report.conditions(result).splitlines():
     wrapped(line)
 
 # %% [markdown]
-# The last line matters: if many more processes want a core than there are cores, all times are too
-# long. Compare its numbers with the number of cores in the first line.
+# The last line matters. The load average is the mean number of processes that use or wait for a core.
+# If it is well above the number of cores in the first line, all times are too long.
 #
 # Before anything was timed, every server got the five sample images, several at once, and each box was
 # compared with the core's:
@@ -158,10 +157,10 @@ for line in report.conditions(result).splitlines():
 # %%
 checked = {name: result["peers"][name]["checked"] for name in report.servers_of(result)}
 print(checked)
-print("wrong answers: 0")
 
 # %% [markdown]
-# The numbers are the answers that were checked. A single wrong one would have stopped `compare`.
+# Each number counts the answers that were compared with the core's. A single wrong one would have
+# stopped `compare`, so there was none.
 #
 # ## 3. What the server takes, and what the network takes
 #
@@ -175,7 +174,10 @@ nothing = Detector(file, backend="onnx")
 print(file.stat().st_size, "bytes find", nothing.detect([decode(null_model.picture())]))
 
 # %%
-show.source(null_model.write, start="nodes = [", end="]")
+show.source(null_model.write, start="nodes = [", end='make_node("Expand"')
+
+# %% [markdown]
+# The network reads how many images there are, and answers with as many blocks of zeros.
 
 # %%
 fig = report.null_and_real(result)
@@ -195,7 +197,7 @@ for name in report.servers_of(result):
 
 # %% [markdown]
 # Look at the orange bars first. With nothing to compute, a request costs from under one to a few
-# milliseconds. FastAPI and KServe add least. BentoML writes the upload to a file, records a
+# milliseconds. FastAPI and KServe add least. BentoML records a
 # [trace](GLOSSARY.md#trace) (how long each step of the request took) and counts requests; the
 # Runner adds a second process.
 #
@@ -353,7 +355,7 @@ table(report.bad_input(result))
 # Every server answered, and none with a 5xx. But consider the reason: four servers run behind *our*
 # middleware of notebook 02, and KServe's answers come from the support package of notebook 09.
 #
-# MLflow has no limit on the size of the body, so it read all 50 megabytes of the largest request.
+# MLflow has no limit on the size of the body, so it read the largest request to its end.
 # Its messages repeat what was sent:
 
 # %%
@@ -382,9 +384,9 @@ print({name: count for name, count in report.lost(result).items() if count} or "
 # On Kubernetes, a `preStop` hook (a step that runs before SIGTERM is sent) that waits some seconds
 # prevents the loss; `infra/kubernetes/` has one.
 #
-# It took work to make the other servers lose nothing. BentoML ended its Runners before their
-# callers, KServe unloaded a model that still had requests, and LitServe shuts down properly only at
-# SIGINT (Ctrl-C).
+# It took work to make the other servers lose nothing. Unmodified, BentoML ends its Runners before
+# their callers, KServe unloads a model that still has requests, and LitServe shuts down properly only
+# at SIGINT (Ctrl-C).
 #
 # ## 8. A decision guide
 #
@@ -402,7 +404,8 @@ table(guide.guide(result))
 chapter.linked(("you need", "take", "seen in"), chapter.NEEDS)
 
 # %% [markdown]
-# Without a cluster you cannot use KServe's strengths. Between BentoML and MLflow, ask where your model is
+# Without a cluster, KServe still gives you its protocols, but not canaries, scaling to zero or graphs.
+# Between BentoML and MLflow, ask where your model is
 # kept: in an archive that you ship, or in a registry that the server reads.
 #
 # ## 9. The ten challenges
@@ -462,9 +465,8 @@ def why(user):
 
 why(user=2)
 
-# %% [markdown]
-# The terms come from an *approximation* of the user's vector. The last line says how well its scores agree
-# with the served ones; 1 means the same order. Another user:
+# %% [markdown] The terms come from an *approximation* of the user's vector. The last line says how
+# well its scores agree with the served ones; 1 means the same order. Another user:
 
 # %%
 why(user=50)
@@ -479,9 +481,9 @@ why(user=50)
 # | What one might believe | What was seen | So |
 # |---|---|---|
 # | the framework makes a model fast or slow | often it is how many requests are computed at a time | look for that setting |
-# | one number says which server is faster | ranges overlap; another load, another order | take turns, show ranges, try several loads |
+# | one number says which server is faster | ranges overlap, and another load changes the order | take turns, show ranges, try several loads |
 # | SIGTERM ends a server cleanly | requests can be lost in a window of milliseconds, or a process stays | try it under load, more than once |
-# | a table of features is a decision | another row, another winner | choose by your own row |
+# | a table of features is a decision | each row has another winner | choose by your own row |
 #
 # ## Summary
 #

@@ -121,7 +121,8 @@ def run(*options, **more):
 # %% [markdown]
 # ## 2. The table
 #
-# Parquet is a file format that stores columns with their types, lists included. Every data tool reads it:
+# Parquet is a file format that stores columns with their types, lists included. Every data tool reads
+# it:
 
 # %%
 table = pd.read_parquet(folder / "detections.parquet")
@@ -129,17 +130,15 @@ table["boxes"] = table.detections.str.len()
 shown = table[["path", "width", "height", "boxes", "error_code"]]
 shown.tail(6).rename_axis(columns="row")
 
-# %% [markdown]
-# An image without a card has 0 boxes. A file that is not an image has an error code instead: the one that
-# the online service would have returned, because both call the same `decode`.
+# %% [markdown] An image without a card has 0 boxes. A file that is not an image has an error code
+# instead: the one that the online service would have returned, because both call the same `decode`.
 
 # %%
 table.dropna(subset="error_code").set_index("path").error_message.str[:72].to_dict()
 
-# %% [markdown]
-# Everything that the rows depend on is written into the file, so that you can tell next year which weights
-# made it. (One entry is left out here because it differs from run to run: a hash of the inputs' names,
-# sizes and dates.)
+# %% [markdown] Everything that the rows depend on is written into the file, so that you can tell next
+# year which weights made it. (One entry is left out here because it differs from run to run: a hash
+# of the inputs' names, sizes and dates.)
 
 # %%
 note = job.note_of(folder / "detections.parquet")
@@ -191,9 +190,9 @@ print("the same bytes:", same, "· rows:", len(paths), "· different paths:", pa
 #
 # ## 4. A mistake on purpose
 #
-# Now the dangerous case: a job is killed, somebody changes the threshold, and the job is resumed. One half
-# of the table would use the old threshold and the other half the new one, and nothing would look wrong.
-# Try it:
+# Now the dangerous case: a job is killed, somebody changes the threshold, and the job is resumed. One
+# half of the table would use the old threshold and the other half the new one, and nothing would look
+# wrong. Try it:
 
 # %%
 print("exit code", run("--conf", "0.7"))
@@ -298,10 +297,9 @@ first = top.explode("items", ignore_index=True)
 first = first.join(pd.json_normalize(first["items"]))
 first[["user_id", "title", "score"]].head(5).round(2).rename_axis(columns="row")
 
-# %% [markdown]
-# `--model` also accepts `models:/recommender_production@prod`, an address in the registry of notebook 07.
-# The key then contains the hash of the file behind the alias. If the alias moves between a kill and the
-# next run, the job refuses to mix the two versions.
+# %% [markdown] `--model` also accepts `models:/recommender_production@prod`, an address in the
+# registry of notebook 07. The key then contains the hash of the file behind the alias. If the alias
+# moves between a kill and the next run, the job refuses to mix the two versions.
 #
 # If you ask for more movies than some users have left, these users become rows with an error:
 

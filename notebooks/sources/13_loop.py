@@ -150,6 +150,9 @@ show.source(runs._step)
 # Two lines make the run resumable. `unfinished.replace(done)` gives a notebook its final name only
 # when all of its cells have run, so a killed step never looks complete. And the first `if` reuses a
 # complete notebook only if its parameters are the same as now.
+#
+# By hand you would type `python -m services.loop start -p data DATA -p kind mf-bce`. The function
+# `start` calls the same code, always for the run `001`:
 
 
 # %%
@@ -203,8 +206,9 @@ print(
 
 # %% [markdown]
 # PSI (population stability index) says how much the values of a feature have shifted; 0 means not
-# at all. The alarm comes from `clicked`, what users do with the answers, as in notebook 08.
-# Everything about the requests and the answers looks as before.
+# at all. The features that describe the requests and the answers are below their limits. Only
+# `clicked`, what users do with the answers, is far above, as in notebook 08. So the requests look as
+# before, and the users do not.
 #
 # ## 4. A version that is refused
 #
@@ -252,10 +256,11 @@ print(
 )
 
 # %% [markdown]
-# About a third of the users got the candidate (`staging`). The difference is that of the click
-# rates, and the 95 % interval says how uncertain it is. Such a small group cannot show that a
-# version is slightly better, but it can show that a version is clearly worse. So the canary can
-# only veto a release.
+# About a third of the users got the candidate (`staging`). `difference` is the candidate's click
+# rate minus that of version 1, with its 95 % interval. The canary refuses a candidate only if the
+# whole interval is below 0. It does not require a gain, because a group of this size can miss a small
+# one: *could find* is the smallest difference that it would usually detect. So the canary can only
+# veto a release.
 #
 # And what happened to the requests that the two clients kept sending?
 
@@ -328,8 +333,8 @@ bad = {
 # %% [markdown]
 # Both pass the smoke test of notebook 07 (a few requests before a version goes into service), so
 # the service loads them. The command `python -m services.loop watch` runs only step 7; a scheduler
-# can run it every few minutes. It compares the click-through rate with the one that step 5
-# measured:
+# can run it every few minutes. It compares the click-through rate with a known one: what step 5
+# measured for version 1, which was in production then. Less than 80 % of it triggers a rollback:
 
 # %% tags=["volatile"]
 known = {"click_rate": released.results["click_rate"], "seed": seed}
@@ -348,8 +353,9 @@ print("failed:", (answers.status != 200).sum(), "· version:", *set(answers.vers
 print(f"clicks on {answers.clicks.mean():.1%} of the movies")
 
 # %% [markdown]
-# The first version was caught by its quality: every request got a 200, but users clicked less. The
-# second was caught by its errors: a request for ten movies gets a 422 if there are only eight.
+# The first version was caught by its quality: every request got a 200, but users clicked far less.
+# The second was caught by its errors: a request for ten movies gets a 422 if there are only eight.
+# Without answers there are no clicks either, so it has both reasons.
 #
 # Each time the previous version came back: in the end the released version answers again, and no
 # request fails. Each withdrawn version carries its reason in the registry, and the rule refuses it
@@ -386,10 +392,10 @@ show.source(ROOT / "infra/github/loop.yml", start="on:", end="cancel-in-progress
 # |---|---|---|
 # | no errors, so all is well | users click less, every status is 200 | watch what users do |
 # | retraining makes a model better | bad data, or the wrong objective, makes it worse | held-out ratings of both times, a rule |
-# | good figures are enough | they describe the past | a canary, compared on answered requests |
+# | good figures are enough | they describe the past | a canary: failed requests and clicks decide |
 # | a failed pipeline is started again from the top | hours of work are repeated, versions appear twice | keep complete steps |
 # | a killed step left a file, so it is done | half a result is used | rename when complete |
-# | only the pipeline moves `prod` | people do, too | watch what serves, however it was released |
+# | only the pipeline moves `prod` | people do, too | watch the version in production, however it got there |
 #
 # ## Summary
 #

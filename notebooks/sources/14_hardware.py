@@ -94,7 +94,7 @@ for name, detector in detectors.items():
 #
 # Now measure the time. The four ways take turns, so that a slow minute of the machine affects all
 # of them. The clock counts the processor time of all threads together: other programs hardly change
-# it, and it is what you pay for.
+# it.
 
 # %% tags=["volatile"]
 import torch
@@ -269,7 +269,8 @@ print(f"served: {rows[-1].times_as_fast:.2f} times as fast, at most {loss:.4f} o
 #   its two points meet the goal. The price is in the last column: a few more false alarms than the
 #   float model.
 #
-# Which calibration is better depends on the weights: for the first edition of the detector it was the
+# Which calibration is better depends on the weights: for the detector's first edition (see the
+# [model card](../services/id_card/weights/README.md)) it was the
 # mean. ONNX Runtime's two other methods, entropy and percentile, were tried with those weights as well.
 # Entropy gave the same boxes as the widest range; percentile was as good as the mean, but took many
 # times as much time and memory. So repeat the comparison for each new version of a model, with
@@ -305,15 +306,15 @@ axes.set(xlabel="confidence in float", ylabel="confidence in 8 bits", xlim=(0, 1
 show.figure(fig, alt="Points near the diagonal: confidences in 8 bits against those in float")
 
 # %% [markdown]
-# The points lie near the diagonal, not on it. A box in the shaded band around the threshold may
-# appear or vanish. Rounding hurts where the model was unsure anyway. So **choose the threshold
-# again** for a quantised model:
+# The points lie near the diagonal, not on it. A box whose confidence is near the threshold, in or
+# around the shaded band, may appear or vanish; the line above counts those that do. Rounding hurts
+# where the model was unsure anyway. So **choose the threshold again** for a quantised model:
 # `python -m services.id_card.training.evaluate --threshold --backend int8` does it.
 #
 # ## 5. Behind every server
 #
-# Only the core has changed, not its adapters, the servers of the earlier notebooks. One environment
-# variable makes any of them serve the 8-bit model:
+# The adapters (the servers of the earlier notebooks) did not change: they all call the same detector.
+# One environment variable makes any of them serve the 8-bit model:
 
 # %% tags=["volatile"]
 command = "uvicorn services.id_card.baselines.fastapi_app:app --host 127.0.0.1 --port $PORT"
@@ -331,7 +332,7 @@ print("exit code", server.stop())
 # The 8-bit confidences of section 1 come back over HTTP. (The exit code is -15 because SIGTERM, the
 # signal that asks a process to end, has number 15.)
 #
-# A Bento (BentoML's archive) and a registered model contain a model file of their own, in float.
+# A Bento (BentoML's archive) and a registered model each contain a model file, in float.
 # The 8-bit model is another *version*: build and register it as such, so that a rollback is
 # possible.
 #
@@ -339,10 +340,10 @@ print("exit code", server.stop())
 #
 # A **worker** is a process with its own copy of the model; inside it, **threads** divide the work
 # on one image. Are two cores better used by two workers with one thread each, or by one worker with
-# two threads? Servers set the workers by `--workers` or `workers=`, and the threads here by the
-# variable `OMP_NUM_THREADS`.
+# two threads? You set the number of workers with the server's option (`--workers` or `workers=`), and
+# the number of threads with the environment variable `OMP_NUM_THREADS`.
 #
-# Measure the combinations on the cores alone, without HTTP. p50 is the median time:
+# Measure the combinations with the detector alone, without HTTP. p50 is the median time:
 
 # %% tags=["volatile"]
 settings = {(1, 1), (1, usable_cores()), (usable_cores(), 1), (usable_cores(), usable_cores())}
@@ -394,7 +395,7 @@ try:
             limited[threads] = hardware.throughput("int8", 1, threads, 2 * seconds, under=limit)
             periods, throttled = limit.throttled()
         free, got = table[1, threads], limited[threads]
-        print(f"{threads} threads: p50 {got.percentile(50):.0f} ms, p99 {got.percentile(99):.0f} ms;",
+        print(f"threads: {threads} · p50 {got.percentile(50):.0f} ms, p99 {got.percentile(99):.0f} ms;",
               f"without a limit {free.percentile(50):.0f} and {free.percentile(99):.0f} ms;",
               f"stopped in {throttled} of {periods} periods")  # fmt: skip
 except OSError as error:
@@ -410,10 +411,10 @@ fig.legend(loc="outside right center", frameon=False)
 show.figure(fig, alt="Lines: most images are fast; a throttled one waits for the next period")
 
 # %% [markdown]
-# Most images are as fast as before, but some wait for most of a tenth of a second. The median (p50)
-# does not show it: **a limit shows in the [p99](GLOSSARY.md#p99)**, and in the counter
-# `nr_throttled` of the file `cpu.stat`. (If other programs take the cores, the process may never
-# use up its quota; then few periods are stopped.)
+# Most images are about as fast as before, but when the quota is used up, the next image waits for the
+# rest of the period. The median (p50) hardly shows it: **a limit shows in the
+# [p99](GLOSSARY.md#p99)**, and in the counter `nr_throttled` of the file `cpu.stat`. (If other programs
+# take the cores, the process may never use up its quota; then it is throttled in few periods.)
 #
 # More threads use up the quota sooner and then all stop together, so they gain nothing. Inside a
 # container, set `OMP_NUM_THREADS` to the CPU limit, rounded up, not to the number of cores that the
@@ -421,20 +422,19 @@ show.figure(fig, alt="Lines: most images are fast; a throttled one waits for the
 #
 # ## 8. What 1,000 answers cost
 #
-# These are public prices of three machines, **an example to replace** by your own prices in
+# These are public prices of three machines, **an example to replace** with your own prices in
 # `services/bench/prices.csv`:
 
 # %%
 prices = hardware.prices()
 show.table(
     [(row["machine"], row["vcpus"], row["usd_an_hour"], row["read"]) for row in prices],
-    columns=("machine", "cores", "USD an hour", "price read on"),
+    columns=("machine", "vCPUs", "USD per hour", "price read on"),
 )
 
-# %% [markdown]
-# An answer costs the price of an hour divided by the answers in that hour. We measured *this*
-# machine, so each of its cores is priced like a core of the first machine. A service is rarely busy
-# all day: at half the load, each answer costs twice as much.
+# %% [markdown] An answer costs the price of an hour divided by the answers in that hour. We measured
+# *this* machine, so each of its cores is priced like a vCPU (virtual core) of the first machine. A
+# service is rarely busy all day: at half the load, each answer costs twice as much.
 
 # %% tags=["volatile"]
 price = float(prices[0]["usd_an_hour"]) / int(prices[0]["vcpus"]) * usable_cores()
@@ -467,14 +467,14 @@ print(f"{gpu['machine']}: {times:.1f} times the price, so it pays off above",
 # |---|---|---|
 # | 8 bits take a quarter of the time | only the convolutions shrink | profile before you promise |
 # | quantise everything | the scores share a scale with pixels and vanish | keep the last layers in float |
-# | the widest range is the safest | all steps become coarser, confidences move | try both, measure |
+# | one calibration method is always best | the widest range won here, the mean for earlier weights | compare both for each new version |
 # | the same mAP means the same answers | boxes near the threshold flip | choose the threshold again |
 # | more threads are faster | with more threads than cores, or under a quota, they wait | workers times threads is the number of cores |
 # | a CPU limit is a slower core | the process stands still; only p99 shows it | watch `nr_throttled` |
 #
 # ## Summary
 #
-# - A runtime that only serves is faster than the training framework, and gives the same answers.
+# - A runtime that only serves gives the same answers as the training framework, for less processor time.
 # - 8 bits are faster because a register holds four times as many numbers, and one instruction
 #   multiplies all.
 # - They cost accuracy where numbers of very different size share a scale, and where the model was

@@ -108,7 +108,8 @@ client = httpx.Client(
 # Training asks how the weights must change so that the score of the card rises. An attacker asks
 # how the *pixels* must change so that it falls. The gradient answers both questions. The **fast
 # gradient sign method** (FGSM) changes each pixel by the same small amount, ε (epsilon), in the
-# direction that lowers the scores. The method works better when it is repeated in small steps:
+# direction that lowers the scores. Repeated in small steps, each time kept within ε of the original,
+# it is stronger; this is called *projected gradient descent* (PGD):
 
 # %%
 show.source("services/id_card/attacks.py", start="for _ in range(steps)", end="changed =")
@@ -222,13 +223,14 @@ show.table(rows, columns=("a card is found by", *heads, f"{len(empty)} without a
 
 # %% [markdown]
 # The first two rows show that the same weights make the same mistake in any runtime, so exporting
-# to ONNX protects nothing. JPEG compression destroys much of such a fine pattern, but the pattern
-# of a larger ε survives it. A lower threshold may find some cards again; the last column shows what
-# that costs in false alarms.
+# to ONNX protects nothing. JPEG compression destroys much of such a fine pattern and brings cards
+# back, but a larger ε survives it. A lower threshold may find some cards again; the last column shows
+# what each defence costs in false alarms.
 #
 # The second network has other weights, so this gradient says little about it. Compare its first two
-# columns: most of the cards that it finds in clean scenes, it still finds in the attacked ones. It
-# is a weak detector, though. Where the two networks disagree, a person can look.
+# columns: the cards that it finds in clean scenes, it still finds in the attacked ones. It is the
+# smaller version, which misses more cards in harder scenes. Where the two networks disagree, a person
+# can look.
 #
 # None of these defences is proof against attack: an attacker who knows a defence can include it in
 # the gradient. So keep the weights private, and never let a model's answer alone open a door.
@@ -418,7 +420,7 @@ careless = start("careless")
 # ### A small file, a large image
 #
 # A PNG of a single colour compresses a thousandfold: the file is small, the decoded image is huge.
-# Such a file is an **image bomb**. Watch the memory of both servers while they receive it:
+# Such a file is a **decompression bomb**. Watch the memory of both servers while they receive it:
 
 
 # %%
@@ -452,7 +454,7 @@ print(f"{len(bomb):,} bytes, {side * side / 1e6:.0f} million pixels")
 show.table([("careless", *careless_grew), ("ours", *ours_grew)], ("server", "status", "MB more"))
 
 # %% [markdown]
-# Compare the bytes that were sent with the memory that they took in the careless server. A few such
+# Some ten kilobytes made the careless server take hundreds of megabytes, and ours none. A few such
 # requests at once may kill the process, and everybody's requests with it. Our service reads the
 # size of the image from the file's header, and answers with 413 (content too large) before it
 # decodes anything.
@@ -480,10 +482,10 @@ print(*careless.log.read_text().splitlines()[-2:], sep="\n")
 
 # %% [markdown]
 # The client wrote the last line. A person who reads the log would believe it, and so would an alert
-# that counts `ERROR`.
+# that counts `ERROR`. This attack is called **log injection**.
 #
 # `/echo` puts the name into a response header. There, a line break would begin a header of the
-# attacker's choice, or a whole second response:
+# attacker's choice (**header injection**), or a whole second response (**response splitting**):
 
 # %%
 name = "Ada\r\nSet-Cookie: role=admin"
@@ -507,6 +509,9 @@ for text in (name, "Ada\nERROR root logged in"):
         print(refusal.status, refusal.code, "·", json.dumps({"greeted": text}))
 
 # %% [markdown]
+# Both names are rejected with a 400. And in JSON a line break is written as `\n`, so each record stays
+# on one line.
+#
 # ## 4. A metric that never stops growing
 #
 # The careless service counts requests in a metric, with the path that the client sent as a label.
@@ -533,7 +538,7 @@ show.table(rows, columns=("server", "new time series after 200 requests"))
 
 # %% [markdown]
 # The careless server gains two series for each path that a client invents. Ours gains the few
-# series of one new label, "unknown path", however many requests come. A label's values must come
+# series of one new label value, `unknown`, however many requests come. A label's values must come
 # from a closed set. [Notebook 05](05_observability.ipynb), section 4, shows how our service does
 # it.
 #
@@ -566,8 +571,8 @@ rows = [(size, f"{share:.2f}") for size, share in zip(sizes, agreements, strict=
 show.table(rows, columns=("requests", "agreement"))
 
 # %% [markdown]
-# After 240 requests, some seconds of work, the copy answers more than nine of ten new images like
-# the original.
+# After 240 requests, which take a few seconds, the copy agrees with the original on more than nine of
+# ten new images. This attack is called **model extraction**.
 #
 # Now put the **rate limit** of `services/http` in front of the service. Each client has a bucket of
 # tokens: a request takes one token, and new tokens arrive at a fixed rate. Two lines, the import
@@ -680,9 +685,9 @@ print("asking for another user changes nothing:", curious == lists[0])
 nobody = httpx.post(f"{guarded.url}/mine", params={"top_k": 5})
 print("without a key:", nobody.status_code)
 
-# %% [markdown]
-# `/predict` must then be closed to customers; section 8 shows how. A leak of this kind is a
-# property of the *answers*. No key, limit or TLS removes it; only the design of the endpoint does.
+# %% [markdown] `/predict` must then be closed to customers. The proxy of section 8 can do that: take
+# `predict` out of its list of paths, and put `mine` in. A leak of this kind is a property of the
+# *answers*. No key, limit or TLS removes it; only the design of the endpoint does.
 #
 # ## 7. Who may ask
 #
@@ -730,12 +735,12 @@ show.source("services/http/api_key.py", start="digest = _digest", end="raise Una
 
 # %% [markdown]
 # `==` stops at the first character that differs, so its time reveals how much of a guess was right.
-# `hmac.compare_digest` takes the same time for every guess.
+# Using this is called a **timing attack**. `hmac.compare_digest` takes the same time for every guess.
 #
-# The same key guards FastAPI, LitServe, both APIs of BentoML, and KServe's REST and gRPC ports: one
-# middleware in `services/http`, tested with each of them. MLflow's scoring server has no place for
-# a middleware. Let it listen on the loopback address (127.0.0.1) only, behind a service or a proxy
-# that checks the key.
+# The same check guards FastAPI, LitServe, both APIs of BentoML, and KServe's REST and gRPC ports: an
+# ASGI middleware for HTTP, and an interceptor, its counterpart, for gRPC. MLflow's scoring server has
+# no place for a middleware. Let it listen on the loopback address (127.0.0.1) only, behind a service
+# or a proxy that checks the key.
 #
 # ## 8. What the outside reaches
 #
@@ -748,8 +753,8 @@ show.source("services/http/api_key.py", start="digest = _digest", end="raise Una
 show.source("infra/nginx/nginx.conf", start="location ~ ^/(inference", end="location / {")
 
 # %% [markdown]
-# If the web server nginx is installed, start it in front of the detector, with a certificate made
-# on the spot. The client trusts this certificate and no other:
+# If the web server nginx is installed, start it in front of the detector, with a *self-signed*
+# certificate, made on the spot. The client trusts this certificate and no other:
 
 # %% tags=["volatile"]
 command = "sudo apt-get install nginx-light && nginx -p FOLDER -c FOLDER/nginx.conf"
@@ -778,12 +783,13 @@ if front:
     print({status: statuses.count(status) for status in sorted(set(statuses))})
 
 # %% [markdown]
-# From outside, `/metrics`, the documentation and the loading of models get a 404, as if they did
-# not exist. Plain HTTP is refused, and a client that does not know the certificate does not
+# From outside, `/metrics` and the documentation get a 404, although they exist inside. The last path,
+# KServe's endpoint for unloading a model, does not exist in this service; the proxy would block it as
+# well. Plain HTTP is refused, and a client that does not know the certificate does not
 # connect. The 429s in the last line come from nginx's own rate limit: it counts the requests to all
 # workers together, which a limit inside one worker cannot.
 #
-# ## 9. What the image holds
+# ## 9. What the container holds
 #
 # The containers of this repository run without root, and on a read-only file system: notebook
 # [06](06_bento.ipynb) builds one, and
@@ -791,7 +797,8 @@ if front:
 # cluster. Attacks on containers mostly use known vulnerabilities of packages.
 #
 # A software [**bill of materials**](GLOSSARY.md#SBOM) (SBOM) lists the packages in a format that
-# vulnerability scanners read. Make one in the format CycloneDX, from the lock file:
+# vulnerability scanners read. Make one in the CycloneDX format from the lock file, which lists this
+# repository's Python packages. (An image has the system's packages, too.)
 
 # %%
 import re

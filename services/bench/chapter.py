@@ -86,7 +86,7 @@ NEEDS: list[tuple[Row, Sequence[Place]]] = [
     ),
     (
         ("a standard protocol, gRPC, binary tensors", "KServe"),
-        [Place("09_kserve", "3. One picture, three protocols")],
+        [Place("09_kserve", "3. One image, four ways to send it")],
     ),
     (
         ("canaries, scaling to zero, graphs of models, on a cluster that you have", "KServe"),

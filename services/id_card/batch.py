@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=command.whole, default=8,
                         help="images that go through the network at once (8)")  # fmt: skip
     parser.add_argument("--part-size", type=command.whole, default=PART,
-                        help=f"images in a part, the most a kill can cost ({PART})")  # fmt: skip
+                        help=f"images in a part, the most a kill repeats ({PART})")  # fmt: skip
     args = parser.parse_args(arguments)
     return command.finish(
         parser,

@@ -71,7 +71,7 @@ def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
             )
         case NotImplementedError() | UnsupportedProtocol():
             return InputError(
-                f"This server does not offer that: {error}",
+                f"This operation is not supported: {error}",
                 code="not_offered",
                 status=404,
                 hint="Request a prediction (:predict or /infer), without a model version.",
@@ -99,8 +99,8 @@ def refusal_for(error: Exception, models: Iterable[str]) -> Refusal:
         "The server failed on this request.",
         code="internal",
         status=500,
-        hint="Nothing is wrong with the request as far as is known. Tell the server's operator; "
-        "the reason is in its log.",
+        hint="The request looks valid. Report this to the server's operator; the server's log has "
+        "the reason.",
     )
 
 
@@ -149,7 +149,7 @@ def upstream_failed() -> ModelError:
         "The predictor behind this transformer failed.",
         code="predictor_failed",
         status=502,
-        hint="Nothing is wrong with the request as far as is known. Tell the server's operator.",
+        hint="The request looks valid. Report this to the server's operator.",
     )
 
 

@@ -91,7 +91,8 @@ def columns_of(
         or ``tensor_lengths``.
     """
     wanted = [*required, *optional]
-    hint = f"The inputs are {_list(required)}" + (f", and {_list(optional)} if wanted." if optional
+    verb = "The input is" if len(required) == 1 else "The inputs are"
+    hint = f"{verb} {_list(required)}" + (f", and {_list(optional)} if wanted." if optional
                                                    else ".")  # fmt: skip
     columns: dict[str, list[Any]] = {}
     for tensor in request.inputs:
@@ -120,7 +121,8 @@ def _values(tensor: InferInput) -> list[Any]:
     if tensor._raw_data is None:
         values = _flat(tensor.data)
         if len(values) != math.prod(shape):
-            raise _refused("tensor_malformed", f"{about} has {len(values)} values.", _HOW["shape"])
+            count = f"{len(values)} value{'s' * (len(values) != 1)}"
+            raise _refused("tensor_malformed", f"{about} has {count}.", _HOW["shape"])
         _check_kinds(values, datatype, about)
         return values
     try:
@@ -156,7 +158,7 @@ def _check_kinds(values: list[Any], datatype: str, about: str) -> None:
         kinds[datatype] = (float, int)
     if datatype not in kinds:
         raise _refused("tensor_malformed", f"{about} has an unsupported datatype.",
-                       "Use BYTES, INT64 or another of the V2 protocol.")  # fmt: skip
+                       "Use BYTES, BOOL, FP32, FP64, or an INT or UINT type.")  # fmt: skip
     for place, value in enumerate(values):
         if type(value) not in kinds[datatype]:
             raise _refused(

@@ -97,10 +97,10 @@ class RequestMiddleware:
         encoding = header(scope, b"content-encoding") or "identity"
         if encoding != "identity":
             refusal = InputError(
-                f"The body has the encoding {encoding[:40]!r}.",
+                f"The encoding {encoding[:40]!r} is not supported.",
                 code="encoding_unsupported",
                 status=415,
-                hint="Send it without Content-Encoding. A JPEG is compressed already.",
+                hint="Send the body uncompressed, without Content-Encoding.",
             )
             scope[SEEN].append(refusal)
             await _respond(scope["path"], refusal, send)

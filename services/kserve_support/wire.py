@@ -150,8 +150,8 @@ def _tensor(fields: dict[str, Any], where: str, rest: memoryview) -> tuple[Infer
     size = parameters.get("binary_data_size")
     if type(size) is not int or not 0 <= size <= len(rest):
         raise InputError(
-            f"{where} has neither 'data' nor a 'binary_data_size' among the {len(rest):,} bytes "
-            "after the JSON.",
+            f"{where} has no 'data', and its 'binary_data_size' is missing or larger than the "
+            f"{len(rest):,} bytes after the JSON.",
             code="data_missing",
             status=400,
             hint="Send the values as the list 'data', or as bytes after the JSON, their number in "

@@ -151,7 +151,7 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
 def _key(loader: Any, node: yaml.Node) -> str:
     key = loader.construct_object(node, deep=True)
     if not isinstance(key, str | int | float):
-        raise ManifestError(f"line {node.start_mark.line + 1}: a key must be text, not {key!r}")
+        raise ManifestError(f"line {node.start_mark.line + 1}: a key must be a string, not {key!r}")
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 

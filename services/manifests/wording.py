@@ -12,8 +12,8 @@ from jsonschema import ValidationError  # type: ignore[import-untyped]
 from services.manifests.documents import Document, Finding, field_path
 
 _WORDS = {
-    "string": "text",
-    "integer": "a whole number",
+    "string": "a string",
+    "integer": "an integer",
     "number": "a number",
     "boolean": "true or false",
     "array": "a list",
@@ -45,7 +45,7 @@ def _explain(document: Document, error: ValidationError, rule: str) -> Iterator[
     elif error.validator == "required":
         for name in sorted(set(error.validator_value) - set(error.instance)):
             place = field_path(*path, name)
-            yield Finding(document, place, "is required and missing", rule, blocks=True)
+            yield Finding(document, place, "is required but missing", rule, blocks=True)
     else:
         blocks = error.validator not in ("enum", "minimum", "maximum", "minItems")
         yield Finding(document, field_path(*path), _reason(error), rule, blocks=blocks)

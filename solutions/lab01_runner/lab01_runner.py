@@ -105,7 +105,7 @@ class CardRunnable(bentoml.legacy.Runnable):
 check("lab01.ex2", CardRunnable)
 
 # %% [markdown]
-# ## Exercise 3 · Await, and both at once
+# ## Exercise 3 · Await, and all at once
 #
 # An API server has one thread. Complete the coroutine function `ask`: it calls a Runner for **all**
 # images of a list and returns the answers as a `list`, in the order of the images.

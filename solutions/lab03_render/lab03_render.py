@@ -38,7 +38,7 @@ from labs import check, hint, preflight, solution
 from services.id_card.detector import Detector
 
 # %% [markdown]
-# This is what is installed on this machine. This lab needs only the lines down to `opencv`:
+# This is what is installed on this machine. This lab needs only the first lines, down to `packages`:
 
 # %% tags=["setup", "volatile"]
 preflight()

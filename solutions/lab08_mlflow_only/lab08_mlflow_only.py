@@ -129,18 +129,18 @@ class TopMovies(PythonModel):
 check("lab08.ex2", TopMovies)
 
 # %% [markdown]
-# ## Exercise 3 · Better, by a rule
+# ## Exercise 3 · A promotion rule
 #
 # A candidate replaces the current model only if a rule allows it. The rule names some metrics and, for
-# each, the gain it requires. For all of them, larger is better:
+# each, the gain it requires. For every metric, larger is better. For example,
 #
 # `{"ndcg_at_10": 0.002, "hr_at_10": -0.01}` means: `ndcg_at_10` has to gain 0.002 or more, and
 # `hr_at_10` may lose at most 0.01. (Both metrics, NDCG and the hit rate, measure how good a list of
 # ten movies is.)
 #
 # Complete `reasons_against(candidate, current, rule)`. The first two arguments are dictionaries of
-# metrics. The function returns a list of strings: one reason for **each** metric of the rule that
-# speaks against the candidate. If the list is empty, the candidate may be promoted. Do not change any
+# metrics. The function returns a list of strings: one reason for **each** metric of the rule that the
+# candidate fails. If the list is empty, the candidate may be promoted. Do not change any
 # of the dictionaries.
 #
 # - A gain of exactly what the rule requires is enough. Metrics and gains have at most four decimal
@@ -156,7 +156,7 @@ check("lab08.ex2", TopMovies)
 
 # %% tags=["exercise"]
 def reasons_against(candidate, current, rule):
-    """Return a reason for each metric that speaks against the candidate."""
+    """Return a reason for each metric of the rule that the candidate fails."""
     ### BEGIN SOLUTION
     reasons = []
     for metric, gain in rule.items():
@@ -221,7 +221,8 @@ print(example.get_registered_model(MODEL).aliases, metrics_of(example, "2"))
 #
 # For both:
 #
-# - Other aliases, such as `staging`, do not change. Once `prod` exists, it exists at every moment.
+# - Other aliases, such as `staging`, do not change. Once `prod` exists, it must never be
+#   missing, not even for a moment.
 # - The connection may be lost at any call that changes something: that call raises an exception, and so
 #   does every later call. Let the client's exceptions propagate at once: do not retry, and do not try
 #   to undo anything. Your function will be called again later, and must then reach the same final state
@@ -230,7 +231,7 @@ print(example.get_registered_model(MODEL).aliases, metrics_of(example, "2"))
 
 # %% tags=["exercise"]
 def promote(client, version, against):
-    """Serve a version if nothing speaks against it; return what does."""
+    """Serve a version unless there are reasons against it; return them."""
     ### BEGIN SOLUTION
     current = client.get_registered_model(MODEL).aliases.get("prod")
     if current == version:
@@ -259,7 +260,7 @@ def rollback(client):
 check("lab08.ex4", promote, rollback)
 
 # %% [markdown]
-# ## Exercise 5 · Design it: an alarm that keeps its promise
+# ## Exercise 5 · Design it: an alarm with a chosen false-alarm rate
 #
 # A monitor compares the latest values of a feature (a *window*) with values from a known good period
 # (the *reference*). It raises an alarm if `distance(reference, window) > limit`. Write both parts:
@@ -272,11 +273,12 @@ check("lab08.ex4", promote, rollback)
 #   array of all values so far, the oldest first. The first `good` values are from the good period: they
 #   are the reference. Later values may have drifted.
 #
-# Neither function may change its arrays. The promise: of the windows in which nothing has changed, a
-# share of about `alarm_rate` raises an alarm. It has to hold for every feature, even one with only four
-# different values, so neither a textbook formula nor a p-value will do. Find the limit by simulation:
-# draw at least 500 windows **at random** from the reference, and compute the distance of each. (The
-# check uses high rates, 0.1 and 0.3, because it has to count alarms.)
+# Neither function may change its arrays. The requirement: of the windows in which nothing has
+# changed, a share of about `alarm_rate` raises an alarm. This is the **false-alarm rate**. It has to
+# hold for every feature, even one with only four different values, so neither a textbook formula nor
+# a p-value will do. Find the limit by simulation: draw at least 500 windows **at random** from the
+# reference, and compute the distance of each. (The check uses high rates, 0.1 and 0.3, because it has
+# to count alarms.)
 #
 # The check then changes the data, and at least 9 of 10 windows of 150 to 200 values must raise an
 # alarm. There are three changes: all values are larger; the values have a larger spread around the same
@@ -293,7 +295,7 @@ def distance(reference, window):
 
 
 def limit_of(log, good, size, alarm_rate):
-    """Return the distance that quiet windows of this size exceed at this rate."""
+    """Return the distance that windows without a change exceed at this rate."""
     ### BEGIN SOLUTION
     reference = log[:good]
     draws = np.random.default_rng(0)
@@ -311,6 +313,6 @@ check("lab08.ex5", distance, limit_of)
 # - send a table and its parameters to a scoring server without losing any of them,
 # - put a core behind MLflow's `predict`,
 # - promote a version that is better according to a rule, refuse the others with reasons, and roll back,
-# - set a limit for drift that gives the promised share of false alarms.
+# - set a limit for drift that gives the chosen false-alarm rate.
 #
 # In a terminal, `make status` shows your points, and `make lab N=09` opens the next lab.

@@ -306,8 +306,9 @@ for situation, needs in situations.items():
 # check. The times of all its turns are added up. The *plain way* measures every server once as a
 # warm-up, and then in 20 rounds.
 #
-# **To pass:** name the right server in at least 180 contests, and be at least 2.5 times as fast as the
-# plain way. **For the leaderboard:** be as fast as you can. The solution here is about 5.5 times as fast.
+# **To pass:** name the right server in at least 180 contests, and be at least 2.5 times as fast as
+# the plain way. **For the leaderboard:** be as fast as you can. The solution here is about 5.5 times
+# as fast.
 
 
 # %% tags=["exercise"]

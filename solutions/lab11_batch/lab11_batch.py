@@ -15,7 +15,7 @@
 #
 # **Where you are:** after notebook [11 · Batch](../../notebooks/11_batch.ipynb).
 #
-# A batch job computes all answers at once, without a server. You build its pieces: batches of
+# A batch job computes all answers ahead of time, without a server. You build its pieces: batches of
 # inputs, bad files that become rows, part files that survive a kill, and the best movies for all
 # users. The last exercise is an open challenge: how much faster than a plain loop can a job be?
 #
@@ -132,7 +132,7 @@ def part_name(number):
 
 
 # %% [markdown]
-# ## Exercise 3 · Whole or not there
+# ## Exercise 3 · All or nothing
 #
 # Complete `run_job`, a job that can be killed at any moment and started again. `batches` is a list of
 # batches. `compute(batch)` takes a long time and returns a list of rows that can be written as JSON.
@@ -148,7 +148,7 @@ def part_name(number):
 #   `folder`.
 # - At the end, return the rows of **all** batches in one list, in the order of the batches.
 #
-# The check runs your job in new processes, with the cells that it needs, and really kills them: while
+# The check runs your job in new processes, with the cells that it depends on, and kills them: while
 # they compute, in the middle of writing, before a file is renamed. (It does not simulate a power
 # failure. To survive that, you would need `os.fsync` before the rename, as in
 # `services/batch/parts.py`.)
@@ -270,7 +270,7 @@ check("lab11.ex5", detect_all)
 #
 # - split any iterable into batches without holding all of it in memory,
 # - keep bad inputs in the result, and distinguish them from a broken model,
-# - write a job that loses nothing and repeats nothing when it is killed,
+# - write a job that loses and repeats at most the batch in progress when it is killed,
 # - compute answers for all users in memory that does not grow with their number,
 # - fill a batch, and measure what that gains.
 #

@@ -38,7 +38,7 @@ from labs.checks.lab08.registry import MODEL, Registry
 preflight()
 
 # %% [markdown]
-# ## Exercise 1 · A gate that refuses for three reasons
+# ## Exercise 1 · A release rule with three reasons to refuse
 #
 # A candidate was measured and tried on some users. Complete `gate`, which returns the list of
 # reasons against it, in this order; `[]` means that it may be released.

@@ -84,6 +84,30 @@ def test_building_twice_gives_the_same_file(
     assert stamp["source"] == "notebooks/sources/02_sample.py"
 
 
+def test_new_text_keeps_the_outputs_and_new_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = _write(tmp_path), tmp_path / "02_sample.ipynb"
+    monkeypatch.setattr(notebooks, "committed_path", lambda source: target)
+    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+    notebooks.build(source)
+    before = nbformat.read(target, as_version=4)
+    assert not notebooks.update_text(source)
+    old = next(cell.source for cell in before.cells if cell.cell_type == "markdown").splitlines()[0]
+    _write(tmp_path, GOOD.replace(old, "# Another title"))
+    assert notebooks.update_text(source)
+    after = nbformat.read(target, as_version=4)
+    assert after.cells[0].source.startswith("# Another title")
+    assert [cell.get("outputs") for cell in after.cells] == [
+        cell.get("outputs") for cell in before.cells
+    ]
+    stamp = after.metadata["serving_labs"]
+    assert stamp["sha256"] == notebooks.provenance.source_hash(source)
+    _write(tmp_path, GOOD.replace("count = 3", "count = 4"))
+    with pytest.raises(NotebookError, match="make notebooks ONLY=02"):
+        notebooks.update_text(source)
+
+
 def test_build_refuses_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warning = 'import warnings\nwarnings.warn("soon", FutureWarning)'
     source = _write(tmp_path, GOOD.replace('print("count", count)', warning))

@@ -1,4 +1,4 @@
-"""lab01.ex3: Await, and both at once."""
+"""lab01.ex3: Await, and all at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lab13.ex1: A gate that refuses for three reasons."""
+"""lab13.ex1: A release rule with three reasons to refuse."""
 
 from __future__ import annotations
 

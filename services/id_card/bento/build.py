@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     model = commands.add_parser("model", help="put weights into the model store")
     making = commands.add_parser("build", help="build a Bento, its model included")
     commands.add_parser("container", help="build the container image, unless it is there")
-    commands.add_parser("requirements", help="take what serving needs from the lock")
+    commands.add_parser("requirements", help="write requirements.txt from the lock file")
     for command in (model, making):
         command.add_argument("--weights", type=Path, default=WEIGHTS, help="a checkpoint")
         command.add_argument("--version", help="of the model, or of the Bento")

@@ -154,9 +154,9 @@ def _is_sound(chunk: bytes) -> bool:
 
 
 def _too_many_pixels(size: tuple[int, int] | None, max_pixels: int) -> InputError:
-    met = f"{size[0]} by {size[1]} pixels" if size else "far more pixels than that"
+    met = f"{size[0]} by {size[1]} pixels" if size else "far too many pixels"
     return InputError(
-        f"The image is too large: {met}, where {max_pixels:,} in all are allowed.",
+        f"The image is too large: it has {met}; at most {max_pixels:,} are allowed.",
         code="image_too_many_pixels",
         status=413,
         hint="Scale it down before sending; the detector itself looks at a few hundred pixels "

@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--csv", type=Path, help="file for the result (lesson.csv in it)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
     parser.add_argument("--looks", type=int, default=Size().looks,
-                        help="at each of the few pictures, a multiple of 32 (64)")  # fmt: skip
+                        help="times each image is shown, a multiple of 32 (64)")  # fmt: skip
     args = parser.parse_args(arguments)
     if args.looks < 32 or args.looks % 32:
         parser.error(f"--looks is a multiple of 32; got {args.looks}")

@@ -12,8 +12,9 @@ boxes get tight. Every few epochs it gets scenes that it has never seen: more sc
 than more looks at the same ones. All state is in the run folder: kill the training whenever you
 like, start it again with the same command, and it continues with the epoch it was in.
 
-The fifth stage shows more scenes without a card (club cards, tickets, telephones with a face), most
-of them ones that fooled the network of the stage before.
+The fifth stage adds scenes without a card (club cards, tickets, telephones with a face), most of
+which fooled the network of stage four. The sixth continues at a lower rate to tighten the boxes;
+its weights are then averaged with those from before it.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def probe_port(document: Document, _: Any) -> Found:
     needed = document.kind != ISVC or mode(document) == STANDARD
     for probe in (probe for box in containers(document) for probe in _probes(box)):
         if "port" not in probe.body and (needed or "startupProbe" in probe.path):
-            yield probe.at("port"), "is required and missing"
+            yield probe.at("port"), "is required but missing"
 
 
 @rule(ISVC, *RUNTIMES)

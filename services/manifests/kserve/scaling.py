@@ -64,8 +64,8 @@ def scale_metric(document: Document, _: Any) -> Found:
             choice = " or ".join(_METRICS[who])
             yield part.at("scaleMetric"), f"{who} cannot read {metric!r}{unset}; write {choice}"
         if (target < 1 and (who == HPA or metric == "rps")) or (target > 100 and who == HPA):
-            bounds = "per cent, 1 to 100" if who == HPA else "requests a second, at least 1"
-            yield part.at("scaleTarget"), f"is {target}; it is {bounds}"
+            bounds = "a percentage from 1 to 100" if who == HPA else "1 request per second or more"
+            yield part.at("scaleTarget"), f"is {target}; it must be {bounds}"
         if who == KPA and "deploymentStrategy" in part.body:
             yield part.at("deploymentStrategy"), f"is for Standard mode only{unset}; remove it"
 
@@ -87,7 +87,7 @@ def autoscaling_metrics(document: Document, _: Any) -> Found:
                 yield metric.at(key, "target", "value"), "is missing: the threshold to scale at"
             elif not 1 <= mapping(metric.body, key, "target").get("averageUtilization", 1) <= 100:
                 place = metric.at(key, "target", "averageUtilization")
-                yield place, "is out of range; it is per cent, 1 to 100"
+                yield place, "is out of range; it must be a percentage from 1 to 100"
 
 
 @rule(ISVC, GRAPH, warning=True)
@@ -140,7 +140,7 @@ def canary_predictor(document: Document, _: Any) -> Found:
     for part in canaries:
         name, replicas = part.body.get("name"), part.body.get("minReplicas", 0)
         if not name:
-            yield part.at("name"), "is required and missing: the name of the canary's Deployment"
+            yield part.at("name"), "is required but missing: the name of the canary's Deployment"
         elif name in seen:
             yield part.at("name"), f"{name!r} is taken by the predictor or another canary"
         seen.add(name)

@@ -39,7 +39,7 @@ def service_name(document: Document, _: Any) -> Found:
     name = document.name or lookup(document.body, "metadata", "generateName") or ""
     whole = name if document.name else f"{name}x"
     if not name:
-        yield "metadata.name", "is required and missing"
+        yield "metadata.name", "is required but missing"
     elif not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", whole) or len(whole) > 63:
         reason = f"{name!r} cannot be part of a host name; write up to 63 lower-case letters, "
         yield "metadata.name", f"{reason}digits and hyphens, a letter first"
@@ -77,7 +77,7 @@ def framework_name(document: Document, _: Any) -> Found:
         if part.framework and has_name and "canary" not in part.path:
             yield part.framework.at("name"), "is not allowed: KServe names the container; remove it"
         if part.framework and not has_name and "canary" in part.path:
-            reason = f"is required and missing: in a canary, write {CONTAINER}"
+            reason = f"is required but missing: in a canary, write {CONTAINER}"
             yield part.framework.at("name"), reason
 
 

@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     build_command = commands.add_parser("build", help="build a Bento")
     build_command.add_argument("--model", help="the tag to pin; without it the Bento follows prod")
     build_command.add_argument("--version", help="the Bento's version")
-    commands.add_parser("requirements", help="take what serving needs from the lock")
+    commands.add_parser("requirements", help="write requirements.txt from the lock file")
     given = parser.parse_args(arguments)
     if given.command == "requirements":
         REQUIREMENTS.write_text(requirements(), encoding="utf-8")

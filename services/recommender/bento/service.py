@@ -55,7 +55,7 @@ class Arguments(BaseModel):
     @classmethod
     def _is_pinned(cls, tag: str | None) -> str | None:
         if tag is not None and (not tag.partition(":")[2] or tag.endswith(":latest")):
-            raise ValueError(f"pin a version, such as recommender:3; {tag!r} would move")
+            raise ValueError(f"name a fixed version, such as recommender:3, not {tag!r}")
         return tag
 
 

@@ -213,9 +213,11 @@ def convert_error(status: int, body: bytes) -> tuple[int, dict[str, dict[str, st
     if message.startswith(MODEL_FAULT):
         return 500, _error("model_failed", "The model failed.", "Try again later, or report it.")
     if status == HTTPStatus.GATEWAY_TIMEOUT:
-        return status, _error("model_timeout", "The model did not answer in time.", TRY_AGAIN)
+        hint = "Try again later; the server may be overloaded."
+        return status, _error("model_timeout", "The model did not answer in time.", hint)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return status, _error("internal", "The server failed on this request.", "Report it.")
+        hint = "Report this to the server's operator; the server's log has the reason."
+        return status, _error("internal", "The server failed on this request.", hint)
     return status, _error("request_invalid", _what_is_wrong(message), HINT)
 
 

@@ -172,7 +172,9 @@ class DriftWatch:
             return self._feed(self.features.of(entry))
         except Exception:  # an answer is worth more than its statistics
             if not self._warned:
-                logger.exception("This entry, and others like it, are left out of drift monitoring")
+                logger.exception(
+                    "An answer could not be added to drift monitoring; further failures are silent"
+                )
                 self._warned = True
             return None
 

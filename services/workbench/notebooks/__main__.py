@@ -1,13 +1,15 @@
 """Execute the chapter's notebooks, build the ones that people read, and check both.
 
 ``chapter`` runs the sources into ``build/chapter``; ``build`` runs them and writes the normalised,
-stamped notebooks that are committed; ``check`` and ``registers`` execute nothing: the latter writes
-``ERRATA.md`` and ``CHAPTER.md``, and ``build`` does so too.
+stamped notebooks that are committed. The others execute nothing: ``text`` puts changed Markdown
+into the committed notebooks, and ``registers`` writes ``ERRATA.md`` and ``CHAPTER.md``, as
+``build`` and ``text`` do, too.
 
 ::
 
     python -m services.workbench.notebooks chapter [--only 02] [-p name value] [--params "a=1 b=2"]
     python -m services.workbench.notebooks build [--only 02]
+    python -m services.workbench.notebooks text [--only 02]
     python -m services.workbench.notebooks check [--only 02]
     python -m services.workbench.notebooks registers
 """
@@ -23,7 +25,7 @@ from typing import Any
 from services.environment import build_dir
 from services.workbench.notebooks import checks, registers
 from services.workbench.notebooks.files import NotebookError, committed_path, short, sources
-from services.workbench.notebooks.run import build, run
+from services.workbench.notebooks.run import build, run, update_text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,9 +42,10 @@ def _parser() -> argparse.ArgumentParser:
         "--params", default="", metavar="'NAME=VALUE …'", help="the same, as make's PARAMS gives it"
     )
     build_parser = commands.add_parser("build", help="write the notebooks that people read")
+    text = commands.add_parser("text", help="update the Markdown of the committed notebooks")
     check = commands.add_parser("check", help="check sources and committed notebooks, no execution")
     commands.add_parser("registers", help="write ERRATA.md and CHAPTER.md from the sources")
-    for command in (chapter, build_parser, check):
+    for command in (chapter, build_parser, text, check):
         command.add_argument("--only", metavar="NN", help="only notebooks that start with NN")
     return parser
 
@@ -83,9 +86,9 @@ def _run(options: argparse.Namespace) -> int:
         print("no notebooks yet: notebooks/sources/ is empty")
     if options.command == "check":
         return checks.report(chosen)
-    if options.command == "build":
+    if options.command in ("build", "text"):
         for source in chosen:
-            changed = build(source)
+            changed = build(source) if options.command == "build" else update_text(source)
             print(f"  {short(committed_path(source))} {'written' if changed else 'unchanged'}")
         return registers.write()
     parameters = _parameters(options.parameters, options.params)

@@ -136,8 +136,9 @@ def render(errata: list[Erratum]) -> str:
     lines = [
         "# Errata",
         "",
-        "Where the printed chapter no longer runs, or never did. Each erratum is shown in its",
-        "notebook. This file is generated from the notebooks' text sources by `make registers`.",
+        "These are the places where the printed chapter does not work: a tool has changed since,",
+        "or it never did. Each erratum is shown in its notebook. Numbers are not reused, so some",
+        "are missing. This file is generated from the notebooks' text sources by `make registers`.",
         "",
         *(f"- **{kind}**: {counts[kind]}" for kind in CLASSES),
         "",

@@ -253,3 +253,42 @@ def build(source: Path) -> bool:
             return False
     nbformat.write(executed, target)
     return True
+
+
+def update_text(source: Path) -> bool:
+    """Put a source's Markdown into its committed notebook, and keep the outputs.
+
+    Returns
+    -------
+    bool
+        Whether the file changed.
+
+    Raises
+    ------
+    NotebookError
+        If code or a tag changed, too: then the outputs may be wrong.
+    """
+    fresh, target = read_source(source), committed_path(source)
+    notebook = nbformat.read(target, as_version=4)
+    if _code(fresh) != _code(notebook):
+        command = f"make notebooks ONLY={source.stem[:2]}"
+        raise NotebookError(f"the code of {source.stem} changed, so execute it: {command}")
+    if provenance.source_hash(source) == notebook.metadata[provenance.STAMP]["sha256"]:
+        return False
+    executed = iter([cell for cell in notebook.cells if cell.cell_type == "code"])
+    notebook.cells = [
+        NotebookNode(next(executed) | {"id": cell.id}) if cell.cell_type == "code" else cell
+        for cell in fresh.cells
+    ]
+    notebook.metadata[provenance.STAMP] = provenance.stamp(notebook, source)
+    nbformat.write(notebook, target)
+    return True
+
+
+def _code(notebook: NotebookNode) -> list[tuple[str, set[str]]]:
+    """Return source and tags of the code cells, as they are before normalisation."""
+    return [
+        (cell.source, set(cell.metadata.get("tags", [])) - {normalise.NBVAL_IGNORE})
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]

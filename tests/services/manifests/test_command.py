@@ -85,15 +85,15 @@ def test_unknown_kinds_are_warned_of(text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("port: 80,", "port: '80',", "spec.ports[0].port: must be a whole number, not '80'; leave"),
-        ("{app: web}", "{app: 1}", "spec.selector.app: must be text, not 1; put it in quotes"),
+        ("port: 80,", "port: '80',", "spec.ports[0].port: must be an integer, not '80'; leave"),
+        ("{app: web}", "{app: 1}", "spec.selector.app: must be a string, not 1; put it in quotes"),
         ("selector:", "selectr:", "spec.selectr: unknown field; did you mean selector?"),
-        ("port: 80, ", "", "spec.ports[0].port: is required and missing"),
+        ("port: 80, ", "", "spec.ports[0].port: is required but missing"),
         ("[{name", "{x: {name", "spec.ports: must be a list, not a mapping"),
         (
             "targetPort: http",
             "targetPort: [1]",
-            "targetPort: must be text or a whole number, not a",
+            "targetPort: must be a string or an integer, not a",
         ),
         ("kind: Service", "kind: service", "kind: 'service' is not one of Service"),
     ],
@@ -123,7 +123,9 @@ def test_all_errors_of_a_file_are_reported(
         [f"{path}:8:", "error:", "Service/web"],
         [f"{path}:15:", "warning:", "RayJob/a"],
     ]
-    assert any("spec.selector.app: must be text, not 1; put it in quotes" in line for line in lines)
+    assert any(
+        "spec.selector.app: must be a string, not 1; put it in quotes" in line for line in lines
+    )
     assert last == "3 documents, 3 errors, 1 warning"
 
 

@@ -121,7 +121,7 @@ spec:
 @pytest.mark.parametrize(
     ("kind", "spec", "words"),
     [
-        ("TrainedModel", {"inferenceService": "a"}, "spec.model: is required and missing"),
+        ("TrainedModel", {"inferenceService": "a"}, "spec.model: is required but missing"),
         ("TrainedModel", {"inferenceService": "a", "model": {
             "framework": "sklearn", "storageUri": "pvc://a/b", "memory": "1Gi"}},
          "spec.model.storageUri: 'pvc://a/b' is not a URI with s3, gs, https or http"),
@@ -131,7 +131,7 @@ spec:
                                  "persistentVolumeClaimSpec": {}},
          "spec.storageLimit: '10 GB' is not a quantity"),
         ("ClusterServingRuntime", {"containers": [{"name": "a", "args": [1]}]},
-         "spec.containers[0].args[0]: must be text, not 1; put it in quotes"),
+         "spec.containers[0].args[0]: must be a string, not 1; put it in quotes"),
     ],
 )  # fmt: skip
 def test_kserves_other_kinds(kind: str, spec: dict[str, Any], words: str) -> None:
