@@ -273,7 +273,9 @@ def serve(model: Model, options: argparse.Namespace) -> None:
     # KServe uses that class for V1, and would log the warning at the first request.
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     if options.workers > 1:
-        raise SystemExit("--workers: only 1 works; set minReplicas in the InferenceService instead")
+        raise SystemExit(
+            "--workers: only 1 works; raise the number of replicas in the InferenceService"
+        )
     if options.access_log_format:
         raise SystemExit("--access_log_format: requests are counted here, not logged; see /metrics")
     try:

@@ -89,7 +89,7 @@ def test_the_boxes_are_the_cores(table: Path, core: Detector) -> None:
     [
         ("cut.jpg", "image_damaged", "cut off or damaged"),
         ("empty.png", "image_empty", "0 bytes"),
-        ("huge.png", "image_too_many_pixels", "far more pixels"),
+        ("huge.png", "image_too_many_pixels", "far too many pixels"),
         ("fat.jpg", "file_too_large", f"{MAX_BYTES + 1:,} bytes"),
         ("gone.jpg", "file_unreadable", "No such file"),
         *((f"{kind}.jpg", "image_format", "not an image") for kind in FOREIGN),

@@ -145,7 +145,7 @@ REFUSED = {
     "none, V2": Refused(v2(tensor("image", [])), 422, "instances_empty"),
     "no base64, V2": Refused(v2(tensor("image", ["?"])), 400, "base64_invalid"),
     "another shape": Refused(
-        v2({**tensor("image", TEXTS[:1]), "shape": [2]}), 422, "tensor_malformed", "", "1 values"
+        v2({**tensor("image", TEXTS[:1]), "shape": [2]}), 422, "tensor_malformed", "", "1 value"
     ),
     "a negative shape": Refused(
         v2({**tensor("image", TEXTS[:1]), "shape": [-1]}), 422, "tensor_malformed", "", "[-1]"

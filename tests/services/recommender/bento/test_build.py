@@ -217,4 +217,4 @@ class TestStore:
             done = run(home, "bentoml", "build", "-f", str(BENTOFILE),
                        "--arg", f"model_tag={tag}")  # fmt: skip
             assert done.returncode != 0
-            assert "pin a version, such as recommender:3" in done.stderr + done.stdout
+            assert "name a fixed version, such as recommender:3" in done.stderr + done.stdout

@@ -204,7 +204,7 @@ def test_a_bad_entry_is_said_once_and_hurts_nobody(recommender, traffic, caplog)
     assert watch.feed(traffic.log(1)[0]) is None
     assert value(COLLECTED, "3") == 1
     assert len(caplog.records) == 1
-    assert "left out of drift monitoring" in caplog.text
+    assert "added to drift monitoring" in caplog.text
 
 
 def test_each_version_is_watched_by_itself(recommender, small, models):
