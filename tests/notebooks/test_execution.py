@@ -70,12 +70,17 @@ def test_a_server_left_behind_is_stopped_and_reported(tmp_path: Path) -> None:
     assert processes.strays() == []
 
 
-def test_building_twice_gives_the_same_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, target = _write(tmp_path), tmp_path / "02_sample.ipynb"
-    monkeypatch.setattr(notebooks, "committed_path", lambda source: target)
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a built notebook goes, in place of the repository."""
+    path = tmp_path / "02_sample.ipynb"
+    monkeypatch.setattr(notebooks, "committed_path", lambda source: path)
     monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+    return path
+
+
+def test_building_twice_gives_the_same_file(tmp_path: Path, target: Path) -> None:
+    source = _write(tmp_path)
     assert notebooks.build(source)
     first = target.read_bytes()
     assert not notebooks.build(source), "only the volatile pid differs: the file is left alone"
@@ -84,12 +89,8 @@ def test_building_twice_gives_the_same_file(
     assert stamp["source"] == "notebooks/sources/02_sample.py"
 
 
-def test_new_text_keeps_the_outputs_and_new_code_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, target = _write(tmp_path), tmp_path / "02_sample.ipynb"
-    monkeypatch.setattr(notebooks, "committed_path", lambda source: target)
-    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+def test_new_text_keeps_the_outputs_and_new_code_is_refused(tmp_path: Path, target: Path) -> None:
+    source = _write(tmp_path)
     notebooks.build(source)
     before = nbformat.read(target, as_version=4)
     assert not notebooks.update_text(source)
@@ -108,14 +109,12 @@ def test_new_text_keeps_the_outputs_and_new_code_is_refused(
         notebooks.update_text(source)
 
 
-def test_build_refuses_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_refuses_warnings(tmp_path: Path, target: Path) -> None:
     warning = 'import warnings\nwarnings.warn("soon", FutureWarning)'
     source = _write(tmp_path, GOOD.replace('print("count", count)', warning))
-    monkeypatch.setattr(notebooks, "committed_path", lambda source: tmp_path / "x.ipynb")
-    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
     with pytest.raises(NotebookError, match="FutureWarning: soon"):
         notebooks.build(source)
-    assert not (tmp_path / "x.ipynb").exists()
+    assert not target.exists()
 
 
 def test_sources_are_chosen_by_their_start(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def _trained(loaded: Any) -> Any:
 
 
 def _average(network: Any, start: Any, keep: float) -> None:
-    """Mix another network's weights into *network*, in full precision."""
+    """Mix another network's weights into *network*; the sum is computed in float32."""
     ours, theirs = network.float().state_dict(), start.float().state_dict()
     for name, value in ours.items():
         if value.is_floating_point():
