@@ -122,7 +122,7 @@ container: $(READY) ## the detector's Bento as a container image (docker, podman
 mlserver-env: $(READY) ## MLServer in an environment of its own, build/mlserver (700 MB)
 	$(call stage,mlserver-env,$(RUN) python -m services.workbench.servers.mlserver)
 
-bench: $(READY) ## measure the servers against each other; about five minutes
+bench: $(READY) ## measure the servers against each other; five to ten minutes
 	$(call stage,bench,$(RUN) python -m services.bench $(ARGS))
 
 soak: $(READY) ## ten minutes of load while things go wrong; the table goes to docs/soak.md

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     solutions = commands.add_parser("check-solutions", help="do all solutions still pass?")
     solutions.add_argument("--only", metavar="NN", help="one lab, by its number")
     grade = commands.add_parser("grade", help="grade a folder of submissions")
-    grade.add_argument("folder", type=Path)
+    grade.add_argument("folder", type=Path, help="the folder of the submissions")
     grade.add_argument("--lab", action="append", default=[], help="these labs only, e.g. lab03")
     grade.add_argument("--deadline", metavar="TIME", help="e.g. 2026-11-24T18:00")
     grade.add_argument("--out", type=Path, default=build_dir() / "grades", help="where to write")

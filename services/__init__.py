@@ -14,7 +14,7 @@ checks this in ``make test`` (see ``pyproject.toml``).
 - ``setup``: checks of the machine, and the installation of ``.venv``.
 - ``bentoml_support``, ``kserve_support``: the only packages that use a framework's internals.
 - ``http``: ASGI middleware and routing, for any framework.
-- ``errors``, ``environment``: imported by everything.
+- ``command_line``, ``errors``, ``environment``: imported by everything.
 """
 
 from services.environment import apply as _apply_environment

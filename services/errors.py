@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import numbers
 import reprlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-_short = reprlib.Repr()
+
+class _Repr(reprlib.Repr):
+    """As Python writes a value, but with JSON's null, true and false."""
+
+    def repr_NoneType(self, value: None, level: int) -> str:  # noqa: N802, reprlib's name
+        return "null"
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return "true" if value else "false"
+
+
+_short = _Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
 _short.maxlevel = 2
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: as Python writes it, 40 characters at most.
+    """Return a value as a message shows it, 40 characters at most.
 
-    Unlike :func:`repr` it takes no time for a large value, and does not fail on one that is nested
-    a thousand deep.
+    A text is in single quotes, as the names of fields are; null, true and false are JSON's.
+    Unlike :func:`repr` this takes no time for a large value, and does not fail on one that is
+    nested a thousand deep.
     """
     text = _short.repr(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def json_type(value: object) -> str:
+    """Return what a value is in JSON, with its article: ``"a string"``; ``"null"`` for None."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "a string": str,
+        "a whole number": numbers.Integral,
+        "a decimal number": numbers.Real,
+        "an array": (list, tuple),
+        "an object": Mapping,
+    }
+    known = (name for name, kind in kinds.items() if isinstance(value, kind))
+    return next(known, f"of the type {type(value).__name__}")
+
+
+def described(value: object) -> str:
+    """Return a value and its type as a message shows them: ``'seven', a string``, or ``null``."""
+    text = shown(value)
+    return text if text in ("null", "true", "false") else f"{text}, {json_type(value)}"
 
 
 class _AnsweredError(Exception):

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Make a small base image with Python 3.11, where no registry can be asked for one:
+# Make a small base image with Python 3.11, for a machine that can reach no registry:
 #
 #     infra/container/make-base.sh podman localhost/python:3.11 [PACKAGE...]
 #
-# The engine is podman or buildah; the packages are Debian's, more than Python's own. Needs root and
-# debootstrap. The mirror is the machine's own.
+# The engine is podman or buildah; PACKAGE is a Debian package to add to Python. Needs root and
+# debootstrap. The mirror is the one in this machine's apt sources.
 set -eu
 
 engine=$1
@@ -28,7 +28,7 @@ debootstrap --variant=minbase --include="$packages" \
 # What a container never reads: downloaded packages, manuals, translations.
 rm -rf "$rootfs"/var/cache/apt/* "$rootfs"/var/lib/apt/lists/* "$rootfs"/usr/share/doc/* \
     "$rootfs"/usr/share/man/* "$rootfs"/usr/share/locale/* "$rootfs"/usr/share/info/*
-# Nor does it ask this machine's mirror, or any other, for more.
+# It does not install more packages either, so it needs no mirror.
 rm -f "$rootfs"/etc/apt/sources.list "$rootfs"/etc/apt/sources.list.d/*
 
 if [ "$engine" = podman ]; then

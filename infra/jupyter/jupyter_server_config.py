@@ -7,7 +7,7 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821  (Jupyter defines i
 
 c.JupyterApp.log_level = "WARN"  # the address to open is still printed
 c.ServerApp.ip = "127.0.0.1"
-c.ServerApp.allow_root = True  # in a container one often is root; the token still guards
+c.ServerApp.allow_root = True  # containers often run as root; the token still protects it
 c.ServerApp.root_dir = str(ROOT)
 # nbgrader's package switches its extensions on. They are for instructors, who start it themselves.
 c.ServerApp.jpserver_extensions = {
@@ -15,7 +15,7 @@ c.ServerApp.jpserver_extensions = {
     for name in ("assignment_list", "course_list", "formgrader", "validate_assignment")
 }
 c.LabApp.default_url = start_page.address()
-# No news feed, no look for a newer version, no catalogue of extensions fetched.
+# JupyterLab fetches no news, looks for no newer version, and offers no extensions to install.
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"

@@ -4,8 +4,8 @@
 #     infra/kserve/try-on-kind.sh
 #
 # Needs docker, kind, kubectl and helm, about 20 GB of disk, and "make environment" before. The
-# cluster is called serving-labs; "kind delete cluster --name serving-labs" takes it away again.
-# Called a second time, it goes on with the cluster that is there.
+# cluster is called serving-labs; "kind delete cluster --name serving-labs" deletes it.
+# On a second run it continues with the existing cluster.
 set -eu
 
 : "${KSERVE_VERSION:=v0.21.0}"
@@ -49,7 +49,7 @@ done
 in_cluster wait --for=condition=Ready inferenceservice --all --timeout=600s
 in_cluster wait --for=condition=Ready inferencegraph --all --timeout=300s
 
-# 6. One question to each kind of thing. A port is forwarded to the Service that KServe made.
+# 6. One request to each kind of service. A port is forwarded to the Service that KServe made.
 ask() { # Service, path, body
     in_cluster port-forward "service/$1" 8080:80 >build/port-forward.log 2>&1 &
     forward=$!

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from labs.engine.workspace import Workspace
 from labs.build import source as text
 from labs.build.learner import strip
 from labs.build.solved import run, settings
+from services import command_line
 from services.environment import ROOT
 from services.workbench.notebooks.files import NotebookError, short
 from services.workbench.notebooks.normalise import is_compared
@@ -116,7 +116,7 @@ def make(source: Path, *, solved: bool = True) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the labs; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m labs.build", description=__doc__)
+    parser = command_line.parser("labs.build", __doc__)
     parser.add_argument("--only", metavar="NN", help="one lab, by its number")
     parser.add_argument("--unsolved-only", action="store_true", help="do not execute the solutions")
     options = parser.parse_args(arguments)

@@ -203,7 +203,7 @@ def _insert(source: Path, task: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Scaffold an exercise; return the exit status."""
-    parser = argparse.ArgumentParser(prog="make new-lab", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="make new-lab", description="Scaffold an exercise.")
     parser.add_argument("number", help="the lab's number, like 12")
     parser.add_argument("name", nargs="?", default="", help="a new lab's name, like own_model")
     options = parser.parse_args(arguments)

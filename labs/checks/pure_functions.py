@@ -1,7 +1,7 @@
-"""Check a function that only returns a value, by designed inputs.
+"""Check a pure function with designed inputs.
 
 The answer, the right function and the wrong ones get the same inputs. A mistake is named only if
-its function does on every input what the answer does, and no other mistake's does.
+its function agrees with the answer on every input, and no other mistake's function does.
 """
 
 from __future__ import annotations

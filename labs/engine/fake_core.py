@@ -1,8 +1,8 @@
 """A fake detector that finds coloured rectangles: no weights, and a known, deterministic answer.
 
 The checks of adapters need no neural network. They draw cards in flat colours, and the fake core
-finds exactly these. It looks at the colours, so swapped channels, a rotated picture and a changed
-picture give a different answer.
+finds exactly these. It looks at the colours, so swapped channels, a rotated image and a changed
+image give a different answer.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Calls:
     loads : int
         How often a detector was created.
     batches : list of int
-        How many pictures each call of ``detect`` had.
+        How many images each call of ``detect`` had.
     """
 
     loads: int = 0

@@ -30,11 +30,11 @@ def application(service: Any) -> Any:
 
 def main() -> int:
     """Serve until the process is signalled to end."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("file")
-    parser.add_argument("name")
-    parser.add_argument("port", type=int)
-    parser.add_argument("--fake-core", action="store_true")
+    parser = argparse.ArgumentParser(description="Serve one service from one file in one process.")
+    parser.add_argument("file", help="a Python file")
+    parser.add_argument("name", help="the service's name in the file")
+    parser.add_argument("port", type=int, help="port to listen on, at 127.0.0.1")
+    parser.add_argument("--fake-core", action="store_true", help="use models that load at once")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(prefix="serving-labs-") as folder:

@@ -231,14 +231,19 @@ def _limit_files() -> None:
 
 def main() -> int:
     """Grade one submission; only the report's lines go to standard output."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("lab")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--processes", type=int, required=True)
-    parser.add_argument("--skip", type=int, nargs="*", default=[])
-    parser.add_argument("--done", nargs="*", default=[])
-    parser.add_argument("--readable", type=Path, nargs="*", default=[])
+    parser = argparse.ArgumentParser(
+        description="Grade one submission and report on standard output, in JSON lines."
+    )
+    parser.add_argument("notebook", type=Path, help="the submission")
+    parser.add_argument("lab", help="the lab that it belongs to, like lab03_render")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the checks' inputs")
+    parser.add_argument("--processes", type=int, required=True,
+                        help="how many processes the cells may have at a time")  # fmt: skip
+    parser.add_argument("--skip", type=int, nargs="*", default=[],
+                        help="numbers of the cells not to run")  # fmt: skip
+    parser.add_argument("--done", nargs="*", default=[], help="exercises already checked")
+    parser.add_argument("--readable", type=Path, nargs="*", default=[],
+                        help="folders that the cells may read")  # fmt: skip
     options = parser.parse_args()
     options.report_fd = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -40,8 +40,8 @@
 
 # %% [markdown]
 # The next cell holds everything you may change. A *scene* is one synthetic photograph: `pictures`
-# sets how many of them the small training uses, `epochs` how often it sees each, and `sample` on
-# how many the finished network is measured. `seed` makes them repeatable.
+# sets how many scenes the small training uses, `epochs` how often it sees each, and `sample` on how
+# many the network that ships is measured. `seed` makes the scenes repeatable.
 #
 # If you have the MovieLens files, put the path of their folder in `ratings_dir`; the recommender
 # then learns from them.
@@ -386,10 +386,11 @@ print(f"mAP50-95 {result.map50_95(resamples=100):.2f}")
 # Plotted against each other they make a curve, and the area under it is the *average precision*: 0.9
 # means a precision of 90 % on average over all recalls from 0 to 1.
 #
-# [mAP50](GLOSSARY.md#mAP) is the mean of this area over all classes (here one), with an IoU of 0.5 as
-# the limit. mAP50-95 averages it over stricter and stricter overlaps, from 0.5 to 0.95, so it rewards
-# tight boxes. The parentheses hold the 95 % interval: how far the number may be off because the
-# sample is small.
+# [mAP50](GLOSSARY.md#mAP) is the mean of this area over all classes (here one), with an IoU of 0.5
+# as the limit. mAP50-95 averages it over stricter and stricter overlaps, from 0.5 to 0.95, so it
+# rewards tight boxes. Here mAP50 is 0.92 and mAP50-95 is 0.78, so not every box that overlaps a
+# card by half fits it tightly. The parentheses hold the 95 % interval: how far the number may be
+# off because the sample is small.
 
 
 # %%
@@ -457,7 +458,8 @@ tiles = [tile(scenes[i], detector.detect([scenes[i].image])[0][n : n + 1]) for _
 alt = "Six scenes, each with a dashed frame that fits no card, or half of one, or one twice"
 show.picture(gallery(tiles, width=1000, height=170), alt=alt)
 
-# %% [markdown] Look at each and ask *why*. Most are printed cards that are not identity cards, such
+# %% [markdown]
+# Look at each and ask *why*. Most are printed cards that are not identity cards, such
 # as a club card. Others would be a frame around half a card, or around two cards that overlap. Such a
 # list tells you what the next training scenes should show. mAP only tells you that the list is not
 # empty.
@@ -467,8 +469,8 @@ show.picture(gallery(tiles, width=1000, height=170), alt=alt)
 # The real training starts with small images, where a step is cheap, and goes on to larger ones,
 # where edges are sharp. The last two stages are a remedy for wrong boxes like those above: they have
 # more scenes without a card, and in most of these the network of the previous stage saw a card that
-# is not there. The last one also gives both losses of a box, its
-# overlap and its edges, more weight.
+# is not there. The last stage also gives more weight to both losses of a box: its overlap and its
+# edges.
 #
 # This is the recipe, one stage per row. Fresh scenes replace the old ones after as many epochs as
 # *used for* says, and *rate* is the learning rate at the beginning and at the end:
@@ -703,8 +705,9 @@ show.table(published, columns=("method", "predicts", "RMSE", "NDCG@10"))
 #
 # Four models in a notebook's memory are gone when it ends. MLflow, a tool that tracks training runs
 # and manages models, has a **tracking server** that keeps them: what was trained, on which data,
-# with which result, and the model itself. Start one as you would in a terminal, where Ctrl-C stops
-# it. The first setting turns off MLflow's background jobs, to save memory:
+# with which result, and the model itself. Start one with the command that you would type in a
+# terminal, where Ctrl-C stops it. `servers.shell` runs that command in the background, with a free
+# port in place of `$PORT`. The first setting turns off MLflow's background jobs, to save memory:
 
 # %%
 (folder / "mlflow").mkdir()
@@ -846,6 +849,8 @@ served = mlflow.pyfunc.load_model(f"models:/{registry.MODEL}@{registry.PROD}")
 print("version", answer["version"], [item["title"] for item in answer["items"]])
 
 # %% [markdown]
+# Version 2 answers, because `prod` points to it.
+#
 # MLflow's interface has two traps that can cost an afternoon. If you search for the versions, two
 # fields are empty although MLflow knows both values:
 
@@ -891,7 +896,8 @@ rows = [
 ]
 show.table(rows, columns=("on the test part", "NDCG@10", "users with a hit", "catalogue shown"))
 
-# %% [markdown] The chosen model also wins on ratings that played no part in the choice: its NDCG is
+# %% [markdown]
+# The chosen model also wins on ratings that played no part in the choice: its NDCG is
 # well above that of `popularity`. (All values are higher than on the validation part, because the
 # test part holds more of each user's ratings.) The last column is a second reason against
 # `popularity`, which shows almost nothing of the catalogue. And the oracle's row shows how much a

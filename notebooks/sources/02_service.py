@@ -238,7 +238,8 @@ except bentoml.exceptions.BentoMLException as error:
     print(type(error).__name__, "from the older service")
 
 # %% [markdown]
-# The older service accepts the other three. Does the same model give the same boxes in both?
+# The older service accepts the other three kinds of call. Does the same model give the same boxes
+# in both services?
 
 # %%
 from_old = httpx.post(f"{old.url}/inference", files={"image": image_bytes}).json()
@@ -385,6 +386,9 @@ answer = httpx.post(f"{new.url}/inference", content=pieces, headers=headers)
 print(answer.status_code, answer.json()["error"]["message"])
 
 # %% [markdown]
+# The middleware stopped reading at the limit of 20 MiB (20,971,520 bytes), so the rest of the body
+# took no memory.
+#
 # The older service rejects the same requests with the same words:
 
 

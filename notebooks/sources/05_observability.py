@@ -274,8 +274,9 @@ show.source(
 # %%
 show.source(detector_metrics, start="DETECTIONS =", end="multiprocess_mode")
 
-# %% [markdown] A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to
-# 1). The library adds `_total` to the name of a counter, which only grows. A
+# %% [markdown]
+# A metric's name says what is measured, then the unit (`seconds`, or `ratio` for 0 to 1). The
+# library adds `_total` to the name of a counter, which only grows. A
 # [**histogram**](GLOSSARY.md#histogram) counts values in buckets, so that the counts of several
 # servers can be added up later. Send every sample four times, and two uploads that are not images:
 
@@ -378,6 +379,9 @@ by_version = one_a_box.groupby("version").confidences.agg(["count", "min", "mean
 by_version.round(2).rename_axis(index=None, columns="version")
 
 # %% [markdown]
+# The one version found 20 boxes, with a mean confidence of 0.78. If a second version appeared here
+# with a much lower mean, that would be the first thing to look into.
+#
 # ## 6. Several web servers, several Runners
 #
 # Figure 10.2 shows several API servers in front of several Runners. Both your services run several
@@ -450,10 +454,11 @@ title = "Time for the same load"
 fig = plots.ratio_bars(list(ratios), list(ratios.values()), reference="1 worker", title=title)
 show.figure(fig, alt="Bars: how long the same load took with two workers and with Runners")
 
-# %% [markdown] No request was lost. In the figure a shorter bar is better; yours will differ. (*1
-# worker* is the service of section 2.) Two workers do not halve the time: each already computes an
-# image with **all** cores, so the second worker mostly fills gaps while images are decoded and
-# answers written.
+# %% [markdown]
+# No request was lost. In the figure a shorter bar is better; yours will differ. (*1 worker* is the
+# service of section 2.) Two workers do not halve the time: each already computes an image with
+# **all** cores, so the second worker mostly fills gaps while images are decoded and answers
+# written.
 #
 # The Runners divide the cores differently: for each core, one process with a single thread. They do
 # not compete for cores, but each image is computed by one core only, and it has to travel between two
@@ -583,10 +588,11 @@ if watcher:
 alt = "Request rate, latency and up over time; up falls to 0 where the service was killed"
 show.figure(fig, alt=alt) if watcher else print(tool)
 
-# %% [markdown] Read the curves from left to right. With one request at a time, the latency is the
-# work itself. With several at a time, the rate rises little, because the machine was nearly busy
-# before. The requests wait in a queue, so the latency rises several times. At *killed*, `up` drops to
-# 0, the rate falls as the window empties, and the latency curve ends.
+# %% [markdown]
+# Read the curves from left to right. With one request at a time, the latency is the work itself.
+# With several at a time, the rate rises little, because the machine was nearly busy before. The
+# requests wait in a queue, so the latency is several times as high. At *killed*, `up` drops to 0,
+# the rate falls as the window empties, and the latency curve ends.
 #
 # A rate of zero alone does not tell you whether the service is dead or just has no clients; `up` does.
 #

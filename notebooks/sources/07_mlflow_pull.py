@@ -615,7 +615,8 @@ for version in (1, 2):
     )
 print([mlflow.pyfunc.load_model(home / f"model{version}").predict([1]) for version in (1, 2)])
 
-# %% [markdown] Version 2 answers with the code of version 1. Python imports a module once under its
+# %% [markdown]
+# Version 2 answers with the code of version 1. Python imports a module once under its
 # name, and `taste` was imported already. So a model that brings modules needs a new process for each
 # version. Ours brings arrays, and the code that reads them belongs to the service.
 #
@@ -663,8 +664,9 @@ print("click-through rates:", [f"{rate:.1%}" for rate in served_half.rates])
 print(f"p-value: {served_half.p_value:.1g}")
 
 # %% [markdown]
-# With the default ratings, factorisation (the second rate) gets more clicks. The p-value is the
-# probability that chance alone produces a difference at least this large; here it is tiny.
+# With the default ratings, factorisation gets more clicks: 20.4 % of the movies that it shows,
+# against 16.5 %. The p-value is the probability that chance alone produces a difference at least
+# this large; here it is tiny.
 #
 # The users were divided into groups, so **users are compared**, with one number each. Ten movies
 # shown to one user are not ten independent trials.
@@ -771,7 +773,8 @@ print(f"{total / count:.1f} requests a pass; statuses:", Counter(r.status for r 
 # %%
 show.source("services/recommender/bento/service.py", start="class Arguments", end="use_arguments")
 
-# %% [markdown] Copy the `prod` version from the registry into BentoML's model store, then build. By
+# %% [markdown]
+# Copy the `prod` version from the registry into BentoML's model store, then build. By
 # hand the second step is `bentoml build --arg model_tag=recommender:2` with the build file:
 
 # %%

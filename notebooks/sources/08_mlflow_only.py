@@ -34,8 +34,9 @@
 # - serve the same model with MLServer, a model server that MLflow used to start by itself,
 # - detect from a log that the users have changed.
 
-# %% [markdown] Parameters: the alias to serve, how many movies to ask for, and what changes among the
-# users at the end: `audience`, `newcomers` or `taste`.
+# %% [markdown]
+# `alias` is the alias to serve, `top_k` how many movies to ask for, and `change` what changes among
+# the users at the end: `audience`, `newcomers` or `taste`.
 
 # %% tags=["parameters"]
 alias, top_k, change = "prod", 3, "taste"
@@ -229,8 +230,9 @@ show.table(rows, columns=("payload", "status", "movies, or the error message"))
 mixed = [{"user_id": user, "rated": [1]}, {"user_id": user}, {"user_id": user, "rated": None}]
 print([len(found["items"]) for found in scoring.ask(server.url, mixed, top_k=top_k)])
 
-# %% [markdown] You can test a payload without a server. The command is `mlflow models predict -m
-# MODEL -i FILE -o FILE`; in Python it is:
+# %% [markdown]
+# You can test a payload without a server. The command is
+# `mlflow models predict -m MODEL -i FILE -o FILE`; in Python it is:
 
 # %%
 asked, answered = place / "asked.json", place / "answered.json"
@@ -334,7 +336,8 @@ del broken.unwrap_python_model().recommender
 application = scoring_server.init(broken)
 print(TestClient(application).post("/invocations", json=body).status_code)
 
-# %% [markdown] A correct request to a broken model gets a 400, "bad request". The client searches for
+# %% [markdown]
+# A correct request to a broken model gets a 400, "bad request". The client searches for
 # a mistake that it did not make, and an alert on 5xx never fires.
 #
 # ## 5. A middleware in front
@@ -612,7 +615,8 @@ traffic = Traffic(core, truth)
 reference = traffic.requests(2000, "nothing", 0)
 reference.head(3).rename_axis(columns="row")
 
-# %% [markdown] One row is one request: how many movies it asks for, how much the user has rated, the
+# %% [markdown]
+# One row is one request: how many movies it asks for, how much the user has rated, the
 # most frequent genre in the list, how well known its movies are, and the best score. `clicked` is
 # recorded later, by the page that showed the list.
 #
@@ -674,9 +678,10 @@ alt = "PSI of each feature over its limit; after the change the clicks alone go 
 show.figure(figure, alt=alt, dpi=80)
 
 # %% [markdown]
-# Each line is one feature's PSI divided by its limit, so 1 is an alarm. Before the change all lines stay
-# below 1. After it one line climbs while the window fills with new requests: the clicks. The others stay
-# where they were.
+# The alarm came 400 requests after the change. In the figure, each line is one feature's PSI
+# divided by its limit, so 1 is an alarm. Before the change all lines stay below 1. After it one
+# line climbs while the window fills with new requests: the clicks. The others stay where they
+# were.
 #
 # One stream is an anecdote. `python -m services.recommender.monitoring.drift_study` simulates 200
 # services for each kind of change. These are its results:
@@ -711,6 +716,9 @@ kept = client.get_metric_history(run, "psi.clicked")
 print([(metric.step, round(metric.value, 3)) for metric in kept][-3:])
 
 # %% [markdown]
+# These are the last three points of the curve for `clicked`, each with the number of the request
+# and the PSI. All three are above the monitor's limit of 0.039.
+#
 # **evidently** is a library for all of this, with an HTML report. It divides by a column's spread, so a
 # constant column (`top_k` here) must be left out. Its verdicts:
 

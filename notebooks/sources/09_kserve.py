@@ -39,8 +39,9 @@
 # - bring a model from MLflow's registry to a place that KServe can read.
 
 # %% [markdown]
-# Parameters: the sample image to send, how many images each request holds when the server is put
-# under load (sections 6 and 9), and how often each protocol is timed.
+# `image_name` is the sample image to send. `pictures` is how many images each request holds when
+# the server is put under load (sections 6 and 9), and `rounds` is how often each protocol is
+# timed.
 
 # %% tags=["parameters"]
 image_name = "two_cards"
@@ -178,7 +179,8 @@ predictor = manifest["spec"]["predictor"]
 predictor["containers"] = [{"name": "kserve-container", "image": "serving_labs_kserve:latest"}]
 check(manifest)
 
-# %% [markdown] KServe sends requests to the container named `kserve-container`; any other containers
+# %% [markdown]
+# KServe sends requests to the container named `kserve-container`; any other containers
 # are *sidecars*, helpers in the same pod. But the manifest now defines two servers: our container,
 # and the one that `model` would start. And `latest` is not a version.
 
@@ -531,7 +533,8 @@ fig = plots.over_time({"ms": both}, title=title)
 alt = "Waits over time: long and falling while the event loop is blocked, near zero with a thread"
 show.figure(fig, alt=alt)
 
-# %% [markdown] In the table, compare the longest waits: with the model in the event loop, a probe
+# %% [markdown]
+# In the table, compare the longest waits: with the model in the event loop, a probe
 # waits many times as long as with the model in a thread. In the figure, the line for the event loop
 # falls steadily. All probes that were sent while the loop was busy are answered when it is free, so
 # the earliest waited longest. The line for the thread stays low.

@@ -160,6 +160,9 @@ for flag in ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8"):
     print(f"{flag:12}", "yes" if flag in flags else "no")
 
 # %% [markdown]
+# A `yes` in one of the last three lines means that this processor has such instructions. With three
+# times `no`, `int8` may gain nothing.
+#
 # ## 3. Where the time goes
 #
 # ONNX Runtime can record how long each operator took. The table shows the fastest of ten runs, for
@@ -203,6 +206,9 @@ for name, path in models.items():
           f"{int8.float_convolutions(path)} convolutions in float")  # fmt: skip
 
 # %% [markdown]
+# The 8-bit file takes a quarter of the space. Eight of its convolutions still compute with floats;
+# the next section says why.
+#
 # ## 4. Where it hurts
 #
 # Quantising takes a few lines with ONNX Runtime's own function. The last lines hold our two
@@ -270,11 +276,12 @@ print(f"served: {rows[-1].times_as_fast:.2f} times as fast, at most {loss:.4f} o
 #   float model.
 #
 # Which calibration is better depends on the weights: for the detector's first edition (see the
-# [model card](../services/id_card/weights/README.md)) it was the
-# mean. ONNX Runtime's two other methods, entropy and percentile, were tried with those weights as well.
-# Entropy gave the same boxes as the widest range; percentile was as good as the mean, but took many
-# times as much time and memory. So repeat the comparison for each new version of a model, with
-# `python -m services.bench.int8`.
+# [model card](../services/id_card/weights/README.md)) it was the mean. ONNX Runtime's two other
+# methods, entropy and percentile, were tried with those weights as well. Entropy gave the same
+# boxes as the widest range; percentile was as good as the mean, but took many times as much time
+# and memory.
+#
+# So repeat the comparison for each new version of a model, with `python -m services.bench.int8`.
 #
 # mAP hides one effect: it counts boxes at all confidences, while a server returns only those above
 # one threshold. Compare the confidences, box by box, on fresh scenes:
@@ -373,6 +380,11 @@ show.table(
 # workers as the memory allows. Use more threads only if your own table shows that a single caller
 # gets the answer sooner.
 #
+# Measure several workers together, never one times their number. By default OpenVINO *pins* its
+# threads (ties each to one core), and every process begins with the first core. Two workers then
+# share it, and the second core idles. `services/id_card/model/backends.py` turns this off with
+# `ENABLE_CPU_PINNING`.
+#
 # ## 7. A CPU limit
 #
 # `docker run --cpus 1` and Kubernetes' `resources.limits.cpu` do not make a core slower. They
@@ -432,7 +444,8 @@ show.table(
     columns=("machine", "vCPUs", "USD per hour", "price read on"),
 )
 
-# %% [markdown] An answer costs the price of an hour divided by the answers in that hour. We measured
+# %% [markdown]
+# An answer costs the price of an hour divided by the answers in that hour. We measured
 # *this* machine, so each of its cores is priced like a vCPU (virtual core) of the first machine. A
 # service is rarely busy all day: at half the load, each answer costs twice as much.
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from services import command_line
 from services.batch.engines import ENGINES
 from services.batch.job import Job, JobError, Summary, run
 from services.environment import usable_cores
@@ -22,15 +23,10 @@ exit codes:
 
 def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     """Return a parser with the options that all batch jobs have."""
-    made = argparse.ArgumentParser(
-        prog=f"python -m {name}",
-        description=doc,
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command_line.parser(name, doc, epilog=EXIT_CODES)
     made.add_argument("--out", type=Path, required=True, help="the Parquet file to write")
     made.add_argument("--engine", choices=ENGINES, default="local",
-                      help="this process, or Ray Data (local)")  # fmt: skip
+                      help="run in this process, or with Ray Data (local)")  # fmt: skip
     made.add_argument("--workers", type=whole, default=max(1, usable_cores()),
                       help="processes of a local Ray, one core each (one per core)")  # fmt: skip
     made.add_argument("--overwrite", action="store_true",

@@ -2,7 +2,7 @@
 
 ::
 
-    make bench                                   # everything, about five minutes on two cores
+    make bench                                   # everything, five to ten minutes on two cores
     make bench ARGS="--quick --peers bentoml,kserve"
 
 Run it on an otherwise idle machine; the result records how busy the machine was.
@@ -10,13 +10,13 @@ Run it on an otherwise idle machine; the result records how busy the machine was
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from services import command_line
 from services.bench import report
 from services.bench.peers import PEERS
 from services.bench.run import QUICK, Plan, compare
@@ -26,13 +26,9 @@ from services.workbench.servers import ServerError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("services.bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="a trial run of a minute or two")
-    parser.add_argument("--peers", help=f"only these, comma-separated: {','.join(PEERS)}")
+    parser.add_argument("--peers", help=f"only these servers, like {','.join(PEERS)}")
     parser.add_argument("--rounds", type=int, help="rounds for each server")
     parser.add_argument("--requests", type=int, help="requests per round, a multiple of 16")
     parser.add_argument("--out", type=Path, default=build_dir() / "bench",

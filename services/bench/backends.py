@@ -5,7 +5,6 @@ Each backend processes the same shipped images, one at a time; the backends take
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import get_args
 
 from PIL import Image
 
+from services import command_line
 from services.id_card.detector import Detector
 from services.id_card.model.backends import BackendName, threads
 from services.id_card.samples import SAMPLES, load_sample
@@ -21,8 +21,10 @@ from services.workbench.timing import interleaved, ratios
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the comparison; torch is the reference."""
-    parser = argparse.ArgumentParser(prog="python -m services.bench.backends", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="how often each backend is timed")
+    parser = command_line.parser("services.bench.backends", __doc__)
+    parser.add_argument(
+        "--rounds", type=int, default=20, help="how often each backend is timed (20)"
+    )
     given = parser.parse_args(arguments)
     pictures = [load_sample(name) for name in SAMPLES]
     ways: dict[str, Callable[[], object]] = {

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -25,6 +24,7 @@ from typing import get_args
 import numpy as np
 import psutil
 
+from services import command_line
 from services.id_card.detector import Detector
 from services.id_card.model.backends import BackendName, OnnxBackend
 from services.id_card.model.geometry import batch_of
@@ -223,9 +223,10 @@ def usd_for_1000(usd_an_hour: float, rate: float, busy: float = 1.0) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one worker: load, report ready, wait for a line, detect, and print the measurements."""
-    parser = argparse.ArgumentParser(prog="python -m services.bench.hardware", description=__doc__)
-    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx")
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser = command_line.parser("services.bench.hardware", __doc__)
+    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx",
+                        help="what runs the network (onnx)")  # fmt: skip
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long to measure (2)")
     given = parser.parse_args(arguments)
     detector, image = Detector(backend=given.backend), [load_sample("two_cards")]
     print("ready", flush=True)

@@ -9,7 +9,6 @@ Each variant is quantised from the same export, measured on the same scenes, and
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import statistics
@@ -23,6 +22,7 @@ from typing import Any
 import onnx
 import pandas as pd
 
+from services import command_line
 from services.environment import usable_cores
 from services.id_card.detector import Detector
 from services.id_card.model.checkpoint import WEIGHTS
@@ -170,10 +170,10 @@ def read(path: Path = RESULT) -> list[Row]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m services.bench.int8", description=__doc__)
-    parser.add_argument("--scenes", type=int, default=500, help="typical scenes (500)")
+    parser = command_line.parser("services.bench.int8", __doc__)
+    parser.add_argument("--scenes", type=int, default=500, help="how many typical scenes (500)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the scenes (0)")
-    parser.add_argument("--csv", type=Path, default=RESULT, help="where to write (shipped file)")
+    parser.add_argument("--csv", type=Path, default=RESULT, help="file to write (the shipped one)")
     given = parser.parse_args(arguments)
     if given.scenes < 1 or given.seed < 0:
         parser.error("--scenes must be at least 1, and --seed must not be negative")

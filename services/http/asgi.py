@@ -144,7 +144,7 @@ class BodyLimit:
 
     def _too_large(self, size: str) -> BodyLimitError:
         return BodyLimitError(
-            f"The request body is too large: {size}, where {self.max_bytes:,} are allowed.",
+            f"The request body has {size}; at most {self.max_bytes:,} are allowed.",
             code="body_too_large",
             status=413,
             hint=self.too_large_hint,
@@ -190,7 +190,7 @@ class _CountedBody:
         self._count += len(message.get("body", b""))
         self.complete = not message.get("more_body", False)
         if self._count > self._limit.max_bytes:
-            self.refusal = self._limit._too_large(f"over {self._limit.max_bytes:,} bytes")
+            self.refusal = self._limit._too_large(f"more than {self._limit.max_bytes:,} bytes")
             raise self.refusal
         more = max(0, self._count - FREE_BYTES) - self.taken
         if more > 0:

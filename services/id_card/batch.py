@@ -130,7 +130,7 @@ def _content(file: Path) -> bytes:
             hint="Check that it exists and that you may read it.",
         ) from None
     raise InputError(
-        f"The file is too large: {size:,} bytes, where {MAX_BYTES:,} are allowed.",
+        f"The file has {size:,} bytes; at most {MAX_BYTES:,} are allowed.",
         code="file_too_large",
         status=413,
         hint="Scale the image down or save it with more compression.",
@@ -249,8 +249,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser("services.id_card.batch", __doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the images are")
     parser.add_argument("--pattern", default="*", help="which file names to include (*)")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="(the shipped ones)")
-    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx", help="(onnx)")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS,
+                        help="an ultralytics checkpoint (the shipped weights)")  # fmt: skip
+    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx",
+                        help="what runs the network (onnx)")  # fmt: skip
     parser.add_argument("--conf", type=command.share, default=SERVED_CONF,
                         help=f"boxes below this are dropped, 0 to 1 ({SERVED_CONF})")  # fmt: skip
     parser.add_argument("--batch-size", type=command.whole, default=8,

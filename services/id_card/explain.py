@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm.auto import tqdm
 
-from services.errors import InputError
+from services.errors import InputError, shown
 from services.id_card.detector import Detection, Detector
 from services.id_card.model.drawing import draw
 from services.id_card.model.geometry import corners_of, letterbox, size_and_margins
@@ -274,9 +274,9 @@ def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[
 def _detection(found: Sequence[Detection], box: int) -> Detection:
     if box < len(found):
         return found[box]
-    known = f"{len(found)} found, 0 to {len(found) - 1}" if found else "none found"
+    known = f"it has {len(found)}, counted from 0" if found else "no card was found"
     raise InputError(
-        f"There is no box {box} in this image: {known}.",
+        f"There is no box {box} in this image; {known}.",
         code="box_unknown",
         status=422,
         hint="Count from 0, the most confident, as /inference lists them."
@@ -290,7 +290,7 @@ def _check_number(name: str, value: object, least: int, most: int | None) -> Non
     if whole and least <= value and (most is None or value <= most):  # type: ignore[operator]
         return
     raise InputError(
-        f"{name!r} is {str(value)[:40]!r}.",
+        f"{name!r} is {shown(value)}.",
         code=f"{name}_invalid",
         status=422,
         hint=f"Send a whole number from {least} " + (f"to {most}." if most else "up."),

@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 from kserve.errors import InvalidInput
 
-from services.errors import InputError, shown
+from services.errors import InputError, described, json_type, shown
 from services.kserve_support import InferInput, InferOutput, InferRequest, InferResponse, Payload
 
 _HOW = {
@@ -42,8 +42,8 @@ def instances_of(payload: dict[str, object], *, limit: int) -> list[Any]:
         raise _refused("instances_missing", f"'instances' is missing; the request has {names}.")
     instances = payload["instances"]
     if not isinstance(instances, list):
-        kind = type(instances).__name__
-        raise _refused("instances_invalid", f"'instances' is of the type {kind}, not a list.")
+        what = f"'instances' must be an array; it is {json_type(instances)}."
+        raise _refused("instances_invalid", what)
     check_count(len(instances), limit)
     return instances
 
@@ -60,7 +60,7 @@ def check_count(count: int, limit: int) -> None:
         raise _refused("instances_empty", "The request has no instances.")
     if count > limit:
         raise InputError(
-            f"The request has {count} instances, where {limit} are allowed.",
+            f"The request has {count} instances; at most {limit} are allowed.",
             code="instances_too_many",
             status=422,
             hint=f"Send several requests of up to {limit} each.",
@@ -107,7 +107,8 @@ def columns_of(
             raise _refused("tensor_missing", f"The input {name!r} is missing.", hint)
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise _refused("tensor_lengths", f"The inputs differ in length: {lengths}.",
+        each = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise _refused("tensor_lengths", f"The inputs differ in length: {each}.",
                        "Each input is a column; send one value for every row.")  # fmt: skip
     return columns
 
@@ -162,8 +163,8 @@ def _check_kinds(values: list[Any], datatype: str, about: str) -> None:
     for place, value in enumerate(values):
         if type(value) not in kinds[datatype]:
             raise _refused(
-                "tensor_malformed", f"{about} has the value {shown(value)} of the type "
-                f"{type(value).__name__} at index {place}.", _HOW["shape"],
+                "tensor_malformed", f"{about} has at index {place} the value {described(value)}.",
+                _HOW["shape"],
             )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def instance(place: int, count: int) -> Iterator[None]:
     except InputError as error:
         if count == 1:
             raise
-        message = f"Instance {place} of 0 to {count - 1}: {error.message}"
+        message = f"Instance {place} (of {count}, counted from 0): {error.message}"
         raise InputError(message, code=error.code, status=error.status, hint=error.hint) from error
 
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 import orjson
 from kserve.protocol.infer_type import RequestedOutput
 
-from services.errors import InputError
+from services.errors import InputError, json_type
 from services.http.asgi import whole_number
 from services.kserve_support import InferInput, InferRequest
 
@@ -48,7 +48,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     values = body.count(b",")
     if values > MAX_VALUES:
         raise InputError(
-            f"The JSON has {values:,} values, where {MAX_VALUES:,} are allowed.",
+            f"The JSON has {values:,} values; at most {MAX_VALUES:,} are allowed.",
             code="body_too_large",
             status=413,
             hint="Send several smaller requests.",
@@ -65,7 +65,7 @@ def read_json(body: bytes) -> dict[str, Any]:
         ) from None
     if not isinstance(read, dict):
         raise InputError(
-            f"The request's body is JSON, but not an object: its type is {type(read).__name__}.",
+            f"The request's body is JSON, but not an object: it is {json_type(read)}.",
             code="json_invalid",
             status=400,
             hint='Send an object: {"instances": […]} for V1, {"inputs": […]} for V2.',
@@ -154,7 +154,7 @@ def _tensor(fields: dict[str, Any], where: str, rest: memoryview) -> tuple[Infer
             f"{len(rest):,} bytes after the JSON.",
             code="data_missing",
             status=400,
-            hint="Send the values as the list 'data', or as bytes after the JSON, their number in "
+            hint="Send the values as the array 'data', or as bytes after the JSON, their number in "
             f"parameters.binary_data_size, with the header {LENGTH_HEADER}.",
         )
     tensor._raw_data = bytes(rest[:size])  # KServe's own readers set it too; nothing public does
@@ -190,8 +190,8 @@ def _of_type(fields: dict[str, Any], name: str, kind: type, where: str = "") -> 
 
 
 def _malformed(where: str, value: object, kind: type) -> InputError:
-    names: dict[type, str] = {str: "a string", list: "a non-empty list", dict: "an object"}
-    met = "missing" if value is None else "empty" if value == [] else type(value).__name__
+    names: dict[type, str] = {str: "a string", list: "a non-empty array", dict: "an object"}
+    met = "missing" if value is None else "empty" if value == [] else json_type(value)
     return InputError(
         f"'{where}' must be {names[kind]}; it is {met}.",
         code="request_malformed",

@@ -14,13 +14,13 @@ version was refused.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from services import command_line
 from services.environment import build_dir
 from services.loop.runs import FAILED, STEPS, WATCH, Run, start
 from services.workbench.notebooks.files import NotebookError
@@ -28,15 +28,18 @@ from services.workbench.notebooks.files import NotebookError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.loop",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=("demo", "start", "watch"))
+    parser = command_line.parser("services.loop", __doc__)
+    parser.add_argument("command", choices=("demo", "start", "watch"),
+                        help="with simulated users, with yours, or step 7 alone")  # fmt: skip
     parser.add_argument("--run", help="the run's name (default: the unfinished run, or a new one)")
     parser.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
+        "-p",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        dest="parameters",
+        help="set a parameter of the steps; repeatable",
     )
     args = parser.parse_args(arguments)
     parameters = {name: _literal(value) for name, value in args.parameters}

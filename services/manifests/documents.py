@@ -151,7 +151,8 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
 def _key(loader: Any, node: yaml.Node) -> str:
     key = loader.construct_object(node, deep=True)
     if not isinstance(key, str | int | float):
-        raise ManifestError(f"line {node.start_mark.line + 1}: a key must be a string, not {key!r}")
+        given = "null" if key is None else repr(key)
+        raise ManifestError(f"line {node.start_mark.line + 1}: a key must be a string, not {given}")
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 

@@ -99,7 +99,7 @@ _SCALARS: dict[str, dict[str, Any]] = {
 
 def releases() -> list[str]:
     """Return the Kubernetes releases whose types are known, oldest first."""
-    return [utils.major_minor(version) for version in utils.all_versions()]
+    return list(dict.fromkeys(map(utils.major_minor, utils.all_versions())))
 
 
 def check_types(document: Document, version: str = KUBERNETES) -> Iterator[Finding]:

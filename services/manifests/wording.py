@@ -53,7 +53,7 @@ def _explain(document: Document, error: ValidationError, rule: str) -> Iterator[
 
 def _reason(error: ValidationError) -> str:
     value, bound = error.instance, error.validator_value
-    shown = repr(value)[:80]
+    shown = _shown(value)
     if isinstance(value, dict | list):
         shown = "a list" if isinstance(value, list) else "a mapping"
     alternatives = [*error.schema.get("oneOf", ()), *error.schema.get("anyOf", ()), error.schema]
@@ -72,6 +72,13 @@ def _reason(error: ValidationError) -> str:
     if error.validator == "minItems":
         return f"is empty; it needs at least {bound}"
     return " ".join(str(error.message).split())[:200]
+
+
+def _shown(value: Any) -> str:
+    """Return a value as YAML writes it, texts in quotes."""
+    words = {None: "null", True: "true", False: "false"}
+    plain = value is None or isinstance(value, bool)
+    return words[value] if plain else repr(value)[:80]
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

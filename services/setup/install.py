@@ -10,7 +10,6 @@ date in a second.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import re
@@ -20,6 +19,7 @@ import sys
 import venv
 from pathlib import Path
 
+from services import command_line
 from services.environment import ROOT, build_dir
 
 VENV = ROOT / ".venv"
@@ -131,8 +131,8 @@ def teach_activate(script: Path = VENV / "bin" / "activate") -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Install; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.setup.install")
-    parser.add_argument("--torch-index", metavar="URL", help="take torch from this index instead")
+    parser = command_line.parser("services.setup.install", __doc__)
+    parser.add_argument("--torch-index", metavar="URL", help="package index to take torch from")
     options = parser.parse_args(arguments)
     if importlib.util.find_spec("ensurepip") is None:
         print("this Python cannot make environments: apt-get install python3.11-venv")

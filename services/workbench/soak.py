@@ -12,7 +12,6 @@ to ``docs/soak.md``. The exit status is 1 if a promise was broken.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import random
@@ -32,6 +31,7 @@ from typing import Any
 import httpx
 import psutil
 
+from services import command_line
 from services.environment import ROOT, usable_cores
 from services.id_card.samples import sample_path
 from services.recommender import registry
@@ -267,7 +267,7 @@ def _table(soak: Soak, full: bool) -> list[tuple[str, int, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m services.workbench.soak")
+    parser = command_line.parser("services.workbench.soak", __doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes of load, above 0 (10)")
     minutes = parser.parse_args(arguments).minutes
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers end, too

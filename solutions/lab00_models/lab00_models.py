@@ -178,9 +178,11 @@ check("lab00.ex3", served_confidence)
 #
 # The list has the 10 highest-scoring movies that the user has not seen, or all of them if there are
 # fewer. A chosen movie at rank *p* of the list, counted from 1, contributes 1 / log2(*p* + 1). The
-# sum over the list is the **DCG** (discounted cumulative gain). The result is the DCG divided by
-# the DCG of the best possible list, whose first ranks are the chosen movies, at most 10 of them. So
-# the result ranges from 0 to 1. Do not round it, and do not change the arguments.
+# sum over the list is the **DCG** (discounted cumulative gain).
+#
+# The result is the DCG divided by the DCG of the best possible list, whose first ranks are the
+# chosen movies, at most 10 of them. So the result ranges from 0 to 1. Do not round it, and do not
+# change the arguments.
 
 
 # %% tags=["exercise"]

@@ -23,6 +23,8 @@
 # the `check` cell below it. The check reports what differs, for which input, and the likely cause.
 # It uses fresh inputs each time. To get a hint, remove the `#` in the `hint` cell and run it, as
 # often as you like.
+#
+# In every exercise, leave the arguments as they are: the caller still needs its images and lists.
 
 # %% tags=["setup"]
 import asyncio
@@ -137,9 +139,11 @@ check("lab01.ex3", ask)
 #   the Runner's JSON (`JSON()`).
 #
 # BentoML passes a PIL image to your endpoint. The image can have any mode: a PNG may have
-# transparency or a palette. The Runner needs an RGB array. Several requests run concurrently, and
-# each must get the boxes of its own image. The check serves your service first with a fake model,
-# then with `bentoml serve` and the real model, which takes a while.
+# transparency or a palette. The Runner needs an RGB array, as in exercise 2. Several requests run
+# concurrently, and each must get the boxes of its own image.
+#
+# The check serves your service first with a fake model, then with `bentoml serve` and the real
+# model, which takes a while.
 
 # %% tags=["exercise"]
 runner = ...
@@ -161,7 +165,7 @@ async def inference(picture):
 check("lab01.ex4", svc)
 
 # %% [markdown]
-# ## Exercise 5 · Design it: one call for many pictures
+# ## Exercise 5 · Design it: one call for many images
 #
 # Under load, BentoML can collect waiting requests and pass them to a Runner as one batch. This is
 # faster only if the model computes the batch in **one** call. Write `BatchRunnable`. The

@@ -57,8 +57,9 @@ preflight()
 #
 # The row has exactly these keys: `width`, `height` (of the image, in pixels), `boxes` (the number
 # of boxes), `confidences` (a list of **all** confidences, in the same order, with at least three
-# decimals), `model`, `version`. `json.dumps(row)` must work. Many people read the log: nothing else
-# that the client sent may be in it.
+# decimals), `model`, `version`. `json.dumps(row)` must work. Do not change the arguments.
+#
+# Many people read the log: nothing else that the client sent may be in it.
 
 
 # %% tags=["exercise"]

@@ -21,9 +21,8 @@
 # another machine. No container engine is needed.
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the cell
-# with `check` below it. A check reports what differs, for which input, and the cause where it is
-# certain. It uses new inputs each time. For a `hint`, remove the `#` and run that cell; there are three
-# hints.
+# with `check` below it. A check reports what differs, for which input, and the likely cause. It uses
+# new inputs each time. For a `hint`, remove the `#` and run that cell; there are three hints.
 
 # %% tags=["setup"]
 import hashlib

@@ -48,9 +48,10 @@ preflight()
 #
 # - `user_ids` is a NumPy array of integers. A user may occur in it twice.
 # - `rated` is a dictionary that maps some of the users to the list of movies that they have rated, as
-#   Python ints. A list may be empty, which is not the same as no list at all. Do not change the
-#   dictionary.
+#   Python ints. A list may be empty, which is not the same as no list at all.
 # - `top_k` is the number of movies that each user gets.
+#
+# Do not change the array or the dictionary.
 #
 # Return the body as a dictionary that `json.dumps` can write, with MLflow's field `dataframe_split`:
 #
@@ -276,9 +277,10 @@ check("lab08.ex4", promote, rollback)
 # Neither function may change its arrays. The requirement: of the windows in which nothing has
 # changed, a share of about `alarm_rate` raises an alarm. This is the **false-alarm rate**. It has to
 # hold for every feature, even one with only four different values, so neither a textbook formula nor
-# a p-value will do. Find the limit by simulation: draw at least 500 windows **at random** from the
-# reference, and compute the distance of each. (The check uses high rates, 0.1 and 0.3, because it has
-# to count alarms.)
+# a p-value will do.
+#
+# Find the limit by simulation: draw at least 500 windows **at random** from the reference, and compute
+# the distance of each. (The check uses high rates, 0.1 and 0.3, because it has to count alarms.)
 #
 # The check then changes the data, and at least 9 of 10 windows of 150 to 200 values must raise an
 # alarm. There are three changes: all values are larger; the values have a larger spread around the same

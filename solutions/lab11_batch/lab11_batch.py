@@ -74,8 +74,8 @@ check("lab11.ex1", batches)
 # ## Exercise 2 · A bad file is a row
 #
 # Complete `detect_folder`. `paths` is a list of `Path` objects, from one folder or several: two files
-# may have the same name, and a path may occur twice. The function returns a list with one new
-# dictionary for **every** path, in their order:
+# may have the same name, and a path may occur twice. Do not change the list. The function returns a
+# list with one new dictionary for **every** path, in their order:
 #
 # - `{"file": path.name, "boxes": boxes, "error": None}` for an image. If there is no card in it,
 #   `boxes` is `[]`.

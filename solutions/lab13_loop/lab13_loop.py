@@ -40,15 +40,17 @@ preflight()
 # %% [markdown]
 # ## Exercise 1 · A release rule with three reasons to refuse
 #
-# A candidate was measured and tried on some users. Complete `gate`, which returns the list of
-# reasons against it, in this order; `[]` means that it may be released.
+# A candidate was measured, and then answered the requests of a few users, as a *canary*. Complete
+# `gate`, which returns the list of reasons against it, in this order; `[]` means that it may be
+# released.
 #
 # - `"new"`: on new ratings, `candidate["new"]` is less than `served["new"] + gain`.
 # - `"old"`: on old ratings, `candidate["old"]` is less than `served["old"] - loss`.
 # - `"users"`: more than 1 % of the canary's requests failed (`canary["failed"]` of
 #   `canary["requests"]`), or users click clearly less: the upper end of `canary["interval"]` is
-#   below 0. The interval is a list of two numbers, candidate less served. If there were no
-#   requests, nothing is known, and that is a reason.
+#   below 0. This is a list of two numbers, the confidence interval of the candidate's
+#   click-through rate minus that of the served model. If there were no requests, nothing is known,
+#   and that is a reason.
 #
 # A measure of the candidate may be missing or NaN (not a number, from a training that diverged).
 # Then its name is a reason. The measures of `served` are always there. Change none of the
@@ -77,12 +79,12 @@ check("lab13.ex1", gate)
 # %% [markdown]
 # ## Exercise 2 · Go on where it stopped
 #
-# A run has steps, each with parameters in and a result out. Complete `go_on`, which starts the run,
-# the first time or again:
+# A run has steps. Each step takes parameters and returns a result. Complete `go_on`, which starts
+# the run, whether for the first time or again:
 #
 # - `steps` is a dictionary that maps each step's name, in order, to the list of its parameters'
 #   names.
-# - `parameters` is a dictionary of values that the start gives.
+# - `parameters` is a dictionary of the values that are known at the start.
 # - `execute(step, given)` executes a step with the dictionary `given` and returns its result, a
 #   dictionary. It raises an exception if the step fails. Do not catch it.
 # - `complete` maps each completed step to `{"given": …, "result": …}`. Update it, so that the next

@@ -56,6 +56,7 @@ preflight()
 # - Round to the nearest integer (Python's `round`), the zero point as well. First divide by the
 #   scale and round, then add the zero point.
 # - A value outside the range becomes 0 or 255.
+# - Do not round the scale, and do not change `values`.
 
 
 # %% tags=["exercise"]
@@ -76,16 +77,18 @@ check("lab14.ex1", quantise)
 # %% [markdown]
 # ## Exercise 2 · How long a CPU limit makes you wait
 #
-# A request needs `work` ms of processor time, which its `threads` divide evenly: without a limit it
-# takes `work / threads` ms. The machine has enough cores. The container has a limit of `cpus`: in
-# each period of 100 ms all threads together may use `100 * cpus` ms of processor time. When that is
-# used up, all of them stop until the next period begins.
+# A request needs `work` ms of processor time, which its `threads` threads share evenly: without a
+# limit it takes `work / threads` ms. The machine has enough cores.
+#
+# The container has a limit of `cpus`: in each period of 100 ms, all threads together may use
+# `100 * cpus` ms of processor time, the *quota*. When it is used up, all of them stop until the next
+# period begins.
 #
 # Complete `milliseconds(work, cpus, threads)`: how long does the request take, from start to end,
-# if it starts at the beginning of a period?
+# if it starts at the beginning of a period? Do not round the result.
 #
-# - If the work ends exactly when the quota is used up, nobody waits for another period.
-# - If `cpus` is at least `threads`, the quota is never used up.
+# - If the work ends exactly when the quota is used up, the request does not wait for another period.
+# - If `cpus` is at least `threads`, the threads never have to stop.
 #
 # `cpus` is a number such as 0.25 or 2.0, and `100 * cpus` is a whole number of ms.
 
@@ -194,3 +197,12 @@ check("lab14.ex3", choose)
 # %% tags=["volatile"]
 for name, needs in machines.items():
     print(name, choose(table, needs), sep=": ")
+
+# %% [markdown]
+# ## What you can do now
+#
+# - turn floats into 8-bit integers, and say what that loses,
+# - predict how long a CPU limit makes a request wait,
+# - choose backend, workers and threads for a machine, and say what 1,000 answers cost.
+#
+# In a terminal, `make status` shows your points.

@@ -61,8 +61,8 @@ preflight()
 # - Neither a missing header nor any text in it leads to an exception. A header may hold characters
 #   beyond ASCII.
 # - Keys are compared by `hmac.compare_digest`, whose time does not depend on where two values
-#   differ. `==` and `in` are not used on keys. **Every** key is compared at each call with the
-#   scheme `Bearer`, even after one has matched.
+#   differ. Do not use `==` or `in` on keys. **Every** key is compared at each call with the scheme
+#   `Bearer`, even after one has matched.
 
 
 # %% tags=["exercise"]
@@ -93,7 +93,7 @@ check("lab15.ex1", is_authorised)
 # `digest` is the SHA-256 hash of the right file, recorded after training: 64 hexadecimal digits in
 # lower case. Rewrite the function:
 #
-# - For the right file it returns a dictionary from names to arrays.
+# - For the right file it returns a dictionary that maps names to arrays.
 # - Bytes that do not match the digest are refused with a `ValueError`, before anything in them is
 #   read.
 # - Somebody may have recorded the digest of a bad file. A file that is not an `.npz` archive of
@@ -120,7 +120,8 @@ check("lab15.ex2", load_weights)
 # %% [markdown]
 # ## Exercise 3 · One line, one label
 #
-# For each request the service writes a line into its log, and counts the request under a label:
+# For each request the service writes a line into its log, and counts the request in a metric, under
+# a label:
 #
 # ```python
 # def record(name, path, routes):

@@ -50,6 +50,7 @@ BAD_SOURCES = {
     "a test switch": (checks.forbidden_code, 'print("done")', "if not TESTING:\n    print()"),
     "sleep": (checks.forbidden_code, 'print("done")', "time.sleep(3)"),
     "no picture": (checks.pictures, "![A square, drawn by hand](square.png)", "A square."),
+    "text lost": (checks.markers, "[markdown]\n# The number", "[markdown] The number"),
     "no alt": (checks.pictures, "![A square, drawn by hand]", "![]"),
     "empty alt": (
         checks.pictures,

@@ -168,13 +168,13 @@ ANY_MODEL = {
     ),
     "NaN": Refused(v1_body(b'{"instances": [NaN]}'), 400, "json_invalid"),
     "deep JSON": Refused(v1_body(b'{"instances": ' + b"[" * 5000), 400, "json_invalid"),
-    "JSON, no object, V1": Refused(v1_body(b"[1, 2]"), 400, "json_invalid", "instances", "list"),
-    "JSON, no object, V2": Refused(v2_body(b'"inputs"'), 400, "json_invalid", "inputs", "str"),
+    "JSON, no object, V1": Refused(v1_body(b"[1, 2]"), 400, "json_invalid", "instances", "array"),
+    "JSON, no object, V2": Refused(v2_body(b'"inputs"'), 400, "json_invalid", "inputs", "a string"),
     "V2's body in V1": Refused(
         v1_body(b'{"inputs": []}'), 422, "instances_missing", "", "'inputs'"
     ),
     "V1's body in V2": Refused(v2_body(b'{"instances": [{}]}'), 422, "request_malformed", "inputs"),
-    "instances no list": Refused(v1({"0": 1}), 422, "instances_invalid", "", "dict"),
+    "instances no list": Refused(v1({"0": 1}), 422, "instances_invalid", "", "an object"),
     "instances empty": Refused(v1([]), 422, "instances_empty"),
     "inputs empty": Refused(v2(), 422, "request_malformed", "datatype", "empty"),
     "an input no object": Refused(v2(5), 422, "request_malformed", "", "'inputs[0]'"),

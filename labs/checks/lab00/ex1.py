@@ -47,7 +47,7 @@ def _pairs(context: Context) -> list[pure_functions.Case]:
         "in quarters of a pixel, partly outside the image": _lines(
             context, (-90, -9, 5, 60), 10, 4
         ),
-        "in shares of the image": _lines(context, (0.02, 0.31, 0.62, 0.93), 0.04, 1000),
+        "in fractions of the image size": _lines(context, (0.02, 0.31, 0.62, 0.93), 0.04, 1000),
     }
     cases = []
     for unit, (xs, ys) in grids.items():
@@ -106,7 +106,7 @@ def _plus_one(a: Box, b: Box) -> float:
 
 
 def _divided_by(area: Callable[[Box, Box], float]) -> Callable[[Box, Box], float]:
-    """Return a function that divides the intersection by something else than the union."""
+    """Return a function that divides the intersection by something other than the union."""
 
     def wrong(a: Box, b: Box) -> float:
         width, height = _sides(a, b)

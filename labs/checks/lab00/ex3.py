@@ -86,7 +86,7 @@ def _is_refused(
     context: Context, answer: Callable[..., Any], arguments: tuple[Images, list[float], float]
 ) -> None:
     """Fail unless the answer raises a ValueError that names the budget."""
-    where = _described("no step keeps within the budget", *arguments)
+    where = _described("no step stays within the budget", *arguments)
     try:
         got = answer(*arguments)
     except ValueError as error:

@@ -32,14 +32,14 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 # Movies, how many of them are seen, and the places of the chosen ones in the list of the others.
 _USERS: list[tuple[str, int, int, list[int]]] = [
     ("few chosen movies", 30, 8, [1, 3, 10, 15]),
-    ("a chosen movie just behind the list", 30, 8, [2, 11]),
-    ("as many chosen movies as places", 40, 6, [1, 2, 4, 6, 7, 10, 11, 12, 20, 30]),
-    ("one chosen movie more than places", 40, 6, [1, 2, 4, 6, 7, 9, 10, 11, 12, 20, 30]),
+    ("a chosen movie just below the list", 30, 8, [2, 11]),
+    ("as many chosen movies as the list holds", 40, 6, [1, 2, 4, 6, 7, 10, 11, 12, 20, 30]),
+    ("one chosen movie more than the list holds", 40, 6, [1, 2, 4, 6, 7, 9, 10, 11, 12, 20, 30]),
     ("many chosen movies", 60, 6, [2, 3, 5, *range(8, 25)]),
     ("a perfect list", 30, 8, [1, 2, 3]),
     ("a perfect list of ten", 30, 8, list(range(1, 14))),
     ("a list without a hit", 30, 8, [11, 20]),
-    ("fewer movies left than places", 10, 4, [2, 5]),
+    ("fewer movies left than the list holds", 10, 4, [2, 5]),
     ("every movie that is left was chosen", 9, 4, [1, 2, 3, 4, 5]),
     ("a user who has seen nothing", 25, 0, [4, 8]),
 ]

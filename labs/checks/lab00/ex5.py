@@ -69,7 +69,7 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
         ("one covers a little less", [model(good, 1 - loss)]),
         ("one covers much more", [model(good, loss + 60)]),
         ("the best was measured on other ratings", [model(better, data=other), model(good)]),
-        ("exactly the gain that is asked for", [model(gain), model(gain - 1)]),
+        ("exactly the required gain", [model(gain), model(gain - 1)]),
         ("exactly the loss that is allowed", [model(good, -loss)]),
         ("a training run that went wrong", [model(nan), model(good)]),
         ("a training run that went wrong", [model(good), model(nan)]),

@@ -1,4 +1,4 @@
-"""lab01.ex5: Design it: one call for many pictures."""
+"""lab01.ex5: Design it: one call for many images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What exercises 2 and 5 ask of a Runnable, beside its answers."""
+"""What exercises 2 and 5 require of a Runnable, besides its answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def runner_of(context: Context, runnable: Any) -> Any:
     if not (inspect.isclass(runnable) and issubclass(runnable, bentoml.legacy.Runnable)):
         context.fail("It is not a subclass of bentoml.legacy.Runnable.", layer="import")
     _require_attributes(context, runnable)
-    where = "when a Runner is made of the class"
+    where = "when a Runner is created from the class"
     try:
         runner = bentoml.legacy.Runner(runnable, name="lab01")
         names = [method.name for method in runner.runner_methods]
@@ -32,7 +32,7 @@ def runner_of(context: Context, runnable: Any) -> Any:
             mistake=_declared(context, "not_marked"),
             layer="start",
         )
-    context.call(runner.init_local, quiet=True, where="when a process starts and makes the object")
+    context.call(runner.init_local, quiet=True, where="when the Runnable is created")
     return runner
 
 

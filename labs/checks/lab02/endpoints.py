@@ -55,7 +55,7 @@ def call_without_server(context: Context, answer: Any, mistakes: set[str]) -> No
         context.fake_core(confidences=fake_core.UNSURE) as calls,
         TemporaryDirectory() as folder,
     ):
-        instance = context.call(answer, where="when a worker starts and makes the object")
+        instance = context.call(answer, where="when a worker starts and creates the object")
         at_start = calls.loads
         endpoint = getattr(instance, api.name)
         for cards, mode, size in _IMAGES:

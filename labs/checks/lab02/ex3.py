@@ -71,7 +71,7 @@ def _accepts_images(context: Context, answer: Callable[..., Any]) -> None:
         with Image.open(io.BytesIO(data)) as image:
             want = np.asarray(image.convert("RGB"), dtype=int)
         same = got.size == image.size and np.abs(np.asarray(got, dtype=int) - want).max() <= 3
-        context.expect(bool(same), "The image has other pixels than the upload.", where=where)
+        context.expect(bool(same), "The image's pixels differ from the upload's.", where=where)
 
 
 def _reads_no_text(context: Context, answer: Callable[..., Any]) -> None:
@@ -87,7 +87,7 @@ def _reads_no_text(context: Context, answer: Callable[..., Any]) -> None:
                 where="the path of a file",
                 mistake="follows_text",
             )
-        also = _refused(context, answer, (str(missing), _LARGE), 422, "the path of no file")
+        also = _refused(context, answer, (str(missing), _LARGE), 422, "the path of a missing file")
     context.expect(
         str(said).replace(str(there), "") == str(also).replace(str(missing), ""),
         f"The refusal tells whether the file exists: {str(said)!r}, {str(also)!r}.",

@@ -20,7 +20,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         got = context.call(answer, picture, handed, where=where)
         if (pixels_of(picture) != before).any():
             context.fail(
-                "The image that was handed in has changed.", where=where, mistake="changes_original"
+                "The image that was passed in has changed.", where=where, mistake="changes_original"
             )
         context.expect(got is not picture, "The same image came back, not a copy.", where=where)
         context.expect(handed == boxes, "You changed the caller's list of boxes.", where=where)

@@ -47,6 +47,6 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         )
         differ = int((pixels != want).any(axis=2).sum())
         context.expect(
-            differ == 0, f"{differ} of {width * height} pixels have another colour.", where=where
+            differ == 0, f"{differ} of {width * height} pixels differ in colour.", where=where
         )
     context.note(images=4)

@@ -55,7 +55,7 @@ def _call(context: Context, answer: Any, api: Any) -> None:
     """Make the service's object, then call its endpoint three times at once."""
     where = "three requests at the same time, each with its own image"
     with context.fake_core() as calls, TemporaryDirectory() as folder:
-        instance = context.call(answer, where="when a worker starts and makes the object")
+        instance = context.call(answer, where="when a worker starts and creates the object")
         at_start = calls.loads
         images = [context.picture(3, (400, 300)) for _ in range(3)]
         paths = [Path(folder) / f"{n}.png" for n in range(len(images))]

@@ -41,8 +41,8 @@ def check(context: Context, front_class: Any) -> None:
     context.expect(math.isfinite(ratio), "All answers came before any time passed.", where=where)
     context.expect(
         ratio >= _FASTER,
-        f"Your answers a second are {ratio:.1f} times those of one call after the other; "
-        f"{_FASTER:g} times are asked for.",
+        f"You answer {ratio:.1f} times as many requests per second as with one call after the "
+        f"other; {_FASTER:g} times are required.",
         where=where,
         mistake="one_by_one",
     )

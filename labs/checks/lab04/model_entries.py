@@ -29,7 +29,7 @@ def finish(context: Context, answer: Callable[..., Any], *args: Any, **options: 
         got = await work
         if _not_awaited(got):
             context.fail(
-                "The answer holds work that nobody awaited, in place of boxes.",
+                "The answer contains a coroutine or future that was not awaited, not boxes.",
                 mistake="no_await" if "no_await" in context.exercise.mistakes else None,
                 layer="schema",
             )

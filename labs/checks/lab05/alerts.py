@@ -87,7 +87,7 @@ def _rule(name: str, rule: Mapping[str, Any]) -> Rule:
         if isinstance(node, ast.VectorSelector) and not any(
             matches({"__name__": metric}, node) or node.name == metric for metric in _METRICS
         ):
-            raise RuleError(f"{name} uses {str(node)[:60]}, which no service has here.")
+            raise RuleError(f"{name} uses {str(node)[:60]}, which no service here exports.")
     try:
         held = ast.parse_duration(str(rule.get("for", "0s"))).total_seconds()
     except ValueError:

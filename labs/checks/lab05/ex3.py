@@ -132,7 +132,7 @@ def _asked_once(context: Context, detect: _Detect, image: Any, where: str) -> No
         where=where,
     )
     given = detect.calls[0] is image
-    context.expect(given, "The detector was given something else than the image.", where=where)
+    context.expect(given, "The detector was given something other than the image.", where=where)
     context.expect(
         detect.seen == [1],
         f"While the detector is at work, in_progress is {detect.seen[0]:g} higher than before; 1 "
@@ -180,7 +180,7 @@ def _raised(context: Context, answer: Any, error: BaseException, where: str) -> 
             raise context.raised(raised, where=where) from raised
     else:
         context.fail(
-            f"{type(error).__name__} did not come out; {type(got).__name__} was returned.",
+            f"{type(error).__name__} did not reach the caller; {type(got).__name__} was returned.",
             where=where,
             mistake="swallowed",
         )
@@ -237,7 +237,7 @@ def _two_at_once(context: Context, answer: Any) -> None:
     )
     context.expect(
         counted["observed"] == 2 and counted["seconds"] >= 0.95 * 3 * _SLEPT,
-        "The two observed times together are shorter than the detector took.",
+        "The two observed times add up to less than the detector took.",
         where=where,
         cause="What belongs to one call, its start for instance, must be a local variable.",
     )

@@ -34,7 +34,7 @@ def check(context: Context, save: Callable[..., Any], load: Callable[..., Any]) 
             where = f"the same bytes again, as {again.name}"
             _save(context, save, name, again, where)
             if _snapshot(store) != before:
-                context.fail("The model that was stored already has changed.", where=where)
+                context.fail("The model that was already stored has changed.", where=where)
         for tag in (f"{name}:latest", name):
             where = f"load_weights({tag!r})"
             expect_value_error(

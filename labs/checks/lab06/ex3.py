@@ -89,7 +89,7 @@ def _back(
         ],
     )
     if tags_of(bentoml.list()) != there:
-        context.fail("The store has other Bentos than before.", where=where)
+        context.fail("The Bentos in the store have changed.", where=where)
 
 
 def _versions(tags: list[str]) -> str:

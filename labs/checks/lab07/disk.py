@@ -27,7 +27,7 @@ class Disk:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Disk]:
-    """Record new folders and removed files, and put *folder* on a disk of its own.
+    """Record new folders and removed files, and make *folder* behave like a separate disk.
 
     On such a disk, nothing can be renamed or linked into the folder from outside.
     """

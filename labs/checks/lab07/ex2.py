@@ -152,7 +152,7 @@ def _compare(context: Context, got: Any, model: StubModel, request: Request, whe
     seen = [m for m in body["items"] or () if type(m) is int and m in out]
     context.expect(
         not seen,
-        f"items has {seen[:3]}, which user {user} has rated, in the training or by the request.",
+        f"items has {seen[:3]}, which user {user} has rated, in training or in the request.",
         where=where,
         mistake="shows_rated",
     )

@@ -109,7 +109,7 @@ class _Starts:
             self.context.fail(
                 f"{self._shown(folder)} has the files of version {other[1]}."
                 if other
-                else f"{self._shown(path)} does not exist, or is not the file of the registry.",
+                else f"{self._shown(path)} does not exist, or differs from the registry's file.",
                 where=where,
                 mistake="alias_uri" if other else None,
             )
@@ -119,7 +119,8 @@ class _Starts:
         left = [path.name for path in folders if path.name not in self.registry.versions]
         self.context.expect(
             not left,
-            f"cache has {len(folders)} folders, and {len(left)} of them is not a whole version.",
+            f"Folders in cache without a complete version: {len(left)} of {len(folders)}; "
+            "0 was expected.",
             where=where,
             mistake="half_stays",
         )

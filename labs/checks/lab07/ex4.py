@@ -140,7 +140,7 @@ def _serves_prod(
         _is_model(context, machine, got, machine.prod, where)
         if machine.early:
             context.fail(
-                f"The pointer named {machine.prod} already when load was called.",
+                f"The pointer already named {machine.prod} when load was called.",
                 where=where,
                 mistake="pointer_first",
             )

@@ -225,7 +225,7 @@ def _at_once(context: Context, one: _Examiner) -> None:
     one.shelf.on_recommend = nothing
     context.expect(
         ended and not meeting.broken,
-        "The second answer began when the first had ended.",
+        "The second answer began only after the first had ended.",
         where="two answers in two threads",
         mistake="one_at_a_time",
     )

@@ -57,7 +57,7 @@ def check(context: Context, distance: Callable[..., Any], limit_of: Callable[...
                 where=where,
                 mistake=mistake,
             )
-        measured.append(f"{share:.0%} ({rate:.0%} were asked for)")
+        measured.append(f"{share:.0%} ({rate:.0%} required)")
     _detects_changes(alarm, feature, large, limits[1])
     context.note(false_alarms=", ".join(measured), changes_detected="3 of 3 kinds")
 
@@ -67,7 +67,7 @@ def _detects_changes(alarm: _Alarm, feature: Feature, size: int, limit: float) -
     for change, draw in {
         "all values are one standard deviation larger": feature.shifted,
         "the same mean, 2.5 times the standard deviation": feature.wider,
-        "all values are larger than any of the good time": feature.beyond,
+        "all values are larger than any from the good period": feature.beyond,
     }.items():
         share = alarm.share(feature, draw, size, limit, CHANGED_WINDOWS)
         window = feature.quiet(size)
@@ -81,7 +81,7 @@ def _detects_changes(alarm: _Alarm, feature: Feature, size: int, limit: float) -
             f"{DETECTED:.0%} were expected.",
             where=f"size={size}, limit={limit:.4g}; {change}",
             mistake="mean_only" if blind else None,
-            cause="The false alarms are right, but your distance hardly sees this change.",
+            cause="The false-alarm rate is right, but your distance hardly reacts to this change.",
         )
 
 
@@ -119,7 +119,7 @@ class _Alarm:
         foreign = sum(not np.isin(window, feature.reference).all() for window in drawn)
         self.context.expect(
             not foreign,
-            f"{foreign} of {len(drawn)} windows have values that came after the good time.",
+            f"{foreign} of {len(drawn)} windows have values from after the good period.",
             where=where,
             mistake="drifted_data",
         )

@@ -21,9 +21,9 @@ class Feature:
     name : str
         For messages.
     good : int
-        How many values of the log are from the good time.
+        How many values of the log are from the good period.
     log : ndarray of float
-        The good time, then values after a drift; none of these occurs in the good time.
+        The good period, then values after a drift; none of these occurs in the good period.
     """
 
     name = "a feature with a continuous distribution"
@@ -39,11 +39,11 @@ class Feature:
 
     @property
     def reference(self) -> Floats:
-        """The values of the good time, a copy."""
+        """The values of the good period, a copy."""
         return self.log[: self.good].copy()
 
     def quiet(self, n: int) -> Floats:
-        """Return n new values with the distribution of the good time."""
+        """Return n new values with the distribution of the good period."""
         return self._zero + self._unit * self._numbers.gamma(4, size=n)
 
     def _late(self, n: int) -> Floats:
@@ -58,7 +58,7 @@ class Feature:
         return self.mean + 2.5 * (self.quiet(n) - self.mean)
 
     def beyond(self, n: int) -> Floats:
-        """Return n values that are all larger than any of the good time."""
+        """Return n values that are all larger than any from the good period."""
         return self.quiet(n) + 40 * self.spread
 
 
@@ -68,7 +68,7 @@ class Count(Feature):
     name = "a feature with four different values"
 
     def quiet(self, n: int) -> Floats:
-        """Return n new values with the distribution of the good time."""
+        """Return n new values with the distribution of the good period."""
         return self._numbers.choice([0.0, 1.0, 2.0, 5.0], n, p=[0.6, 0.25, 0.1, 0.05])
 
     def _late(self, n: int) -> Floats:

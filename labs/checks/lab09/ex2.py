@@ -127,7 +127,7 @@ def _predict(
             where=where,
             mistake="blocking" if heart.blocked_by[0] == loop else "waits",
         )
-    context.expect(heart.asked > 0, "The detector was not asked.", where=where)
+    context.expect(heart.asked > 0, "The detector was not called.", where=where)
     if calls.loads != 1:
         said = f"The detector was loaded {calls.loads} times; once, in load(), was expected."
         context.fail(said, where=where)

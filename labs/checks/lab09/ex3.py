@@ -31,7 +31,7 @@ _NO_INSTANCES: dict[str, Any] = {
     "with an image_b64 that is null": {"image_b64": None},
     "with an image_b64 that is a number": {"image_b64": 7},
     "with an image_b64 that is a list": {"image_b64": ["aGVsbG8="]},
-    "whose image_b64 has letters that base64 has not": {"image_b64": "aGVs!bG8="},
+    "whose image_b64 has characters that base64 does not have": {"image_b64": "aGVs!bG8="},
     "whose image_b64 has a line break": {"image_b64": "aGVs\nbG8="},
     "whose image_b64 has a blank before it": {"image_b64": " aGVsbG8="},
     "whose image_b64 ends in a line break": {"image_b64": "aGVsbG8=\n"},
@@ -66,7 +66,7 @@ def _accepts(context: Context, answer: Callable[..., Any], files: list[bytes]) -
         said = "files_in(payload) is not a list of bytes"
         context.fail(f"{said}, but of type {type(got).__name__}.", where=where, layer="schema")
     if got != files:
-        context.fail(f"{len(got)} files were returned; not those that were sent.", where=where)
+        context.fail(f"{len(got)} files were returned, but not those that were sent.", where=where)
     if given != payload:
         context.fail("files_in(payload) changed the caller's payload.", where=where)
 

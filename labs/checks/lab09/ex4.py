@@ -28,9 +28,9 @@ def check(context: Context, answer: Any) -> None:
     found = context.call(findings, body, where="the checker of notebook 09")
     if found:
         lines = "; ".join(f"{one.path}: {one.reason[:90]} [{one.rule}]" for one in found[:3])
-        many = "One finding" if len(found) == 1 else f"{len(found)} findings"
+        many = "one finding" if len(found) == 1 else f"{len(found)} findings"
         context.fail(
-            f"{many} of the checker left: {lines}{' …' if len(found) > 3 else ''}",
+            f"The checker still reports {many}: {lines}{' …' if len(found) > 3 else ''}",
             mistake="still_faulty",
         )
     replicas = [body["spec"]["predictor"].get(f"{one}Replicas") for one in ("min", "max")]

@@ -100,7 +100,7 @@ def _routes(
     asked = [name for name in detectors if name in router.seen]
     if len(asked) != len(detectors):
         context.fail(
-            f"{len(asked)} of {len(detectors)} detectors were asked.",
+            f"{len(asked)} of {len(detectors)} detectors were called.",
             where=where,
             mistake="splitter" if "Splitter" in kinds else None,
         )
@@ -135,7 +135,7 @@ def _stops(
     status, answer = context.call(router.ask, {"instances": ["image"]}, where=where)
     called = [name for name in detectors if name in router.seen]
     if called:
-        said = f"{first} answered 422, and then {len(called)} detectors were asked."
+        said = f"{first} answered 422, and then {len(called)} detectors were called."
         context.fail(f"{said} None was expected.", where=where, mistake="soft")
     if status == 200 or not same(answer, _FAILURE):
         context.fail(f"{first} failed, and the graph answered {status}, {answer}.", where=where)

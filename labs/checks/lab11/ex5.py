@@ -37,8 +37,8 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     one_by_one = "one_by_one" if meter.calls >= len(set(map(str, want))) else None
     context.expect(
         times >= FASTER,
-        f"Your images a second are {times:.2f} times those of one call per image; at least "
-        f"{FASTER:g} times were expected.",
+        f"You process {times:.2f} times as many images per second as with one call per image; at "
+        f"least {FASTER:g} times are required.",
         where=f"{where}, {meter.calls} calls, {meter.refused} of them refused, padding "
         f"{meter.padding:.0%}",
         mistake="padding" if meter.padding > 0.5 else one_by_one,

@@ -45,7 +45,7 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
 
     yield case("better, and users like it as much", good)
     yield case("no gain on new ratings", {**good, "new": new})
-    yield case("a third of the gain", {**good, "new": new + GAIN / 4})
+    yield case("a quarter of the gain", {**good, "new": new + GAIN / 4})
     yield case("exactly the gain", {**good, "new": new + GAIN})
     yield case("exactly the loss on old ratings", {**good, "old": old - LOSS})
     yield case("a little less on old ratings", {**good, "old": old - LOSS / 4})

@@ -91,7 +91,7 @@ class _Run:
         except Exception as error:
             raise self.context.raised(error, where=where) from error
         else:
-            text = "the exception did not leave your function"
+            text = "the exception did not reach the caller"
             self.context.expect(bool(steps.calls), "No step was executed.", where=where)
             if steps.calls[-1][0] == wanted[-1]:
                 self.context.fail(f"A step failed, and {text}.", where=where)

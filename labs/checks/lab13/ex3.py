@@ -34,7 +34,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     case.moves("the one before was withdrawn", few, [a, b, c], {b}, "quality", a, "withdrawn_again")
     twice = [a, d, b, d]
     case.moves("it was in production twice", few, twice, set(), "quality", b)
-    case.moves("its last but one is itself", few, [c, d, d], set(), "quality", c, "same_version")
+    case.moves("the one before is the same", few, [c, d, d], set(), "quality", c, "same_version")
     case.moves("no version to go back to", few, [a], set(), "quality", a)
     case.moves("all others withdrawn", few, [a, b, c], {a, b}, "quality", c)
     case.moves("no answers", [], [a, b], set(), None, b)

@@ -16,7 +16,7 @@ Needs = dict[str, Any]
 
 
 def check(context: Context, answer: Callable[..., Any]) -> None:
-    """Compare ``choose(table, needs)`` for fresh measurements of made-up machines."""
+    """Compare ``choose(table, needs)`` for random measurements and machines."""
     cases = list(_cases(context.random))
     pure_functions.compare(
         context,

@@ -120,7 +120,7 @@ def _refuses(
         context.fail("The file was loaded; a ValueError was expected.", where=where, mistake=reason)
     if early:
         context.fail(
-            "np.load was called, though the digest is another.",
+            "np.load was called, although the digest does not match.",
             where=where,
             mistake="hash_too_late",
         )

@@ -69,7 +69,7 @@ def _one_client(context: Context, answer: Any, start: float) -> None:
         _ask(context, limiter, ("a", start), True, f"request {number + 1} of 4 at once", "not_full")
     for _ in range(20):
         _ask(context, limiter, ("a", start), False, "a request more than the bucket holds")
-    where = "two seconds after the bucket was empty, 20 requests were refused since"
+    where = "two seconds after the bucket was empty; 20 requests were refused meanwhile"
     _ask(context, limiter, ("a", start + 2), True, where, "refused_cost")
     _ask(context, limiter, ("a", start + 2), False, "the next one, at the same time")
     where = "a second later, half a token is there"

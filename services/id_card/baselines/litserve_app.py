@@ -8,7 +8,6 @@ LitServe takes the request in one process and runs the model in another. The mid
 first; the upload then travels through a queue, so the model's process decodes the image again.
 """
 
-import argparse
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import litserve
 from PIL import Image
 
+from services import command_line
 from services.id_card.detector import DetectionDict, Detector
 from services.id_card.model.images import WORKING_SIDE, decode
 from services.id_card.validation import ImageValidationMiddleware
@@ -46,9 +46,9 @@ class IdCardApi(litserve.LitAPI):
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m services.id_card.baselines.litserve_app")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--host", default="127.0.0.1")
+    parser = command_line.parser("services.id_card.baselines.litserve_app", __doc__)
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     args = parser.parse_args()
     server = litserve.LitServer(
         IdCardApi(api_path="/inference"),

@@ -13,7 +13,6 @@ newest model in the store. Everything goes to the stores in ``BENTOML_HOME``. Ch
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import bentoml
 
+from services import command_line
 from services.environment import ROOT
 from services.id_card.bento.model_store import ALIAS, save
 from services.id_card.model.checkpoint import WEIGHTS, sha256
@@ -134,19 +134,19 @@ def container() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.bento.build",
-        description="Build the detector's Bentos.",
-    )
+    parser = command_line.parser("services.id_card.bento.build", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     model = commands.add_parser("model", help="put weights into the model store")
     making = commands.add_parser("build", help="build a Bento, its model included")
     commands.add_parser("container", help="build the container image, unless it is there")
     commands.add_parser("requirements", help="write requirements.txt from the lock file")
     for command in (model, making):
-        command.add_argument("--weights", type=Path, default=WEIGHTS, help="a checkpoint")
-        command.add_argument("--version", help="of the model, or of the Bento")
-    making.add_argument("--api", choices=sorted(BENTOFILES), default="service")
+        command.add_argument(
+            "--weights", type=Path, default=WEIGHTS, help="an ultralytics checkpoint"
+        )
+        command.add_argument("--version", help="version of the model, or of the Bento")
+    making.add_argument("--api", choices=sorted(BENTOFILES), default="service",
+                        help="the current service, or the one with Runners (service)")  # fmt: skip
     given = parser.parse_args(arguments)
     if given.command == "requirements":
         REQUIREMENTS.write_text(requirements(), encoding="utf-8")

@@ -11,7 +11,6 @@ exported detectors and no torch. The recommender's model is not in it: KServe mo
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import shutil
@@ -21,6 +20,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from services import command_line
 from services.environment import ROOT, build_dir
 from services.id_card.model.checkpoint import SMALL_WEIGHTS, WEIGHTS, sha256
 from services.packaging import container_engine, images
@@ -135,8 +135,9 @@ def container() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(description="Build the image of the KServe predictors.")
-    parser.add_argument("what", nargs="?", choices=["image", "requirements"], default="image")
+    parser = command_line.parser("services.id_card.kserve.image", __doc__)
+    parser.add_argument("what", nargs="?", choices=["image", "requirements"], default="image",
+                        help="build the image, or write its requirements.txt (image)")  # fmt: skip
     if parser.parse_args(arguments).what == "requirements":
         REQUIREMENTS.write_text(requirements(), encoding="utf-8")
         print(REQUIREMENTS.relative_to(ROOT))

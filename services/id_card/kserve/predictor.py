@@ -17,7 +17,7 @@ import sys
 
 from PIL import Image
 
-from services.errors import InputError
+from services.errors import InputError, json_type
 from services.id_card.detector import DetectionDict, Detector
 from services.id_card.kserve.decoding import Decoder
 from services.kserve_support import InferRequest, InferResponse, Model, Payload, server
@@ -107,9 +107,8 @@ def files_of(payload: Payload) -> list[str | bytes]:
 def _field(one: object) -> str:
     hint = f'Each instance is {{"{FIELD}": the base64 text of an image file}}.'
     if not isinstance(one, dict):
-        kind = type(one).__name__
         raise InputError(
-            f"An instance is an object; this is of the type {kind}.",
+            f"An instance must be an object; this is {json_type(one)}.",
             code="instance_invalid",
             status=422,
             hint=hint,
@@ -121,10 +120,9 @@ def _field(one: object) -> str:
             )
     text = one.get(FIELD)
     if not isinstance(text, str):
-        met = "missing" if FIELD not in one else f"of the type {type(text).__name__}"
-        raise InputError(
-            f"The field {FIELD!r} is {met}.", code="field_missing", status=422, hint=hint
-        )
+        what = f"must be a string; it is {json_type(text)}" if FIELD in one else "is missing"
+        message = f"The field {FIELD!r} {what}."
+        raise InputError(message, code="field_missing", status=422, hint=hint)
     return text
 
 

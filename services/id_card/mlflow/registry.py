@@ -11,7 +11,6 @@ and measured::
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import sys
@@ -25,6 +24,7 @@ from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from mlflow.models import ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, Object, Property, Schema
 
+from services import command_line
 from services.id_card.model.checkpoint import WEIGHTS, sha256
 from services.id_card.model.export import exported
 from services.id_card.samples import sample_path
@@ -185,12 +185,10 @@ def _dataset(data: str) -> PandasDataset:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.mlflow.registry", description=__doc__
-    )
+    parser = command_line.parser("services.id_card.mlflow.registry", __doc__)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="an ultralytics checkpoint")
-    parser.add_argument("--sample", type=int, default=SCENES, help="validation scenes (60)")
-    parser.add_argument("--tracking-uri", help="($MLFLOW_TRACKING_URI)")
+    parser.add_argument("--sample", type=int, default=SCENES, help="scenes to measure on (60)")
+    parser.add_argument("--tracking-uri", help="the tracking server ($MLFLOW_TRACKING_URI)")
     args = parser.parse_args(arguments)
     if not args.weights.exists():
         parser.error(f"no weights at {args.weights}")

@@ -167,6 +167,8 @@ class OpenVinoBackend:
                 "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_PRECISION_HINT": "f32",
                 "INFERENCE_NUM_THREADS": threads(),
+                # Pinned threads of two processes share the first core; the other cores stay idle.
+                "ENABLE_CPU_PINNING": False,
             },
         )
         metadata = yaml.safe_load((weights / "metadata.yaml").read_text())

@@ -1,10 +1,10 @@
 """Export a checkpoint for ONNX Runtime, in float or in 8-bit integers, or for OpenVINO.
 
-::
-
     python -m services.id_card.model.export onnx
     python -m services.id_card.model.export int8
     python -m services.id_card.model.export openvino --weights my.pt --out my_openvino_model
+
+Without --out, the export is kept under build/exports and reused for the same weights.
 """
 
 from __future__ import annotations
@@ -138,12 +138,14 @@ def export(weights: Path, backend: ExportFormat, target: Path, *, imgsz: int | N
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.model.export", description=__doc__
+        prog="python -m services.id_card.model.export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("format", choices=tuple(FILES))
+    parser.add_argument("format", choices=tuple(FILES), help="format to export to")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="an ultralytics checkpoint")
-    parser.add_argument("--imgsz", type=int, help="side in pixels; as trained if not given")
-    parser.add_argument("--out", type=Path, help="default: build/exports/, keyed by content")
+    parser.add_argument("--imgsz", type=int, help="side of the input, in pixels (as trained)")
+    parser.add_argument("--out", type=Path, help="file or folder to write (under build/exports)")
     given = parser.parse_args(arguments)
     if not given.weights.exists():
         parser.error(f"no weights at {given.weights}")

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 
-from services.errors import InputError
+from services.errors import InputError, json_type
 from services.id_card.model.opening import MAX_PIXELS, MAX_SECONDS, damaged, opened
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -49,7 +49,7 @@ def from_base64(text: object) -> bytes:
     """
     try:
         if not isinstance(text, str):
-            raise ValueError(f"it is of the type {type(text).__name__}")
+            raise ValueError(f"it is {json_type(text)}")
         return base64.b64decode(text, validate=True)
     except ValueError as error:
         raise InputError(

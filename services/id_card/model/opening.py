@@ -83,7 +83,7 @@ def opened(data: bytes, max_pixels: int, seconds: float = MAX_SECONDS) -> Iterat
         scans = data.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 1
         if scans > MAX_SCANS:
             raise InputError(
-                f"The JPEG makes {scans} passes over its pixels, where {MAX_SCANS} are allowed.",
+                f"The JPEG makes {scans} passes over its pixels; at most {MAX_SCANS} are allowed.",
                 code="image_too_slow",
                 status=400,
                 hint="Save it again, as a JPEG that is not progressive.",

@@ -7,12 +7,12 @@ their designs, surfaces or objects. They were chosen to look at, not to measure 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from services import command_line
 from services.id_card.samples import SAMPLES, sample_path
 from services.id_card.training.synth import make_scene
 
@@ -38,8 +38,9 @@ def draw(name: str) -> Image.Image:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw all samples into a folder, by default over those that ship."""
-    parser = argparse.ArgumentParser(prog="python -m services.id_card.samples.draw")
-    parser.add_argument("folder", nargs="?", type=Path, default=sample_path("one_card").parent)
+    parser = command_line.parser("services.id_card.samples.draw", __doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=sample_path("one_card").parent,
+                        help="folder to write to (services/id_card/samples)")  # fmt: skip
     folder = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     for name in SAMPLES:

@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
+from services import command_line
 from services.id_card.training.synth import (
     DIFFICULTIES,
     MAX_CARDS,
@@ -188,22 +189,22 @@ def _write_yaml(folder: Path) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.training.dataset",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("services.id_card.training.dataset", __doc__)
     parser.add_argument("--out", required=True, help="folder to write to")
-    parser.add_argument("--n", type=int, default=2000, help="training images (2000)")
-    parser.add_argument("--val", type=int, help="validation images (a tenth of --n)")
-    parser.add_argument("--test", type=int, help="test images (a tenth of --n)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
-    parser.add_argument("--first", type=int, default=0, help="first training image (0)")
-    parser.add_argument("--imgsz", type=int, default=384, help="long side in pixels (384)")
-    parser.add_argument("--difficulty", choices=DIFFICULTIES, default="mixed", help="(mixed)")
+    parser.add_argument("--n", type=int, default=2000, help="how many training images (2000)")
+    parser.add_argument("--val", type=int, help="how many validation images (a tenth of --n)")
+    parser.add_argument("--test", type=int, help="how many test images (a tenth of --n)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
+    parser.add_argument(
+        "--first", type=int, default=0, help="index of the first training image (0)"
+    )
+    parser.add_argument("--imgsz", type=int, default=384, help="longer side, in pixels (384)")
+    parser.add_argument("--difficulty", choices=DIFFICULTIES, default="mixed",
+                        help="how hard the scenes are (mixed)")  # fmt: skip
     parser.add_argument("--cards", type=int, choices=range(MAX_CARDS + 1),
                         help="cards in each image, 0 for none (random)")  # fmt: skip
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="(one a core)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1,
+                        help="how many processes (one per core)")  # fmt: skip
     return parser
 
 

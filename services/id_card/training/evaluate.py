@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
+from services import command_line
 from services.environment import usable_cores
 from services.id_card.detector import SERVED_CONF, Detector
 from services.id_card.model.backends import BackendName
@@ -176,23 +177,21 @@ def _run(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.training.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="(the shipped ones)")
-    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx", help="(onnx)")
-    parser.add_argument("--imgsz", type=int, help="side the network sees (as trained)")
+    parser = command_line.parser("services.id_card.training.evaluate", __doc__)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS,
+                        help="an ultralytics checkpoint (the shipped weights)")  # fmt: skip
+    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx",
+                        help="what runs the network (onnx)")  # fmt: skip
+    parser.add_argument("--imgsz", type=int, help="side of the network's input (as trained)")
     parser.add_argument("--conf", type=float, default=SERVED_CONF,
-                        help=f"the confidence that serves ({SERVED_CONF})")  # fmt: skip
+                        help=f"boxes below this are dropped, 0 to 1 ({SERVED_CONF})")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of the scenes (0)")
-    parser.add_argument("--n-typical", type=int, default=500, help="(500)")
-    parser.add_argument("--n-harsh", type=int, default=300, help="(300)")
-    parser.add_argument("--n-empty", type=int, default=200, help="(200)")
+    parser.add_argument("--n-typical", type=int, default=500, help="typical scenes (500)")
+    parser.add_argument("--n-harsh", type=int, default=300, help="harsh scenes (300)")
+    parser.add_argument("--n-empty", type=int, default=200, help="scenes without a card (200)")
     parser.add_argument("--threshold", action="store_true",
-                        help="choose the confidence instead, on typical scenes of the validation "
-                        "split, with and without a card")  # fmt: skip
+                        help="choose the confidence to serve with instead, on typical scenes of "
+                        "the validation split, with and without a card")  # fmt: skip
     return parser
 
 

@@ -12,7 +12,6 @@ same kind, and cards, surfaces and objects of the test split, which neither has 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import shutil
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from services import command_line
 from services.environment import build_dir
 from services.id_card.detector import Detector
 from services.id_card.training.dataset import write_dataset
@@ -191,14 +191,10 @@ def _answer(row: dict[str, Any]) -> Answer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.training.lesson",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("services.id_card.training.lesson", __doc__)
     parser.add_argument("--out", type=Path, help="folder to work in (build/lesson)")
-    parser.add_argument("--csv", type=Path, help="file for the result (lesson.csv in it)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
+    parser.add_argument("--csv", type=Path, help="file for the result (lesson.csv in that folder)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
     parser.add_argument("--looks", type=int, default=Size().looks,
                         help="times each image is shown, a multiple of 32 (64)")  # fmt: skip
     args = parser.parse_args(arguments)

@@ -11,13 +11,13 @@ precision and the settings that are needed to load it; the same weights always g
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from services import command_line
 from services.id_card.model.checkpoint import SUMS, WEIGHTS, sha256
 
 _ARGUMENTS = ("task", "imgsz", "single_cls")
@@ -144,17 +144,17 @@ def _record(weights: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.training.sanitise",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("services.id_card.training.sanitise", __doc__)
     parser.add_argument("checkpoint", type=Path, help="a training checkpoint")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="(the shipped weights)")
+    parser.add_argument(
+        "--out", type=Path, default=WEIGHTS, help="file to write (the shipped weights)"
+    )
     parser.add_argument("--start", type=Path, help="the checkpoint that the training began with")
-    parser.add_argument("--keep", type=float, default=0.0, help="its share in the average (0)")
+    parser.add_argument(
+        "--keep", type=float, default=0.0, help="share of --start in the average (0)"
+    )
     parser.add_argument("--served", type=float, default=0.5,
-                        help="the confidence that becomes 0.5 (0.5)")  # fmt: skip
+                        help="confidence that is rescaled to 0.5 (0.5)")  # fmt: skip
     args = parser.parse_args(arguments)
     for checkpoint in filter(None, (args.checkpoint, args.start)):
         if not checkpoint.is_file():

@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from services import command_line
 from services.environment import build_dir, usable_cores
 from services.id_card.training.fresh_scenes import FreshScenes
 from services.id_card.training.recipe import (
@@ -227,19 +228,17 @@ def _clock(seconds: float) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.id_card.training.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("services.id_card.training.train", __doc__)
     parser.add_argument("--out", type=Path, help="run folder (build/training/MODEL)")
-    parser.add_argument("--model", choices=sorted(NAMES), default="nano", help="(nano)")
+    parser.add_argument(
+        "--model", choices=sorted(NAMES), default="nano", help="size of the network (nano)"
+    )
     parser.add_argument("--weights", help="a checkpoint to start from, such as yolov8n.pt")
     parser.add_argument("--first-stage", type=int, default=1, metavar="N",
-                        help="stage to begin with, given --weights (1)")  # fmt: skip
+                        help="stage to begin with; above 1 it needs --weights (1)")  # fmt: skip
     parser.add_argument("--data", help="data.yaml of your own images, in YOLO format")
     parser.add_argument("--device", default="auto", help="auto, cpu, or a GPU's number (auto)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
     parser.add_argument("--quick", action="store_true", help="one tiny epoch")
     parser.add_argument("--budget-minutes", type=float, default=math.inf,
                         help="stop at a checkpoint before this time is up")  # fmt: skip

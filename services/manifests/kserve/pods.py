@@ -61,8 +61,8 @@ def known_volume(document: Document, _: Any) -> Found:
         names = [volume.body["name"] for volume in pod.items("volumes")]
         for mount in (mount for box in pod.serving for mount in box.items("volumeMounts")):
             if mount.body["name"] not in names:
-                there = ", ".join(names) or "none"
-                reason = f"there is no volume {mount.body['name']!r}; there is {there}"
+                there = f"it has {', '.join(names)}" if names else "it has none"
+                reason = f"the pod has no volume {mount.body['name']!r}; {there}"
                 yield mount.at("name"), reason
 
 

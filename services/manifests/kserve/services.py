@@ -113,7 +113,8 @@ def container_name(document: Document, _: Any) -> Found:
             place = part.at("containers", 0, "name")
             yield place, f"{names[0]!r} becomes {CONTAINER}; call it that"
         else:
-            yield part.at("containers"), f"none is called {CONTAINER}: {', '.join(names)}"
+            reason = f"no container is called {CONTAINER}; there are {', '.join(names)}"
+            yield part.at("containers"), reason
 
 
 def _storage_uris(document: Document) -> Iterator[tuple[str, str]]:
@@ -205,7 +206,8 @@ def runtime_fits(document: Document, others: list[Document]) -> Found:
     ]
     known = {other.name: sequence(other.body, "spec", "supportedModelFormats") for other in near}
     if name not in known and not name.startswith("kserve-"):
-        reason = f"there is no runtime {name!r} here; there is {', '.join(known) or 'none'}"
+        there = f"they define {', '.join(known)}" if known else "they define no runtime"
+        reason = f"these manifests do not define the runtime {name!r}; {there}"
         yield "spec.predictor.model.runtime", reason
     formats = [(one["name"], one.get("version")) for one in known.get(name, ())]
     wanted = model.get("modelFormat", {})

@@ -13,12 +13,12 @@ Everything goes to the stores in ``BENTOML_HOME``. Chapter section 10.5.1, Listi
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import bentoml
 
+from services import command_line
 from services.environment import ROOT
 from services.packaging import bentos
 from services.recommender.bento.model_store import find, store, store_registered
@@ -81,10 +81,7 @@ def build(model: str | None = None, *, version: str | None = None) -> bentoml.Be
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.recommender.bento.build",
-        description="Build the recommender's Bentos.",
-    )
+    parser = command_line.parser("services.recommender.bento.build", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     model = commands.add_parser("model", help="put a version into the model store")
     model.add_argument(

@@ -22,6 +22,9 @@ from services.recommender.recommender import Answer, Recommender
 
 logger = logging.getLogger(__name__)
 
+READ = "reading which version to serve"
+"""What the log calls following the pointer."""
+
 FAILURES = 3
 """After this many failures in a row the model counts as broken; one may be the request's fault."""
 
@@ -185,9 +188,7 @@ class LiveRecommender:
         try:
             recommender = self.cache.load(version)
         except (OSError, ValueError) as error:
-            self._log_once(
-                "following the pointer", f"version {version.number} is not served: {error}"
-            )
+            self._log_once(READ, f"version {version.number} is not served: {error}")
             return False
         self._version = version
         self._replace(recommender)  # from here on it answers
@@ -201,7 +202,7 @@ class LiveRecommender:
         metrics.serving(new.model.kind, new.version, True)
 
     def _run(self) -> None:
-        steps: dict[str, Callable[[], bool]] = {"following the pointer": self.follow}
+        steps: dict[str, Callable[[], bool]] = {READ: self.follow}
         if self.poller is not None:
             steps["polling the registry"] = self.poller.poll_if_due
         while not self._end.wait(self.seconds):
@@ -210,7 +211,7 @@ class LiveRecommender:
                     if step():
                         self._troubles.pop(what, None)
                 except PullError as error:
-                    self._log_once(what, f"{error}; the pointer stays where it is")
+                    self._log_once(what, f"{error}; the version in service stays")
                 except Exception as error:  # nothing may end this thread, a full disk included
                     self._log_once(what, f"{what} failed: {error!r}")
 

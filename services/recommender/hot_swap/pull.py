@@ -194,7 +194,7 @@ def prepare(cache: VersionCache, registry: Registry) -> CachedVersion:
             cache.load(pointed)
         except (OSError, ValueError) as trouble:
             raise PullError(f"{error}; on disk: {trouble}", error.reason) from error
-        logger.warning("%s; version %s, named by the pointer, is served", error, pointed.number)
+        logger.warning("%s; version %s, served last, is served again", error, pointed.number)
         return pointed
 
 

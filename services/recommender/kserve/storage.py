@@ -12,12 +12,12 @@ storage that the server was started with (``--artifacts-destination``), which KS
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
 from mlflow import MlflowClient
 
+from services import command_line
 from services.recommender.settings import MODEL
 from services.registry import PROD, version_of
 
@@ -68,11 +68,12 @@ def storage_uri(
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the ``storageUri``; see the module's docstring."""
-    parser = argparse.ArgumentParser(description="Print a version's storageUri for KServe.")
-    parser.add_argument("--alias", default=PROD, help="an alias, or a version's number")
-    parser.add_argument("--name", default=MODEL, help="the registered model")
+    parser = command_line.parser("services.recommender.kserve.storage", __doc__)
+    parser.add_argument("--alias", default=PROD, help="an alias, or a version's number (prod)")
+    parser.add_argument("--name", default=MODEL, help="the registered model (%(default)s)")
     parser.add_argument("--artifacts", help="the tracking server's --artifacts-destination")
-    parser.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"))
+    parser.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"),
+                        help="the tracking server ($MLFLOW_TRACKING_URI)")  # fmt: skip
     given = parser.parse_args(arguments)
     which = int(given.alias) if given.alias.isdecimal() else given.alias
     try:

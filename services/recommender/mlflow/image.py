@@ -9,13 +9,13 @@ user, and no file written::
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 from pathlib import Path
 
 import mlflow
 
+from services import command_line
 from services.environment import ROOT
 from services.packaging import container_engine, images
 from services.packaging.requirements import resolve_pins
@@ -65,9 +65,9 @@ def build(model: Path, image: str = IMAGE, *, builder: str | None = None) -> str
 
     Raises
     ------
-    services.workbench.servers.containers.NotRunError
+    services.packaging.container_engine.NotRunError
         If something for it is missing on this machine.
-    services.workbench.servers.containers.ContainerError
+    services.packaging.container_engine.ContainerError
         If it fails.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -76,9 +76,9 @@ def build(model: Path, image: str = IMAGE, *, builder: str | None = None) -> str
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m services.recommender.mlflow.image")
-    parser.add_argument("model", help="models:/name@alias, or a model's folder")
-    parser.add_argument("--image", default=IMAGE, help=f"({IMAGE})")
+    parser = command_line.parser("services.recommender.mlflow.image", __doc__)
+    parser.add_argument("model", help="models:/NAME@ALIAS, or a model's folder")
+    parser.add_argument("--image", default=IMAGE, help=f"tag of the image to build ({IMAGE})")
     given = parser.parse_args(arguments)
     model = Path(mlflow.artifacts.download_artifacts(given.model))
     try:

@@ -68,7 +68,8 @@ class RecommenderModel(PythonModel):
         answers = self.recommender.recommend_many([RecommendRequest(u, top_k, r) for u, r in pairs])
         for row, answer in enumerate(answers):
             if isinstance(answer, InputError):
-                place = f"Row {row} of 0 to {len(answers) - 1}: " if len(answers) > 1 else ""
+                count = len(answers)
+                place = f"Row {row} (of {count}, counted from 0): " if count > 1 else ""
                 error = {**answer.as_dict()["error"], "message": place + answer.message}
                 text = f"row {row}: {answer.message} {answer.hint}"
                 raise MlflowException(text, INVALID_PARAMETER_VALUE, error=error)

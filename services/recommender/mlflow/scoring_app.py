@@ -154,7 +154,7 @@ class ScoringMiddleware:
                     self.check_row(row)
             except ValueError as error:  # the core's InputError
                 about = error.as_dict()["error"]  # type: ignore[attr-defined]
-                place = f"Row {number} of 0 to {len(rows) - 1}: " if len(rows) > 1 else ""
+                place = f"Row {number} (of {len(rows)}, counted from 0): " if len(rows) > 1 else ""
                 raise RefusalError(
                     400, about["code"], place + about["message"], about["hint"]
                 ) from None
@@ -252,7 +252,7 @@ async def _read(receive: Receive) -> bytes:
             raise RefusalError(400, "request_incomplete", "The connection was closed too early.")
         body += message.get("body", b"")
         if len(body) > MAX_BYTES:
-            text = f"The request body is too large: more than {MAX_BYTES:,} bytes."
+            text = f"The request body has more than {MAX_BYTES:,} bytes, the most that is allowed."
             raise RefusalError(413, "body_too_large", text, "Send more requests with fewer rows.")
         if not message.get("more_body", False):
             return body

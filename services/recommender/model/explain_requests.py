@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.errors import InputError
+from services.errors import InputError, json_type
 from services.recommender.model.requests import invalid, parsed, unknown_field, whole
 
 TOP = 5
@@ -61,7 +61,7 @@ class ExplainRequest:
         if not isinstance(body, Mapping):
             raise _bad(
                 "request_invalid",
-                f"The request must be a JSON object; it is a {type(body).__name__}.",
+                f"The request must be a JSON object; it is {json_type(body)}.",
             )
         for key in body:
             if key not in FIELDS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.errors import InputError, shown
+from services.errors import InputError, described, json_type, shown
 
 MAX_RATED = 100_000
 """No user has rated more movies, so a longer list is a mistake."""
@@ -89,7 +89,7 @@ class RecommendRequest:
         """
         if not isinstance(body, Mapping):
             raise InputError(
-                f"The request must be a JSON object; it is a {type(body).__name__}.",
+                f"The request must be a JSON object; it is {json_type(body)}.",
                 code="request_invalid",
                 status=422,
                 hint=_EXAMPLE,
@@ -195,8 +195,9 @@ def whole(value: object) -> int | None:
 
 def invalid(name: str, value: object, hint: str, where: str = "") -> InputError:
     """Return the error for a value of the wrong type or range (``NAME_invalid``)."""
+    what = described(value) if whole(value) is None else shown(value)
     return InputError(
-        f"'{name}'{where} is {shown(value)}, of the type {type(value).__name__}.",
+        f"'{name}'{where} is {what}.",
         code=f"{name}_invalid",
         status=422,
         hint=hint,

@@ -13,7 +13,6 @@ same requests.
 
 from __future__ import annotations
 
-import argparse
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import pandas as pd
 from scipy import stats
 from tqdm.auto import tqdm
 
+from services import command_line
 from services.drift.monitor import AlarmBudget, DriftMonitor
 from services.environment import build_dir
 from services.recommender.monitoring.drift_features import INPUTS, PREDICTIONS
@@ -213,12 +213,8 @@ def write(findings: Iterable[Finding], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.recommender.monitoring.drift_study",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--runs", type=int, default=200, help="services (200)")
+    parser = command_line.parser("services.recommender.monitoring.drift_study", __doc__)
+    parser.add_argument("--runs", type=int, default=200, help="how many services to simulate (200)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random draws (0)")
     parser.add_argument("--csv", type=Path, help="file for the result (build/drift_study.csv)")
     args = parser.parse_args(arguments)

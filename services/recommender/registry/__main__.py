@@ -25,6 +25,7 @@ from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 
+from services import command_line
 from services.recommender import registry
 from services.recommender.model.ratings import Ratings
 from services.recommender.training.splits import SPLITS
@@ -104,28 +105,31 @@ def _ratings(args: argparse.Namespace) -> Ratings:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.recommender.registry",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--tracking-uri", help="($MLFLOW_TRACKING_URI)")
+    parser = command_line.parser("services.recommender.registry", __doc__)
+    parser.add_argument("--tracking-uri", help="the tracking server ($MLFLOW_TRACKING_URI)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (train, learn, promote, rollback, show):
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.set_defaults(command=command)
         if command in (train, learn):
-            sub.add_argument("--ratings-dir", type=Path, help="MovieLens' files ($RATINGS_DIR)")
-            sub.add_argument("--model", choices=KINDS, action="append", help="repeatable")
-            sub.add_argument("--seed", type=int, default=0, help="(0)")
+            sub.add_argument("--ratings-dir", type=Path,
+                             help="folder of MovieLens' files ($RATINGS_DIR)")  # fmt: skip
+            sub.add_argument("--model", choices=KINDS, action="append",
+                             help="a kind of model to train; repeatable")  # fmt: skip
+            sub.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
         if command is train:
-            sub.add_argument("--split", choices=SPLITS, default="random", help="(random)")
+            sub.add_argument("--split", choices=SPLITS, default="random",
+                             help="how the ratings are split (random)")  # fmt: skip
         if command in (promote, rollback):
-            sub.add_argument("version", type=int, nargs="?")
+            default = "the newest" if command is promote else "the previous one"
+            sub.add_argument("version", type=int, nargs="?", help=f"a version's number ({default})")
         if command is promote:
-            sub.add_argument("--again", action="store_true", help="even if it was withdrawn")
+            sub.add_argument(
+                "--again", action="store_true", help="promote it even if it was withdrawn"
+            )
         if command is rollback:
-            sub.add_argument("--reason", default="rolled back")
+            sub.add_argument("--reason", default="rolled back",
+                             help="why, for the record (rolled back)")  # fmt: skip
     return parser
 
 

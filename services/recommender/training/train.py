@@ -12,7 +12,6 @@ the best NDCG is promoted, refitted on both, saved, and only then measured on th
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import tempfile
@@ -21,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services import command_line
 from services.environment import build_dir
 from services.recommender.model.metrics import Metrics, evaluate
 from services.recommender.model.models import Model, SavedModel
@@ -125,14 +125,14 @@ def describe(ratings: Ratings) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.recommender.training.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_line.parser("services.recommender.training.train", __doc__)
+    parser.add_argument(
+        "--ratings-dir", type=Path, help="folder of MovieLens' files ($RATINGS_DIR)"
     )
-    parser.add_argument("--ratings-dir", type=Path, help="MovieLens' files ($RATINGS_DIR)")
-    parser.add_argument("--model", choices=RECIPES, action="append", help="repeatable (all)")
-    parser.add_argument("--split", choices=SPLITS, default="random", help="(random)")
+    parser.add_argument("--model", choices=RECIPES, action="append",
+                        help="a candidate to train; repeatable (all)")  # fmt: skip
+    parser.add_argument("--split", choices=SPLITS, default="random",
+                        help="how the ratings are split (random)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of all random draws (0)")
     parser.add_argument("--out", type=Path, default=build_dir() / "recommender" / "model.npz",
                         help="where to save (build/recommender/model.npz)")  # fmt: skip

@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import argparse
-
+from services import command_line
 from services.workbench.front_page import numbers
 
 
 def main() -> None:
     """Write the numbers; with ``--pictures`` also the images, which starts a server."""
-    parser = argparse.ArgumentParser(prog="python -m services.workbench.front_page")
+    parser = command_line.parser("services.workbench.front_page", __doc__)
     parser.add_argument("--pictures", action="store_true", help="also redraw the images")
     if parser.parse_args().pictures:
         from services.workbench.front_page import banner, drawing, terminal

@@ -1,13 +1,14 @@
 """Execute the chapter's notebooks, build the ones that people read, and check both.
 
-``chapter`` runs the sources into ``build/chapter``; ``build`` runs them and writes the normalised,
-stamped notebooks that are committed. The others execute nothing: ``text`` puts changed Markdown
-into the committed notebooks, and ``registers`` writes ``ERRATA.md`` and ``CHAPTER.md``, as
-``build`` and ``text`` do, too.
+``chapter`` runs the sources into ``build/chapter``, two at a time; ``build`` runs them one by one
+and writes the normalised, stamped notebooks that are committed. The others execute nothing:
+``text`` puts changed Markdown into the committed notebooks, and ``registers`` writes ``ERRATA.md``
+and ``CHAPTER.md``, as ``build`` and ``text`` do, too.
 
 ::
 
     python -m services.workbench.notebooks chapter [--only 02] [-p name value] [--params "a=1 b=2"]
+    python -m services.workbench.notebooks chapter --jobs 1
     python -m services.workbench.notebooks build [--only 02]
     python -m services.workbench.notebooks text [--only 02]
     python -m services.workbench.notebooks check [--only 02]
@@ -22,24 +23,31 @@ import shlex
 import sys
 from typing import Any
 
+from services import command_line
 from services.environment import build_dir
-from services.workbench.notebooks import checks, registers
+from services.workbench.notebooks import checks, parallel, registers
 from services.workbench.notebooks.files import NotebookError, committed_path, short, sources
 from services.workbench.notebooks.run import build, run, update_text
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.workbench.notebooks",
-        description="Execute, build and check the notebooks.",
-    )
+    parser = command_line.parser("services.workbench.notebooks", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     chapter = commands.add_parser("chapter", help="execute into build/chapter")
     chapter.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
+        "-p",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        dest="parameters",
+        help="set a parameter of the notebooks; repeatable",
     )
     chapter.add_argument(
         "--params", default="", metavar="'NAME=VALUE …'", help="the same, as make's PARAMS gives it"
+    )
+    chapter.add_argument(
+        "--jobs", type=int, choices=(1, 2, 3, 4), help="how many run at a time (2 on two cores)"
     )
     build_parser = commands.add_parser("build", help="write the notebooks that people read")
     text = commands.add_parser("text", help="update the Markdown of the committed notebooks")
@@ -92,6 +100,10 @@ def _run(options: argparse.Namespace) -> int:
             print(f"  {short(committed_path(source))} {'written' if changed else 'unchanged'}")
         return registers.write()
     parameters = _parameters(options.parameters, options.params)
+    jobs = options.jobs or parallel.jobs_here(chosen)
+    if jobs > 1:
+        print(f"{len(chosen)} notebooks, {jobs} at a time; a line for each when it has ended")
+        return parallel.chapter(chosen, parameters, jobs)
     for source in chosen:
         run(source, build_dir() / "chapter" / f"{source.stem}.ipynb", parameters)
     return 0

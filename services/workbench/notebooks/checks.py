@@ -147,6 +147,12 @@ def pictures(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
+def markers(notebook: NotebookNode) -> list[str]:
+    """Forbid text behind a cell's marker: jupytext makes it a title, which no page shows."""
+    titles = [(cell.id, cell.metadata.get("title")) for cell in notebook.cells]
+    return [f"{name}: put {title!r} on a line of its own" for name, title in titles if title]
+
+
 SOURCE_CHECKS: tuple[Check, ...] = (
     opening,
     tags,
@@ -154,6 +160,7 @@ SOURCE_CHECKS: tuple[Check, ...] = (
     cell_lengths,
     forbidden_code,
     pictures,
+    markers,
 )
 """Checks of a text source."""
 

@@ -16,12 +16,12 @@ From a terminal, until Ctrl-C; open the address in a browser to look around::
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from services import command_line
 from services.environment import ROOT, build_dir
 from services.packaging.requirements import resolve_pins
 from services.workbench import servers
@@ -120,13 +120,12 @@ def server(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.workbench.servers.tracking",
-        description="MLflow's tracking server.",
-    )
-    parser.add_argument("--folder", type=Path, help="for database and artifacts (build/mlflow)")
+    parser = command_line.parser("services.workbench.servers.tracking", __doc__)
+    parser.add_argument("--folder", type=Path, help="folder for all data (build/mlflow)")
     parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (5000)")
-    parser.add_argument("--lock", action="store_true", help="only write infra/mlflow's packages")
+    parser.add_argument(
+        "--lock", action="store_true", help="write infra/mlflow/requirements.txt only"
+    )
     given = parser.parse_args(arguments)
     if given.lock:
         REQUIREMENTS.write_text(requirements(), encoding="utf-8")

@@ -192,7 +192,7 @@ class TestTooLarge:
         assert exchange.through(fail_if_called).status == 413
         assert exchange.error["code"] == "body_too_large"
         assert exchange.error["message"] == (
-            "The request body is too large: 101 bytes, where 100 are allowed."
+            "The request body has 101 bytes; at most 100 are allowed."
         )
         assert "smaller body" in exchange.error["hint"]
 
@@ -208,7 +208,7 @@ class TestTooLarge:
 
         assert exchange.through(app).status == 413
         assert exchange.error["message"] == (
-            "The request body is too large: over 100 bytes, where 100 are allowed."
+            "The request body has more than 100 bytes; at most 100 are allowed."
         )
 
     @APPS

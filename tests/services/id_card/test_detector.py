@@ -460,6 +460,11 @@ class TestFromEnvironment:
 
 
 class TestThreads:
+    def test_openvino_does_not_tie_its_threads_to_the_first_cores(self) -> None:
+        # Two workers would share the first core: 35 images a second instead of 57 on two cores.
+        compiled = Detector(backend="openvino")._backend._compiled  # type: ignore[attr-defined]
+        assert compiled.get_property("ENABLE_CPU_PINNING") is False
+
     def test_many_threads_get_the_answers_of_one(self, detector: Detector) -> None:
         # Sizes of their own, so that no two threads have the same arrays.
         pictures = [

@@ -122,14 +122,19 @@ def test_a_box_that_fills_the_picture_has_no_outside() -> None:
 @pytest.mark.parametrize(
     ("sample", "options", "code", "message"),
     [
-        ("two_cards", {"box": 2}, "box_unknown", "There is no box 2 in this image: 2 found"),
-        ("no_card", {}, "box_unknown", "no box 0 in this image: none found"),
-        ("two_cards", {"box": -1}, "box_invalid", "'box' is '-1'"),
-        ("two_cards", {"box": True}, "box_invalid", "'True'"),
+        (
+            "two_cards",
+            {"box": 2},
+            "box_unknown",
+            "There is no box 2 in this image; it has 2, counted from 0",
+        ),
+        ("no_card", {}, "box_unknown", "no box 0 in this image; no card was found"),
+        ("two_cards", {"box": -1}, "box_invalid", "'box' is -1."),
+        ("two_cards", {"box": True}, "box_invalid", "'box' is true."),
         ("two_cards", {"box": "0"}, "box_invalid", "'box' is '0'"),
-        ("two_cards", {"masks": 0}, "masks_invalid", "'0'"),
-        ("two_cards", {"masks": 10**9}, "masks_invalid", "'1000000000'"),
-        ("two_cards", {"cells": 1}, "cells_invalid", "'1'"),
+        ("two_cards", {"masks": 0}, "masks_invalid", "'masks' is 0."),
+        ("two_cards", {"masks": 10**9}, "masks_invalid", "'masks' is 1000000000."),
+        ("two_cards", {"cells": 1}, "cells_invalid", "'cells' is 1."),
     ],
 )
 def test_bad_values_are_refused(

@@ -100,7 +100,7 @@ def test_a_list_gives_its_items() -> None:
         (f"{HEAD}data: {{a: 1, a: 2}}", "line 5: the key 'a' appears twice; remove one"),
         (f"{HEAD}data: {{1: a, '1': b}}", "the key '1' appears twice"),
         ('{"kind": "Pod", "kind": "Pod"}', "the key 'kind' appears twice"),
-        (f"{HEAD}data: {{~: a}}", "line 5: a key must be a string, not None"),
+        (f"{HEAD}data: {{~: a}}", "line 5: a key must be a string, not null"),
         (f"{HEAD}data: .inf", "JSON has no infinite numbers"),
         (f"{HEAD}data: !!set {{a}}", "is not JSON; write it as text"),
         (f"{HEAD}data: &a [*a]", "it is not YAML"),

@@ -64,7 +64,7 @@ def build_and_run(text: str, stages: list[Stage]) -> None:
     names = [stages[-1].base, "python:3.11-slim", images.BASE]
     base = next((name for name in names if container_engine.has_image(engine, name)), "")
     if not base:
-        raise NotTriedError(f"{engine} has no base image with Python 3.11, and none is fetched")
+        raise NotTriedError(f"{engine} has no base image with Python 3.11, and none is downloaded")
     image = f"localhost/serving-labs-lab06:{os.getpid()}"
     prepared = f"{image}-base"
     try:

@@ -42,7 +42,7 @@ def probe_fault(stage: Stage) -> str:
     if not asked:
         return f"HEALTHCHECK sends no request to port {PORT}"
     if wrong := [path for path in asked if path not in ("/livez", "/readyz")]:
-        return f"HEALTHCHECK asks for {wrong[0]}; /livez or /readyz was expected"
+        return f"HEALTHCHECK requests {wrong[0]}; /livez or /readyz was expected"
     if healthy:
         return f"HEALTHCHECK ends with {healthy} for a healthy server; 0 was expected"
     if not gone:

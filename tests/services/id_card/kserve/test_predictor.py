@@ -127,7 +127,7 @@ REFUSED = {
     "no base64": Refused(v1([{"image_b64": "?"}]), 400, "base64_invalid", "b64encode"),
     "the second of two": Refused(
         v1([{"image_b64": text(GOOD)}, {"image_b64": text(b"text")}]),
-        *(415, "image_format", "JPEG", "Instance 1 of 0 to 1: "),
+        *(415, "image_format", "JPEG", "Instance 1 (of 2, counted from 0): "),
     ),
     "an instance that is a text": Refused(v1([text(GOOD)]), 422, "instance_invalid", "image_b64"),
     "another field": Refused(v1([{"image": text(GOOD)}]), 422, "field_unknown", "", "'image'"),
@@ -157,7 +157,9 @@ REFUSED = {
         v2(tensor("image", [[1, 2], [3, 4]], "FP32")), 422, "tensor_malformed", "", "4 values"
     ),
     "numbers": Refused(v2(tensor("image", [1.5], "FP32")), 422, "tensor_malformed", "base64"),
-    "numbers as BYTES": Refused(v2(tensor("image", [7])), 422, "tensor_malformed", "", "type int"),
+    "numbers as BYTES": Refused(
+        v2(tensor("image", [7])), 422, "tensor_malformed", "", "7, a whole number"
+    ),
     "no datatype of V2": Refused(
         v2(tensor("image", ["x"], "TEXT")), 422, "tensor_malformed", "BYTES"
     ),

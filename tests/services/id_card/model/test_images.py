@@ -535,7 +535,7 @@ class TestCostlyFiles:
         assert images.decode(self.progressive(20)).size == (2000, 2000)
 
     def test_too_many_scans_are_refused_before_decoding(self) -> None:
-        with pytest.raises(InputError, match="77 passes over its pixels, where 64"):
+        with pytest.raises(InputError, match="77 passes over its pixels; at most 64"):
             images.decode(self.progressive(67))
 
     def test_decoding_stops_when_its_time_is_up(self) -> None:

@@ -320,7 +320,7 @@ def test_with_mlflow_down_it_starts_with_the_version_that_was_pointed_to(running
     with servers.bentoml(TARGET, env=env) as server:
         answer = httpx.post(f"{server.url}/predict", json={"user_id": 7}, trust_env=False).json()
         assert (answer["version"], answer["fallback"]) == ("2", None)
-        assert "version 2, named by the pointer, is served" in server.log.read_text()
+        assert "version 2, served last, is served again" in server.log.read_text()
 
 
 def test_with_nothing_to_serve_it_ends_with_one_line_that_says_why(tmp_path: Path) -> None:

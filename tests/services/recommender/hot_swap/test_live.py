@@ -143,7 +143,7 @@ def test_an_error_nobody_thought_of_does_not_end_the_thread(cache, shelf, monkey
     for error in (ZeroDivisionError(), OSError(5, "EIO"), OSError(28, "full")):
         monkeypatch.setattr(cache, "pointed", Mock(side_effect=error))
         live.start()
-        wait_for(lambda e=error: f"following the pointer failed: {e!r}" in caplog.text)
+        wait_for(lambda e=error: f"reading which version to serve failed: {e!r}" in caplog.text)
     assert ask(live).version == "1"
     monkeypatch.setattr(cache, "pointed", lambda: version)
     wait_for(lambda: ask(live).version == "2")
@@ -223,7 +223,7 @@ def test_polling_goes_on_whatever_happens_and_a_trouble_is_logged_once(cache, sh
     registry.pull = polls
     live.start()
     troubles = {
-        "no luck; the pointer stays where it is": PullError("no luck", "unreachable"),
+        "no luck; the version in service stays": PullError("no luck", "unreachable"),
         "polling the registry failed: ZeroDivisionError()": ZeroDivisionError(),
         "polling the registry failed: OSError(28, 'full')": OSError(28, "full"),
     }

@@ -137,7 +137,7 @@ REFUSED = {
     "rated no list": Refused(user(1, rated="1"), 422, "rated_invalid", "list of movie ids"),
     "the second of two": Refused(
         v1([{"user_id": 1}, {"user_id": 1, "top_k": 999}]),
-        *(422, "top_k_too_large", "or fewer", "Instance 1 of 0 to 1: "),
+        *(422, "top_k_too_large", "or fewer", "Instance 1 (of 2, counted from 0): "),
     ),
     "too many users": Refused(
         v1([{"user_id": 1}] * (MAX_INSTANCES + 1)), 422, "instances_too_many", str(MAX_INSTANCES)
@@ -156,7 +156,7 @@ REFUSED = {
         v2(tensor("user_id", [1.5], "FP64")), 422, "user_id_invalid", "whole number", "1.5"
     ),
     "a fraction as INT64": Refused(
-        v2(tensor("user_id", [1.5], "INT64")), 422, "tensor_malformed", "", "type float"
+        v2(tensor("user_id", [1.5], "INT64")), 422, "tensor_malformed", "", "1.5, a decimal number"
     ),
     "rated no JSON": Refused(
         v2(TABLE[0], tensor("rated", ["", "", "1, 50"])),

@@ -18,6 +18,7 @@ from mlflow.models.cli import commands
 from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
 
+from services.errors import shown
 from services.recommender.mlflow import scoring_app
 from services.recommender.recommender import Recommender
 from services.workbench import servers
@@ -196,9 +197,9 @@ def test_bad_input_at_our_middleware(wrapped: TestClient, user: int, name: str) 
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        ("user_id is 5.5", "user_id_invalid", "'user_id' is 5.5, of the type float."),
-        ("top_k is 0", "top_k_invalid", "'top_k' is 0, of the type int."),
-        ("rated is 3", "rated_invalid", "'rated' is 3, of the type int."),
+        ("user_id is 5.5", "user_id_invalid", "'user_id' is 5.5, a decimal number."),
+        ("top_k is 0", "top_k_invalid", "'top_k' is 0."),
+        ("rated is 3", "rated_invalid", "'rated' is 3."),
         ("no content type", "content_type_unknown", "The header Content-Type is missing."),
         ("user_id is missing", "request_invalid", "Model is missing inputs ['user_id']."),
     ],
@@ -231,7 +232,7 @@ def test_our_middleware_blames_the_row_that_is_wrong_with_the_value_as_it_was_se
     rows = [{"user_id": user}, {"user_id": wrong}, {"user_id": user}]
     found = through(wrapped, Sent("", rows_in_every_form(rows)[form]))
     assert (found.status, found.code) == (400, "user_id_invalid")
-    assert found.message.startswith(f"Row 1 of 0 to 2: 'user_id' is {wrong!r}, of the type")
+    assert found.message.startswith(f"Row 1 (of 3, counted from 0): 'user_id' is {shown(wrong)}")
 
 
 def test_the_row_that_only_the_model_can_refuse_is_named_too(
@@ -240,7 +241,7 @@ def test_the_row_that_only_the_model_can_refuse_is_named_too(
     rows = [{"user_id": user}, {"user_id": user, "rated": list(range(300))}]
     found = through(wrapped, Sent("", {"dataframe_records": rows, "params": {"top_k": 200}}))
     assert (found.status, found.code) == (400, "top_k_too_large")
-    assert found.message.startswith("Row 1 of 0 to 1: ")
+    assert found.message.startswith("Row 1 (of 2, counted from 0): ")
 
 
 @pytest.mark.parametrize("depth", [20, 900, 3000])

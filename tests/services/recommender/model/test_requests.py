@@ -37,9 +37,9 @@ def test_json_becomes_a_question():
 @pytest.mark.parametrize(
     ("body", "code", "message", "hint"),
     [
-        ([GOOD], "request_invalid", "it is a list", "JSON object such as"),
-        (None, "request_invalid", "it is a NoneType", "JSON object such as"),
-        ("7", "request_invalid", "it is a str", "JSON object such as"),
+        ([GOOD], "request_invalid", "it is an array", "JSON object such as"),
+        (None, "request_invalid", "it is null", "JSON object such as"),
+        ("7", "request_invalid", "it is a string", "JSON object such as"),
         ({}, "user_id_missing", "'user_id' is missing", "JSON object such as"),
         ({"top_k": 3}, "user_id_missing", "'user_id' is missing", "JSON object such as"),
         ({"user_id": 7, "topk": 3}, "field_unknown", "no field 'topk'", "mean 'top_k'?"),
@@ -47,10 +47,10 @@ def test_json_becomes_a_question():
         ({**GOOD, "x": 1}, "field_unknown", "'x'", "The fields are 'user_id', 'top_k', 'rated'."),
         ({"y" * 99: 1}, "field_unknown", "y" * 30 + "…", "The fields are"),
         ({**GOOD, "ranked_movies": []}, "field_repeated", "request has both", "Send 'rated' only"),
-        ({"user_id": None}, "user_id_invalid", "'user_id' is None", "a whole number from 0"),
-        ({"user_id": 7, "top_k": None}, "top_k_invalid", "'top_k' is None", "or leave it out"),
+        ({"user_id": None}, "user_id_invalid", "'user_id' is null", "a whole number from 0"),
+        ({"user_id": 7, "top_k": None}, "top_k_invalid", "'top_k' is null", "or leave it out"),
         ({"user_id": 7, "top_k": 0}, "top_k_invalid", "'top_k' is 0", "from 1 up"),
-        ({"user_id": 7, "ranked_movies": [None]}, "rated_invalid", "entry 0, is None", "[1, 50]"),
+        ({"user_id": 7, "ranked_movies": [None]}, "rated_invalid", "entry 0, is null", "[1, 50]"),
     ],
 )
 def test_what_is_no_question(body, code, message, hint):
@@ -90,7 +90,7 @@ def test_a_value_nested_deep_is_shown_short(field, opening, closing):
     value = 1
     for _ in range(100_000):  # far deeper than repr can go
         value = [value] if opening == "[" else {"a": value}
-    with pytest.raises(InputError, match=f"'{field}'.* of the type (list|dict)") as refusal:
+    with pytest.raises(InputError, match=f"'{field}'.* (an array|an object)") as refusal:
         RecommendRequest.from_dict({"user_id": 7, field: [value] if field == "rated" else value})
     assert len(refusal.value.message) < 120
     while isinstance(value, list | dict):  # or Python would run out of stack as it lets go of it
