@@ -502,6 +502,8 @@ if container:
         print(str(error).splitlines()[-1].strip())
 
 # %% [markdown]
+# The user is `bentoml` (1034), not root, and cannot change the code: the file system is read-only.
+#
 # What takes the space? The base image is `/usr`, the packages are in `/app`, and the Bento with its
 # model is in `/home`. The rows after these three are the largest packages:
 
@@ -514,6 +516,8 @@ if container:
 show.table(rows, columns=("part", "MB"))
 
 # %% [markdown]
+# The packages take most of the space. The largest is OpenCV: `cv2` and its libraries.
+#
 # Finally, stop it. An orchestrator such as Kubernetes sends SIGTERM, waits, and then kills the
 # process. Exit code 0 means that the service ended by itself; 137 would mean that it had to be
 # killed:

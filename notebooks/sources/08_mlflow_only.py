@@ -457,6 +457,9 @@ if second:
     print(refused.status_code, refused.json()["error"])
 
 # %% [markdown]
+# With MLServer installed, the answer is the core's, and the bad id gets a 422 whose message names
+# the row and says what to send.
+#
 # MLServer also has a runtime for MLflow's models that needs no file of ours. It answers
 # `/invocations` as MLflow does. Its V2 endpoint fails with this model: our answer has a `null` in a
 # column of text, and MLServer's tables cannot represent one.

@@ -388,12 +388,13 @@ bars = axes.barh(list(ratios), list(ratios.values()), color="#0072B2")
 axes.bar_label(bars, [f"{ratio:.2f} times" for ratio in ratios.values()], padding=4)
 axes.invert_yaxis()
 axes.set(xlabel="time of one request, core = 1", xlim=(0, 1.2 * max(ratios.values())))
-alt = "Bars: the four ways take somewhat longer than the core, and differ little"
+alt = "Bars: the four ways and the core take nearly the same time"
 show.figure(fig, alt=alt)
 
 # %% [markdown]
 # For one image of this size, the model's computation takes most of the time, so the bars differ
-# little. With large inputs and a fast model they would differ more.
+# little. Their order changes from run to run, and one may even be shorter than the core's. With
+# large inputs and a fast model they would differ more.
 #
 # Choose by the client: V1 for `curl` by hand, V2 for clients that should also work with other
 # servers, gRPC between your own services.

@@ -516,7 +516,7 @@ why(user=50)
 # | the framework makes a model fast or slow | often it is how many requests are computed at a time | look for that setting |
 # | one number says which server is faster | ranges overlap, and another load changes the order | take turns, show ranges, try several loads |
 # | SIGTERM ends a server cleanly | requests can be lost in a window of milliseconds, or a process stays | try it under load, more than once |
-# | a table of features is a decision | each row has another winner | choose by your own row |
+# | a table of features is a decision | no server leads in every row | choose by your own row |
 #
 # ## Summary
 #

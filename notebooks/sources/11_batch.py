@@ -254,10 +254,10 @@ show.figure(fig, alt="Bars: time for the same images by batch and by the online 
 # %% [markdown]
 # Shorter bars are better. The batch has no requests to handle, but it passes eight images through
 # the model together. On a GPU that keeps the device busy. On a CPU it may gain or lose time: in
-# the run printed above the batch reached 0.63 of the bare core's rate, in others it was ahead.
+# some runs the batch is ahead of the bare core (a rate above 1), in others behind.
 #
 # The service spends time on a request, an upload and an answer for each image. With four clients it
-# computes one request while it waits for another, so it can reach the bare core's rate.
+# computes one request while it waits for another, so its rate rises towards the bare core's.
 #
 # Is a service "slower", then? It answers a *single* request within moments, which a batch never does.
 #

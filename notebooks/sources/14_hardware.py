@@ -189,12 +189,12 @@ for kind, color in zip(
 axes.invert_yaxis()
 axes.set(xlabel="milliseconds for one image, one thread")
 fig.legend(loc="outside right center", frameon=False)
-show.figure(fig, alt="Bars: time by kind of operator; 8 bits shrink the convolutions, not the rest")
+show.figure(fig, alt="Bars: time by kind of operator; 8 bits shrink mostly the convolutions")
 
 # %% [markdown]
-# It is the convolutions that shrink, because they do the multiplications. The grey part computes
-# with floats in both models. The activations even take longer: with floats ONNX Runtime fuses the
-# two operators of YOLO's activation function into one, with integers it does not. And the rounding
+# It is mainly the convolutions that shrink, because they do the multiplications. The grey part
+# shrinks much less. The activations even take longer: with floats ONNX Runtime fuses the two
+# operators of YOLO's activation function into one, with integers it does not. And the rounding
 # comes on top.
 #
 # So the speed-up of the whole network stays below that of its convolutions (Amdahl's law). The file
@@ -420,17 +420,18 @@ for threads, got in limited.items():
     axes.plot(got.milliseconds[:60], marker=".", label=f"{threads} threads")
 axes.set(xlabel="one image after the other", ylabel="milliseconds", ylim=(0, None))
 fig.legend(loc="outside right center", frameon=False)
-show.figure(fig, alt="Lines: most images are fast; a throttled one waits for the next period")
+show.figure(fig, alt="Lines: some images are fast; a throttled one waits for the next period")
 
 # %% [markdown]
-# Most images are about as fast as before, but when the quota is used up, the next image waits for the
-# rest of the period. The median (p50) hardly shows it: **a limit shows in the
-# [p99](GLOSSARY.md#p99)**, and in the counter `nr_throttled` of the file `cpu.stat`. (If other programs
-# take the cores, the process may never use up its quota; then it is throttled in few periods.)
+# An image that is not stopped takes little longer than before. When the quota is used up, the next
+# image waits for the rest of the period. The median (p50) shows that less clearly than the slowest
+# images do: **a limit shows in the [p99](GLOSSARY.md#p99)**, and in the counter `nr_throttled` of
+# the file `cpu.stat`. (If other programs take the cores, the process may never use up its quota;
+# then it is throttled in few periods.)
 #
-# More threads use up the quota sooner and then all stop together, so they gain nothing. Inside a
-# container, set `OMP_NUM_THREADS` to the CPU limit, rounded up, not to the number of cores that the
-# machine shows.
+# More threads use up the quota sooner and then all stop together, so the slowest images gain
+# nothing. Inside a container, set `OMP_NUM_THREADS` to the CPU limit, rounded up, not to the number
+# of cores that the machine shows.
 #
 # ## 8. What 1,000 answers cost
 #
@@ -478,12 +479,12 @@ print(f"{gpu['machine']}: {times:.1f} times the price, so it pays off above",
 #
 # | What one might believe | What was seen | So |
 # |---|---|---|
-# | 8 bits take a quarter of the time | only the convolutions shrink | profile before you promise |
+# | 8 bits take a quarter of the time | mostly convolutions shrink | profile before you promise |
 # | quantise everything | the scores share a scale with pixels and vanish | keep the last layers in float |
 # | one calibration method is always best | the widest range won here, the mean for earlier weights | compare both for each new version |
 # | the same mAP means the same answers | boxes near the threshold flip | choose the threshold again |
 # | more threads are faster | with more threads than cores, or under a quota, they wait | workers times threads is the number of cores |
-# | a CPU limit is a slower core | the process stands still; only p99 shows it | watch `nr_throttled` |
+# | a CPU limit is a slower core | the process stands still; see the p99 | watch `nr_throttled` |
 #
 # ## Summary
 #

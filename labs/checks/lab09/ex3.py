@@ -100,7 +100,7 @@ def _refuses(context: Context, answer: Any, payload: Any, where: str) -> InputEr
         raise failure from error
     length = len(got) if isinstance(got, list) else -1
     mistake = None
-    if "letters" in where and length == count:
+    if "characters" in where and length == count:
         mistake = "not_strict"
     elif count and length == count - 1:
         mistake = "skips_bad"
