@@ -22,6 +22,7 @@ from labs.grading.container import Engine
 from labs.grading.place import Place
 from labs.grading.submissions import Chosen
 from services.workbench.servers import processes
+from services.workbench.servers.bentoml_serve import LONGEST, short_place
 
 _LOOK_EVERY = 0.25
 _KILL_ROUNDS = 20
@@ -77,8 +78,9 @@ class Attempt:
     def run(self) -> None:
         """Start a process, watch it until it ends, and remember where it ended."""
         self._cell = self._checking = None
+        # Short, because a check serves BentoML's Runners from a folder in a folder of it.
         with tempfile.TemporaryDirectory(
-            prefix="serving-labs-", ignore_cleanup_errors=True
+            prefix="serving-labs-", dir=short_place(LONGEST - 38), ignore_cleanup_errors=True
         ) as base:
             place = Place.make(Path(base).resolve())
             mark = processes.new_mark()

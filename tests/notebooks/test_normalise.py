@@ -47,7 +47,7 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "clean"), REWRITTEN.items())
+@pytest.mark.parametrize(("raw", "clean"), REWRITTEN.items(), ids=[*REWRITTEN.values()])
 def test_text_is_rewritten(raw: str, clean: str) -> None:
     assert normalise.text(raw) == clean
     assert normalise.text(clean) == clean, "a second time changes nothing"

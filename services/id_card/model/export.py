@@ -50,14 +50,23 @@ def exported(weights: Path, backend: ExportFormat, *, imgsz: int | None = None) 
     folder = build_dir() / "exports" / f"{weights.stem}-{sha256(weights)[:12]}{size}"
     name = FILES[backend]
     target = folder / name
-    folder.mkdir(parents=True, exist_ok=True)
     record = folder / f"{name}.sha256"
+    if _is_good(target, record):  # no lock: the folder may be read-only
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{backend}.lock"):
-        if not (target.exists() and record.exists() and record.read_text() == content_hash(target)):
+        if not _is_good(target, record):
             _remove(target)
             export(weights, backend, target, imgsz=imgsz)
             record.write_text(content_hash(target))
     return target
+
+
+def _is_good(target: Path, record: Path) -> bool:
+    try:
+        return target.exists() and record.read_text() == content_hash(target)
+    except FileNotFoundError:  # no record, or another process is making the export again
+        return False
 
 
 def content_hash(path: Path) -> str:

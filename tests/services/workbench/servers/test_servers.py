@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import pytest
 
 from services.environment import ROOT, build_dir
 from services.workbench import servers
-from services.workbench.servers import launch, ports, processes
+from services.workbench.servers import bentoml_serve, launch, ports, processes
 
 SERVES = """
 import http.server, sys
@@ -426,6 +427,27 @@ def test_a_command_line_is_echoed_run_and_stopped(
     assert printed.count("[INFO]") == 1, "one line of the log, and no Python warning"
     assert max(map(len, printed.splitlines())) <= 100 + len(str(services))
     assert not home.exists()
+
+
+def test_the_folder_for_sockets_is_short_or_at_least_writable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 12)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    short = Path(bentoml_serve._folder_for_sockets())
+    assert short.parent == Path("/tmp")
+    short.rmdir()
+
+    make = tempfile.mkdtemp
+
+    def refuse(prefix: str, dir: str | None = None) -> str:
+        if dir == "/tmp":
+            raise PermissionError
+        return make(prefix=prefix)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    assert Path(bentoml_serve._folder_for_sockets()).parent == long
 
 
 def test_bentoml_a_model_that_cannot_be_loaded(services: Path) -> None:
