@@ -472,7 +472,7 @@ name, container = bento_build.image_name(), None
 try:
     container = containers.run(name)
     print(f"$ {container.engine} run --rm -p 3000:3000 {name}")
-    print(*container.tail(3).splitlines(), sep="\n")
+    print(*container.tail(2).splitlines(), sep="\n")
     print(container_engine.size(container.engine, name) // 10**6, "MB")
 except container_engine.NotRunError as missing:
     print(missing)

@@ -96,7 +96,7 @@ def test_bad_values_are_told_what_to_change(
 def test_a_picture_without_a_card_has_nothing_to_explain(server: Server) -> None:
     answer = why(server, name="no_card")
     assert answer.status_code == 422
-    assert "none found" in answer.json()["error"]["message"]
+    assert "no card was found" in answer.json()["error"]["message"]
 
 
 def test_the_gate_guards_it(server: Server) -> None:

@@ -136,7 +136,7 @@ REFUSED = {
     ),
     "no field": Refused(v1([{}]), 422, "field_missing", "image_b64", "missing"),
     "a field that is null": Refused(
-        v1([{"image_b64": None}]), 422, "field_missing", "", "NoneType"
+        v1([{"image_b64": None}]), 422, "field_missing", "", "it is null"
     ),
     "too many, V1": Refused(
         v1([{"image_b64": ""}] * (MAX_PICTURES + 1)), 422, "instances_too_many", str(MAX_PICTURES)
