@@ -70,7 +70,7 @@ $(READY): requirements.txt pyproject.toml
 preflight: $(READY) ## say what this machine has, what it lacks, and the remedy
 	@$(RUN) python -m services.setup.preflight
 
-chapter: $(READY) ## execute the notebooks in order into build/chapter
+chapter: $(READY) ## execute the notebooks into build/chapter, two at a time
 	$(call stage,chapter,$(NOTEBOOKS) chapter $(ONLY_OPTION) $(PARAMS_OPTION))
 
 test: $(READY) ## lint, types, and every test that needs no system package
