@@ -6,7 +6,9 @@ Standard library only, as :mod:`services.environment` is.
 from __future__ import annotations
 
 import argparse
+import ast
 import re
+from typing import Any
 
 
 def parser(module: str, doc: str | None, *, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -26,3 +28,24 @@ def plain(doc: str) -> str:
     text = re.sub(r":\w+:`~(?:[^`]*\.)?([^`.]+)`", r"\1", text)
     text = re.sub(r":\w+:`\.*([^`]*)`", r"\1", text)
     return text.replace("``", "").strip()
+
+
+def add_parameters(parser: argparse.ArgumentParser, of: str) -> None:
+    """Let *parser* take ``-p NAME VALUE``, often, as the list ``parameters``."""
+    parser.add_argument(
+        "-p",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        dest="parameters",
+        help=f"set a parameter of {of}; repeatable",
+    )
+
+
+def literal(value: str) -> Any:
+    """Read a parameter's value as a Python literal, else take it as text."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value

@@ -26,6 +26,7 @@ from services.workbench.servers.bentoml_serve import LONGEST, short_place
 
 _LOOK_EVERY = 0.25
 _KILL_ROUNDS = 20
+_NESTED = len("/serving-labs-12345678/own/tmp12345678")  # where a check runs
 _REPORTED = 4_000_000
 """The most bytes of one submission's reports that are read; honest ones have under 1 % of it."""
 
@@ -80,7 +81,7 @@ class Attempt:
         self._cell = self._checking = None
         # Short, because a check serves BentoML's Runners from a folder in a folder of it.
         with tempfile.TemporaryDirectory(
-            prefix="serving-labs-", dir=short_place(LONGEST - 38), ignore_cleanup_errors=True
+            prefix="serving-labs-", dir=short_place(LONGEST - _NESTED), ignore_cleanup_errors=True
         ) as base:
             place = Place.make(Path(base).resolve())
             mark = processes.new_mark()

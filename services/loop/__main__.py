@@ -14,7 +14,6 @@ version was refused.
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
 from collections.abc import Sequence
@@ -32,17 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=("demo", "start", "watch"),
                         help="with simulated users, with yours, or step 7 alone")  # fmt: skip
     parser.add_argument("--run", help="the run's name (default: the unfinished run, or a new one)")
-    parser.add_argument(
-        "-p",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        dest="parameters",
-        help="set a parameter of the steps; repeatable",
-    )
+    command_line.add_parameters(parser, of="the steps")
     args = parser.parse_args(arguments)
-    parameters = {name: _literal(value) for name, value in args.parameters}
+    parameters = {name: command_line.literal(value) for name, value in args.parameters}
     try:
         if args.command == "demo":
             return demo(args.run, parameters)
@@ -67,13 +58,6 @@ def demo(name: str | None, parameters: dict[str, Any]) -> int:
 def _report(run: Run) -> int:
     print(run)
     return int(run.outcome == FAILED)
-
-
-def _literal(value: str) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
 
 
 if __name__ == "__main__":

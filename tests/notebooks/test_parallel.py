@@ -8,8 +8,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from services import command_line
 from services.workbench.notebooks import parallel
-from services.workbench.notebooks.__main__ import _literal
 
 SOURCES = [Path(f"{name}.py") for name in ("01_a", "14_hardware", "02_b", "03_c", "04_d")]
 
@@ -48,7 +48,7 @@ def test_parameters_arrive_as_they_were(started: list[list[str]]) -> None:
     parallel.chapter([SOURCES[0]], given, jobs=1)
     words = started[0]
     pairs = [words[n + 1 : n + 3] for n, word in enumerate(words) if word == "-p"]
-    assert {name: _literal(value) for name, value in pairs} == given
+    assert {name: command_line.literal(value) for name, value in pairs} == given
 
 
 def test_two_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ and ``CHAPTER.md``, as ``build`` and ``text`` do, too.
 from __future__ import annotations
 
 import argparse
-import ast
 import shlex
 import sys
 from typing import Any
@@ -34,15 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_line.parser("services.workbench.notebooks", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     chapter = commands.add_parser("chapter", help="execute into build/chapter")
-    chapter.add_argument(
-        "-p",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        dest="parameters",
-        help="set a parameter of the notebooks; repeatable",
-    )
+    command_line.add_parameters(chapter, of="the notebooks")
     chapter.add_argument(
         "--params", default="", metavar="'NAME=VALUE …'", help="the same, as make's PARAMS gives it"
     )
@@ -56,14 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     for command in (chapter, build_parser, text, check):
         command.add_argument("--only", metavar="NN", help="only notebooks that start with NN")
     return parser
-
-
-def _literal(value: str) -> Any:
-    """Read a parameter's value as a Python literal, else take it as text."""
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
 
 
 def _parameters(pairs: list[list[str]], text: str) -> dict[str, Any]:
@@ -82,7 +65,7 @@ def _parameters(pairs: list[list[str]], text: str) -> dict[str, Any]:
         if not sign or not name.isidentifier():
             raise NotebookError(f"PARAMS has {name!r}; write NAME=VALUE, as image_name=one_card")
     given = [*pairs, *([name, value] for name, _, value in words)]
-    return {name: _literal(value) for name, value in given}
+    return {name: command_line.literal(value) for name, value in given}
 
 
 def _run(options: argparse.Namespace) -> int:
