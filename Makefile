@@ -15,6 +15,8 @@
 # PYTHON=path        the Python 3.11 to make .venv with, where neither PATH nor uv has one
 
 SHELL := /bin/sh
+# Some images forbid Python to keep compiled modules; each server would compile MLflow again.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 READY := $(VENV)/.ready
 # Every command runs with the project's settings: no telemetry, nothing written into the home.
