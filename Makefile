@@ -3,7 +3,7 @@
 # ONLY=02            one notebook:    make chapter ONLY=02, make notebooks ONLY=02, make labs ONLY=02
 # PARAMS="a=1 b=x"   its parameters:  make chapter ONLY=01 PARAMS="image_name=one_card"
 # ARGS="-k words"    more for pytest: make test ARGS="-x -k detector"
-#                    two workers:     make test ARGS="-n 2 --dist loadgroup"
+#                    one worker:      make test ARGS="-n 0 --pdb"
 #                    and for the training: make detector ARGS="--budget-minutes 30"
 #                    and the comparison:   make bench ARGS="--quick --peers bentoml,kserve"
 #                    and the soak test:    make soak ARGS="--minutes 2"
@@ -19,6 +19,8 @@ SHELL := /bin/sh
 unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 READY := $(VENV)/.ready
+# Two tests at a time: servers and notebooks mostly wait. A file's tests stay together.
+WORKERS := -n 2 --dist loadgroup
 # Every command runs with the project's settings: no telemetry, nothing written into the home.
 RUN := $(VENV)/bin/python -m services
 NOTEBOOKS := $(RUN) python -m services.workbench.notebooks
@@ -79,7 +81,7 @@ test: $(READY) ## lint, types, and every test that needs no system package
 	$(call stage,ruff,$(RUN) ruff check --quiet . && $(RUN) ruff format --check --quiet .)
 	$(call stage,mypy,$(RUN) mypy --no-error-summary)
 	$(call stage,import-linter,said=$$($(RUN) lint-imports --no-logo) || { echo "$$said"; false; })
-	$(call stage,pytest,$(RUN) pytest -q -m "not system and not nightly" $(ARGS))
+	$(call stage,pytest,$(RUN) pytest -q $(WORKERS) -m "not system and not nightly" $(ARGS))
 
 verify: system ## the tests that need Debian packages; there, NOT RUN is a failure
 	$(call stage,pytest -m system,SERVING_LABS_STRICT=1 $(RUN) pytest -q -m system $(ARGS))

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 # The settings count when a library is imported, and BentoML's metrics hang in-process unless this
 # folder is there before prometheus_client is; so both come before any other import.
-os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="serving-labs-")  # BentoML leaves folders behind
+# BentoML leaves folders behind. Its sockets need short paths, so a worker's folder is not in the
+# controller's.
+os.environ["TMPDIR"] = tempfile.mkdtemp(
+    prefix="serving-labs-",
+    dir=Path(os.environ["TMPDIR"]).parent if "PYTEST_XDIST_WORKER" in os.environ else None,
+)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
 import services  # noqa: F401, I001
 

@@ -778,7 +778,7 @@ model_id = logged["mf-bce"].model_id
 fetched = Path(
     mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(folder / "one"))
 )
-print(*sorted(str(path.relative_to(fetched)) for path in fetched.glob("*")), sep="\n")
+print(*sorted(str(path.relative_to(fetched)) for path in fetched.glob("[!_]*")), sep="\n")
 print(*(path.name for path in (fetched / "artifacts").iterdir()))
 
 # %%

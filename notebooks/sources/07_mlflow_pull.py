@@ -529,7 +529,8 @@ def ask(**question):
 
 
 answer = ask(user_id=user_id, top_k=3)
-show.table([tuple(item.values()) for item in answer["items"]], columns=("id", "title", "score"))
+rows = [(item["movie_id"], item["title"], f"{item['score']:.3f}") for item in answer["items"]]
+show.table(rows, columns=("id", "title", "score"))
 
 # %%
 print({name: answer[name] for name in ("model", "version", "fallback")})

@@ -177,7 +177,8 @@ core = Recommender.load(folder / "artifacts" / "recommender.npz", version=versio
 user = int(core.user_ids.ids[4])
 body = {"dataframe_records": [{"user_id": user}], "params": {"top_k": top_k}}
 answer = httpx.post(f"{server.url}/invocations", json=body).json()
-print(json.dumps(answer, indent=1)[:420], "…")
+short = json.loads(json.dumps(answer), parse_float=lambda digits: round(float(digits), 3))
+print(json.dumps(short, indent=1)[:400], "…")
 
 # %% [markdown]
 # Does it agree with the core? Compare all users, in one request:

@@ -74,7 +74,7 @@ from services.workbench import servers, show, timing
 # The fourth way is ONNX Runtime again, with 8-bit integers in place of 32-bit floats. The first
 # call exports the checkpoint; `make environment` installs OpenVINO.
 
-# %%
+# %% tags=["volatile"]
 names = ["torch", "onnx", "openvino", "int8"]
 if importlib.util.find_spec("openvino") is None:
     names.remove("openvino")
@@ -286,7 +286,7 @@ print(f"served: {rows[-1].times_as_fast:.2f} times as fast, at most {loss:.4f} o
 # mAP hides one effect: it counts boxes at all confidences, while a server returns only those above
 # one threshold. Compare the confidences, box by box, on fresh scenes:
 
-# %%
+# %% tags=["volatile"]
 from services.id_card.training.metrics import overlaps
 from services.id_card.training.scene_sets import SceneSet
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from typing import Annotated
 
 import bentoml
 import numpy as np
@@ -21,6 +22,7 @@ from starlette.datastructures import Headers
 from typing_extensions import TypedDict
 
 from services.bentoml_support.labels import count_by_route
+from services.bentoml_support.media_types import JSON
 from services.bentoml_support.model_calls import MAX_CONNECTION_USE, asking_models
 from services.errors import InputError, ModelError
 from services.http.asgi import error_response
@@ -59,7 +61,7 @@ class AbTest:
     model_b = bentoml.depends(ModelB)
 
     @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile, ctx: bentoml.Context) -> Routed:
+    async def predict(self, image: ImageFile, ctx: bentoml.Context) -> Annotated[Routed, JSON]:
         """Return every box, and the version that found it.
 
         The header X-User-ID, or else X-Request-ID, decides which version answers. Without either,

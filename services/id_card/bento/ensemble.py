@@ -18,6 +18,7 @@ import numpy as np
 
 from services.bentoml_support.connections import drop_idle_connections
 from services.bentoml_support.labels import count_by_route
+from services.bentoml_support.media_types import JSON
 from services.bentoml_support.model_calls import MAX_CONNECTION_USE, SECONDS, asking_models
 from services.bentoml_support.shutdown import end_in_order
 from services.bentoml_support.uploads import Upload
@@ -33,6 +34,7 @@ end_in_order()
 drop_idle_connections()
 
 ImageFile = Annotated[Path, Upload("image/*")]
+Boxes = Annotated[list[DetectionDict], JSON]
 
 # For every service that another depends on. One thread computes; the versions run side by side.
 MODEL: dict[str, Any] = {
@@ -47,7 +49,7 @@ class Grayscale:
     """Make an image grey."""
 
     @bentoml.api
-    def convert(self, pixels: np.ndarray) -> np.ndarray:
+    def convert(self, pixels: np.ndarray) -> Annotated[np.ndarray, JSON]:
         """Return the brightness of an RGB image."""
         return grey(pixels)
 
@@ -60,7 +62,7 @@ class ModelA:
         self.version = DetectorVersion("model_a")
 
     @bentoml.api
-    def detect(self, pixels: np.ndarray) -> list[DetectionDict]:
+    def detect(self, pixels: np.ndarray) -> Boxes:
         """Return every box in one image."""
         return self.version.find(pixels)
 
@@ -73,7 +75,7 @@ class ModelB:
         self.version = DetectorVersion("model_b")
 
     @bentoml.api
-    def detect(self, pixels: np.ndarray) -> list[DetectionDict]:
+    def detect(self, pixels: np.ndarray) -> Boxes:
         """Return every box in one image."""
         return self.version.find(pixels)
 
@@ -89,7 +91,7 @@ class Ensemble:
     model_b = bentoml.depends(ModelB)
 
     @bentoml.api(route="/predict")
-    async def predict(self, image: ImageFile) -> Results:
+    async def predict(self, image: ImageFile) -> Annotated[Results, JSON]:
         """Return what both versions find in the image, made grey first."""
         picture = picture_of(image)
         pixels = np.asarray(picture)

@@ -12,12 +12,13 @@ question for :mod:`services.recommender.training.experiment`.
 from __future__ import annotations
 
 import os
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import bentoml
 from prometheus_client import Counter
 
 from services.bentoml_support import labels
+from services.bentoml_support.media_types import JSON
 from services.errors import InputError
 from services.http.asgi import error_response
 from services.http.routing import hash_bucket, share_from
@@ -52,6 +53,9 @@ class Routed(AnswerDict):
     variant: Variant
 
 
+RoutedAnswer = Annotated[Routed, JSON]
+
+
 def choose(user_id: int, share: float) -> Variant:
     """Return the variant for a user: ``staging`` for this share of the users, 0 to 1."""
     return "staging" if hash_bucket(str(user_id), EXPERIMENT) < share else "prod"
@@ -73,7 +77,7 @@ class AbTest:
             live.record = answer_log.write
 
     @bentoml.api(route="/predict")
-    def predict(self, user_id: UserId, top_k: TopK = 10, rated: Rated = None) -> Routed:
+    def predict(self, user_id: UserId, top_k: TopK = 10, rated: Rated = None) -> RoutedAnswer:
         """Answer as the service with one version does, and name the variant."""
         variant = choose(user_id, SHARE)
         ROUTED.labels(variant).inc()

@@ -11,7 +11,7 @@ process answers all waiting requests in one batch.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import bentoml
 from prometheus_client import Histogram
@@ -19,12 +19,13 @@ from typing_extensions import TypedDict
 
 from services.bentoml_support import labels
 from services.bentoml_support.connections import drop_idle_connections
+from services.bentoml_support.media_types import JSON
 from services.bentoml_support.model_calls import MAX_CONNECTION_USE, SECONDS, asking_models
 from services.bentoml_support.shutdown import end_in_order
 from services.errors import InputError, ModelError
 from services.http.asgi import error_response
 from services.recommender.bento import service
-from services.recommender.bento.service import Rated, TopK, UserId
+from services.recommender.bento.service import Answer, Rated, TopK, UserId
 from services.recommender.model.requests import RecommendRequest
 from services.recommender.monitoring import metrics
 from services.recommender.recommender import AnswerDict
@@ -67,7 +68,7 @@ class Batcher(service.Recommender.inner):  # type: ignore[name-defined]
     """Hold the model and answer all waiting requests in one batch."""
 
     @bentoml.api(batchable=True, max_batch_size=MAX_BATCH, max_latency_ms=int(SECONDS * 1000))
-    def recommend(self, requests: list[dict[str, Any]]) -> list[Reply]:
+    def recommend(self, requests: list[dict[str, Any]]) -> Annotated[list[Reply], JSON]:
         """Answer a batch; an invalid request does not affect the others."""
         BATCH_SIZE.observe(len(requests))
         return [
@@ -91,7 +92,7 @@ class Front:
     batcher = bentoml.depends(Batcher)
 
     @bentoml.api(route="/predict")
-    async def predict(self, user_id: UserId, top_k: TopK = 10, rated: Rated = None) -> AnswerDict:
+    async def predict(self, user_id: UserId, top_k: TopK = 10, rated: Rated = None) -> Answer:
         """Answer as the service without batches does."""
         request = RecommendRequest(user_id, top_k, rated).as_dict()
         try:

@@ -20,6 +20,7 @@ import bentoml
 from pydantic import Field
 
 from services.bentoml_support import labels
+from services.bentoml_support.media_types import JSON
 from services.errors import InputError
 from services.http.asgi import error_response
 from services.recommender.bento import service
@@ -40,6 +41,7 @@ SIZE = whole_number(os.environ, "RECOMMENDER_DRIFT_REFERENCE", REFERENCE, least=
 
 MovieId = Annotated[int, Field(ge=0, description="The recommended movie's id.")]
 Top = Annotated[int, Field(ge=1, le=LARGEST_TOP, description="How many reasons at most.")]
+Explanation = Annotated[ExplanationDict, JSON]
 
 
 @bentoml.service(
@@ -57,7 +59,7 @@ class Recommender(service.Recommender.inner):  # type: ignore[name-defined]
         self.live.record = self._record
 
     @bentoml.api(route="/explain")
-    def explain(self, user_id: UserId, movie_id: MovieId, top: Top = TOP) -> ExplanationDict:
+    def explain(self, user_id: UserId, movie_id: MovieId, top: Top = TOP) -> Explanation:
         """Return the rated movies that speak for recommending a movie to a user."""
         try:
             return explain(self.live.current, user_id, movie_id, top).as_dict()

@@ -22,6 +22,7 @@ from bentoml.models import BentoModel
 from pydantic import BaseModel, Field, field_validator
 
 from services.bentoml_support import labels
+from services.bentoml_support.media_types import JSON
 from services.bentoml_support.schemas import keep_null
 from services.bentoml_support.shutdown import end_in_order
 from services.errors import InputError
@@ -67,6 +68,7 @@ Rated = Annotated[
     list[int] | None,
     Field(description="Ids of movies to leave out, besides those that the user rated in training."),
 ]
+Answer = Annotated[AnswerDict, JSON]
 
 
 def fetch_first(alias: str = "prod") -> None:
@@ -123,7 +125,7 @@ class Recommender:
         self.live.record = answer_log.write
 
     @bentoml.api(route="/predict")
-    def predict(self, user_id: UserId, top_k: TopK = 10, rated: Rated = None) -> AnswerDict:
+    def predict(self, user_id: UserId, top_k: TopK = 10, rated: Rated = None) -> Answer:
         """Return the best movies with titles and scores, and the version that chose them.
 
         A user without ratings in training gets the most rated movies; ``fallback`` is then

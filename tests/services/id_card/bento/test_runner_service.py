@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,9 +50,9 @@ def app_client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server puts its temporary files."""
-    return tmp_path_factory.mktemp("runner-service")
+def scratch() -> Path:
+    """Where the server puts its temporary files; a short path, since sockets are among them."""
+    return Path(tempfile.mkdtemp())
 
 
 class TestService(AdapterContract):
