@@ -288,7 +288,8 @@ for name, ratio in timing.ratios(seconds, reference="as it is").items():
 
 # %% [markdown]
 # Each number above 1 is time that one line saves. Profile, and look for such a line, before you change
-# the framework.
+# the framework. (The figures above were measured before the line with the media type was found, so
+# BentoML's still include what it saves.)
 #
 # In the next table, p50 is the median latency, and 99 % of the requests were at least as fast as
 # the p99. Each figure is the median over the rounds, with the smallest and the largest in brackets:
