@@ -94,14 +94,15 @@ check("lab12.ex1", Apartments)
 # |---|---|---|---|
 # | price | 110000 | 260000 | 410000 |
 #
-# An empty list, a size that is not above 0, and a size that is a text get the status 400.
+# An empty list, a size that is not above 0, and a size that is a text (even `"50"`) get the status
+# 400.
 #
 # Write the test `test_service(client)`, which pytest could run: it uses `assert`, and ends without
 # an error if the service does all of this. `client` is a test client: `client.post(path, json=…)`
 # returns a response with `status_code` and `json()`.
 #
 # The check runs your test with the right service, and the test has to pass. Then the check runs it
-# with six broken services, and the test has to fail with each of them. To try your test yourself:
+# with seven broken services, and the test has to fail with each of them. To try your test yourself:
 # `test_service(Client(right))`.
 
 
@@ -111,7 +112,7 @@ def test_service(client):
     ### BEGIN SOLUTION
     response = client.post("/predict", json={"sizes": [80, 20, 50]})
     assert response.json() == [410_000, 110_000, 260_000]
-    for bad in ([], [-50], ["50"]):
+    for bad in ([], [-50], [0], ["50"]):
         assert client.post("/predict", json={"sizes": bad}).status_code == 400
     ### END SOLUTION
 
@@ -134,10 +135,10 @@ show_project()
 #
 # - The Bento contains exactly the files that the service needs. (BentoML itself adds
 #   `bentofile.yaml`; `requirements.txt` may be packed, too.)
-# - It lists the packages that its files import, with the versions from `requirements.txt`.
-#   `bentoml` may be left out.
+# - `python.packages` lists the packages that its files import, with the versions from
+#   `requirements.txt`. `bentoml` may be left out.
 # - The service works no matter in which folder the server is started.
-# - An empty list, and a text instead of a size, get a 4xx.
+# - An empty list, and a text that is not a number instead of a size, get a 4xx.
 #
 # The check copies the files that BentoML would pack into an empty folder, with another
 # `model.json`. Then it sends requests to the service in that folder (about 4 s).

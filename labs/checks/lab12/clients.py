@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from json import dumps, loads
 from typing import Any
 
 import httpx
@@ -40,11 +41,16 @@ class Client:
     def post(self, path: str, *, json: Any = None, **_: Any) -> httpx.Response:
         """Answer one request."""
         self.requests += 1
+        response = self._answer(path, loads(dumps(json)))
+        response.request = httpx.Request("POST", f"http://test{path}")  # for raise_for_status
+        return response
+
+    def _answer(self, path: str, content: Any) -> httpx.Response:
         if path != "/predict":
             return httpx.Response(404, json={"error": "Not Found"})
-        if not isinstance(json, dict) or not isinstance(json.get("sizes"), list):
+        if not isinstance(content, dict) or not isinstance(content.get("sizes"), list):
             return refusal()
-        return self._serve(json["sizes"])
+        return self._serve(content["sizes"])
 
     def get(self, path: str, **_: Any) -> httpx.Response:
         """Answer the probes."""
@@ -76,43 +82,58 @@ def _unless(bad: Callable[[list[Any]], bool], response: Serve) -> Serve:
     return lambda sizes: response(sizes) if bad(sizes) else right(sizes)
 
 
-def _numbers(sizes: list[Any]) -> list[float]:
-    return [float(size) for size in sizes]
+def _are_numbers(sizes: list[Any]) -> bool:
+    return bool(sizes) and all(type(size) in (int, float) for size in sizes)
 
 
-BROKEN: dict[str, tuple[str, Serve]] = {
-    "misses_value": (
+def _has_numeric_text(sizes: list[Any]) -> bool:
+    texts = [size for size in sizes if isinstance(size, str)]
+    return bool(texts and all(text.isdigit() for text in texts)) and is_good(_numbers(sizes))
+
+
+def _numbers(sizes: list[Any]) -> list[Any]:
+    return [float(size) if isinstance(size, str) else size for size in sizes]
+
+
+def _prices(sizes: list[Any]) -> httpx.Response:
+    return answer([price(size) for size in _numbers(sizes)])
+
+
+BROKEN: list[tuple[str, str, Serve]] = [
+    (
+        "misses_value",
         "answers 260000 for every size",
         _unless(is_good, lambda sizes: answer([260_000.0] * len(sizes))),
     ),
-    "misses_order": (
+    (
+        "misses_order",
         "answers several sizes in ascending order",
-        _unless(is_good, lambda sizes: answer([price(size) for size in sorted(sizes)])),
+        _unless(is_good, lambda sizes: _prices(sorted(sizes))),
     ),
-    "misses_count": (
+    (
+        "misses_count",
         "leaves the last answer out",
-        _unless(
-            lambda sizes: is_good(sizes) and len(sizes) > 1,
-            lambda sizes: answer([price(size) for size in sizes[:-1]]),
-        ),
+        _unless(lambda sizes: is_good(sizes) and len(sizes) > 1, lambda sizes: _prices(sizes[:-1])),
     ),
-    "misses_negative": (
+    (
+        "misses_negative",
         "accepts a negative size",
-        _unless(
-            lambda sizes: any(type(size) in (int, float) and size < 0 for size in sizes),
-            lambda sizes: answer([price(size) for size in _numbers(sizes)]),
-        ),
+        _unless(lambda sizes: _are_numbers(sizes) and min(sizes) < 0, _prices),
     ),
-    "misses_empty": (
+    (
+        "misses_negative",
+        "accepts the size 0",
+        _unless(lambda sizes: _are_numbers(sizes) and min(sizes) == 0, _prices),
+    ),
+    (
+        "misses_empty",
         "answers an empty list with a 500",
-        _unless(lambda s: not s, lambda _: crash()),
+        _unless(lambda sizes: not sizes, lambda _: crash()),
     ),
-    "misses_text": (
+    (
+        "misses_text",
         "converts the text '50' to a number",
-        _unless(
-            lambda sizes: any(isinstance(size, str) and size.isdigit() for size in sizes),
-            lambda sizes: answer([price(size) for size in _numbers(sizes)]),
-        ),
+        _unless(_has_numeric_text, _prices),
     ),
-}
-"""What is broken in words, and the service, by the mistake of not noticing it."""
+]
+"""The mistake of not noticing it, what is broken in words, and the service."""

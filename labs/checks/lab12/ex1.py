@@ -20,14 +20,16 @@ def check(context: Context, answer: Any) -> None:
     good = [_apartment(context) for _ in range(4)]
     _accepts(context, adapter, good, "a list of four apartments")
     _accepts(context, adapter, [{**good[0], "size": 80}], "a size without decimals")
-    _accepts(context, adapter, [{**good[0], "size": 0.25}], "a small size", "off_by_one")
-    for name, limits in _LIMITS.items():
-        for limit in limits[name == "size" :]:
-            where = f"{name} is {limit}, which is allowed"
-            _accepts(context, adapter, [{**good[0], name: limit}], where, "off_by_one")
+    _accepts(context, adapter, [{**good[0], "size": 0.25}], "a small size")
+    for name, (low, high) in _LIMITS.items():
+        for limit, inside in ((low, low + 1), (high, high - 1))[name == "size" :]:
+            for value, mistake in ((inside, None), (limit, "off_by_one")):
+                where = f"{name} is {value}, which is allowed"
+                _accepts(context, adapter, [{**good[0], name: value}], where, mistake)
     without = {name: good[0][name] for name in _LIMITS}
     _accepts(context, adapter, [without], "no balcony is given", "balcony_required")
-    _accepts(context, adapter, good[:1] * 100, "a list of 100", "off_by_one")
+    for number, mistake in ((99, None), (100, "off_by_one")):
+        _accepts(context, adapter, good[:1] * number, f"a list of {number}", mistake)
     count = 0
     for where, content, mistake in _bad(context, good[0]):
         _refuses(context, adapter, content, where, mistake)
@@ -77,12 +79,16 @@ def _bad(context: Context, good: dict[str, Any]) -> Iterator[tuple[str, Any, str
         without = {key: value for key, value in good.items() if key != name}
         yield f"{name} is missing", [without], None
     yield "balcony is the text 'yes'", [{**good, "balcony": "yes"}], "lax"
-    yield "rooms is 2.5", [{**good, "rooms": 2.5}], "float_rooms"
+    yield "balcony is 1", [{**good, "balcony": 1}], None
+    yield "balcony is null", [{**good, "balcony": None}], None
+    for name in ("rooms", "floor"):
+        yield f"{name} is 2.5", [{**good, name: 2.5}], "float_rooms"
     field = context.random.choice(("balkony", "Size", "room"))
     yield f"there is a field {field}", [{**good, field: 1}], "ignores_extra"
     yield "the second apartment has no size", [good, {"rooms": 1, "floor": 1}], None
     yield "the list is empty", [], "empty"
-    yield "the list has 101 apartments", [good] * 101, "too_many"
+    yield "the list has 300 apartments", [good] * 300, "too_many"
+    yield "the list has 101 apartments", [good] * 101, "off_by_one"
     yield "it is one apartment without a list", good, None
 
 

@@ -34,7 +34,9 @@ from starlette.testclient import TestClient
 with TestClient(PriceService.to_asgi(), raise_server_exceptions=False) as client:
     for sizes in requests:
         response = client.post("/predict", json={"sizes": sizes})
-        print("ANSWER", json.dumps([response.status_code, response.json()]))
+        is_json = "json" in response.headers.get("content-type", "")
+        body = response.json() if is_json else response.text
+        print("ANSWER", json.dumps([response.status_code, body]))
 """
 _SECONDS = 50.0
 
@@ -53,7 +55,8 @@ def check(context: Context, service_py: Any, bentofile: Any) -> None:
         "base": context.random.randint(1, 90) * 1000,
     }
     files = {**FILES, "service.py": texts[0], "model.json": model_of(rates)}
-    sizes = [[context.random.randint(20, 200) for _ in range(count)] for count in (3, 1)]
+    first, second, third, alone = (context.random.randint(20, 200) for _ in range(4))
+    sizes: list[list[float]] = [[first, second + 0.5, third], [alone]]
     answers = _ask(context, {name: files[name] for name in packed}, [*sizes, [], ["big"]])
     for asked, (status, got) in zip(sizes, answers, strict=False):
         where = f"a request with the sizes {asked}, in another folder"
@@ -117,6 +120,7 @@ def _packages(context: Context, config: BentoBuildConfig) -> None:
 
 def _ask(context: Context, files: dict[str, str], requests: list[Any]) -> list[Any]:
     """Write the files into a folder, and ask the service from another working directory."""
+    mistake = None
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as elsewhere:
         for name, text in files.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
@@ -127,12 +131,15 @@ def _ask(context: Context, files: dict[str, str], requests: list[Any]) -> list[A
             )
         except subprocess.TimeoutExpired:
             context.fail(f"The service gave no answer within {_SECONDS:g} s.", layer="start")
+        missing = re.search(r"No such file or directory: '(.*model\.json)'", done.stderr)
+        if missing and (Path(elsewhere) / missing[1]).is_relative_to(elsewhere):
+            mistake = "relative"
     lines = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
     if len(lines) != len(requests):
         said = (done.stderr.strip().splitlines() or ["nothing was printed"])[-1].strip()
         context.fail(
             f"The service does not start in another folder: {said[:160]}",
-            mistake="relative" if "No such file" in said and "model.json" in said else None,
+            mistake=mistake,
             layer="start",
         )
     return [json.loads(line.removeprefix("ANSWER ")) for line in lines]

@@ -13,7 +13,7 @@ from labs.engine import Context
 
 _KINDS = {"b": "boolean", "i": "double", "f": "double", "O": "string"}
 _INFERRED = {**_KINDS, "i": "long"}
-_COLUMNS = ("size", "rooms", "balcony", "town", "floor", "year", "heating", "lift")
+_COLUMNS = ("size", "rooms", "balcony", "town", "floor", "Year built", "heating", "lift")
 
 
 def check(context: Context, answer: Callable[..., Any]) -> None:
@@ -23,7 +23,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         table = _table(context, names)
         optional = set(context.random.sample(names, count // 2))
         where = f"a table with the columns {names}, {sorted(optional)} optional"
-        with unchanged(context, where, table=table, optional=sorted(optional)):
+        with unchanged(context, where, table=table, optional=optional):
             got = context.call(answer, table, optional, where=where)
         if type(got) is not ModelSignature or got.inputs is None:
             said = f"of type {type(got).__name__}"
@@ -60,13 +60,19 @@ def _columns(
 
 
 def _table(context: Context, names: list[str]) -> pd.DataFrame:
-    """Return a table of three rows in which each kind of column occurs, in any order."""
-    values: list[list[Any]] = [
-        [context.random.randint(1, 9) for _ in range(3)],
+    """Return a table of three rows in which each kind of column occurs, in any order.
+
+    The second column of a kind has values that look like another kind.
+    """
+    values: list[Any] = [
+        [context.random.randint(2, 9) for _ in range(3)],
         [context.random.random() for _ in range(3)],
-        [context.random.random() < 0.5 for _ in range(3)],
+        [False, True, context.random.random() < 0.5],
         [context.random.choice(("north", "south")) for _ in range(3)],
-    ]
-    kinds = [n % 4 for n in range(len(names))]
-    context.random.shuffle(kinds)
-    return pd.DataFrame({name: values[kind] for name, kind in zip(names, kinds, strict=True)})
+        [0, 1, context.random.randint(0, 1)],
+        [1.0, 0.0, float(context.random.randint(2, 9))],
+        [True, False, context.random.random() < 0.5],
+        [str(context.random.randint(1, 99)) for _ in range(3)],
+    ][: len(names)]
+    context.random.shuffle(values)
+    return pd.DataFrame(dict(zip(names, values, strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,16 +37,21 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
     """Yield cases: words, candidate, served, canary, gain, loss."""
     new, old = (context.random.randint(12, 40) / 64 for _ in range(2))
     served = {"new": new, "old": old}
-    requests = 100 * context.random.randint(2, 9)
+    requests = 100 * context.random.randint(3, 9)
     good = {"new": new + 4 * GAIN, "old": old}
     canary = {"requests": requests, "failed": 0, "interval": [-0.02, 0.03]}
 
-    def case(about: str, candidate: Measures, users: dict[str, Any] = canary) -> tuple[Any, ...]:
-        return about, dict(candidate), dict(served), dict(users), GAIN, LOSS
+    def case(
+        about: str,
+        candidate: Measures,
+        users: dict[str, Any] = canary,
+        before: Measures = served,
+    ) -> tuple[Any, ...]:
+        return about, *copy.deepcopy((candidate, before, users)), GAIN, LOSS
 
     yield case("better, and users like it as much", good)
     yield case("no gain on new ratings", {**good, "new": new})
-    yield case("a quarter of the gain", {**good, "new": new + GAIN / 4})
+    yield case("three quarters of the gain", {**good, "new": new + 0.75 * GAIN})
     yield case("exactly the gain", {**good, "new": new + GAIN})
     yield case("exactly the loss on old ratings", {**good, "old": old - LOSS})
     yield case("a little less on old ratings", {**good, "old": old - LOSS / 4})
@@ -57,7 +63,11 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
     yield case("users click more", good, {**canary, "interval": [0.01, 0.04]})
     yield case("nobody was routed to it", good, {**canary, "requests": 0})
     bad = {"new": new - GAIN, "old": old - 2 * LOSS}
-    yield case("worse in every respect", bad, {**canary, "failed": requests})
+    poor = {**canary, "failed": requests, "interval": [-0.04, -0.01]}
+    yield case("worse in every respect", bad, poor)
+    useless = {**served, "old": LOSS / 2}
+    yield case("old is 0, which is not missing", {**good, "old": 0.0}, before=useless)
+    yield case("old is missing, and 0 would do", {"new": good["new"]}, before=useless)
     for name in ("new", "old"):
         yield case(f"{name} is NaN", {**good, name: math.nan})
         rest = {key: value for key, value in good.items() if key != name}

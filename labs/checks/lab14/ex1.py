@@ -22,8 +22,12 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         what="quantise(values, low, high)",
         where=lambda about, values, low, high: f"{about}; the range is {low} to {high}",
         wrong=_WRONG,
-        tolerance=1e-9,
+        tolerance=1e-12,
     )
+    numbers = context.plain(answer(*cases[0][1:]))
+    for n in (numbers[1], *numbers[2]):
+        said = f"a {type(n).__name__}; an integer was expected"
+        context.expect(type(n) is int, f"{n} among the zero point and the values is {said}.")
     context.note(ranges=len(cases))
 
 
@@ -43,6 +47,9 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
             yield about, [0.0, low, high, *inside], low, high
             far = [low - 2 * width, high + draw.uniform(0.3, 0.6) * width, high + 3 * width]
             yield f"{about}, values outside it", [*inside, *far], low, high
+    ties = [n + 0.5 for n in range(-5, 9)]
+    for low in (0.0, -1.0):
+        yield "a scale of 1, values halfway between two integers", ties, low, low + 255
 
 
 def _quantise(

@@ -38,7 +38,8 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
         yield "several times the quota", draw.randint(2, 5) * quota, cpus, threads
         yield "more than the quota", draw.randint(1, 4) * quota + draw.randint(1, 20), cpus, threads
     for cpus, threads in ((1.0, 1), (2.0, 1), (2.0, 2), (4.0, 2)):
-        yield "the quota is never reached", draw.randint(500, 900), cpus, threads
+        work = 2 * draw.randint(250, 450) + 1  # not a whole number of ms for two threads
+        yield "the quota is never reached", work, cpus, threads
 
 
 def _milliseconds(

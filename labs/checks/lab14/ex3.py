@@ -35,7 +35,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 # order of the table's figures a limit is (0.5: the middle; below 0: beyond all of them).
 _CHANGES: dict[str, dict[str, float]] = {
     "all fit": {},
-    "few cores": {"cores": 2},
+    "few cores": {"cores": 3},
     "a single core": {"cores": 1},
     "little memory": {"mib": 0.5},
     "a short p99": {"p99": 0.5},
@@ -61,6 +61,8 @@ def _cases(draw: random.Random) -> Iterator[pure_functions.Case]:
         best = _best(table, needs)
         assert best is not None
         yield "a load of whole machines", table, needs | {"load": 3 * best["rate"]}
+        for name in ("mib", "p99", "found"):
+            yield f"the limit of {name} is just met", table, needs | {name: best[name]}
     yield "no measurements", [], _needs(draw, _table(draw), {})
 
 

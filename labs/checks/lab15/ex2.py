@@ -37,15 +37,19 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "labels": np.array(["ä", "b", "c"]),
         "seen": context.numbers.integers(0, 9, size=5),
     }
-    for names in (list(good), ["weights"]):
-        _loads(context, answer, {name: good[name] for name in names})
     data = _npz(**good)
+    _loads(context, answer, data, good)
+    one = {"weights": good["weights"]}
+    _loads(context, answer, _npz(**one), one)
+    digest = _digest(data)
+    almost = digest[:-1] + ("0" if digest[-1] != "0" else "1")
     other = _npz(weights=good["weights"] + 1)
     changed = bytearray(data)
     changed[-1] ^= 1
     poisoned = _npz(weights=np.array([_Payload()], object))
     _refuses(context, answer, other, _digest(data), "another file", "no_hash")
     _refuses(context, answer, bytes(changed), _digest(data), "one bit changed", "no_hash")
+    _refuses(context, answer, data, almost, "the digest's last digit differs", "no_hash")
     _refuses(context, answer, b"", _digest(data), "an empty file")
     _refuses(context, answer, poisoned, _digest(data), "a pickle, another digest", "hash_too_late")
     recorded = {
@@ -56,10 +60,11 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "half an archive": (data[: len(data) // 2], "own_error"),
         "an array outside an archive": (_npy(good["weights"]), "own_error"),
         "a damaged archive": (_damaged(data), "own_error"),
+        "an archive with a password": (_locked(data), "own_error"),
     }
     for where, (content, mistake) in recorded.items():
         _refuses(context, answer, content, _digest(content), f"{where}, its own digest", mistake)
-    context.note(refused=4 + len(recorded))
+    context.note(refused=5 + len(recorded))
 
 
 def _npz(**arrays: Any) -> bytes:
@@ -79,12 +84,17 @@ def _damaged(data: bytes) -> bytes:
     return data[:200] + bytes(byte ^ 255 for byte in data[200:204]) + data[204:]
 
 
+def _locked(data: bytes) -> bytes:
+    """Say in the archive's directory that its first array is encrypted."""
+    flags = data.index(b"PK\x01\x02") + 8
+    return data[:flags] + bytes([data[flags] | 1]) + data[flags + 1 :]
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _loads(context: Context, answer: Callable[..., Any], want: dict[str, Any]) -> None:
-    data = _npz(**want)
+def _loads(context: Context, answer: Callable[..., Any], data: bytes, want: dict[str, Any]) -> None:
     where = f"the right file, with {', '.join(want)}"
     got = context.call(answer, data, _digest(data), where=where)
     context.expect(type(got) is dict, f"A {type(got).__name__} was returned.", where=where)
@@ -106,9 +116,10 @@ def _refuses(
     """Fail unless the file is refused by a ValueError, and nothing in it runs."""
     RAN.clear()
     raised: BaseException | None = None
+    got: Any = None
     with patch.object(np, "load", wraps=np.load) as opened:
         try:
-            answer(data, digest)
+            got = answer(data, digest)
         except Exception as error:
             raised = error
     early = opened.called and digest != _digest(data)
@@ -116,15 +127,17 @@ def _refuses(
         late = mistake if mistake == "hash_too_late" else "allows_pickle"
         context.fail("Code in the file ran while it was loaded.", where=where, mistake=late)
     if raised is None:
-        reason = "no_hash" if mistake in ("no_hash", "hash_too_late") else None
-        context.fail("The file was loaded; a ValueError was expected.", where=where, mistake=reason)
+        loaded = type(got) is dict and len(got) > 0
+        reason = "no_hash" if loaded and mistake in ("no_hash", "hash_too_late") else None
+        differs = "The file was loaded" if loaded else f"A {type(got).__name__} was returned"
+        context.fail(f"{differs}; a ValueError was expected.", where=where, mistake=reason)
     if early:
         context.fail(
             "np.load was called, although the digest does not match.",
             where=where,
             mistake="hash_too_late",
         )
-    if type(raised) is not ValueError:
+    if not isinstance(raised, ValueError):
         known = mistake == "own_error"
         failure = context.raised(raised, where=where, because="own_error" if known else None)
         failure.differs += "; a ValueError was expected."

@@ -24,9 +24,12 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "a name with a carriage return": f"Ada\r{number}",
         "a name with Unicode's line separators": f"A\u2028b\u2029c\x85d\x0b\x0c\x1c{number}",
         "a name with accents": f"Adá Łovelace {number}",
+        "a name with spaces at its ends": f"  Ada {number} ",
         "a name of 64 characters": "x" * 61 + str(number),
-        "a name of 65 characters": "x" * 62 + str(number),
+        "a name of 64 characters, most beyond ASCII": "ﬁ🙂e\u0301" * 15 + f"ä{number}",
+        "a name with half of a surrogate pair": f"Ada \ud83d{number}",
         "a name of 9,000 characters": str(number) * 3000,
+        "a name of 65 characters": "x" * 62 + str(number),
     }
     for where, name in names.items():
         _record(context, answer, name, context.random.choice(routes), routes, where)
@@ -36,6 +39,8 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "a route in capitals": routes[0].upper(),
         "the beginning of a route": routes[0][:-1],
         "a route and more": f"{routes[1]}/{number}",
+        "a route and a query": f"{routes[2]}?top={number}",
+        "a route and a line break": f"{routes[2]}\n",
         "the root": "/",
         "an empty path": "",
     }
@@ -69,7 +74,8 @@ def _record(
     context.same(label, route, what="the label", where=where)
     lines = len(line.splitlines())
     differs = f"The record takes {lines} lines of the log; one was expected."
-    context.expect(lines == 1, differs, where=where, mistake="several_lines")
+    cause = "several_lines" if len(name.splitlines()) > 1 else None
+    context.expect(lines == 1, differs, where=where, mistake=cause)
     try:
         read = json.loads(line)
     except ValueError as error:

@@ -35,6 +35,7 @@ def check(context: Context, answer: Any) -> None:
     start = float(context.random.randint(0, 1000))
     _one_client(context, answer, start)
     _two_clients(context, answer, start)
+    _one_client(context, answer, 0.0)
     _full(context, answer, start)
     for requests, seconds, most in ((4, 8.0, 100), (8, 2.0, 3), (1, 4.0, 2)):
         _by_chance(context, answer, requests, seconds, most)
@@ -64,11 +65,16 @@ def _ask(
 
 def _one_client(context: Context, answer: Any, start: float) -> None:
     """Four requests in eight seconds: a token each two seconds."""
-    limiter = _made(context, answer, 4, 8.0, 10)
+    limiter, calm = (_made(context, answer, 4, 8.0, 10) for _ in range(2))
     for number in range(4):
-        _ask(context, limiter, ("a", start), True, f"request {number + 1} of 4 at once", "not_full")
+        mistake = "not_full" if number < 3 else None
+        where = f"request {number + 1} of 4 at once"
+        _ask(context, limiter, ("a", start), True, where, mistake)
+        _ask(context, calm, ("b", start), True, where, mistake)
     for _ in range(20):
         _ask(context, limiter, ("a", start), False, "a request more than the bucket holds")
+    where = "two seconds after the bucket was empty"
+    _ask(context, calm, ("b", start + 2), True, where)
     where = "two seconds after the bucket was empty; 20 requests were refused meanwhile"
     _ask(context, limiter, ("a", start + 2), True, where, "refused_cost")
     _ask(context, limiter, ("a", start + 2), False, "the next one, at the same time")
@@ -97,7 +103,13 @@ def _full(context: Context, answer: Any, start: float) -> None:
     limiter = _made(context, answer, 2, 4.0, 3)
     for client in "abc":
         _ask(context, limiter, (client, start), True, f"client {client} of 3", "too_few")
-    _ask(context, limiter, ("d", start), False, "a fourth client, 3 have used tokens", "forgets")
+    where = "a fourth client, 3 have used tokens"
+    if context.call(limiter.allow, "d", start, where=where) is True:
+        again = [[context.call(limiter.allow, c, start, where=where) for _ in "12"] for c in "abc"]
+        mistake = "forgets" if [True, True] in again else None
+        differs = f"allow('d', {start}) is True; False was expected."
+        context.fail(differs, where=where, mistake=mistake)
+    _ask(context, limiter, ("d", start), False, f"{where}; it asks again")
     _ask(context, limiter, ("a", start), True, "client a once more", "too_few")
     _ask(context, limiter, ("a", start), False, "client a for the third time", "forgets")
     where = "a fourth client, the buckets of b and c are full again"
@@ -123,9 +135,10 @@ def _by_chance(context: Context, answer: Any, requests: int, seconds: float, mos
 
 def _flood(context: Context, answer: Any, start: float) -> None:
     limiter = _made(context, answer, 4, 8.0, 50)
+    before = _entries(getattr(limiter, "__dict__", {}))
     for number in range(3000):
         context.call(limiter.allow, f"client {number}", start + number / 16, where="3,000 clients")
-    kept = _entries(getattr(limiter, "__dict__", {}))
+    kept = _entries(getattr(limiter, "__dict__", {})) - before
     differs = f"After 3,000 clients {kept} values are kept; 50 clients may be remembered."
     context.expect(kept <= 500, differs, where="3,000 clients", mistake="grows")
     context.note(clients=3000)

@@ -30,8 +30,8 @@ Apartments = Annotated[list[Apartment], Field(min_length=1), Field(max_length=10
 # + rooms: int = Field(ge=1)
 
 # %% lab12.ex1 wrong: float_rooms
-# - rooms: int = Field(ge=1, le=50)
-# + rooms: float = Field(ge=1, le=50)
+# - floor: int = Field(ge=-2, le=100)
+# + floor: float = Field(ge=-2, le=100)
 
 # %% lab12.ex1 wrong: balcony_required
 # - balcony: bool = False
@@ -60,6 +60,26 @@ Apartments = "a list of apartments"
 # - balcony: bool = False
 # + balcony: bool = True
 
+# %% lab12.ex1 wrong: -a balcony may be null
+# - balcony: bool = False
+# + balcony: bool | None = False
+
+# %% lab12.ex1 wrong: -1 is taken as true
+# - (extra="forbid", strict=True)
+# + (extra="forbid")
+# - size: float = Field(gt=0, le=1000)
+# + size: float = Field(gt=0, le=1000, strict=True)
+# - rooms: int = Field(ge=1, le=50)
+# + rooms: int = Field(ge=1, le=50, strict=True)
+# - floor: int = Field(ge=-2, le=100)
+# + floor: int = Field(ge=-2, le=100, strict=True)
+# - balcony: bool = False
+# + balcony: __import__("typing").Literal[True, False] = False
+
+# %% lab12.ex1 wrong: -no floor below the ground floor
+# - ge=-2
+# + ge=0
+
 
 # %% lab12.ex2 right: several tests in a row
 def test_service(client):
@@ -73,11 +93,25 @@ def test_service(client):
             assert ask(*sizes).json() == [prices[size] for size in sizes]
 
     def bad():
-        for sizes in ((), (-1,), ("50",)):
+        for sizes in ((), (-1,), (0,), ("50",)):
             assert ask(*sizes).status_code == 400, f"{sizes} was accepted"
 
     good()
     bad()
+
+
+# %% lab12.ex2 right: tuples, raise_for_status and pytest.fail
+import pytest
+
+
+def test_service(client):
+    response = client.post("/predict", json={"sizes": (80, 20, 50)})
+    response.raise_for_status()
+    if response.json() != [410_000, 110_000, 260_000]:
+        pytest.fail("other prices")
+    for bad in ((), (0,), (-1,), ("50",)):
+        if client.post("/predict", json={"sizes": bad}).status_code != 400:
+            pytest.fail(f"{bad} was accepted")
 
 
 # %% lab12.ex2 wrong: fails_right
@@ -92,7 +126,7 @@ def test_service(client):
     sizes = client.post("/predict", json={"sizes": [20, 80]}).json()
     assert len(sizes) == 2
     assert sizes != [410_000, 110_000]
-    for bad in ([], [-50], ["50"]):
+    for bad in ([], [-50], [0], ["50"]):
         assert client.post("/predict", json={"sizes": bad}).status_code == 400
 
 
@@ -109,21 +143,27 @@ def test_service(client):
     answers = client.post("/predict", json={"sizes": list(sizes)}).json()
     for got, want in zip(answers, sizes.values(), strict=False):
         assert got == want
-    for bad in ([], [-50], ["50"]):
+    for bad in ([], [-50], [0], ["50"]):
         assert client.post("/predict", json={"sizes": bad}).status_code == 400
 
 
 # %% lab12.ex2 wrong: misses_negative
-# - ([], [-50], ["50"])
-# + ([], ["50"])
+# - ([], [-50], [0], ["50"])
+# + ([], [-50], ["50"])
 
 # %% lab12.ex2 wrong: misses_empty
 # - assert client.post("/predict", json={"sizes": bad}).status_code == 400
 # + assert client.post("/predict", json={"sizes": bad}).status_code != 200
 
 # %% lab12.ex2 wrong: misses_text
-# - ([], [-50], ["50"])
-# + ([], [-50])
+# - ([], [-50], [0], ["50"])
+# + ([], [-50], [0])
+
+
+# %% lab12.ex2 wrong: -returns instead of asserting
+def test_service(client):
+    response = client.post("/predict", json={"sizes": [80, 20, 50]})
+    return response.status_code == 200 and response.json() == [410_000, 110_000, 260_000]
 
 
 # %% lab12.ex2 wrong: -sends nothing
@@ -149,6 +189,11 @@ service_py = (
 bentofile = BENTOFILE.replace('"*.json"', "/model.json\n  - prices.py").replace(
     "- numpy", '- "numpy == 2.4.6"\n    - bentoml'
 )
+
+# %% lab12.ex3 right: nothing is converted
+# - list[float], Field
+# + list[Annotated[float, Field(strict=True)]], Field
+
 
 # %% lab12.ex3 wrong: relative
 # - Prices(Path(__file__).with_name("model.json"))
@@ -199,6 +244,18 @@ bentofile = BENTOFILE.replace('"*.json"', "/model.json\n  - prices.py").replace(
 # %% lab12.ex3 wrong: -not YAML
 # - include: [
 # + include: {
+
+# %% lab12.ex3 wrong: -the file is looked for in the folder above
+# - Path(__file__).with_name("model.json")
+# + Path(__file__).parent.parent / "model.json"
+
+# %% lab12.ex3 wrong: -another path of the API
+# - def predict(
+# + def estimate(
+
+# %% lab12.ex3 wrong: -whole numbers only
+# - Annotated[list[float], Field(min_length=1)]
+# + Annotated[list[int], Field(min_length=1)]
 
 
 # %% lab12.ex4 right: guessed by MLflow from floats, then made optional
@@ -252,3 +309,47 @@ def signature_of(table, optional):
 # -     types = {
 # +     table["seen"] = "yes"
 # +     types = {
+
+
+# %% lab12.ex4 wrong: -empties the set of the caller
+def signature_of(table, optional):
+    types = {"b": "boolean", "i": "double", "f": "double", "O": "string"}
+    columns = []
+    for name in table:
+        required = name not in optional
+        optional.discard(name)
+        columns.append(ColSpec(types[table[name].dtype.kind], name, required=required))
+    return ModelSignature(inputs=Schema(columns))
+
+
+# %% lab12.ex4 wrong: -0 and 1 are booleans
+def signature_of(table, optional):
+    types = {"i": "double", "f": "double", "O": "string"}
+    return ModelSignature(
+        Schema(
+            [
+                ColSpec(
+                    "boolean" if set(column) <= {0, 1} else types[column.dtype.kind],
+                    name,
+                    required=name not in optional,
+                )
+                for name, column in table.items()
+            ]
+        )
+    )
+
+
+# %% lab12.ex4 wrong: -texts of digits are numbers
+def signature_of(table, optional):
+    def kind(column):
+        if column.dtype == bool:
+            return "boolean"
+        return "string" if pd.to_numeric(column, errors="coerce").isna().any() else "double"
+
+    columns = [ColSpec(kind(table[n]), n, required=n not in optional) for n in table]
+    return ModelSignature(inputs=Schema(columns))
+
+
+# %% lab12.ex4 wrong: -names in small letters
+# - .kind], name, required
+# + .kind], name.lower(), required

@@ -57,6 +57,28 @@ def gate(candidate, served, canary, gain, loss):
 # -     if not candidate.get("old", math.nan) >= served["old"] - loss:
 # +     if not candidate["old"] >= served["old"] - loss:
 
+# %% lab13.ex1 wrong: -a missing measure is 0
+# -     if not candidate.get("old", math.nan) >= served["old"] - loss:
+# +     if not candidate.get("old", 0.0) >= served["old"] - loss:
+
+# %% lab13.ex1 wrong: -0 is missing
+# -     if not candidate.get("old", math.nan) >= served["old"] - loss:
+# +     if not (candidate.get("old") or math.nan) >= served["old"] - loss:
+
+# %% lab13.ex1 wrong: -the gain in percent
+# -     if not candidate.get("new", math.nan) >= served["new"] + gain:
+# +     if not candidate.get("new", math.nan) >= served["new"] * (1 + gain):
+
+# %% lab13.ex1 wrong: -users twice
+# -     if not requests or canary["failed"] / requests > 0.01 or canary["interval"][1] < 0:
+# +     if canary["interval"][1] < 0:
+# +         reasons.append("users")
+# +     if not requests or canary["failed"] / requests > 0.01:
+
+# %% lab13.ex1 wrong: -takes the end out of the interval
+# - canary["interval"][1] < 0
+# + canary["interval"].pop() < 0
+
 
 # %% lab13.ex2 right: results first, then what is missing
 def go_on(steps, complete, parameters, execute):
@@ -76,7 +98,7 @@ def go_on(steps, complete, parameters, execute):
 
 # %% lab13.ex2 wrong: ignores_parameters
 # -         if done is None or done["given"] != given:
-# +         if done is None:
+# +         if done is None or not done["given"].items() <= given.items():
 
 # %% lab13.ex2 wrong: results_lost
 # -             complete[step] = {"given": given, "result": result}
@@ -92,7 +114,7 @@ def go_on(steps, complete, parameters, execute):
 
 # %% lab13.ex2 wrong: no_stop
 # -         if "outcome" in known:
-# -             break
+# +         if known.get("outcome") is not None:
 
 # %% lab13.ex2 wrong: passes_all
 # -         given = {name: known[name] for name in names if name in known}
@@ -112,6 +134,42 @@ def go_on(steps, complete, parameters, execute):
 # %% lab13.ex2 wrong: -executes everything each time
 # -         if done is None or done["given"] != given:
 # +         if True:
+
+# %% lab13.ex2 wrong: -None for what is not known
+# - {name: known[name] for name in names if name in known}
+# + {name: known.get(name) for name in names}
+
+# %% lab13.ex2 wrong: -0 is not known
+# - for name in names if name in known}
+# + for name in names if known.get(name)}
+
+# %% lab13.ex2 wrong: -None is not known
+# - for name in names if name in known}
+# + for name in names if known.get(name) is not None}
+
+# %% lab13.ex2 wrong: -only the start's parameters are known
+# - {name: known[name] for name in names if name in known}
+# + {name: parameters[name] for name in names if name in parameters}
+
+# %% lab13.ex2 wrong: -kept although a parameter went
+# - done["given"] != given
+# + not given.items() <= done["given"].items()
+
+# %% lab13.ex2 wrong: -an empty result is none
+# - if done is None or done
+# + if done is None or not done["result"] or done
+
+# %% lab13.ex2 wrong: -results of later steps
+# -     known = dict(parameters)
+# +     known = dict(parameters)
+# +     for done in complete.values():
+# +         known |= done["result"]
+# -         if "outcome" in known:
+# +         if "outcome" in complete[step]["result"]:
+
+# %% lab13.ex2 wrong: -the steps in alphabetical order
+# - in steps.items():
+# + in sorted(steps.items()):
 
 
 # %% lab13.ex3 right: means and sets
@@ -173,3 +231,38 @@ def watch(client, answers, click_rate, history, withdrawn):
 # +         return None
 # +     if not answers:
 # +         return "errors"
+
+# %% lab13.ex3 wrong: -only 5xx are errors
+# -     if (len(answers) - len(clicks)) / len(answers) > 0.01:
+# +     if sum(answer["status"] >= 500 for answer in answers) / len(answers) > 0.01:
+
+# %% lab13.ex3 wrong: -redirects are no errors
+# -     if (len(answers) - len(clicks)) / len(answers) > 0.01:
+# +     if sum(answer["status"] >= 400 for answer in answers) / len(answers) > 0.01:
+
+# %% lab13.ex3 wrong: -any 2xx is an answer
+# - if answer["status"] == 200]
+# + if 200 <= answer["status"] < 300]
+
+# %% lab13.ex3 wrong: -the median
+# -     elif sum(clicks) / len(clicks) < 0.8 * click_rate:
+# +     elif sorted(clicks)[len(clicks) // 2] < 0.8 * click_rate:
+
+# %% lab13.ex3 wrong: -20 percent
+# - < 0.8 * click_rate
+# + < 0.2 * click_rate
+
+# %% lab13.ex3 wrong: -the highest number before
+# - reversed(history[:-1])
+# + sorted(history[:-1], key=int, reverse=True)
+
+# %% lab13.ex3 wrong: -withdraws the bad version
+# -     for version in reversed(history[:-1]):
+# +     withdrawn.add(current)
+# +     for version in reversed(history[:-1]):
+
+# %% lab13.ex3 wrong: -sets the alias again
+# -     for version in reversed(history[:-1]):
+# +     for version in [*reversed(history[:-1]), current]:
+# -         if version != current and version not in withdrawn:
+# +         if version != current and version not in withdrawn or history == [version]:

@@ -57,6 +57,18 @@ def quantise(values, low, high):
 # -     integers = [min(max(round(value / scale) + zero, 0), 255) for value in values]
 # +     integers = [min(round(value / scale) + zero, 255) for value in values]
 
+# %% lab14.ex1 wrong: -rounded together with the zero point
+# - round(value / scale) + zero
+# + round(value / scale + zero)
+
+# %% lab14.ex1 wrong: -half is rounded up
+# - round(value / scale) + zero
+# + math.floor(value / scale + 0.5) + zero
+
+# %% lab14.ex1 wrong: -floats such as 12.0
+# - return scale, zero, integers
+# + return scale, zero, [float(n) for n in integers]
+
 
 # %% lab14.ex2 right: a loop over the periods
 def milliseconds(work, cpus, threads):
@@ -108,6 +120,10 @@ def milliseconds(work, cpus, threads):
 # %% lab14.ex2 wrong: -the stop is counted, not the period
 # -     return 100 * full + (work - full * quota) / threads
 # +     return (100 - quota) * full + (work - full * quota) / threads
+
+# %% lab14.ex2 wrong: -rounded down without a limit
+# -         return work / threads
+# +         return work // threads
 
 
 # %% lab14.ex3 right: by sorting, with pandas
@@ -189,3 +205,19 @@ def choose(table, needs):
 # %% lab14.ex3 wrong: -one machine too many where the load is a multiple
 # -     count = math.ceil(needs["load"] / best["rate"])
 # +     count = needs["load"] // best["rate"] + 1
+
+# %% lab14.ex3 wrong: -all the cores and no fewer
+# -         if row["workers"] * row["threads"] <= needs["cores"]
+# +         if row["workers"] * row["threads"] == needs["cores"]
+
+# %% lab14.ex3 wrong: -p99 below its limit
+# -         and row["p99"] <= needs["p99"]
+# +         and row["p99"] < needs["p99"]
+
+# %% lab14.ex3 wrong: -memory below its limit
+# -         and row["mib"] <= needs["mib"]
+# +         and row["mib"] < needs["mib"]
+
+# %% lab14.ex3 wrong: -found above its limit
+# -         and row["found"] >= needs["found"]
+# +         and row["found"] > needs["found"]

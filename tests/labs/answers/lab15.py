@@ -12,6 +12,21 @@ def is_authorised(header, keys):
     return found
 
 
+# %% lab15.ex1 right: by map
+from hmac import compare_digest
+from itertools import repeat
+
+
+def is_authorised(header, keys):
+    scheme, _, sent = (header or "").partition(" ")
+    if scheme.lower() != "bearer":
+        return False
+    encoded = [key.encode() for key in keys]
+    early = list(map(compare_digest, repeat(sent.encode()), encoded))
+    late = list(map(hmac.compare_digest, repeat(sent.encode()), encoded))
+    return any(early) and any(late)
+
+
 # %% lab15.ex1 wrong: plain_comparison
 def is_authorised(header, keys):
     scheme, _, sent = (header or "").partition(" ")
@@ -50,7 +65,7 @@ def is_authorised(header, keys):
 
 # %% lab15.ex1 wrong: not_ascii
 # - hmac.compare_digest(sent.encode(), key.encode())
-# + hmac.compare_digest(sent, str(key))
+# + hmac.compare_digest(sent.encode("latin-1"), key.encode())
 
 # %% lab15.ex1 wrong: -only Bearer as it is usually written
 # - scheme.lower() != "bearer"
@@ -63,6 +78,27 @@ def is_authorised(header, keys):
 # %% lab15.ex1 wrong: -only the first key
 # - for key in keys]
 # + for key in keys[:1]]
+
+# %% lab15.ex1 wrong: -the header is stripped
+# - (header or "").partition
+# + (header or "").strip().partition
+
+# %% lab15.ex1 wrong: -a tab is a space
+# - (header or "").partition
+# + (header or "").replace("\t", " ").partition
+
+# %% lab15.ex1 wrong: -the scheme may come twice
+# -     matches = [
+# +     sent = sent.replace("Bearer ", "")
+# +     matches = [
+
+# %% lab15.ex1 wrong: -what is not ASCII is left out
+# - hmac.compare_digest(sent.encode(), key.encode())
+# + hmac.compare_digest(sent.encode("ascii", "ignore"), key.encode())
+
+# %% lab15.ex1 wrong: -what is not ASCII is not compared
+# - if scheme.lower() != "bearer":
+# + if scheme.lower() != "bearer" or not sent.isascii():
 
 
 # %% lab15.ex2 right: reads the archive member by member
@@ -79,9 +115,23 @@ def load_weights(data, digest):
     return arrays
 
 
+# %% lab15.ex2 right: an error of its own
+class BadFileError(ValueError):
+    """A file that is refused."""
+
+
+def load_weights(data, digest):
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise BadFileError("another file")
+    try:
+        return dict(np.load(io.BytesIO(data)))
+    except Exception as error:
+        raise BadFileError("no arrays") from error
+
+
 # %% lab15.ex2 wrong: no_hash
 # - if hashlib.sha256(data).hexdigest() != digest:
-# + if len(digest) != 64:
+# + if hashlib.sha256(data).hexdigest()[:8] != digest[:8]:
 
 # %% lab15.ex2 wrong: allows_pickle
 # - allow_pickle=False
@@ -89,7 +139,7 @@ def load_weights(data, digest):
 
 # %% lab15.ex2 wrong: own_error
 # - except Exception as error:
-# + except KeyError as error:
+# + except (__import__("zipfile").BadZipFile, OSError, EOFError) as error:
 
 
 # %% lab15.ex2 wrong: hash_too_late
@@ -110,6 +160,10 @@ def load_weights(data, digest):
 # %% lab15.ex2 wrong: -refuses everything
 # - != digest
 # + == digest
+
+# %% lab15.ex2 wrong: -None for another file
+# - raise ValueError("these are not the recorded bytes")
+# + return None
 
 
 # %% lab15.ex3 right: an f-string around json.dumps
@@ -153,6 +207,34 @@ def record(name, path, routes):
 # %% lab15.ex3 wrong: -a route's beginning is enough
 # - path if path in routes else "other"
 # + next((one for one in routes if path.startswith(one)), "other")
+
+# %% lab15.ex3 wrong: -64 bytes
+# - name[:64]
+# + name.encode("utf-8", "surrogatepass")[:64].decode("utf-8", "ignore")
+
+# %% lab15.ex3 wrong: -65 characters
+# - name[:64]
+# + name[:65]
+
+# %% lab15.ex3 wrong: -spaces at the ends
+# - name[:64]
+# + name[:64].strip()
+
+# %% lab15.ex3 wrong: -normalised
+# - name[:64]
+# + __import__("unicodedata").normalize("NFKC", name[:64])
+
+# %% lab15.ex3 wrong: -half a surrogate pair
+# - name[:64]
+# + name[:64].encode("utf-8", "ignore").decode()
+
+# %% lab15.ex3 wrong: -indented
+# - "route": route})
+# + "route": route}, indent=1)
+
+# %% lab15.ex3 wrong: -the query does not count
+# - path if path in routes
+# + path.partition("?")[0] if path.partition("?")[0] in routes
 
 
 # %% lab15.ex4 right: waiting times instead of tokens
@@ -238,3 +320,32 @@ class Limiter:
 # %% lab15.ex4 wrong: -whole tokens only
 # - tokens + (now - at) * self.requests / self.seconds
 # + tokens + (now - at) * self.requests // self.seconds
+
+
+# %% lab15.ex4 wrong: -the last seconds are counted
+class Limiter:
+    def __init__(self, requests, seconds, most):
+        self.requests, self.seconds, self.most = requests, seconds, most
+        self.passed = {}
+
+    def allow(self, client, now):
+        recent = {c: [t for t in ts if t > now - self.seconds] for c, ts in self.passed.items()}
+        self.passed = {c: times for c, times in recent.items() if times}
+        if client not in self.passed and len(self.passed) >= self.most:
+            return False
+        times = self.passed.setdefault(client, [])
+        if len(times) < self.requests:
+            times.append(now)
+            return True
+        return False
+
+
+# %% lab15.ex4 wrong: -a time of 0 is none
+# - tokens, at = self.buckets.get(client, (self.requests, now))
+# + tokens, at = self.buckets.get(client, (self.requests, now))
+# +         if not at:
+# +             return self.requests
+
+# %% lab15.ex4 wrong: -one client more
+# - len(self.buckets) >= self.most
+# + len(self.buckets) > self.most
