@@ -277,8 +277,8 @@ ways = {}
 with ExitStack() as running:
     ours = running.enter_context(servers.bentoml("services.id_card.bento.service:IdCardDetector"))
     ways["as it is"] = lambda: load.send(f"{ours.url}/inference", sample_path("two_cards"), **ask)
-    for name, code in without.items():
-        (file.parent / f"no_{name}.py").write_text(code, encoding="utf-8")
+    for name, changed in without.items():
+        (file.parent / f"no_{name}.py").write_text(changed, encoding="utf-8")
         other = servers.bentoml(f"no_{name}:IdCardDetector", working_dir=file.parent)
         url = f"{running.enter_context(other).url}/inference"
         ways[f"without {name}"] = lambda url=url: load.send(url, sample_path("two_cards"), **ask)
