@@ -99,6 +99,14 @@ def get(server: Server, path: str) -> httpx.Response:
     return httpx.get(server.url + path, timeout=10.0, trust_env=False)
 
 
+def find_a_card(server: Server) -> None:
+    picture = (ROOT / "services" / "id_card" / "samples" / "one_card.jpg").read_bytes()
+    answer = httpx.post(
+        f"{server.url}/inference", files={"image": picture}, timeout=30.0, trust_env=False
+    )
+    assert answer.status_code == HTTPStatus.OK
+
+
 @pytest.mark.parametrize("probe", PROBES)
 def test_each_probe_is_answered(server: Server, probe: str) -> None:
     action = BOX[probe]["httpGet"]
@@ -119,11 +127,7 @@ def test_the_port_is_the_one_that_bentoml_serves_on() -> None:
 
 def test_the_monitors_path_has_metrics(server: Server) -> None:
     [endpoint] = MONITOR["spec"]["endpoints"]
-    picture = (ROOT / "services" / "id_card" / "samples" / "one_card.jpg").read_bytes()
-    answer = httpx.post(
-        f"{server.url}/inference", files={"image": picture}, timeout=30.0, trust_env=False
-    )
-    assert answer.status_code == HTTPStatus.OK
+    find_a_card(server)
     families = text_string_to_metric_families(get(server, endpoint["path"]).text)
     samples = {sample.name: sample.value for family in families for sample in family.samples}
     assert samples["bentoml_service_request_total"] >= 1
@@ -170,6 +174,7 @@ def test_it_writes_nothing_but_into_its_volume(
     server: Server, needs: Callable[[str], None]
 ) -> None:
     needs("namespaces")
+    find_a_card(server)
     # read_only.sh has made sure that nothing else can be written; so all it wrote is there.
     volume = Path(f"/proc/{server.pid}/root{WRITABLE}")
     written = {path.relative_to(volume).as_posix() for path in volume.rglob("*") if path.is_file()}
