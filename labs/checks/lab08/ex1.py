@@ -40,11 +40,13 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 def _request(context: Context, count: int) -> tuple[list[int], dict[int, list[int]]]:
     """Return users, and lists for some of them: the first has an empty one, the second none.
 
-    From four users on, one comes twice, so that the users are never in ascending order.
+    The third user's list is longer than any top_k. From four users on, this user comes twice, so
+    that the users are never in ascending order.
     """
-    users = context.random.sample(range(1, 900), count)
+    draw = context.random
+    users = draw.sample(range(1, 900), count)
     rated = {
-        user: context.random.sample(range(1, 90), context.random.randint(1, 3))
+        user: draw.sample(range(1, 90), 11 if user == users[2] else draw.randint(1, 3))
         for user in users[2:]
     }
     if count > 1:

@@ -64,14 +64,14 @@ def _requests(context: Context, scores: Scores) -> list[tuple[str, pd.DataFrame,
     users.append(users[0])
     movies = list(scores.users[users[0]])
     lists: list[Any] = [context.random.sample(movies, 8) for _ in users]
-    some = {"top_k": context.random.randint(2, 5)}
+    some, many = {"top_k": context.random.randint(2, 5)}, {"top_k": context.random.randint(12, 15)}
     full = pd.DataFrame({"user_id": users, "rated": lists})
     gaps = pd.DataFrame({"user_id": users[:4], "rated": [None, lists[0], math.nan, []]})
     shifted = full.set_axis(np.roll(np.arange(len(users)), 2), axis=0)
     return [
         (f"{len(users)} rows", full, some),
         ("4 rows whose rated are None, a list, NaN and []", gaps, some),
-        (f"{len(users)} rows without the column rated", full[["user_id"]], some),
+        (f"{len(users)} rows without the column rated", full[["user_id"]], many),
         ("the same rows", full, None),
         ("one row", full.head(1), {}),
         ("one row", full.head(1), {"explain": True}),

@@ -122,8 +122,8 @@ def _cases(context: Context) -> Iterator[Case]:
     where = f"{coverage} is 0.0 in both models, which the rule allows"
     yield replace(base, where=where, candidate=candidate, current=zero)
     yield replace(base, where="the rule is empty", rule={})
-    worse = {name: round(value - 0.1, 4) for name, value in good.items()}
-    yield replace(base, where="nothing is in production", candidate=worse, current=None)
+    where = "nothing is in production, and every metric of the candidate is 0.0"
+    yield replace(base, where=where, candidate=dict.fromkeys(good, 0.0), current=None)
 
 
 def _awkward(dice: Any, gain: float) -> float:
@@ -140,7 +140,7 @@ def _not_finite(base: Case) -> Iterator[Case]:
     """Yield cases with metrics that are NaN, infinite or missing, with a current model and none."""
     assert base.current is not None
     for name in base.rule:
-        for value in (math.nan, math.inf):
+        for value in (math.nan, math.inf, -math.inf):
             for whose in ("candidate", "current"):
                 metrics = {**getattr(base, whose), name: value}
                 where = f"{name} is {value} in the {whose} metrics"
@@ -154,6 +154,9 @@ def _not_finite(base: Case) -> Iterator[Case]:
             changed = {whose: metrics}
             yield replace(base, where=where, reasons=(name,), **changed)
         rest = {key: value for key, value in base.candidate.items() if key != name}
+        both = replace(base, where=f"{name} is missing in both models", reasons=(name,))
+        other = {key: value for key, value in base.current.items() if key != name}
+        yield replace(both, candidate=rest, current=other)
         for what, metrics in {
             "missing": rest,
             "nan": {**rest, name: math.nan},

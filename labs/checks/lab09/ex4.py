@@ -24,7 +24,8 @@ def check(context: Context, answer: Any) -> None:
     context.is_attempted(not same(body, service()), "the service is as it was")
     lost = next(_lost(service(), _faults_put_back(body), ""), "")
     if lost:
-        context.fail(f"{lost}. It was right, and has to stay.", mistake=_mistake(lost))
+        said = "Correct what is faulty, remove nothing, and leave everything else as it is."
+        context.fail(f"{lost}. {said}", mistake=_mistake(lost))
     found = context.call(findings, body, where="the checker of notebook 09")
     if found:
         lines = "; ".join(f"{one.path}: {one.reason[:90]} [{one.rule}]" for one in found[:3])
@@ -71,7 +72,7 @@ def _is_the_same(key: str, mine: Any, theirs: Any) -> bool:
     if key == "image":
         return re.split(r"[:@]", str(mine))[0] == re.split(r"[:@]", theirs)[0]
     if key == "name" and theirs == NAME:
-        return re.sub(r"[-_.]", "", str(mine)) == re.sub(r"[-_.]", "", NAME)
+        return re.sub(r"[-_.]", "", str(mine)).lower() == re.sub(r"[-_.]", "", NAME)
     return True
 
 
@@ -89,7 +90,7 @@ def _lost(old: Any, new: Any, path: str) -> Iterator[str]:
             below = f"{path}[{n}]"
             yield from _lost(value, new[n], below) if n < len(new) else [f"{below} is missing"]
     elif not same(old, new) and not (".resources." in path and _quantity(old) == _quantity(new)):
-        yield f"{path} is {new!r}; {old!r} was expected"
+        yield f"{path} is {new!r}; in the manifest it is {old!r}"
 
 
 def _quantity(value: Any) -> Any:

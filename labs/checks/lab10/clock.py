@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,12 +22,15 @@ class Machine:
         Which server was measured, and the seconds that it took.
     reads : int
         How often the clock was read.
+    timed_warm_up : bool
+        Whether the clock was read before both servers had had a turn.
     """
 
     def __init__(self, source: random.Random, rounds: int, ratio: float) -> None:
         self.ratio = ratio
         self.turns: list[tuple[str, float]] = []
         self.reads = 0
+        self.timed_warm_up = False
         self._now = source.uniform(1e3, 1e5)
         self._slower = source.uniform(1.05, 1.07)
         self._base = source.uniform(0.5, 2.0)
@@ -37,6 +42,7 @@ class Machine:
     def clock(self) -> float:
         """Return the time in seconds."""
         self.reads += 1
+        self.timed_warm_up |= len(self.turns) < 2
         return self._now
 
     def turn(self, name: str) -> Callable[[], None]:
@@ -75,6 +81,8 @@ class Connection:
         When requests were sent, and the seconds of each sleep.
     tolerance : float
         Seconds by which a time may be off; code may wait in small steps.
+    overlaps : int
+        How many requests were sent while another one was not answered yet.
     """
 
     def __init__(self, durations: list[float], start: float, gap: float) -> None:
@@ -82,7 +90,10 @@ class Connection:
         self.sent: list[float] = []
         self.waited: list[float] = []
         self.tolerance = gap / 20
+        self.overlaps = 0
         self._now = start
+        self._answering = 0
+        self._thread = threading.get_ident()
 
     def clock(self) -> float:
         """Return the time in seconds."""
@@ -103,7 +114,12 @@ class Connection:
         self._now += seconds
 
     def send(self) -> None:
-        """Send one request and wait for its answer."""
+        """Send one request and wait for its answer; in another thread, it takes real time, too."""
+        self.overlaps += self._answering > 0
+        self._answering += 1
+        if threading.get_ident() != self._thread:
+            time.sleep(0.002)
+        self._answering -= 1
         number = min(len(self.sent), len(self.durations) - 1)
         self.sent.append(self._now)
         self._now += self.durations[number]

@@ -47,6 +47,7 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
         times = [f"{tenths / 10:.1f}" for tenths in draw.sample(range(5, 40_000), count - failed)]
         column = [*times, *[""] * failed]
         yield "different times", draw.sample(column, count), percent
+    yield "a time of 0", ["3.5", "0.0"], 50
     column = ["3.5"] * 60 + ["20.0"] * 35 + ["100.5"] * 3 + [""] * 2
     for percent in (50, 90, 95, 99):
         yield "times that occur often", draw.sample(column, 100), percent

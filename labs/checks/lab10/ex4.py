@@ -64,6 +64,7 @@ def _missed(
     *,
     unmeasured: bool = False,
     zero: bool = False,
+    zero_goal: bool = False,
     strict: bool = False,
     first_only: bool = False,
 ) -> list[str]:
@@ -79,7 +80,7 @@ def _missed(
             meets = over < 0 or (over == 0 and not strict)
         if not meets:
             missed.append(path)
-    if own.get(median) is None:
+    if own.get(median) is None or (zero_goal and not own[median]):
         missed.append(median)
     return missed[:1] if first_only else sorted(set(missed))
 
@@ -123,6 +124,7 @@ def _overlap(one: Figures, other: Figures, goal: str, *, touch: bool) -> bool:
 _WRONG: pure_functions.Wrong = [
     ("unmeasured", partial(_choose, unmeasured=True)),
     ("zero", partial(_choose, zero=True)),
+    ("zero", partial(_choose, zero=True, zero_goal=True)),
     ("strict", partial(_choose, strict=True)),
     ("first_only", partial(_choose, first_only=True)),
     ("touch", partial(_choose, touch=False)),

@@ -46,6 +46,7 @@ _TABLES: list[tuple[str, list[_Server]]] = [
         (1.6, 0.12, "++"), (1.66, 0.12, "++"), (1.7, 0.2, "++"), (1.71, 0.03, "++"),
         (1.95, 0, "++"), (2.2, 0.15, "++"), (1.62, 0.1, "-+"), (1.63, 0.1, "+?")]),
     ("the best at an end of its range is not the best", [(2, 0.05, "++"), (2.1, 0.4, "++")]),
+    ("an equal server behind another one", [(1, 0.05, "++"), (1.2, 0.05, "++"), (1.5, 0.4, "++")]),
     ("one server", [(1, 0.1, "++")]),
     ("no server at all", []),
 ]  # fmt: skip
@@ -63,6 +64,9 @@ def designed_cases(source: random.Random) -> Iterator[Case]:
         lost = [("sigterm/lost", "at most", 0)]
         yield "a limit of 0", _table(source, three, lost, goal), {"must": lost, "goal": goal}
         yield "no needs", _table(source, three, lost, goal), {"must": [], "goal": goal}
+        table = _table(source, three, lost, goal)
+        table[source.choice(list(table))] |= {f"{goal[0]}/median": 0, f"{goal[0]}/min": 0}
+        yield "a median of 0", table, {"must": [], "goal": goal}
         both = [("image_mib", "at least", 100), ("image_mib", "at most", 500)]
         table = _table(
             source, [(1, 0.05, ""), (2, 0.05, ""), (3, 0.05, ""), (4, 0.05, "")], [], goal

@@ -25,7 +25,7 @@ class Predictor:
     most : int
         How many images a call may have.
     fails : Exception, optional
-        What every call but the first raises.
+        What the second call raises.
     """
 
     def __init__(self, most: int, fails: Exception | None = None) -> None:
@@ -42,7 +42,7 @@ class Predictor:
         self._calls += 1
         if len(images) > self._most:
             raise MemoryError(f"{len(images)} images in one call; {self._most} fit")
-        if self.fails is not None and self._calls > 1:
+        if self.fails is not None and self._calls == 2:
             raise self.fails
         return [fake_core.boxes(image) for image in images]
 
@@ -66,8 +66,9 @@ class Scorer:
         self.blocks: list[list[int]] = []
         self.held = 0
         self._most = most
-        # Few different values, so that there are ties, and most of them below 0.
-        self._table = random.integers(-30, 12, (len(users), movies)) / 4.0
+        # Few different values, so that there are ties, and most of them below 0. They are close
+        # together, so that rounding would make more ties.
+        self._table = random.integers(-30, 12, (len(users), movies)) / 512.0
         self._places = {user: place for place, user in enumerate(users)}
         self._rated = {user: self._some(random, movies) for user in users}
         self._answers: list[weakref.ref[Any]] = []

@@ -9,7 +9,7 @@ from labs.checks.unchanged import unchanged
 from labs.engine import Context
 from labs.engine.plain import same, shown
 
-ODD: list[Any] = [None, 0, "", False, "a", [], 7.5]
+ODD: list[Any] = [None, 0, 0, "", False, "a", [], 7.5]
 """Items that an answer may take for the end, or for nothing at all."""
 
 
@@ -58,6 +58,8 @@ def _takes_only_what_it_needs(context: Context, answer: Callable[..., Any]) -> N
     def too_many(error: BaseException) -> str | None:
         return "not_lazy" if isinstance(error, _TooManyError) else None
 
+    numbers = range(1, count * n + 1)
+    want = [list(numbers[start : start + n]) for start in range(0, count * n, n)]
     made = context.call(answer, source, n, where=where, because=too_many)
     context.expect(
         source.taken == 0,
@@ -69,6 +71,7 @@ def _takes_only_what_it_needs(context: Context, answer: Callable[..., Any]) -> N
     for number in range(1, count + 1):
         batch = context.call(next, given, None, where=where, because=too_many)
         pairs.append((context.plain(batch, what="a batch"), batch))
+        _compare(context, [(came, came) for came, _ in pairs], want[:number], where)
         context.expect(
             source.taken <= (number + 1) * n,
             f"For {number} batches {source.taken} items were taken; at most {(number + 1) * n} "
@@ -76,8 +79,6 @@ def _takes_only_what_it_needs(context: Context, answer: Callable[..., Any]) -> N
             where=where,
             mistake="not_lazy",
         )
-    numbers = range(1, count * n + 1)
-    want = [list(numbers[start : start + n]) for start in range(0, count * n, n)]
     _compare(context, [(came, context.plain(batch)) for came, batch in pairs], want, where)
 
 

@@ -45,11 +45,12 @@ class Job:
         sizes = [context.random.randint(2, 4) for _ in range(context.random.randint(12, 14))]
         self.batches = [[next(items) for _ in range(size)] for size in sizes]
         self.rows = [[self._row(item) for item in batch] for batch in self.batches]
+        self.rows[-2] = []  # no run is killed as late as that
         self.runs = self.kills = 0
 
     def _row(self, item: int) -> dict[str, Any]:
         words = "".join(self.context.random.choices(string.ascii_lowercase, k=600))
-        return {"input": item, "words": words}
+        return {"input": item, "words": f"{words}, für 3 €"}
 
     @property
     def every_row(self) -> list[Any]:

@@ -71,6 +71,11 @@ def body_of(user_ids, rated, top_k):
     return {"dataframe_split": rows, "params": {"top_k": top_k}}
 
 
+# %% lab08.ex1 wrong: -the lists cut to top_k
+# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
+# +     data = [[u, rated[u][:top_k] if u in rated else None] for u in user_ids.tolist()]
+
+
 # %% lab08.ex2 right: a copy, a DataFrame out
 class TopMovies(PythonModel):
     def load_context(self, context):
@@ -214,6 +219,11 @@ class TopMovies(PythonModel):
 # -             {"user_id": u, "movies": self.core.best(u, k, r if isinstance(r, list) and r else None)}
 # +             {"user_id": u, "movies": self.core.best(u, self.k, r if isinstance(r, list) else None)}
 
+# %% lab08.ex2 wrong: -never more than ten movies
+# -             rows.append({"user_id": user, "movies": self.scores.best(user, top_k, seen)})
+# +             movies = self.scores.best(user, 10, seen)[:top_k]
+# +             rows.append({"user_id": user, "movies": movies})
+
 
 # %% lab08.ex3 right: decimals
 def reasons_against(candidate, current, rule):
@@ -313,6 +323,23 @@ def reasons_against(candidate, current, rule):
 # +             reasons.append(f"{metric} is missing")
 # -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
 # +             reasons.append(f"{metric} is too low")
+
+# %% lab08.ex3 wrong: -a current value of minus infinity
+# -         if not (math.isfinite(new) and math.isfinite(old)):
+# +         if not (math.isfinite(new) and old < math.inf):
+
+# %% lab08.ex3 wrong: -no current model counts as 0
+# -         old = new - gain if current is None else current.get(metric, math.nan)
+# +         old = 0 if current is None else current.get(metric, math.nan)
+
+# %% lab08.ex3 wrong: -two reasons for a metric that both lack
+# -         if not (math.isfinite(new) and math.isfinite(old)):
+# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
+# -         elif new - old < gain - 1e-9:
+# +         values = [new] if current is None else [new, old]
+# +         bad = [value for value in values if not math.isfinite(value)]
+# +         reasons += [f"{metric} is missing or not finite: {value}" for value in bad]
+# +         if not bad and new - old < gain - 1e-9:
 
 
 # %% lab08.ex4 right: early returns, keywords, a LookupError of its own
@@ -534,3 +561,41 @@ def limit_of(log, good, size, alarm_rate):
 # +     rng = np.random.default_rng(0)
 # +     quiet = [distance(log[:good], rng.choice(log[:good], size)) for _ in range(500)]
 # +     return np.quantile(quiet, 1 - alarm_rate)
+
+# %% lab08.ex5 wrong: -compares with some of the reference, drawn each time
+# -     return stats.ks_2samp(reference, window).statistic
+# +     some = np.random.default_rng().choice(reference, 200)
+# +     return stats.ks_2samp(some, window).statistic
+
+# %% lab08.ex5 wrong: -windows of a normal distribution
+# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
+# +     mean, spread = reference.mean(), reference.std()
+# +     quiet = [distance(reference, draws.normal(mean, spread, size)) for _ in range(1000)]
+
+# %% lab08.ex5 wrong: -the same window each time
+# -     draws = np.random.default_rng(0)
+# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
+# +     same = [np.random.default_rng(0).choice(reference, size) for _ in range(1000)]
+# +     quiet = [distance(reference, window) for window in same]
+
+# %% lab08.ex5 wrong: -position by position
+# -     return stats.ks_2samp(reference, window).statistic
+# +     return np.abs(reference[: len(window)] - window).mean()
+
+
+# %% lab08.ex5 wrong: -the bins of the first reference for ever
+EDGES = []
+
+
+def distance(reference, window):
+    if not EDGES:
+        EDGES.extend(np.unique(np.quantile(reference, np.arange(1, 10) / 10)))
+    p, q = (np.bincount(np.digitize(x, EDGES), minlength=10) + 0.5 for x in (reference, window))
+    p, q = p / p.sum(), q / q.sum()
+    return np.sum((p - q) * np.log(p / q))
+
+
+def limit_of(log, good, size, alarm_rate):
+    rng = np.random.default_rng(0)
+    quiet = [distance(log[:good], rng.choice(log[:good], size)) for _ in range(500)]
+    return np.quantile(quiet, 1 - alarm_rate)

@@ -95,6 +95,19 @@ def boxes_of(answer):
 # -     return [json.loads(text) for text in outputs["detections"]["data"]]
 # +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
 
+# %% lab09.ex1 wrong: -one text with commas
+# -     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+# +     data = [",".join(texts)]
+# +     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": data}
+
+# %% lab09.ex1 wrong: -equal answers once
+# -     return [json.loads(text) for text in outputs["detections"]["data"]]
+# +     return [json.loads(text) for text in dict.fromkeys(outputs["detections"]["data"])]
+
+# %% lab09.ex1 wrong: -an output with a similar name
+# -     outputs = {output["name"]: output for output in answer["outputs"]}
+# +     outputs = {output["name"][:10]: output for output in answer["outputs"][::-1]}
+
 
 # %% lab09.ex2 right: an executor, one image after another
 class CardPredictor(Model):
@@ -176,6 +189,36 @@ class CardPredictor(Model):
 # -     async def predict(self, payload, headers=None):
 # +     async def predict(self, payload, headers=None):
 # +         self.load()
+
+# %% lab09.ex2 wrong: -the result is kept in self
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# -         return respond(payload, found, model_name=self.name, output="detections")
+# +         def work(files):
+# +             self.found = self.find(files)
+# +
+# +         await asyncio.to_thread(work, files_of(payload))
+# +         return respond(payload, self.found, model_name=self.name, output="detections")
+
+# %% lab09.ex2 wrong: -remembers answers by the number of images
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# -         return respond(payload, found, model_name=self.name, output="detections")
+# +         known, files = self.__dict__.setdefault("known", {}), files_of(payload)
+# +         if len(files) not in known:
+# +             known[len(files)] = await asyncio.to_thread(self.find, files)
+# +         return respond(payload, known[len(files)], model_name=self.name, output="detections")
+
+# %% lab09.ex2 wrong: -no boxes in place of an exception
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         try:
+# +             found = await asyncio.to_thread(self.find, files_of(payload))
+# +         except Exception:
+# +             found = []
+
+# %% lab09.ex2 wrong: -does not wait for the boxes
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         files = files_of(payload)
+# +         asyncio.get_running_loop().run_in_executor(None, self.find, files)
+# +         found = [[] for _ in files]
 
 
 # %% lab09.ex3 right: one step after another, with a code for each
@@ -309,6 +352,25 @@ def files_in(payload):
         except ValueError as error:
             raise refused(f"instance {n} is not base64", "image_b64") from error
     return files
+
+
+# %% lab09.ex3 wrong: -the alphabet for URLs is accepted
+# -         try:
+# +         text = text.replace("-", "+").replace("_", "/")
+# +         try:
+
+# %% lab09.ex3 wrong: -an image that comes twice is returned once
+# -     return files
+# +     return list(dict.fromkeys(files))
+
+# %% lab09.ex3 wrong: -a number becomes a text
+# -         if not isinstance(text, str):
+# +         text = str(text) if isinstance(text, int) else text
+# +         if not isinstance(text, str):
+
+# %% lab09.ex3 wrong: -an empty file for a bad one
+# -             raise refuse(f"The 'image_b64' of instance {place} is not base64: {error}.") from None
+# +             files.append(str(error).encode())
 
 
 # %% lab09.ex4 right: written anew, with a digest, a named port and the lower request
@@ -533,3 +595,13 @@ def graph_of(name, first, detectors):
     nodes["root"]["steps"] = [{"serviceName": first, "dependency": "Hard"}, then]
     nodes["all"]["steps"] = [{"name": one, "serviceName": one} for one in detectors]
     return graph
+
+
+# %% lab09.ex5 wrong: -a single Ensemble
+# -                     "routerType": "Sequence",
+# +                     "routerType": "Ensemble",
+
+# %% lab09.ex5 wrong: -sorts the caller's list
+# -     then = {"data": "$response", "mapPredictionsToInstances": True}
+# +     detectors.sort()
+# +     then = {"data": "$response", "mapPredictionsToInstances": True}

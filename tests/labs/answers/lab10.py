@@ -80,6 +80,11 @@ def percentile(column, percent):
     return times[math.ceil(len(times) * percent / 100) - 1]
 
 
+# %% lab10.ex1 wrong: -0 ms has failed
+# -     times = sorted(float(text) if text else math.inf for text in column)
+# +     times = sorted(float(text or 0) or math.inf for text in column)
+
+
 # %% lab10.ex2 right: two lists and numpy
 import numpy as np
 
@@ -190,6 +195,16 @@ def ratio(a, b, clock, rounds):
 # +             times[turn].append(clock() - begin)
 # +     return statistics.median(times[a]) / statistics.median(times[b])
 
+# %% lab10.ex2 wrong: -two turns to warm up
+# -     b()
+# +     b()
+# +     a()
+# +     b()
+
+# %% lab10.ex2 wrong: -the upper of the two ratios in the middle
+# -     return statistics.median(ratios)
+# +     return statistics.median_high(ratios)
+
 
 # %% lab10.ex3 right: it waits by reading the clock
 def open_loop(send, clock, sleep, rate, count):
@@ -277,6 +292,31 @@ def open_loop(send, clock, sleep, rate, count):
 # +         sleep(due - clock())
 # -         latencies.append(clock() - sent)
 # +         latencies.append(clock() - due)
+
+# %% lab10.ex3 wrong: -an interval of whole milliseconds
+# -         due = start + number / rate
+# +         due = start + number * round(1 / rate, 3)
+
+
+# %% lab10.ex3 wrong: -a thread for each request
+def open_loop(send, clock, sleep, rate, count):
+    from threading import Thread
+
+    start, latencies = clock(), [0] * count
+
+    def request(number, due):
+        send()
+        latencies[number] = clock() - due
+
+    threads = []
+    for number in range(count):
+        due = start + number / rate
+        sleep(max(0, due - clock()))
+        threads.append(Thread(target=request, args=(number, due)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    return latencies
 
 
 # %% lab10.ex4 right: sorted, and a class for the ranges
@@ -455,6 +495,22 @@ def choose(table, needs):
 # +         if f.get(med) is None:
 # -         "reasons": [(p, table[pick][p]) for p, *_ in needs["must"]] + [(med, table[pick][med])],
 # +         "reasons": [(p, table[pick][p]) for p in must] + [(med, table[pick][med])],
+
+# %% lab10.ex4 wrong: -a median of 0 was not measured
+# -         return paths if figures.get(median) is not None else [*paths, median]
+# +         return paths if figures.get(median) else [*paths, median]
+
+# %% lab10.ex4 wrong: -equal as far as the first that is not
+# -         return low <= table[best][f"{goal}/max"] and high >= table[best][f"{goal}/min"]
+# +         return low <= table[best][f"{goal}/max"] and high >= table[best][f"{goal}/min"]
+# +
+# +     equal = []
+# +     for name in sorted(left, key=lambda name: table[name][median], reverse=wish == "most")[1:]:
+# +         if not overlaps(table[name]):
+# +             break
+# +         equal.append(name)
+# -         "equal": [name for name in left if name != best and overlaps(table[name])],
+# +         "equal": equal,
 
 
 # %% lab10.ex5 right: medians, and few rounds for everybody

@@ -74,6 +74,15 @@ def batches(items, n):
             del items[:n]
 
 
+# %% lab11.ex1 wrong: -one item too many
+# -     while batch := list(itertools.islice(iterator, n)):
+# +     while batch := list(itertools.islice(iterator, n + 1)):
+
+# %% lab11.ex1 wrong: -equal neighbours once
+# -         yield batch
+# +         yield [item for item, _ in itertools.groupby(batch)]
+
+
 # %% lab11.ex2 right: rows filled in later
 def detect_folder(paths, predict, n):
     rows = []
@@ -187,6 +196,40 @@ def detect_folder(paths, predict, n):
         for (row, _), boxes in zip(pics, predict([x for _, x in pics])):
             row["boxes"] = boxes
     return [done[p] for p in paths]
+
+
+# %% lab11.ex2 wrong: -a ValueError while reading is a bad file
+# -         except (InputError, OSError) as error:
+# +         except (ValueError, OSError) as error:
+
+# %% lab11.ex2 wrong: -in another order
+# -     for batch in batches(paths, n):
+# +     for batch in batches(paths[::-1], n):
+
+
+# %% lab11.ex2 wrong: -only full batches
+def detect_folder(paths, predict, n):
+    rows, images, waiting = [], [], []
+    for path in paths:
+        rows.append({"file": path.name, "boxes": None, "error": None})
+        try:
+            images.append(decode(path.read_bytes()))
+        except (InputError, OSError) as error:
+            rows[-1]["error"] = str(error)
+            continue
+        waiting.append(rows[-1])
+        if len(images) == n:
+            for row, boxes in zip(waiting, predict(images)):
+                row["boxes"] = boxes
+            images, waiting = [], []
+    return rows
+
+
+# %% lab11.ex2 wrong: -judges files by their names
+# -         try:
+# +         if path.suffix != ".png":
+# +             return None, "not an image"
+# +         try:
 
 
 # %% lab11.ex3 right: a temporary file of a library, and all missing parts first
@@ -314,6 +357,26 @@ def run_job(batches, compute, folder):
     return [row for part in folder.glob("part-*.json") for row in json.loads(part.read_text())]
 
 
+# %% lab11.ex3 wrong: -every file whose name begins with part
+# -         rows += json.loads(part.read_text())
+# -     return rows
+# +     for path in sorted(folder.glob("part-*")):
+# +         rows += json.loads(path.read_text())
+# +     return rows
+
+# %% lab11.ex3 wrong: -no part for a batch without rows
+# -             temporary.write_text(json.dumps(compute(batch)))
+# +             new = compute(batch)
+# +             if not new:
+# +                 continue
+# +             temporary.write_text(json.dumps(new))
+
+# %% lab11.ex3 wrong: -writes ASCII alone
+# -             temporary.write_text(json.dumps(compute(batch)))
+# +             text = json.dumps(compute(batch), ensure_ascii=False)
+# +             temporary.write_text(text, encoding="ascii")
+
+
 # %% lab11.ex4 right: plain Python
 def recommend_all(core, users, k, n):
     movies = core.movie_ids.tolist()
@@ -423,6 +486,11 @@ def recommend_all(core, users, k, n):
                 if int(m) not in rated
             ][:k]
     return [best[u] for u in users]
+
+
+# %% lab11.ex4 wrong: -rounded scores
+# -             scores = table[row]
+# +             scores = table[row].round(1)
 
 
 # %% lab11.ex5 right: upright and wide apart, no copy twice, and the cheapest cuts
