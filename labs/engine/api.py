@@ -155,7 +155,7 @@ def _outcome(
             status=Status.FAIL,
             differs=f"Your code did not finish within {late.seconds:g} seconds.",
             layer="request",
-            cause="A loop that never ends, a wait for something that never happens, or code that is slow.",
+            cause="A loop or a wait that never ends, or code that is too slow.",
             frames=frames.own_lines(late.stack),
             next=another,
         )

@@ -268,8 +268,8 @@ check("lab08.ex4", promote, rollback)
 #
 # - `distance(reference, window)` takes two arrays of numbers. It returns a finite number: how far apart
 #   their **distributions** are. You may choose any distance: PSI (the population stability index), the
-#   Kolmogorov-Smirnov statistic (`stats.ks_2samp`), or another one. The result depends only on the two
-#   arguments.
+#   Kolmogorov-Smirnov statistic (`stats.ks_2samp`), or another one. The result depends only on the
+#   values in the two arrays, not on their order.
 # - `limit_of(log, good, size, alarm_rate)` returns the limit for windows of `size` values. `log` is an
 #   array of all values so far, the oldest first. The first `good` values are from the good period: they
 #   are the reference. Later values may have drifted.

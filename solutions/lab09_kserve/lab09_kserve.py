@@ -96,6 +96,7 @@ check("lab09.ex1", request_of, boxes_of)
 #   request. The model's name is `self.name`, which is set when the object is created. The output's name
 #   is `detections`.
 # - The detector is loaded once, by `load`.
+# - Let exceptions of `files_of` and `find` propagate: the server turns them into answers.
 #
 # In the check, a *heartbeat* runs alongside your predictor: a small task in the same event loop. The
 # detector does not return until it has seen the heartbeat continue.
@@ -187,10 +188,10 @@ show_findings(yaml.safe_load(BROKEN))
 # manifest, but something goes wrong later.
 #
 # Fix `service`, which is the manifest as a dictionary. Call `show_findings(service)` as often as you
-# like. It must remain the same service: leave everything that is not faulty as it is, such as the
-# command and its arguments, the namespace, the image's repository, the probes, and the **limits**. You
-# may add to it. Correct what is faulty; do not remove it. The service needs at least 2 pods and at most
-# 4.
+# like. It must remain the same service: leave everything that is not faulty as it is, such as the words
+# of its name, the command and its arguments, the namespace, the image's repository, the probes, and the
+# **limits**. You may add to it. Correct what is faulty; do not remove it. The service needs at least 2
+# pods and at most 4.
 
 # %% tags=["exercise"]
 service = yaml.safe_load(BROKEN)
