@@ -1,4 +1,4 @@
-"""Stub models and a fake clock: what the checks of labs 04 and 11 use in place of real models.
+"""Stub models and a fake clock: what the checks of lab 04 use in place of real models.
 
 No real time passes. A check with timeouts is quick, and gives the same verdict on a busy machine.
 """
@@ -77,17 +77,22 @@ def run(work: Coroutine[Any, Any, Any], grace: float = 0.0) -> Any:
 
 
 def boxes(name: str, pixels: Any) -> Boxes:
-    """Return what the stub model *name* detects; it depends on every pixel and on the name."""
+    """Return what the stub model *name* detects; it depends on every pixel and on the name.
+
+    There are two boxes, and their confidences have five decimals, so none may be left out or
+    rounded.
+    """
     image = np.ascontiguousarray(pixels, dtype=np.uint8)
-    x1, y1, width, height = zlib.crc32(image.tobytes(), image.size).to_bytes(4, "big")
+    edges = zlib.crc32(image.tobytes(), image.size).to_bytes(4, "big")
     shift = sum(name.encode()) % 7 * 10
     return [
         {
             "name": "id_card",
             "class": 0,
-            "confidence": round(0.5 + (x1 + shift) % 50 / 100, 2),
+            "confidence": round(0.5 + (256 * x1 + y1 + shift) % 50_000 / 100_000, 5),
             "box": {"x1": x1 + shift, "y1": y1, "x2": x1 + width + 1, "y2": y1 + height + 1},
         }
+        for x1, y1, width, height in (edges, edges[::-1])
     ]
 
 
@@ -100,13 +105,16 @@ class StubModels:
         How often a model was called.
     most : int
         How many calls were under way at once, at most.
+    sync : bool
+        Whether a model was called without ``to_async``.
     blocked : bool
-        Whether a model was called in the event loop's thread without ``to_async``.
+        Whether that was in the event loop's thread.
     """
 
     def __init__(self) -> None:
         self.calls = 0
         self.most = 0
+        self.sync = False
         self.blocked = False
         self._at_work = 0
         self._lock = threading.Lock()
@@ -131,6 +139,7 @@ class StubModels:
                 return answer(pixels)
 
         def blocking(pixels: Any) -> Boxes:
+            self.sync = True
             with self._call():
                 with contextlib.suppress(RuntimeError):  # no event loop in this thread
                     self.blocked = asyncio.get_running_loop() is not None

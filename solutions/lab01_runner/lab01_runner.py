@@ -25,6 +25,7 @@
 # often as you like.
 #
 # In every exercise, leave the arguments as they are: the caller still needs its images and lists.
+# If the model or the Runner raises an exception, so does your code.
 
 # %% tags=["setup"]
 import asyncio
@@ -114,7 +115,7 @@ check("lab01.ex2", CardRunnable)
 #
 # - All calls must run concurrently. One after the other gives the same list, but slowly.
 # - `runner.inference.async_run(picture)` returns a coroutine: the work for one image, not yet started.
-# - If one of the calls raises an exception, `ask` raises it, too.
+# - If one of the calls raises an exception, `ask` raises it, too, alone or in an `ExceptionGroup`.
 
 
 # %% tags=["exercise"]

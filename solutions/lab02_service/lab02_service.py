@@ -54,7 +54,7 @@ preflight()
 #
 # BentoML passes `image`, the path of a file that holds the upload. `picture_of(image)` reads the
 # image from this file. `self.detector.detect(pictures)` takes a list of images. Several requests
-# run concurrently on the same object.
+# run concurrently on the same object. If the detector raises an exception, so does the endpoint.
 
 
 # %% tags=["exercise"]
@@ -80,9 +80,9 @@ check("lab02.ex1", CardService)
 # %% [markdown]
 # ## Exercise 2 · A client that reads refusals
 #
-# Complete `ask`. It sends the bytes of an image to `/inference`, as the form field `image`, through
-# the `httpx.Client` that is passed in. It returns the list of boxes in the response. Do not close
-# the client.
+# Complete `ask`. It sends the bytes of an image to `/inference`, as the file in the form field
+# `image`, through the `httpx.Client` that is passed in. It returns the list of boxes in the
+# response. Do not close the client.
 #
 # - A refusal (**any** status from 400 to 499) has the body
 #   `{"error": {"code": …, "message": …, "hint": …}}`. Raise a `ValueError` whose text contains the

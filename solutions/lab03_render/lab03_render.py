@@ -101,7 +101,7 @@ check("lab03.ex2", png_of)
 # and returns the bytes of a PNG: the image in RGB, in its original size, with a frame as in
 # exercise 1 around every box that the detector finds. `detector.detect` takes a list of RGB images
 # and returns a list of `Detection` objects for each image. A `Detection` has a `box`. A label at a
-# box's upper edge is allowed.
+# box's upper edge is allowed. If the detector raises an exception, so does `render`.
 #
 # The check calls your function from several threads at the same time, each with a different image.
 # Each call must return its own image. You may use your `frames`.

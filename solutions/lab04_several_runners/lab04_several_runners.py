@@ -86,9 +86,9 @@ check("lab04.ex1", ask_both)
 #
 # `boxes` is the list that the model returned; it is empty if there is no card in the image. The
 # `code` is `"model_failed"` if the model raised an exception, whatever its type, and
-# `"model_timeout"` if it has not answered within `seconds`. The message contains the model's name;
-# the hint says what the client can do. The exception's text and type are for your log: no part of
-# them may reach the client.
+# `"model_timeout"` if it has not answered within `seconds`. (If it raised a `TimeoutError` itself,
+# either code is right.) The message contains the model's name; the hint says what the client can
+# do. The exception's text and type are for your log: no part of them may reach the client.
 #
 # - All models are called concurrently, and one model's failure does not affect the others' answers.
 # - `ask_all` takes at most `seconds`, including any retries.
@@ -196,7 +196,7 @@ class ModelB:
 # for instance with 20 seconds. A client waits at most 30 seconds.
 #
 # - The boxes are those that the two services return. Call each service once per request, both
-#   concurrently.
+#   concurrently, with `to_async` as in exercise 1.
 # - `image` is the path of the upload, and `picture_of(image)` reads it as an RGB image.
 # - Send arrays to other processes: `np.asarray(picture_of(image))`.
 # - Keep the last line: this middleware rejects uploads that are not images, so your code need not.

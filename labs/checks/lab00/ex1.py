@@ -13,7 +13,7 @@ Box = tuple[float, float, float, float]
 
 
 def check(context: Context, answer: Callable[..., Any]) -> None:
-    """Compare ``iou(a, b)`` for every way in which two boxes can lie, in three units."""
+    """Compare ``iou(a, b)`` for every way in which two boxes can lie, in four units."""
     cases = list(_pairs(context))
     pure_functions.compare(
         context,
@@ -32,6 +32,7 @@ def _pairs(context: Context) -> list[pure_functions.Case]:
     """Return pairs of boxes: each relation of two intervals in x with each in y.
 
     There are 13: before, touching, overlapping, inside, the same, and so on (Allen's relations).
+    Where the last line is far from the others, a small box can lie inside a very large one.
     """
     relations: dict[tuple[bool, ...], tuple[tuple[int, int], tuple[int, int]]] = {}
     intervals = list(itertools.combinations(range(4), 2))
@@ -47,7 +48,10 @@ def _pairs(context: Context) -> list[pure_functions.Case]:
         "in quarters of a pixel, partly outside the image": _lines(
             context, (-90, -9, 5, 60), 10, 4
         ),
-        "in fractions of the image size": _lines(context, (0.02, 0.31, 0.62, 0.93), 0.04, 1000),
+        "in fractions of the image size": _lines(
+            context, (0.002, 0.012, 0.022, 0.93), 0.004, 10_000
+        ),
+        "in pixels of a very large image": _lines(context, (4, 900, 1800, 70_000), 600, 1),
     }
     cases = []
     for unit, (xs, ys) in grids.items():

@@ -46,7 +46,8 @@ _SCENES: list[tuple[str, list[float], list[tuple[float, ...]]]] = [
      [(1, 0.1), (2, 0.45)]),
     ("a box of exactly half a card, and two of a little less", [0, 4, 8],
      [(1, 0, 0.5), (3, 4, 0.496), (2, 8, 0.48)]),
-    ("many cards, few boxes", [0, 4, 8, 12, 16, 20, 24], [(3, 8.1), (1, 0.2), (2, 30)]),
+    ("many cards, two of them nearly the same, few boxes", [0, 0.2, 8, 12, 16, 20, 24],
+     [(3, 8.1), (1, 0.04), (2, 30), (4, 0.2)]),
     ("an image without boxes", [0, 4], []),
     ("an image without cards", [], [(1, 0), (2, 4)]),
     ("an image without boxes and without cards", [], []),
@@ -64,11 +65,11 @@ def _scenes(context: Context) -> Iterator[pure_functions.Case]:
             x = left + place * width  # noqa: B023
             return x, top, x + wide * width, top + height  # noqa: B023
 
-        # Confidences that lie so near to each other that rounding would exchange them.
-        lowest = (0.07, 0.52, 0.9)[number % 3]
+        # Every other scene: so near to each other that rounding would exchange them.
+        lowest, parts = ((0.07, 10_000), (0.02, 50), (0.9, 10_000), (0.2, 50))[number % 4]
         sure = sorted(draw.sample(range(1, 40), len(boxes)))
         found = [
-            Detection("id_card", 0, lowest + sure[int(rank) - 1] / 10_000, box(*place))
+            Detection("id_card", 0, lowest + sure[int(rank) - 1] / parts, box(*place))
             for rank, *place in boxes
         ]
         yield about, found, [box(place) for place in cards]

@@ -40,7 +40,7 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
     yield "one image too many", [[0.4]] * 5001 + [[]] * 15_000, steps, 0.25
     yield "three images", [[0.6], [0.4], [0.2]], steps, 0.5
     yield "one image, one step", [[0.1, 0.6, 0.2]], [0.6], 0.5
-    yield "a budget of 0", [[0.31, 0.1], [], [0.2]], steps, 0.0
+    yield "a budget of 0", [[0.31, 0.1], [0.2]] + [[]] * 2000, steps, 0.0
     yield "every image may be a false alarm", [[0.9], [0.8, 0.9]], steps, 1.0
     yield "images without a box, and a step of 0", [[], [], [], []], [0.2, 0.0, 0.1], 0.25
     yield "a step of 1", [[0.9, 0.999], [0.1]], [1.0, 0.5], 0.25

@@ -7,21 +7,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labs.checks.lab01.runnables import config_of, passes_errors_on, runner_of
+from labs.checks.detections import between_pixels, passes_errors_on
+from labs.checks.lab01.runnables import config_of, runner_of
 from labs.engine import Context, fake_core
 
 
 def check(context: Context, answer: Any) -> None:
     """Make a Runner of the class and call it, as a server would."""
-    with context.fake_core(confidences=fake_core.UNSURE) as calls:
-        runner = runner_of(context, answer)
+    with context.fake_core(confidences=fake_core.UNSURE) as calls, between_pixels():
+        runner = runner_of(context, answer, calls)
         context.expect(
             config_of(runner).batchable is False,
             "inference is marked batchable=True; this one takes a single image.",
             layer="start",
         )
         at_start = calls.loads
-        for cards, size in ((5, (320, 240)), (0, (150, 400)), (3, (900, 130))):
+        for cards, size in ((5, (320, 240)), (0, (150, 400)), (1, (150, 400))):
             picture = context.picture(cards, size)
             pixels = np.asarray(picture).copy()
             where = f"an array of shape {pixels.shape} with {cards} cards"
@@ -42,5 +43,6 @@ def check(context: Context, answer: Any) -> None:
                 "times in three calls; once and never were expected.",
                 mistake="loads_each_time" if calls.loads - at_start == 3 else None,
             )
-        passes_errors_on(context, runner, pixels)
+        another = np.asarray(context.picture(2, (900, 130)))
+        passes_errors_on(context, runner.inference.run, another, what="inference")
         context.note(loads=at_start, calls=4)

@@ -7,15 +7,18 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, MagicMock, patch
 
 import bentoml
 import numpy as np
 from PIL import Image
 
+from labs.checks.detections import AnyError
 from labs.engine import Context, fake_core
 from labs.engine.interleaving import finished, interleaved
+from labs.engine.plain import shown
 from services.id_card.detector import Detector
 from services.id_card.samples import SAMPLES, load_sample, sample_path
 
@@ -42,7 +45,9 @@ def check(context: Context, answer: Any) -> None:
             mistake="wrong_path",
             layer="request",
         )
-    _call(context, answer, routes["inference"].func)
+    api = routes["inference"]
+    contexts = list(signature(api.func).parameters)[1:] if api.needs_ctx else []
+    _call(context, answer, partial(api.func, **{name: MagicMock() for name in contexts}))
     _serve(context, answer)
 
 
@@ -59,7 +64,7 @@ def _call(context: Context, answer: Any, endpoint: Any) -> None:
                 got.close()
                 context.fail("The endpoint returned a coroutine.", mistake="no_await")
             if len(calls) != 1:
-                mistake = None if calls else "bypassed"
+                mistake = None if calls or mode != "RGB" else "bypassed"
                 what = f"The endpoint called the Runner {len(calls)} times; once was expected."
                 context.fail(what, where=where, mistake=mistake)
             sent = calls[0]
@@ -84,6 +89,25 @@ def _call(context: Context, answer: Any, endpoint: Any) -> None:
             differs = "A request was answered with the boxes of another request's image."
             context.fail(differs, where=where, mistake="shared")
         context.same(got, mine, what="the endpoint's answer", where=where)
+    _passes_errors_on(context, answer, endpoint)
+
+
+def _passes_errors_on(context: Context, answer: Any, endpoint: Any) -> None:
+    """Fail if the endpoint answers with boxes although the Runner failed."""
+    failing = {"side_effect": AnyError("the Runner's process is gone")}
+    method = type(answer.runners[0].runner_methods[0])
+    with patch.multiple(method, async_run=AsyncMock(**failing), run=MagicMock(**failing)):
+        try:
+            got = finished(endpoint(context.picture(2)))
+        except Exception:
+            return
+    context.expect(
+        not isinstance(got, list | tuple),
+        f"The Runner raised an exception, and the endpoint returned {shown(got)}; the exception "
+        "was expected.",
+        where="a Runner whose process is gone",
+        cause="The client takes whatever you return for the Runner's answer.",
+    )
 
 
 @contextmanager

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import inspect
 from typing import Any
-from unittest.mock import patch
 
 import bentoml
 
-from labs.engine import Context
-from services.id_card.detector import Detector
+from labs.checks.detections import made_from_environment
+from labs.engine import Context, fake_core
 
 
-def runner_of(context: Context, runnable: Any) -> Any:
+def runner_of(context: Context, runnable: Any, calls: fake_core.Calls) -> Any:
     """Return a Runner of the learner's Runnable, started in this process."""
     if not (inspect.isclass(runnable) and issubclass(runnable, bentoml.legacy.Runnable)):
         context.fail("It is not a subclass of bentoml.legacy.Runnable.", layer="import")
@@ -29,10 +28,11 @@ def runner_of(context: Context, runnable: Any) -> Any:
         context.fail(
             f"The Runner has no method 'inference'. Its methods: {', '.join(names) or 'none'}.",
             where=where,
-            mistake=_declared(context, "not_marked"),
+            mistake=_declared(context, "not_marked") if hasattr(runnable, "inference") else None,
             layer="start",
         )
-    context.call(runner.init_local, quiet=True, where="when the Runnable is created")
+    with made_from_environment(context, calls):
+        context.call(runner.init_local, quiet=True, where="when the Runnable is created")
     return runner
 
 
@@ -62,17 +62,3 @@ def _declared(context: Context, mistake: str) -> str | None:
 def config_of(runner: Any) -> Any:
     """Return how the method ``inference`` of a Runner is marked."""
     return next(m.config for m in runner.runner_methods if m.name == "inference")
-
-
-def passes_errors_on(context: Context, runner: Any, argument: Any) -> None:
-    """Fail if an error of the model does not reach the caller."""
-    with patch.object(Detector, "detect", side_effect=RuntimeError("out of memory")):
-        try:
-            got = runner.inference.run(argument)
-        except Exception:
-            return
-    context.fail(
-        f"The model raised an error, and inference returned {got!r}; the error was expected.",
-        where="a model that raises RuntimeError",
-        cause="A default answer after an error looks like an image without cards.",
-    )

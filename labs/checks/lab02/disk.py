@@ -15,17 +15,21 @@ from PIL import ImageFile
 
 from labs.engine.frames import cells_of
 
-_LOOKS = ((builtins, "open"), (io, "open"), (os, "open"), (os, "stat"), (os, "lstat"))
+_LOOKS = (
+    *((builtins, "open"), (io, "open"), (os, "open"), (os, "stat"), (os, "lstat")),
+    *((os, "access"), (os, "listdir"), (os, "scandir")),
+)
 
 
 @contextmanager
 def watched(path: Path) -> Iterator[list[str]]:
     """Yield the calls that open *path*, or look whether it exists, in this process meanwhile."""
     seen: list[str] = []
+    places = {str(path), str(path.parent)}
 
     def spy(original: Any, name: str) -> Any:
-        def call(file: Any, *args: Any, **options: Any) -> Any:
-            if isinstance(file, str | os.PathLike) and os.fspath(file) == str(path):
+        def call(file: Any = ".", *args: Any, **options: Any) -> Any:
+            if isinstance(file, str | os.PathLike) and os.fspath(file) in places:
                 seen.append(name)
             return original(file, *args, **options)
 

@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
+from unittest.mock import MagicMock
 
 from bentoml import Service
 from PIL import Image
 
+from labs.checks.detections import between_pixels, passes_errors_on
 from labs.engine import Context, fake_core
 from labs.engine.interleaving import finished, interleaved
 from labs.engine.serving import Service as Running
 
-_IMAGES = ((5, "RGB", (320, 240)), (0, "RGB", (150, 300)), (3, "RGBA", (900, 700)))
+_IMAGES = ((5, "RGB", (320, 240)), (0, "RGB", (150, 300)), (1, "RGBA", (900, 700)))
 """How many cards, the mode and the size of the images that are sent one after another."""
 
 
@@ -53,6 +55,7 @@ def call_without_server(context: Context, answer: Any, mistakes: set[str]) -> No
     api = endpoint_of(context, answer)
     with (
         context.fake_core(confidences=fake_core.UNSURE) as calls,
+        between_pixels(),
         TemporaryDirectory() as folder,
     ):
         instance = context.call(answer, where="when a worker starts and creates the object")
@@ -62,10 +65,10 @@ def call_without_server(context: Context, answer: Any, mistakes: set[str]) -> No
             image = context.picture(cards, size).convert(mode)
             want = fake_core.boxes(image)
             where = f"a PNG of mode {mode}, {size[0]} by {size[1]} pixels, with {cards} cards"
-            given = _argument(api, image, Path(folder) / f"{cards}.png")
+            given = _argument(api, image, Path(folder) / str(cards))
             got = context.call(_call, endpoint, given, where=where, because=_because(mistakes))
             named: list[tuple[str, Any]] = [("nested", [want])]
-            named += [("first_box", want[:1]), ("first_box", want[0])] if want else []
+            named += [("first_box", want[:1]), ("first_box", want[0])] if len(want) > 1 else []
             context.same(
                 got,
                 want,
@@ -81,9 +84,12 @@ def call_without_server(context: Context, answer: Any, mistakes: set[str]) -> No
             mistake="loads_each_time" if "loads_each_time" in mistakes else None,
         )
         images = [context.picture(3) for _ in range(3)]
-        files = [Path(folder) / f"{n}-at-once.png" for n in range(3)]
+        folders = [Path(folder) / f"{n}-at-once" for n in range(3)]
         outcomes = interleaved(
-            [partial(endpoint, **_argument(api, *each)) for each in zip(images, files, strict=True)]
+            [
+                partial(endpoint, **_argument(api, *each))
+                for each in zip(images, folders, strict=True)
+            ]
         )
         for image, outcome in zip(images, outcomes, strict=True):
             where = "three requests at the same time"
@@ -97,6 +103,8 @@ def call_without_server(context: Context, answer: Any, mistakes: set[str]) -> No
                     "variables.",
                 )
             context.same(got, fake_core.boxes(image), what="inference(image)", where=where)
+        given = _argument(api, context.picture(2), Path(folder) / "fails")
+        passes_errors_on(context, endpoint, what="inference", **given)
 
 
 def _because(mistakes: set[str]) -> Any:
@@ -111,18 +119,25 @@ def _call(endpoint: Any, given: dict[str, Any]) -> Any:
     return finished(endpoint(**given))
 
 
-def _argument(api: Any, image: Image.Image, path: Path) -> dict[str, Any]:
-    """Return what BentoML passes to the endpoint: a PIL image or the path of a file."""
+def _argument(api: Any, image: Image.Image, folder: Path) -> dict[str, Any]:
+    """Return what BentoML passes to the endpoint: a PIL image or the path of a file, its context.
+
+    Each request has a folder, and many clients call their file the same.
+    """
+    folder.mkdir()
+    path = folder / "card.png"
     image.save(path)
+    context = {api.ctx_param: MagicMock(temp_dir=str(folder))} if api.ctx_param else {}
     parameter = next(iter(list(inspect.signature(api.func).parameters.values())[1:]))
     kind = next(iter(get_args(parameter.annotation)), parameter.annotation)
     is_image = inspect.isclass(kind) and issubclass(kind, Image.Image)
-    return {parameter.name: image if is_image else path}
+    return {parameter.name: image if is_image else path, **context}
 
 
-def is_answered(context: Context, running: Running, image: Image.Image) -> None:
+def is_answered(context: Context, running: Running, image: Image.Image, kind: str = "PNG") -> None:
     """Fail unless a good image gets every box."""
-    upload = {"image": ("card.png", encoded(image), "image/png")}
-    where = "a good image over HTTP"
+    data = encoded(image, kind)
+    upload = {"image": (f"card.{kind.lower()}", data, f"image/{kind.lower()}")}
+    where = f"a good {kind} of {len(data):,} bytes over HTTP"
     got = running.json(running.post("/inference", files=upload), where=where)
     context.same(got, fake_core.boxes(image), what="POST /inference", where=where)

@@ -13,4 +13,4 @@ def check(context: Context, answer: Any) -> None:
     call_without_server(context, answer, set(context.exercise.mistakes))
     with context.serve(answer, fake_core=True) as running:
         is_answered(context, running, context.picture(4))
-    context.note(images=7)
+    context.note(images=8)

@@ -82,13 +82,19 @@ def _answered(context: Context, answer: Callable[..., Any], want: Any) -> None:
     context.expect(line == "POST /inference", differs, where=where, layer="request")
     body = request.content
     fields = [part.split(b'"')[1].decode() for part in body.split(b"form-data; name=")[1:]]
-    if fields != ["image"] or data not in body:
+    if fields != ["image"]:
         context.fail(
-            f"The server received the form fields {fields}; ['image'] with the data was expected.",
+            f"The server received the form fields {fields}; ['image'] was expected.",
             where=where,
             mistake="wrong_field",
             layer="request",
         )
+    context.expect(
+        data in body and b"; filename=" in body,
+        "The form field 'image' is not a file with the bytes that were passed in.",
+        where=where,
+        layer="request",
+    )
     if raised is not None:
         raise context.raised(raised, where=where) from raised
     context.same(got, want, what="ask(client, data)", where=where)
@@ -97,7 +103,9 @@ def _answered(context: Context, answer: Callable[..., Any], want: Any) -> None:
 def _refused(context: Context, answer: Callable[..., Any], status: int) -> None:
     where = f"a refusal, status {status}"
     number = context.random.randint(10, 99)
-    error = {"code": "c", "message": f"Too large: {number} MB.", "hint": f"Send {status} or less!"}
+    message = f"The upload has {number} MB, and the largest one that is accepted has 5 MB."
+    hint = f"Send at most 5 MB → scale the image down to {status} pixels, or save it as a JPEG."
+    error = {"code": "c", "message": message, "hint": hint}
     got, raised, _ = _call(context, answer, _Server(status, json={"error": error}), where)
     if raised is None:
         value = context.plain(got, what="ask(client, data)", where=where)

@@ -23,6 +23,7 @@ _GOOD = (
     *((kind, "RGB") for kind in ("JPEG", "WEBP", "BMP", "TIFF")),
     ("GIF", "P"),
     ("JPEG", "CMYK"),
+    ("BMP", "RGB"),  # another one of as many bytes as the first
 )
 
 
@@ -49,7 +50,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         for kind in ("PNG", "JPEG"):
             half = encoded(context.picture(3, (400, 300)), kind)
             _refused(context, answer, (half[: len(half) // 2], _LARGE), 400, f"half a {kind}")
-    context.note(uploads=22)
+    context.note(uploads=24)
 
 
 def _accepts_images(context: Context, answer: Callable[..., Any]) -> None:
@@ -96,6 +97,8 @@ def _reads_no_text(context: Context, answer: Callable[..., Any]) -> None:
     base64_text = base64.b64encode(image).decode()
     _refused(context, answer, (base64_text, _LARGE), 422, "an image as base64 text")
     _refused(context, answer, (base64_text, 10), 422, "a text of more than max_bytes characters")
+    url = f"data:image/png;base64,{base64_text}"
+    _refused(context, answer, (url, _LARGE), 422, "an image in a data URL, a text")
     _refused(context, answer, ("", _LARGE), 422, "an empty text")
 
 
@@ -122,7 +125,9 @@ def _refused(
         failure = context.raised(error, where=where, because="own_error")
         failure.differs += f"; {wanted}."
         raise failure from error
-    mistake = {"the path of a file": "follows_text"}.get(where)
+    mistake = None
+    if where == "the path of a file" and isinstance(got, Image.Image):
+        mistake = "follows_text"
     if where.startswith("half") and _is_lazy(got):
         mistake = "lazy"
     differs = f"picture_from returned a {type(got).__name__}; {wanted}."

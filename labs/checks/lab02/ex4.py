@@ -21,6 +21,7 @@ def check(context: Context, answer: Any) -> None:
         if 400 <= running.post("/inference", files=upload).status_code < 500:
             context.fail("A good image was refused.", mistake="refuses_all", layer="request")
         is_answered(context, running, image)
+        is_answered(context, running, context.picture(3, (1280, 960)), "BMP")
         attacks = _attacks(png)
         for where, request in attacks.items():
             _is_refused(context, answer, running.post("/inference", **request), where)

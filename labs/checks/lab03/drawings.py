@@ -104,15 +104,17 @@ def require_frames(
         _allow(allowed, box, label)
     elsewhere = int((drawn & ~allowed).sum())
     if elsewhere:
-        inside = _inside(drawn, boxes)
+        inside = _inside(got, drawn, boxes)
         context.fail(
             f"{elsewhere} pixels that are not at the edge of a box were changed.",
             where=where,
             mistake="filled" if inside and "filled" in context.exercise.mistakes else None,
         )
-    widest = max((_width(drawn, box) for box in boxes), default=0)
+    widths = [_width(drawn, box) for box in boxes]
+    widest = max((whole for whole, _ in widths), default=0)
     context.expect(
-        widest <= _NEAR + 1,  # OpenCV draws a line of 4 pixels with 5
+        # OpenCV draws a line of 4 pixels with 5, two on each side of the edge.
+        widest <= _NEAR + 1 and all(half <= _NEAR for _, half in widths),
         f"A frame is {widest:g} pixels wide; 1 to 4 were expected.",
         where=where,
     )
@@ -124,9 +126,9 @@ def _why(context: Context, drawn: Any, boxes: Sequence[Box], whole: list[bool]) 
     found = None
     if not drawn.any():
         found = "nothing_drawn"
-    elif whole[0] and _is_all(drawn, boxes[0]):
+    elif len(boxes) > 2 and whole[0] and _is_all(drawn, boxes[0]):
         found = "first_box"
-    elif whole[-1] and _is_all(drawn, boxes[-1]):
+    elif len(boxes) > 2 and whole[-1] and _is_all(drawn, boxes[-1]):
         found = "last_box"
     elif not any(whole) and all(_has_frame(drawn, box) for box in swapped):
         found = "swapped"
@@ -154,11 +156,23 @@ def _has_frame(drawn: Any, box: Box) -> bool:
     return all(bool(strip.size and strip.mean() > 0.95) for strip in strips)
 
 
-def _width(drawn: Any, box: Box) -> float:
-    """Return how wide a frame is, where neither a label nor another frame meets it."""
-    strips = _sides(box, drawn.shape, _NEAR + 1)
-    left, right, _, bottom = (drawn[rows, columns].sum(axis=a) for rows, columns, a in strips)
-    return max(float(np.median(strip)) for strip in (left, right, bottom))
+def _width(drawn: Any, box: Box) -> tuple[float, float]:
+    """Return how wide a frame is, and how much of it lies to one side of the edge at most.
+
+    It is measured where neither a label nor another frame meets it.
+    """
+    left, right, _, bottom = _sides(box, drawn.shape, _NEAR + 1)
+    widths, halves = [], []
+    for rows, columns, axis in (left, right, bottom):
+        across = (rows, columns)[axis]
+        edge = across.stop - _NEAR - 2 - across.start
+        strip = np.moveaxis(drawn[rows, columns], axis, 0)
+        whole, before, after = (
+            float(np.median(part.sum(axis=0))) for part in (strip, strip[: edge + 1], strip[edge:])
+        )
+        widths.append(whole)
+        halves += [before, after]
+    return max(widths), max(halves)
 
 
 def _allow(allowed: Any, box: Box, label: bool) -> None:
@@ -182,13 +196,15 @@ def _is_all(drawn: Any, box: Box) -> bool:
     return not (drawn & ~frame).any()
 
 
-def _inside(drawn: Any, boxes: Sequence[Box]) -> bool:
-    """Say whether every box was painted over, and nothing outside of the boxes."""
+def _inside(got: Pixels, drawn: Any, boxes: Sequence[Box]) -> bool:
+    """Say whether every box was painted over in one colour, and nothing outside of the boxes."""
     outside, middles = drawn.copy(), []
     for x1, y1, x2, y2 in boxes:
         outside[
             max(0, round(y1) - _NEAR) : round(y2) + _NEAR + 1,
             max(0, round(x1) - _NEAR) : round(x2) + _NEAR + 1,
         ] = False
-        middles.append(drawn[round((y1 + y2) / 2), round((x1 + x2) / 2)])
+        x, y = round((x1 + x2) / 2), round((y1 + y2) / 2)
+        middle = got[y - 5 : y + 6, x - 5 : x + 6]
+        middles.append(bool(drawn[y, x]) and bool((middle == got[y, x]).all()))
     return bool(middles) and all(middles) and not outside.any()

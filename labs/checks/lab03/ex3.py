@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from PIL import Image
 
+from labs.checks.detections import passes_errors_on
 from labs.checks.lab03.drawings import Pixels, decoded, pixels_of, png_of, require_frames
 from labs.engine import Context, fake_core
 from labs.engine.interleaving import interleaved, interrupted
@@ -19,13 +20,19 @@ from services.id_card.detector import Detector
 
 WHAT = "render(detector, upload)"
 
+_IMAGES = (
+    *((3, "RGB", (400, 300)), (0, "RGBA", (150, 320)), (1, "P", (700, 200))),
+    *((2, "L", (320, 240)), (2, "LA", (200, 300)), (0, "1", (150, 150))),
+)
+"""How many cards, the mode and the size of the images that are sent one after another."""
+
 
 def check(context: Context, answer: Callable[..., Any]) -> None:
     """Call ``render(detector, upload)`` alone, then several times in step."""
     with context.fake_core():
         detector = Detector()
-        for cards, mode, size in ((3, "RGB", (400, 300)), (0, "RGBA", (150, 320)), (2, "P", None)):
-            image = context.picture(cards, size or (700, 200)).convert(mode)
+        for cards, mode, size in _IMAGES:
+            image = context.picture(cards, size).convert(mode)
             where = f"one request: a PNG of mode {mode} with {cards} cards"
             got = context.call(answer, detector, png_of(image), where=where)
             is_drawn(context, decoded(context, got, WHAT, where, "RGB"), image, where)
@@ -35,6 +42,13 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         is_drawn(
             context, decoded(context, got, WHAT, "a JPEG", "RGB"), Image.open(buffer), "a JPEG"
         )
+        buffer = io.BytesIO()
+        context.picture(2).convert("CMYK").save(buffer, format="JPEG")
+        where = "one request: a JPEG of mode CMYK"  # decoders convert it differently
+        got = context.call(answer, detector, buffer.getvalue(), where=where)
+        decoded(context, got, WHAT, where, "RGB")
+        upload = png_of(context.picture(2))
+        passes_errors_on(context, answer, detector, upload, what="render")
         images = [context.picture(3, (400, 300)) for _ in range(3)]
         with _saved_files() as paths:
             calls = [partial(answer, detector, png_of(image)) for image in images]

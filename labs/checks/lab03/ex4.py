@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 from bentoml import Service
 from PIL import Image
 
+from labs.checks.detections import made_from_environment, passes_errors_on
 from labs.checks.lab03.drawings import decoded, pixels_of, png_of
 from labs.checks.lab03.ex3 import is_another, is_drawn
 from labs.engine import Context
@@ -22,8 +23,9 @@ def check(context: Context, answer: Any) -> None:
     api = _endpoint(context, answer)
     _call(context, answer, api)
     with context.serve(answer, fake_core=True) as running:
-        for cards in (2, 0, context.random.randint(3, 5)):
-            _ask(context, running, context.picture(cards), f"a PNG with {cards} cards")
+        for cards, mode in ((2, "RGB"), (0, "RGBA"), (context.random.randint(3, 5), "P")):
+            image = context.picture(cards).convert(mode)
+            _ask(context, running, image, f"a PNG of mode {mode} with {cards} cards")
     context.note(images=6)
 
 
@@ -55,14 +57,17 @@ def _call(context: Context, answer: Any, api: Any) -> None:
     """Make the service's object, then call its endpoint three times at once."""
     where = "three requests at the same time, each with its own image"
     with context.fake_core() as calls, TemporaryDirectory() as folder:
-        instance = context.call(answer, where="when a worker starts and creates the object")
+        with made_from_environment(context, calls):
+            instance = context.call(answer, where="when a worker starts and creates the object")
         at_start = calls.loads
         images = [context.picture(3, (400, 300)) for _ in range(3)]
-        paths = [Path(folder) / f"{n}.png" for n in range(len(images))]
+        # Two files have the same name, and two are in the same folder.
+        paths = [Path(folder, name) for name in ("a/card.png", "b/card.png", "a/photo.png")]
         for image, path in zip(images, paths, strict=True):
+            path.parent.mkdir(exist_ok=True)
             image.save(path)
         endpoint = partial(getattr(instance, api.name))
-        given = [Image.open(p) if _takes_images(api) else p for p in paths]
+        given = [_opened(api, path) for path in paths]
         calls_at_once = [
             partial(endpoint, image=each, **_served(api, mkdtemp(dir=folder))) for each in given
         ]
@@ -84,6 +89,15 @@ def _call(context: Context, answer: Any, api: Any) -> None:
                     "request.",
                 )
             is_drawn(context, pixels, image, where)
+        another = _served(api, mkdtemp(dir=folder))
+        passes_errors_on(
+            context, endpoint, what="the endpoint", image=_opened(api, paths[0]), **another
+        )
+
+
+def _opened(api: Any, path: Path) -> Any:
+    """Return what BentoML passes to the endpoint: a PIL image or the path of a file."""
+    return Image.open(path) if _takes_images(api) else path
 
 
 def _served(api: Any, folder: str) -> dict[str, Any]:

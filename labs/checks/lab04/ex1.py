@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labs.checks import stubs
-from labs.checks.lab04.model_entries import finish
+from labs.checks.lab04.model_entries import finish, two_at_once
 from labs.engine import Context
 
 
@@ -18,6 +18,7 @@ def check(context: Context, ask_both: Callable[..., Any]) -> None:
         _answered(context, ask_both, first, pauses)
     for failing in ("model_a", "model_b"):
         _raised(context, ask_both, failing)
+    two_at_once(context, lambda models, image: ask_both(*models.values(), image), list)
     context.note(under_way_at_once=2)
 
 
@@ -28,7 +29,8 @@ def _answered(
     stub_a, stub_b = (models.model(name, s) for name, s in zip(_NAMES, pauses, strict=True))
     pixels = context.numbers.integers(0, 256, (8, 9, 3), dtype=np.uint8)
     where = f"an image of shape {pixels.shape}; {first} is the first to answer"
-    got, _ = finish(context, ask_both, stub_a, stub_b, pixels, where=where, because=_never_awaited)
+    sent = pixels.copy()
+    got, _ = finish(context, ask_both, stub_a, stub_b, sent, where=where, because=_never_awaited)
     context.expect(
         not models.blocked, "detect() was called, not to_async.detect().", mistake="blocking"
     )
@@ -73,6 +75,9 @@ def _raised(context: Context, ask_both: Callable[..., Any], failing: str) -> Non
         f"ask_both returned a {type(got).__name__}; the model's exception was expected to go on to "
         "the caller.",
         where=where,
+    )
+    context.expect(
+        models.calls == 2, f"The models were called {models.calls} times, not twice.", where=where
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
 import subprocess
 import sys
-import unicodedata
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,21 +16,23 @@ from labs.engine import Context
 from labs.engine.export import module_of
 from services.environment import ROOT
 
-_SMALL = 0.0019
-"""A small share of which rounding to thousandths leaves about the half."""
+_SMALL = (0.0019, 0.0011)
+"""Small shares, of which rounding down or up to thousandths makes about the half or the double."""
 
 
 def check(context: Context, version_of: Callable[..., Any]) -> None:
     """Assign many fresh ids: again, with other shares, and in other processes."""
     kinds = dict(_kinds(context))
-    many = [f"user-{context.random.getrandbits(60)}" for _ in range(200_000)]
+    many = [f"user-{context.random.getrandbits(60)}" for _ in range(150_000)]
     some = [user for users in kinds.values() for user in users[:15]]
     _same_every_time(context, version_of, some)
+    _no_table(context, version_of)
     for where, users in kinds.items():
         for share in (0.3, 0.7):
             _share(context, version_of, users, share, where)
-    _share(context, version_of, many, _SMALL, "random ids")
-    _nobody_or_everybody(context, version_of, [*_EDGES, *many[:100_000]])
+    for share in _SMALL:
+        _share(context, version_of, many, share, "random ids")
+    _nobody_or_everybody(context, version_of, [*_EDGES, *many[:50_000]])
     _nobody_moves_back(context, version_of, some)
     _different_users(context, version_of, some)
     _in_other_processes(context, version_of, some)
@@ -76,11 +79,29 @@ def _same_every_time(context: Context, answer: Any, users: list[str]) -> None:
         )
 
 
+def _no_table(context: Context, answer: Any) -> None:
+    """Ask for many users: what the function keeps of them must not grow with their number."""
+    users = [f"user-{context.random.getrandbits(60)}" for _ in range(50_000)]
+    _versions(context, answer, users[:1000], 0.5)
+    tracemalloc.start()
+    try:
+        _versions(context, answer, users[1000:], 0.5)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    context.expect(
+        kept < 40 * len(users),
+        f"After {len(users)} users, your function keeps {kept / 1e6:.1f} MB more in memory.",
+        cause="It keeps a table of users, or a cache without a limit. The id alone is enough.",
+    )
+
+
 def _share(context: Context, answer: Any, users: list[str], share: float, where: str) -> None:
     """Count the users of B; the bound is five standard deviations, one in a million."""
     actual = _versions(context, answer, users, share).count("model_b") / len(users)
     bound = 5 * math.sqrt(share * (1 - share) / len(users))
-    swapped = abs(actual - (1 - share)) <= bound
+    swapped = share < 0.5 and abs(actual - (1 - share)) <= bound
     is_step = any(
         abs(actual - rounded(share * steps) / steps) <= bound
         for steps in (10, 100, 1000)
@@ -90,7 +111,7 @@ def _share(context: Context, answer: Any, users: list[str], share: float, where:
         abs(actual - share) <= bound,
         f"model_b answers {actual:.2%} of {len(users)} users; its share is {share:.2%}.",
         where=where,
-        mistake="swapped" if swapped else "coarse" if share == _SMALL and is_step else None,
+        mistake="swapped" if swapped else "coarse" if share in _SMALL and is_step else None,
     )
 
 
@@ -119,19 +140,29 @@ def _nobody_moves_back(context: Context, answer: Any, users: list[str]) -> None:
 
 def _different_users(context: Context, answer: Any, users: list[str]) -> None:
     """Change ids a little: about half of the changed ones get the other version."""
-    changes: dict[str, Callable[[str], str]] = {
-        "an id in capitals": lambda user: user.upper(),
-        "an id with a space at its end": lambda user: f"{user} ",
-        "an id with a space at its beginning": lambda user: f" {user}",
-        "an id with ü as two characters": lambda user: unicodedata.normalize("NFD", f"ü{user}"),
+    changes: dict[str, tuple[str, str]] = {
+        "a space at its end": ("{}", "{} "),
+        "a space at its beginning": ("{}", " {}"),
+        "two spaces in it, not one": ("a {}", "a  {}"),
+        "a line end": ("{}", "{}\n"),
+        "a ü more": ("{}", "ü{}"),
+        "ü in place of u": ("u{}", "ü{}"),
+        "ü as two characters": ("\N{LATIN SMALL LETTER U WITH DIAERESIS}{}", "u\u0308{}"),
+        "a ligature in place of two letters": ("fi{}", "\N{LATIN SMALL LIGATURE FI}{}"),
+        "another letter of another script": ("\N{CYRILLIC SMALL LETTER A}{}", "東{}"),
+        "another domain": ("{}@example.org", "{}@example.com"),
+        "another name at the same domain": ("a{}@example.org", "b{}@example.org"),
+        "another sign": ("a.{}", "a-{}"),
     }
-    for what, change in changes.items():
-        plain = [f"ü{user}" if "ü" in what else user for user in users]
-        before = _versions(context, answer, plain, 0.5)
+    pairs = [
+        (f"with {what}", [[shape.format(user) for user in users] for shape in shapes])
+        for what, shapes in changes.items()
+    ]
+    for what, (plain, changed) in [("in capitals", [users, [*map(str.upper, users)]]), *pairs]:
         context.expect(
-            before != _versions(context, answer, [change(user) for user in plain], 0.5),
-            f"{what.capitalize()} always gets the version of the unchanged id.",
-            where=f"{change(plain[0])!r} and {plain[0]!r}",
+            _versions(context, answer, plain, 0.5) != _versions(context, answer, changed, 0.5),
+            f"An id {what} always gets the version of the unchanged id.",
+            where=f"{changed[0]!r} and {plain[0]!r}",
             cause="Ids that differ are different users: use the id unchanged.",
         )
 
@@ -156,8 +187,9 @@ def _in_a_process(context: Context, answer: Any, users: list[str], salt: int) ->
     """Return the versions of *users* as a new Python process computes them."""
     text, name = module_of(answer)
     program = (
-        f"{text}\nimport json as _json\n_users = _json.loads({json.dumps(users)!r})\n"
-        f"print('\\n' + _json.dumps([str({name}(_user, 0.5)) for _user in _users]))\n"
+        f"{text}\nimport json as lab__json\n"
+        f"lab__got = [str({name}(user, 0.5)) for user in lab__json.loads({json.dumps(users)!r})]\n"
+        "print('\\n' + lab__json.dumps(lab__got))\n"
     )
     environment = os.environ | {"PYTHONHASHSEED": str(salt), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-"]

@@ -163,3 +163,9 @@ def _called(context: Context, reply: dict[str, Any], where: str) -> None:
         where=where,
         mistake="one_by_one",
     )
+    context.expect(
+        not reply["sync"],
+        "detect() was called, not to_async.detect().",
+        where=where,
+        cause="It blocks a thread of the server until the model is done.",
+    )

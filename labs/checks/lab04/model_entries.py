@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from labs.checks import stubs
 from labs.engine import Context
 
@@ -58,9 +60,23 @@ def detected(context: Context, value: Any, want: Any, name: str, where: str) -> 
 
 
 def failed(
-    context: Context, value: Any, code: str, name: str, raised: tuple[str, str] | None, where: str
+    context: Context,
+    value: Any,
+    code: str,
+    name: str,
+    raised: tuple[str, str] | None,
+    where: str,
+    one_code: bool = False,
 ) -> None:
-    """Fail unless a model's entry is a proper error; *raised* is its exception's type and text."""
+    """Fail unless a model's entry is a proper error.
+
+    Parameters
+    ----------
+    raised : tuple of str, optional
+        The type and the text of the model's exception.
+    one_code : bool
+        Whether no entry of the answer has the code ``model_timeout``.
+    """
     what = f"The entry for {name}"
     context.expect(
         value not in ({"found": []}, [], {"found": None}),
@@ -83,7 +99,9 @@ def failed(
         entry["code"] == code,
         f"{what} has the code {entry['code']!r}; {code!r} was expected.",
         where=where,
-        mistake="one_code" if swapped and "one_code" in context.exercise.mistakes else None,
+        mistake="one_code"
+        if swapped and one_code and "one_code" in context.exercise.mistakes
+        else None,
     )
     for part in ("message", "hint"):
         good = isinstance(entry[part], str) and bool(entry[part].strip())
@@ -111,6 +129,25 @@ def _keeps_to_itself(
         mistake="leaks" if "leaks" in context.exercise.mistakes else None,
         cause="The exception's text and type are for your log, not for the client.",
     )
+
+
+def two_at_once(
+    context: Context, ask: Callable[[Any, Any], Any], entry: Callable[[Any], Any]
+) -> None:
+    """Let two clients call ``ask(models, image)`` at once: nobody gets the other's boxes.
+
+    *entry* turns a model's boxes into its entry in the answer.
+    """
+    models = {name: stubs.StubModels().model(name) for name in ("model_a", "model_b")}
+    images = [context.numbers.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(2)]
+
+    async def both() -> Any:
+        return await asyncio.gather(*[ask(models, image.copy()) for image in images])
+
+    where = "two clients ask at the same time"
+    got, _ = finish(context, both, where=where)
+    want = [{name: entry(stubs.boxes(name, image)) for name in models} for image in images]
+    context.same(got, want, what="The pair of answers", where=where)
 
 
 def secret_text(context: Context) -> str:

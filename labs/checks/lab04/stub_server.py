@@ -49,7 +49,7 @@ def replies(context: Context, service: Any, requests: list[dict[str, Any]]) -> l
     -------
     list of dict
         ``status``, ``text``, ``seconds`` (fake), and what the stub models observed: ``calls``,
-        ``most``, ``blocked``.
+        ``most``, ``sync``, ``blocked``.
     """
     text, name = module_of(service)
     build_dir().mkdir(parents=True, exist_ok=True)
@@ -115,6 +115,7 @@ async def _reply(client: Any, models: dict[str, Any], request: dict[str, Any]) -
         "seconds": asyncio.get_running_loop().time() - start,
         "calls": observed.calls,
         "most": observed.most,
+        "sync": observed.sync,
         "blocked": observed.blocked,
     }
 

@@ -29,6 +29,10 @@ _FIRST, _SURE = 22, 27
 _METRICS = {REQUESTS, *(f"{SECONDS}_{part}" for part in ("bucket", "sum", "count"))}
 
 
+_SERVICE = re.compile(r"\{\{[^}]*(\$l|\.L)abels\.service\b[^}]*\}\}")
+_PERCENTILE = parse(f"histogram_quantile(0.95, sum by (service, le) (rate({SECONDS}_bucket[5m])))")
+
+
 class RuleError(ValueError):
     """The text is not a rules file with the two alerts; ``mistake`` names why, if it has a name."""
 
@@ -44,6 +48,7 @@ class Rule:
     name: str
     tree: Any
     summary: str
+    labels: Mapping[str, str]
 
 
 def rules_of(text: str) -> dict[str, Rule]:
@@ -73,6 +78,9 @@ def rules_of(text: str) -> dict[str, Rule]:
     if missing:
         has = ", ".join(found) or "none"
         raise RuleError(f"There is no alert {missing[0]}; there are: {has}.")
+    others = sorted(found.keys() - {ERRORS, SLOW})
+    if others:
+        raise RuleError(f"There are also the alerts {', '.join(others)}; two were expected.")
     return {name: _rule(name, found[name]) for name in (ERRORS, SLOW)}
 
 
@@ -95,14 +103,19 @@ def _rule(name: str, rule: Mapping[str, Any]) -> Rule:
     if held != HOLD:
         said = f"The `for` of {name} is {rule.get('for', 'missing')}; 5m was expected."
         raise RuleError(said, "no_for")
+    labels = rule.get("labels") or {}
+    if not isinstance(labels, dict):
+        raise RuleError(f"The labels of {name} are not a mapping of names to texts.")
+    if "service" in labels and not _SERVICE.search(str(labels["service"])):
+        raise RuleError(f"The label service of {name} is always {labels['service']!r}.")
     annotations = rule.get("annotations")
     summary = annotations.get("summary") if isinstance(annotations, dict) else None
-    return Rule(name, tree, summary if isinstance(summary, str) else "")
+    return Rule(name, tree, summary if isinstance(summary, str) else "", labels)
 
 
 def names_service(rule: Rule) -> bool:
     """Say whether the summary puts in the service's name."""
-    return re.search(r"\{\{[^}]*(\$l|\.L)abels\.service\b[^}]*\}\}", rule.summary) is not None
+    return _SERVICE.search(rule.summary) is not None
 
 
 def fired(rule: Rule, day: Day) -> dict[int, list[dict[str, str]]]:
@@ -123,8 +136,27 @@ def fired(rule: Rule, day: Day) -> dict[int, list[dict[str, str]]]:
         since = {key: since.get(key, now) for key in value}
         if minute >= _FIRST:
             held = [key for key, begin in since.items() if now - begin >= HOLD]
-            found[minute] = [labels_of(key) for key in held]
+            found[minute] = [labels_of(key) | _added(rule, key) for key in held]
     return found
+
+
+def _added(rule: Rule, key: frozenset[tuple[str, str]]) -> dict[str, str]:
+    """Return the labels that a rule adds to those of its expression."""
+    service = labels_of(key).get("service", "")
+    return {name: _SERVICE.sub(service, str(text)) for name, text in rule.labels.items()}
+
+
+def other_value(rule: Rule, day: Day) -> str:
+    """Say which value other than the percentile an alert has at a day's end; empty if none has."""
+    right = evaluate(_PERCENTILE, day.series, 60.0 * MINUTES)
+    value = evaluate(rule.tree, day.series, 60.0 * MINUTES)
+    assert isinstance(right, dict)
+    percentiles = {labels_of(key)["service"]: one for key, one in right.items()}
+    for key, one in value.items() if isinstance(value, dict) else ():
+        want = percentiles.get(labels_of(key).get("service", ""), 0.0)
+        if abs(one - want) > 0.01 * want:
+            return f"The value of {rule.name} is {one:g}; the percentile is {want:.3f} s."
+    return ""
 
 
 def difference(rule: Rule, day: Day) -> str:

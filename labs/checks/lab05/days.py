@@ -28,6 +28,8 @@ _BOUNDS = {
 """The shares of the fast and of the slow requests that are below each boundary, in seconds."""
 _MORE_BOUNDS = {"0.4": (1, 0), **_BOUNDS}
 _MEANS = 0.07, 1.4
+_FAILURES = ("500", "502", "503", "504", "511")
+"""Codes that share the failures, so that 6 of 100 are fewer than 5 if one code is left out."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,10 @@ class _Instance:
 
 
 def _codes(failed: float, draw: random.Random) -> dict[str, float]:
-    """Return the shares of the status codes: many refusals, and failures of two kinds."""
+    """Return the shares of the status codes: many refusals, and failures of five kinds."""
     refused = draw.uniform(0.2, 0.3)
     shares = {"200": 1 - refused - failed, "422": refused}
-    return shares | ({"500": failed / 2, "503": failed / 2} if failed else {})
+    return shares | (dict.fromkeys(_FAILURES, failed / len(_FAILURES)) if failed else {})
 
 
 def days(draw: random.Random) -> list[Day]:
@@ -124,8 +126,16 @@ def days(draw: random.Random) -> list[Day]:
         _over(draw),
         _idle(draw),
         _exact(draw),
-        _sick(draw, "6 of 100 requests fail with 503 or 500", ERRORS, bad, 0.03, well),
-        _sick(draw, f"every request fails with {worst}", ERRORS, {worst: 1.0}, 0.03, well),
+        _sick(draw, "6 of 100 requests fail, with five kinds of 5xx", ERRORS, bad, 0.03, well),
+        _sick(
+            draw,
+            f"one request in five seconds, and every one fails with {worst}",
+            ERRORS,
+            {worst: 1.0},
+            0.03,
+            well,
+            1 / 60,
+        ),
         _sick(draw, "6 of 100 requests take more than 0.5 seconds", SLOW, well, late, well),
         _uneven(draw),
     ]
@@ -138,13 +148,19 @@ def _sick(
     codes: dict[str, float],
     slow: float,
     then: dict[str, float],
+    busy: float = 1,
 ) -> Day:
-    """Return a day on which a service has a problem from minute 15 on, and the other has none."""
+    """Return a day on which a service has a problem from minute 15 on, and the other has none.
+
+    The service gets 12 * *busy* requests a second.
+    """
     service, other = draw.sample(SERVICES, 2)
+    begin, history = 15, 5e5 * busy
     instances = [
-        _Instance(service, f"{service}-{n}", a_second, codes, slow, 15, then=then, history=5e5)
+        _Instance(service, f"{service}-{n}", a_second * busy, codes, slow, begin, then=then)
         for n, a_second in ((1, 3.0), (2, 9.0))
     ]
+    instances[0].history = instances[1].history = history
     instances[0].restart = 30
     instances[1].bounds = _MORE_BOUNDS  # a newer release, in the middle of its rollout
     instances.append(_Instance(other, f"{other}-1", 20.0, _codes(0.005, draw)))
@@ -173,9 +189,14 @@ def _exact(draw: random.Random) -> Day:
 
 
 def _good(draw: random.Random) -> Day:
-    """Return a day without problems, but for one small instance, and with many 4xx."""
+    """Return a day without problems, but for one small instance, and with many 4xx.
+
+    Almost 5 of 100 requests to the detector fail: more than 5 for each 100 that do not.
+    """
     instances = [
-        _Instance("detector", "detector-1", 20.0, _codes(0.04, draw), restart=draw.randint(24, 34)),
+        _Instance(
+            "detector", "detector-1", 20.0, _codes(0.0435, draw), restart=draw.randint(24, 34)
+        ),
         _Instance("detector", "detector-2", 0.1, {"500": 1.0}, slow=1.0),
         _Instance("recommender", "recommender-1", 9.0, _codes(0.0, draw), slow=0.04),
     ]

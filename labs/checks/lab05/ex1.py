@@ -24,7 +24,7 @@ def check(context: Context, row_of: Callable[..., Any]) -> None:
         confidences = _confidences(context, count)
         before = copy.deepcopy(upload), confidences.copy()
         model = f"yolo_{context.random.randint(100, 999)}"
-        version = f"{context.random.getrandbits(48):012x}"
+        version = f"{context.random.getrandbits(48):012x}" if count else "10"
         where = f"an image with {count} box{'es' * (count != 1)}"
         got = context.call(row_of, upload, confidences, model, version, where=where)
         height, width = upload.pixels.shape[:2]
@@ -61,11 +61,13 @@ def _upload(context: Context) -> Upload:
 
 
 def _confidences(context: Context, count: int) -> Any:
-    """Return fresh confidences; of several, one is low and one is below a half."""
+    """Return fresh confidences; of several, one is low, one is below a half, and two are equal."""
     found = context.numbers.uniform(0.5, 1, count)
     if count > 1:
         low, middle = context.random.sample(range(count), 2)
         found[low], found[middle] = context.numbers.uniform((0.02, 0.3), (0.2, 0.48))
+        high = [n for n in range(count) if n not in (low, middle)]
+        found[high[0]] = found[high[-1]]
     return found.astype(np.float32)
 
 

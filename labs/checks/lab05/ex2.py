@@ -23,23 +23,25 @@ _UNITS |= {"percent", "percentage", "ratio"}
 def check(context: Context, metrics_of: Callable[..., Any]) -> None:
     """Make the metrics in two fresh registries and look at them as a scrape does."""
     with reading.in_memory(), reading.DefaultRegistry() as default:
-        rejected, seconds = _made(context, metrics_of, default, "the first registry")
-        _types_and_names(context, rejected, seconds)
-        _labels(context, rejected, seconds)
-        _buckets(context, seconds)
-        again = _made(context, metrics_of, default, "a second registry")
-        context.expect(
-            again[0] is not rejected and again[1] is not seconds,
-            "The second call returned the metrics of the first.",
-            where="a second registry",
-        )
+        first = _made(context, metrics_of, default, "the first registry")
+        _types_and_names(context, *first)
+        _labels(context, *first)
+        _buckets(context, first[1])
+        _made(context, metrics_of, default, "a second registry", first)
     context.note(registries=2, series_of_rejected=len(REASONS))
 
 
 def _made(
-    context: Context, answer: Callable[..., Any], default: reading.DefaultRegistry, where: str
+    context: Context,
+    answer: Callable[..., Any],
+    default: reading.DefaultRegistry,
+    where: str,
+    before: tuple[Any, ...] = (),
 ) -> tuple[Any, Any]:
-    """Return the two metrics that the answer makes in a fresh registry, or fail."""
+    """Return the two metrics that the answer makes in a fresh registry, or fail.
+
+    *before* are those that it has made already.
+    """
     registry = CollectorRegistry()
     try:
         got = answer(registry)
@@ -60,6 +62,12 @@ def _made(
             layer="schema",
             cause="Return a tuple: the counter first, then the histogram.",
         )
+    context.expect(
+        not any(one is other for one in pair for other in before),
+        "The second call returned the metrics of the first.",
+        where=where,
+        cause="Create both in the function, each time in the registry that it is given.",
+    )
     inside = {family.name for family in registry.collect()}
     outside = [one for one in pair if next(iter(one.collect())).name not in inside]
     if outside or default.added():
@@ -82,7 +90,9 @@ def _types_and_names(context: Context, rejected: Any, seconds: Any) -> None:
             issubclass(type(one), kind),
             f"{name} is a {type(one).__name__}; {kind.__name__} was expected.",
             mistake="gauge" if kind is Counter and issubclass(type(one), Gauge) else None,
-            cause="Only a Histogram's buckets can be added up across processes.",
+            cause="Only a Histogram's buckets can be added up across processes."
+            if kind is Histogram
+            else "Return the counter first, then the histogram.",
         )
         family = next(iter(one.collect()))
         context.expect(

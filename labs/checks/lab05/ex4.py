@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -13,6 +14,7 @@ from labs.checks.lab05.probes import (
     aside,
     asked,
     expected,
+    short_waits_elapse,
     until,
 )
 from labs.checks.lab05.service import BLANK
@@ -34,12 +36,19 @@ def check(context: Context, service_class: Any) -> None:
 def _life(context: Context, service_class: Any) -> None:
     """Let one service load, warm up, work, break and work again, beside another that is well."""
     with Backstage() as other_stage, Backstage() as stage:
-        other = _loaded(context, service_class, other_stage)
         service = _started(context, service_class, stage)
+        other = _loaded(
+            context,
+            service_class,
+            other_stage,
+            "Another CardService is still loading: do not share threads between the two.",
+        )
         loading = {_ALIVE: "alive_while_loading"}
         _probes(context, service, "load() is running", ready=False, mistakes=loading)
         image = stage.sent(context.picture(context.random.randint(1, 5)))
-        early = aside(service.infer, image)
+        with short_waits_elapse():  # loading takes some seconds
+            early = aside(service.infer, image)
+            time.sleep(0.05)
         stage.may_load.set()
         until(lambda: stage.warming.is_set() or _is_ready(context, service))
         where = "load() has returned, and the first call of the model is not over"
@@ -60,8 +69,8 @@ def _life(context: Context, service_class: Any) -> None:
             _probes(context, other, where, ready=n < 3, alive=n < 3)
 
 
-def _started(context: Context, service_class: Any, stage: Backstage) -> Any:
-    """Make the service; return it once the loading has started."""
+def _started(context: Context, service_class: Any, stage: Backstage, cause: str = "") -> Any:
+    """Make the service; return it once the loading has started, which *cause* may prevent."""
     where = "making the object, while load() is running"
     made = aside(service_class, stage.load)
     wait([made], PATIENCE)
@@ -80,15 +89,16 @@ def _started(context: Context, service_class: Any, stage: Backstage) -> Any:
         f"load() was not called within {PATIENCE:g} seconds.",
         where=where,
         layer="start",
+        cause=cause,
     )
     return service
 
 
-def _loaded(context: Context, service_class: Any, stage: Backstage) -> Any:
+def _loaded(context: Context, service_class: Any, stage: Backstage, cause: str = "") -> Any:
     """Return a service whose model is loaded and warm."""
     stage.may_load.set()
     stage.may_warm.set()
-    service = _started(context, service_class, stage)
+    service = _started(context, service_class, stage, cause)
     until(lambda: _is_ready(context, service))
     _probes(context, service, "the model is loaded and warm", ready=True)
     return service
@@ -179,9 +189,9 @@ def _call(context: Context, service: Any, stage: Backstage, works: bool, where: 
         return
     try:
         got = service.infer(image)
-    except OutOfMemoryError:
-        return
     except Exception as error:
+        if type(error) is type(stage.raised):
+            return
         raise context.raised(error, where=f"{where}; the model raised another one") from error
     context.fail(f"The model raised, and infer returned {type(got).__name__}.", where=where)
 
@@ -230,3 +240,4 @@ def _failed_start(
             layer="request",
             cause="There will never be a model: infer has to raise.",
         )
+        _probes(context, service, f"{where}; infer was called later", ready=False, alive=False)

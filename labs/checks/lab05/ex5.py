@@ -30,7 +30,7 @@ def check(context: Context, rules: Any) -> None:
     for rule in read.values():
         for day in tried:
             _try(context, rule, day)
-        _look(context, rule)
+        _look(context, rule, tried)
     _promtool(context, text)
     context.note(alerts=2, days=len(tried))
 
@@ -50,7 +50,7 @@ def _try(context: Context, rule: alerts.Rule, day: Day) -> None:
     )
 
 
-def _look(context: Context, rule: alerts.Rule) -> None:
+def _look(context: Context, rule: alerts.Rule, tried: list[Day]) -> None:
     """Look at what days do not show: the window, the quantile and the summary."""
     windows = alerts.windows(rule)
     context.expect(
@@ -63,6 +63,9 @@ def _look(context: Context, rule: alerts.Rule) -> None:
         rule.name != SLOW or "histogram_quantile" in calls,
         f"{rule.name} does not use histogram_quantile, so its value is not a time in seconds.",
     )
+    for day in tried if rule.name == SLOW else ():
+        other = alerts.other_value(rule, day)
+        context.expect(not other, other, where=day.title)
     context.expect(
         alerts.names_service(rule),
         f"The summary of {rule.name} is {rule.summary!r}; {{{{ $labels.service }}}} is not in it.",

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from PIL import Image
 
 from labs.engine import fake_core
+from services.errors import InputError
 
 PATIENCE = 5.0
 """Seconds to wait for something that should happen at once."""
 
+_ASIDE = "lab05-aside"
+
 
 class OutOfMemoryError(RuntimeError):
-    """What the stub model raises while it is broken."""
+    """One of the errors that the stub model raises while it is broken."""
 
 
 class Backstage:
@@ -35,7 +40,9 @@ class Backstage:
     load_error, warm_error : Exception or None
         What they raise instead of returning.
     broken : bool
-        Whether the model raises.
+        Whether the model raises: an error of its own, or a refusal of the image.
+    raised : Exception or None
+        What it raised last.
     together : threading.Barrier or None
         Where calls of the model wait for each other.
     warm_ups : list
@@ -48,11 +55,14 @@ class Backstage:
         self.load_error: Exception | None = None
         self.warm_error: Exception | None = None
         self.broken = False
+        self.raised: Exception | None = None
         self.together: threading.Barrier | None = None
         self.warm_ups: list[Any] = []
         self.asked = 0
         self.loads = 0
         self._sent: list[Any] = []
+        refusal = InputError("Too dark.", code="image_dark", status=422, hint="Use more light.")
+        self._errors = itertools.cycle([OutOfMemoryError("out of memory"), refusal])
 
     def __enter__(self) -> Backstage:
         return self
@@ -84,7 +94,8 @@ class Backstage:
         if self.together is not None:
             self.together.wait(PATIENCE)
         if self.broken:
-            raise OutOfMemoryError("out of memory")
+            self.raised = next(self._errors)
+            raise self.raised
         return fake_core.boxes(picture)
 
     def sent(self, picture: Image.Image) -> Image.Image:
@@ -103,8 +114,23 @@ def aside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name="lab05-aside", daemon=True).start()
+    threading.Thread(target=run, name=_ASIDE, daemon=True).start()
     return future
+
+
+@contextmanager
+def short_waits_elapse() -> Iterator[None]:
+    """Let each time limit of a few seconds pass at once, in the threads of :func:`aside`."""
+    wait = threading.Condition.wait
+
+    def elapsed(self: threading.Condition, timeout: float | None = None) -> bool:
+        is_short = timeout is not None and 0 < timeout <= PATIENCE
+        if is_short and threading.current_thread().name == _ASIDE:
+            timeout = 0.001
+        return wait(self, timeout)
+
+    with patch.object(threading.Condition, "wait", elapsed):
+        yield
 
 
 @contextmanager

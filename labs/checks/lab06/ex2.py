@@ -109,7 +109,9 @@ def _packages(context: Context, config: BentoBuildConfig, pins: Mapping[str, str
     for line in config.python.packages or []:
         pin = _PIN.fullmatch(str(line).partition(";")[0].replace(" ", ""))
         if pin is None:
-            context.fail(f"python.packages has {line!r}, without a version.", mistake="unpinned")
+            context.fail(
+                f"python.packages has {line!r}, without an exact version.", mistake="unpinned"
+            )
             return
         found[re.sub(r"[-_.]+", "-", pin[1]).lower()] = pin[2]
     missing = [name for name in IMPORTED if name not in found]
@@ -120,7 +122,9 @@ def _packages(context: Context, config: BentoBuildConfig, pins: Mapping[str, str
         context.fail(f"python.packages also has {', '.join(more)}.", mistake="too_many_packages")
     for name, version in found.items():
         if version != pins[name]:
+            others = [other for other, pin in pins.items() if pin == version]
             context.fail(
                 f"{name} is pinned to {version}; the lock has {pins[name]}.",
-                mistake="other_version",
+                mistake=None if others or version in pins[name] else "other_version",
+                cause=f"That is the version of {others[0]}. Compare whole names." if others else "",
             )

@@ -26,11 +26,17 @@ def check(context: Context, send: Callable[..., Any], receive: Callable[..., Any
     with temporary_folder() as here, temporary_folder() as there:
         with empty_store(), contextlib.chdir(here):
             tags = _two_bentos(context, name)
+            whole = tags_of([*bentoml.list(), *bentoml.models.list()])
             folder = f"exports/night-{context.random.randint(100, 999)}"
-            receipts = [
+            got = [
                 _sent(context, send, tag, exact, folder)
                 for tag, exact in ((tags[0], tags[0]), (f"{name}:latest", tags[1]))
             ]
+            receipts = [receipt for _, receipt in got]
+            what = "The first receipt, after the second send,"
+            context.same(got[0][0], receipts[0], what=what, where=folder)
+            kept = tags_of([*bentoml.list(), *bentoml.models.list()])
+            context.same(kept, whole, what="The store, after both were sent,", where=folder)
         if receipts[0]["file"] == receipts[1]["file"]:
             file = Path(receipts[0]["file"]).name
             context.fail(f"Both versions are in {file}.", where=folder, mistake="overwrites")
@@ -46,7 +52,10 @@ def check(context: Context, send: Callable[..., Any], receive: Callable[..., Any
             _lets_errors_through(context, receive, f"{name}:0.1.0", there)
             _has_arrived(context, tags)
             _refuses_other_bytes(context, receive, receipts, arrived=True)
-    context.note(sent=2, received=2, refused=4)
+        with empty_store(), contextlib.chdir(there):
+            _received(context, receive, receipts[0], "on a third machine")
+            _has_arrived(context, tags[:1])
+    context.note(sent=2, received=3, refused=6)
 
 
 def _two_bentos(context: Context, name: str) -> list[str]:
@@ -62,19 +71,18 @@ def _two_bentos(context: Context, name: str) -> list[str]:
     return [f"{name}:{version}" for version in versions]
 
 
-def _sent(context: Context, send: Callable[..., Any], tag: str, exact: str, folder: str) -> Receipt:
-    """Call ``send`` and compare the receipt with the file."""
+def _sent(
+    context: Context, send: Callable[..., Any], tag: str, exact: str, folder: str
+) -> tuple[Any, Receipt]:
+    """Call ``send`` and compare the receipt with the file; return it, and a copy."""
     where = f"send({tag!r}, {folder!r})"
 
     def because(error: BaseException) -> str | None:
         outside = isinstance(error, FileNotFoundError) and str(Path.cwd()) not in str(error)
         return "relative" if outside and folder in str(error) else None
 
-    receipt = context.plain(
-        context.call(send, tag, folder, where=where, because=because),
-        what="the receipt",
-        where=where,
-    )
+    got = context.call(send, tag, folder, where=where, because=because)
+    receipt = context.plain(got, what="the receipt", where=where)
     keys = sorted(receipt) if isinstance(receipt, dict) else type(receipt).__name__
     if keys != ["file", "sha256", "tag"] or not all(isinstance(v, str) for v in receipt.values()):
         context.fail(
@@ -93,13 +101,16 @@ def _sent(context: Context, send: Callable[..., Any], tag: str, exact: str, fold
     if receipt["sha256"] != _sha256(file.read_bytes()):
         digits = len(receipt["sha256"])
         context.fail(f"The receipt's sha256, {digits} digits, is not the file's.", where=where)
-    return dict(receipt)
+    return got, dict(receipt)
 
 
 def _refuses_other_bytes(
     context: Context, receive: Callable[..., Any], receipts: list[Receipt], arrived: bool = False
 ) -> None:
-    """Put the other version's file in its place: it can be read, and is not what was sent."""
+    """Put the other version's file in its place: it can be read, and is not what was sent.
+
+    Then, of a whole file, change the last digit of the receipt's digest.
+    """
     file, other = (Path(receipt["file"]) for receipt in receipts)
     kept = file.read_bytes()
     shutil.copyfile(other, file)
@@ -114,6 +125,12 @@ def _refuses_other_bytes(
         mistake="not_verified" if not arrived else None,
     )
     file.write_bytes(kept)
+    digest = receipts[0]["sha256"]
+    changed = digest[:-1] + ("0" if digest[-1] != "0" else "1")
+    where = "the last digit of the receipt's sha256 was changed"
+    expect_value_error(
+        context, receive, receipts[0] | {"sha256": changed}, where=where, names=[file.name]
+    )
     if not arrived:
         _is_empty(context, where)
 
@@ -121,18 +138,38 @@ def _refuses_other_bytes(
 def _lets_errors_through(
     context: Context, receive: Callable[..., Any], tag: str, folder: Path
 ) -> None:
-    """Send files with the right digest that hold no Bento: these must not count as received."""
+    """Send files with the right digest that hold no Bento, and none: nothing was received then."""
     text, archive = folder / "text.bento", folder / "archive.bento"
     text.write_text("not a Bento\n")
     with tarfile.open(archive, "w:xz") as tar:
         tar.add(text, arcname="README.md")
-    for file in (text, archive):
-        where = f"a receipt whose digest is right, and whose file {file.name} holds no Bento"
+    for file, what in (
+        (text, f"digest is right, and whose file {text.name} holds no Bento"),
+        (archive, f"digest is right, and whose file {archive.name} holds no Bento"),
+        (folder / "lost.bento", "file does not exist"),
+    ):
+        where, digest = f"a receipt whose {what}", "0" * 64
+        if file.exists():
+            digest = _sha256(file.read_bytes())
         try:
-            receive({"tag": tag, "file": str(file), "sha256": _sha256(file.read_bytes())})
-        except Exception:
-            continue
-        context.fail("Nothing was raised; an error was expected.", where=where, mistake="swallows")
+            receive({"tag": tag, "file": str(file), "sha256": digest})
+        except Exception as error:
+            own = _error_of_import(file)
+            if file.exists() and not isinstance(error, (own, tarfile.TarError)):
+                said = f"Your code raised {type(error).__name__}; {own.__name__} was expected."
+                context.fail(said, where=where, cause="Let the error of import_bento propagate.")
+        else:
+            said = "Nothing was raised; an error was expected."
+            context.fail(said, where=where, mistake="swallows" if file.exists() else None)
+
+
+def _error_of_import(file: Path) -> type[Exception]:
+    """Return what BentoML raises for a file that holds no Bento."""
+    try:
+        bentoml.import_bento(str(file))
+    except Exception as error:
+        return type(error)
+    return Exception
 
 
 def _is_empty(context: Context, where: str) -> None:

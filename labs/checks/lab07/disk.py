@@ -18,16 +18,19 @@ class Disk:
     ----------
     made, removed : list of Path
         The folders that were created empty, and the files that were removed.
+    renamed : list of (Path, str)
+        The new name of each file that was renamed, and what was in it at that moment.
     """
 
     def __init__(self) -> None:
         self.made: list[Path] = []
         self.removed: list[Path] = []
+        self.renamed: list[tuple[Path, str]] = []
 
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Disk]:
-    """Record new folders and removed files, and make *folder* behave like a separate disk.
+    """Record new folders, removed and renamed files, and make *folder* behave like a separate disk.
 
     On such a disk, nothing can be renamed or linked into the folder from outside.
     """
@@ -48,6 +51,9 @@ def watched(folder: Path) -> Iterator[Disk]:
             if inside[0] != inside[1]:
                 text = os.strerror(errno.EXDEV)
                 raise OSError(errno.EXDEV, text, str(source), None, str(target))
+            if Path(source).is_file():
+                content = Path(source).read_text(encoding="utf-8", errors="replace")
+                disk.renamed.append((Path(target).absolute(), content))
             return function(source, target, *args, **kwargs)
 
         return call

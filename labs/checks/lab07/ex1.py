@@ -21,6 +21,7 @@ def check(context: Context, answer: Any) -> None:
     several = context.random.randint(40, 60)
     for count in (several, 1):
         ids = context.random.sample(range(1, 200_000), count)
+        ids[1:2] = [0] * (count > 1)
         often = [*ids, *context.random.choices(ids, k=2 * count)]
         context.random.shuffle(often)
         where = f"{len(often)} ids, {count} of them different"
@@ -32,7 +33,7 @@ def check(context: Context, answer: Any) -> None:
             back = context.plain(context.call(trained.raw, row, where=where), what=f"raw({row})")
             context.expect(
                 type(back) is int and back == one,
-                f"raw({row}) is {back}; {one} was expected, because row({one}) is {row}.",
+                f"raw({row}) is {back!r}; {one} was expected, because row({one}) is {row}.",
                 where=where,
             )
         _are_unknown(context, trained, ids, where)
@@ -72,9 +73,9 @@ def _are_all_rows(context: Context, ids: list[int], rows: list[Any], where: str)
 
 
 def _are_unknown(context: Context, ids: Any, known: list[int], where: str) -> None:
-    """Look up ids that do not exist: beyond the last, next to a known one, and 0."""
+    """Look up ids that do not exist: beyond the last, next to a known one, 0, and below."""
     before = repr(getattr(ids, "__dict__", None))
-    for one in (max(known) + 1, max(known) + 1000, known[0] - 1, known[0] + 1, len(known), 0):
+    for one in (max(known) + 1, max(known) + 1000, known[0] - 1, known[0] + 1, len(known), 0, -1):
         if one in known:
             continue
         place = f"row({one}), an id that the map does not know"

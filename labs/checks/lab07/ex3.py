@@ -18,6 +18,10 @@ class _DownloadError(Exception):
     """A download failed. Like MLflow's own exception, it is not an OSError."""
 
 
+class _StoppedError(BaseException):
+    """The process is told to end; like KeyboardInterrupt, it is not an Exception."""
+
+
 def check(context: Context, answer: Callable[..., Any]) -> None:
     """Call ``pull(client, name, alias, cache)`` start after start, while the alias moves."""
     old, new, lost, moved, newest = map(str, sorted(context.random.sample(range(20, 90), 5)))
@@ -32,16 +36,18 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         registry.aliases["prod"] = new
         starts.pull(f"prod has moved from {old} to {new}", downloads=1)
         registry.aliases["prod"] = old
-        starts.pull(f"prod was set back to {old}", downloads=0)
+        starts.pull(f"prod was set back to {old}, in the same process", downloads=0, again=True)
         starts.pull(f"the alias staging, which points to {newest}", "staging", downloads=1)
         registry.aliases["prod"] = moved
         registry.on_ask = lambda: registry.aliases.update(prod=new)
         starts.pull(f"prod was {moved} when you asked, then moves to {new}", downloads=1)
         registry.on_ask = lambda: None
         registry.aliases["prod"] = lost
-        starts.broken_off("a download that fails after the first of two files")
+        for error in (_DownloadError, _StoppedError):
+            what = "fails" if issubclass(error, Exception) else "is interrupted"
+            starts.broken_off(f"a download that {what} after the first of two files", error)
         starts.pull("the next start, after a download that failed", downloads=1)
-    context.note(starts=8, downloads=6, versions=5)
+    context.note(starts=9, downloads=6, versions=5)
 
 
 class _Starts:
@@ -51,11 +57,16 @@ class _Starts:
         self, context: Context, answer: Callable[..., Any], registry: StubRegistry, cache: Path
     ) -> None:
         self.context, self.answer, self.registry, self.cache = context, answer, registry, cache
+        self._last = answer
 
-    def pull(self, where: str, alias: str = "prod", *, downloads: int) -> None:
-        """Start once; fail unless the right version is there with so many *downloads*."""
+    def pull(self, where: str, alias: str = "prod", *, downloads: int, again: bool = False) -> None:
+        """Start once; fail unless the right version is there with so many *downloads*.
+
+        With *again*, pull is called once more in the process of the last start.
+        """
         context, registry, cache = self.context, self.registry, self.cache
-        version, pull = registry.aliases[alias], in_new_process(self.answer)
+        version = registry.aliases[alias]
+        pull = self._last = self._last if again else in_new_process(self.answer)
         folder = cache / version
         registry.asked.clear()
         registry.downloads.clear()
@@ -71,7 +82,8 @@ class _Starts:
             set(registry.asked) == {alias},
             f"pull looked up the aliases {registry.asked}; [{alias!r}] was expected.",
             where=where,
-            mistake=None if registry.asked else "never_asks",
+            mistake=None if registry.asked or again else "never_asks",
+            cause="pull has kept an earlier answer, but the alias may have moved." if again else "",
         )
         context.expect(
             Path(got).absolute() == folder,
@@ -125,25 +137,29 @@ class _Starts:
             mistake="half_stays",
         )
 
-    def broken_off(self, where: str) -> None:
-        """Let a download fail after its first file."""
+    def broken_off(self, where: str, kind: type[BaseException]) -> None:
+        """Let a download raise *kind* after its first file."""
         files: list[str] = []
 
         def on_file(version: str) -> None:
             files.append(version)
             if len(files) > 1:
-                raise _DownloadError(f"the connection was lost during version {version}")
+                raise kind(f"the connection was lost during version {version}")
 
         self.registry.on_file = on_file
+        self.registry.downloads.clear()
         try:
             in_new_process(self.answer)(self.registry, self.registry.name, "prod", self.cache)
-        except _DownloadError:
+        except kind:
             pass
         except Exception as error:
             raise self.context.raised(error, where=where) from error
         else:
             said = "pull returned normally; the exception of the download was expected."
             self.context.fail(said, where=where)
+        count = len(self.registry.downloads)
+        said = f"Number of downloads: {count}; 1 was expected, whose exception propagates."
+        self.context.expect(count == 1, said, where=where)
         folder = self.cache / self.registry.aliases["prod"]
         said = f"{self._shown(folder)} is there with half of its files."
         self.context.expect(not folder.exists(), said, where=where, mistake="partial")

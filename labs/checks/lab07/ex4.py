@@ -73,7 +73,7 @@ class _Machine:
 
 def check(context: Context, answer: Callable[..., Any]) -> None:
     """Call ``start(pull, load, versions, pointer)``, start after start."""
-    low, high, bad = sorted(context.random.sample(range(20, 90), 3))
+    low, high, bad, gone = sorted(context.random.sample(range(20, 90), 4))
     host = f"10.0.{context.random.randrange(256)}.{context.random.randrange(256)}"
     down = ConnectionError(f"the registry at {host} does not answer")
     with tempfile.TemporaryDirectory() as place:
@@ -94,16 +94,22 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         machine.damaged = {machine.prod}
         where = f"prod is {bad}, which is damaged; the pointer names {low}"
         _serves_pointed(context, answer, machine, pointed, where, None)
+        machine.prod = str(gone)
+        where = f"prod is {gone}, and there is no model in its folder; the pointer names {low}"
+        _serves_pointed(context, answer, machine, pointed, where, None)
         machine.trouble, machine.damaged = down, {pointed}
         where = f"the registry is down, and {low}, which the pointer names, is damaged"
+        _serves_nothing(context, answer, machine, where, str(down))
+        machine.pointer.write_text(str(gone), encoding="utf-8")
+        where = f"the registry is down, and of {gone}, which the pointer names, there is no model"
         _serves_nothing(context, answer, machine, where, str(down))
         machine.pointer.unlink()
         where = "the registry is down, and there is no pointer"
         _serves_nothing(context, answer, machine, where, str(down))
-        machine.trouble, machine.damaged = None, {str(bad)}
+        machine.trouble, machine.damaged, machine.prod = None, {str(bad)}, str(bad)
         where = f"prod is {bad}, which is damaged, and there is no pointer"
         _serves_nothing(context, answer, machine, where, machine.damage_of(str(bad)))
-    context.note(starts=9, of_them_without_the_registry=4)
+    context.note(starts=11, of_them_without_the_registry=5)
 
 
 def _start(
@@ -122,7 +128,8 @@ def _start(
         error = raised
     if machine.pulls > 1:
         many = f"{machine.pulls} times" + " and more" * (machine.pulls >= MOST_PULLS)
-        context.fail(f"pull was called {many}; once was expected.", where=where, mistake="retries")
+        mistake = "retries" if machine.trouble is not None else None
+        context.fail(f"pull was called {many}; once was expected.", where=where, mistake=mistake)
     return got, error
 
 
@@ -156,6 +163,13 @@ def _serves_prod(
                 where=where,
                 mistake="not_atomic",
             )
+        for path, text in disk.renamed:
+            if path == machine.pointer and text.strip() != machine.prod:
+                context.fail(
+                    f"The file that replaced the pointer had {text!r:.40} in it at that moment.",
+                    where=where,
+                    cause="Close the new file before you rename it.",
+                )
         if machine.pointer in disk.removed:
             context.fail(
                 "The pointer was removed before the new one was there.",
@@ -231,6 +245,7 @@ def _serves_pointed(
 def _serves_nothing(
     context: Context, answer: Callable[..., Any], machine: _Machine, where: str, reason: str
 ) -> None:
+    before = machine.pointed()
     got, error = _start(context, answer, machine, where)
     if error is None:
         served = context.plain(got, what="What start returned", where=where)
@@ -247,5 +262,11 @@ def _serves_nothing(
             f"The RuntimeError says {str(error)!r:.120}; it does not say {reason!r}.",
             where=where,
             cause="Put the text of the first exception into the message.",
+        )
+    if machine.pointed() != before:
+        context.fail(
+            f"The pointer says {machine.pointed() or 'nothing'!r:.40} now; {before or 'nothing'} "
+            "was expected.",
+            where=where,
         )
     _is_alone(context, machine, where)

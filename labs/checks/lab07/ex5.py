@@ -19,8 +19,8 @@ THREADS, ANSWERS, SWAPS = 4, 100, 20
 class _Examiner:
     """One object of the learner's class."""
 
-    def __init__(self, context: Context, answer: Any) -> None:
-        self.context, self.shelf = context, Shelf(context)
+    def __init__(self, context: Context, answer: Any, last: int) -> None:
+        self.context, self.shelf = context, Shelf(context, last)
         self.version = self.shelf.new()
         self.user = context.random.randint(1, 999)
         self.live = context.call(
@@ -73,7 +73,8 @@ def check(context: Context, answer: Any) -> None:
     """Replace the model of ``Live`` step by step, then under load."""
     if not inspect.isclass(answer):
         context.fail(f"Live is a {type(answer).__name__}, not a class.", layer="import")
-    one, other = _Examiner(context, answer), _Examiner(context, answer)
+    last = context.random.randint(20, 90)  # of both: the same numbers, and other models
+    one, other = _Examiner(context, answer, last), _Examiner(context, answer, last)
     _starts(context, one, answer)
     _swaps(context, one)
     _refuses(context, one)
@@ -81,6 +82,9 @@ def check(context: Context, answer: Any) -> None:
     _at_once(context, one)
     _under_load(context, one)
     other.says(other.version, "a second object of the class, after swaps of the first")
+    other.version = other.shelf.new()
+    other.swap(other.version, True, "a second object of the class, after swaps of the first")
+    other.says(other.version, "a second object of the class, after its first swap")
     context.note(answers_under_load=THREADS * ANSWERS, swaps_meanwhile=SWAPS, lost_or_mixed=0)
 
 

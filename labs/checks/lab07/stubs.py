@@ -46,7 +46,9 @@ class StubModel:
     Parameters
     ----------
     random : random.Random
-        Source of ids, scores and ratings.
+        Source of ids, scores and ratings. The user with the last row has rated nothing.
+    movies : int
+        How many there are.
 
     Attributes
     ----------
@@ -56,13 +58,14 @@ class StubModel:
         All movie ids, the most rated movie first.
     """
 
-    def __init__(self, random: random.Random) -> None:
+    def __init__(self, random: random.Random, movies: int = 30) -> None:
         user_ids = random.sample(range(1, 10_000), 8)
-        movie_ids = random.sample(range(1, 200_000), 30)
+        movie_ids = random.sample(range(1, 200_000), movies)
         self.users, self.movies = Ids(user_ids), Ids(movie_ids)
         self.most_rated = random.sample(movie_ids, len(movie_ids))
-        self._table = [[random.random() for _ in movie_ids] for _ in user_ids]
+        self._table = [[random.uniform(-5, 5) for _ in movie_ids] for _ in user_ids]
         self._rated = {user: self._some_rated(user, random) for user in user_ids}
+        self._rated[self.users.raw(len(user_ids) - 1)] = []
 
     def _some_rated(self, user: int, random: random.Random) -> list[int]:
         """Return movies that a user has rated: the two best ones, and some others."""

@@ -22,7 +22,7 @@ def iou(first, second):
     union = -both
     for x1, y1, x2, y2 in (first, second):
         union += (x2 - x1) * (y2 - y1)
-    return np.float32(both / (union + 1e-7))
+    return np.float32(both / (union + 1e-12))
 
 
 # %% lab00.ex1 wrong: plus_one
@@ -103,6 +103,21 @@ def iou(a, b):
 # %% lab00.ex1 wrong: -round 4 <- -epsilon 1e-5
 # -     return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i + 1e-5)
 # +     return round(i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i), 4)
+
+# %% lab00.ex1 wrong: -epsilon 1e-9, though boxes may be small <- -epsilon 1e-5
+# - 1e-5
+# + 1e-9
+
+# %% lab00.ex1 wrong: -areas in 32-bit integers <- plain Python
+# - def iou(a, b):
+# + def iou(a, b):
+# +     if isinstance(a[0] + b[0], int):
+# +         a, b = np.array(a, np.int32), np.array(b, np.int32)
+
+# %% lab00.ex1 wrong: -a small overlap is taken for none <- plain Python
+# -     return shared / (area_a + area_b - shared)
+# +     result = shared / (area_a + area_b - shared)
+# +     return result if result > 0.005 else 0.0
 
 
 # %% lab00.ex2 right: a table, and its own iou
@@ -210,6 +225,15 @@ def judge(found, cards):
 # +             claimed.add(card)
 # +             right[n] = True
 
+# %% lab00.ex2 wrong: -cards like the claimed one are claimed, too
+# -             free.pop(shared.index(max(shared)))
+# +             best = free[shared.index(max(shared))]
+# +             free = [card for card in free if overlap(card, best) < 0.5]
+
+# %% lab00.ex2 wrong: -confidences rounded
+# - -found[n].confidence
+# + -round(found[n].confidence, 2)
+
 
 # %% lab00.ex3 right: the surest box of each picture
 def served_confidence(pictures, steps, budget):
@@ -287,6 +311,11 @@ def served_confidence(pictures, steps, budget):
 # -         if sum(1 for p in pictures if p and p[-1] > t) / len(pictures) <= budget:
 # +         if round(sum(any(c > t for c in p) for p in pictures) / len(pictures), 2) <= budget:
 
+# %% lab00.ex3 wrong: -a budget of 0 is taken for none
+# -     for step in sorted(steps):
+# +     budget = budget or 0.01
+# +     for step in sorted(steps):
+
 
 # %% lab00.ex4 right: by numpy, with another logarithm
 def ndcg_at_10(scores, seen, chosen):
@@ -352,6 +381,14 @@ def ndcg_at_10(scores, seen, chosen):
 # +     scores = np.array(scores)
 # +     scores[seen] = -1
 # +     best = np.argsort(-scores)[:10]
+
+# %% lab00.ex4 wrong: -scores of 32 bits, of which some are equal
+# - -scores[movie]
+# + -np.float32(scores[movie])
+
+# %% lab00.ex4 wrong: -seen movies are as bad as the worst <- -not_low_enough
+# -     scores[seen] = -1
+# +     scores[seen] = min(scores)
 
 
 # %% lab00.ex5 right: a loop

@@ -46,6 +46,30 @@ def boxes_of(detector, picture):
 # +     picture.thumbnail((100, 100))
 # +     [found]
 
+# %% lab01.ex1 wrong: -whole pixels
+# - [detection.as_dict() for detection in found]
+# + [
+# +         d.as_dict() | {"box": {k: int(v) for k, v in d.as_dict()["box"].items()}} for d in found
+# +     ]
+
+# %% lab01.ex1 wrong: -one box for each confidence
+# - [detection.as_dict() for detection in found]
+# + list({d.confidence: d.as_dict() for d in found}.values())
+
+# %% lab01.ex1 wrong: -a box alone without its list
+# -     return [detection
+# +     if len(found) == 1:
+# +         return found[0].as_dict()
+# +     return [detection
+
+# %% lab01.ex1 wrong: -an error becomes an empty list
+# -     [found] = detector.detect([picture])
+# +     try:
+# +         [found] = detector.detect([picture])
+# +     except Exception:
+# +         return []
+
+
 # %% lab01.ex2 right: with an argument and a property
 # -     SUPPORTED_RESOURCES = ("cpu",)
 # +     SUPPORTED_RESOURCES = ["cpu"]
@@ -93,6 +117,25 @@ def boxes_of(detector, picture):
 # +             return boxes_of(self.detector, Image.fromarray(pixels))
 # +         except Exception:
 # +             return []
+
+# %% lab01.ex2 wrong: -a ValueError becomes an empty list <- -an error becomes an empty list
+# - except Exception:
+# + except ValueError:
+
+# %% lab01.ex2 wrong: -without its environment
+# - Detector.from_environment()
+# + Detector()
+
+# %% lab01.ex2 wrong: -one answer for each shape
+# -         return boxes_of(self.detector, Image.fromarray(pixels))
+# +         known = self.__dict__.setdefault("known", {})
+# +         if pixels.shape not in known:
+# +             known[pixels.shape] = boxes_of(self.detector, Image.fromarray(pixels))
+# +         return known[pixels.shape]
+
+# %% lab01.ex2 wrong: -another method
+# - def inference(
+# + def predict(
 
 
 # %% lab01.ex3 right: a task group
@@ -144,6 +187,38 @@ async def ask(runner, pictures):
 # +
 # +     return await asyncio.gather(*map(one, pictures))
 # +     return list(
+
+
+# %% lab01.ex3 wrong: -tries again
+async def ask(runner, pictures):
+    async def one(picture):
+        try:
+            return await runner.inference.async_run(picture)
+        except ValueError:
+            return await runner.inference.async_run(picture)
+
+    return list(await asyncio.gather(*map(one, pictures)))
+
+
+# %% lab01.ex3 wrong: -another exception <- -tries again
+# -         except ValueError:
+# -             return await runner.inference.async_run(picture)
+# +         except Exception as error:
+# +             raise SystemError("a call failed") from error
+
+# %% lab01.ex3 wrong: -thirty-two at once <- -eight at once
+# - Semaphore(8)
+# + Semaphore(32)
+
+# %% lab01.ex3 wrong: -the first one alone
+# -     return list(await asyncio.gather(*[runner.inference.async_run(p) for p in pictures]))
+# +     first = [await runner.inference.async_run(p) for p in pictures[:1]]
+# +     return first + await asyncio.gather(*[runner.inference.async_run(p) for p in pictures[1:]])
+
+# %% lab01.ex3 wrong: -all but the last
+# - for p in pictures]))
+# + for p in pictures[: len(pictures) - 1]]))
+
 
 # %% lab01.ex4 right: the decorator is called
 # - @svc.api(input=ImageIO(), output=JSON())
@@ -216,6 +291,33 @@ with warnings.catch_warnings():
 # - picture.convert("RGB")
 # + picture
 
+# %% lab01.ex4 right: a context, and a failure is a 503
+# - async def inference(picture):
+# -     return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
+# + async def inference(picture, ctx: bentoml.Context):
+# +     try:
+# +         return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
+# +     except Exception:
+# +         ctx.response.status_code = 503
+# +         return {"error": "the model does not answer"}
+
+# %% lab01.ex4 wrong: -a failure becomes an empty list
+# -     return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
+# +     try:
+# +         return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
+# +     except Exception:
+# +         return []
+
+# %% lab01.ex4 wrong: -one answer for each size
+# -     return await runner.inference.async_run(np.asarray(picture.convert("RGB")))
+# +     if picture.size not in known:
+# +         pixels = np.asarray(picture.convert("RGB"))
+# +         known[picture.size] = await runner.inference.async_run(pixels)
+# +     return known[picture.size]
+# +
+# +
+# + known = {}
+
 
 # %% lab01.ex5 right: on top of exercise 2
 class BatchRunnable(CardRunnable):
@@ -272,3 +374,14 @@ class BatchRunnable(CardRunnable):
 # %% lab01.ex5 wrong: -sorted by size
 # - for pixels in batch]
 # + for pixels in sorted(batch, key=np.size)]
+
+# %% lab01.ex5 wrong: -128 at once <- -chunks of eight
+# - images[n : n + 8] for n in range(0, len(images), 8)
+# + images[n : n + 128] for n in range(0, len(images), 128)
+
+# %% lab01.ex5 wrong: -loaded by the first call
+# -         self.detector = Detector.from_environment()
+# +         self.detector = None
+# -         found = self
+# +         self.detector = self.detector or Detector.from_environment()
+# +         found = self

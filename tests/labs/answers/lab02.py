@@ -63,6 +63,43 @@ class CardService:
 # +         self.picture = picture_of(image)
 # +         [found] = self.detector.detect([self.picture])
 
+# %% lab02.ex1 right: a context, and a failure is a 503
+# - image: ImageFile)
+# + image: ImageFile, context: bentoml.Context)
+# -         [found] = self.detector.detect([picture_of(image)])
+# +         try:
+# +             [found] = self.detector.detect([picture_of(image)])
+# +         except Exception:
+# +             context.response.status_code = 503
+# +             return []
+
+# %% lab02.ex1 wrong: -one answer for each file name
+# -         [found] = self.detector.detect([picture_of(image)])
+# +         known = self.__dict__.setdefault("known", {})
+# +         if image.name not in known:
+# +             [known[image.name]] = self.detector.detect([picture_of(image)])
+# +         found = known[image.name]
+
+# %% lab02.ex1 wrong: -whole pixels
+# -         return [detection.as_dict() for detection in found]
+# +         answer = [detection.as_dict() for detection in found]
+# +         for box in answer:
+# +             box["box"] = {key: round(value) for key, value in box["box"].items()}
+# +         return answer
+
+# %% lab02.ex1 wrong: -a box alone without its list
+# -         return [detection
+# +         if len(found) == 1:
+# +             return found[0].as_dict()
+# +         return [detection
+
+# %% lab02.ex1 wrong: -a failure becomes an empty list
+# -         [found] = self.detector.detect([picture_of(image)])
+# +         try:
+# +             [found] = self.detector.detect([picture_of(image)])
+# +         except Exception:
+# +             return []
+
 
 # %% lab02.ex2 right: httpx's own words
 class Refused(ValueError):
@@ -113,6 +150,19 @@ def ask(client: httpx.Client, data: bytes):
 # - response = client.post("/inference", files={"image": data})
 # + with client:
 # +         response = client.post("/inference", files={"image": data})
+
+# %% lab02.ex2 wrong: -the message is cut
+# - {error['message']}
+# + {error['message']:.40}
+
+# %% lab02.ex2 wrong: -a text, not a file
+# - {"image": data}
+# + {"image": (None, data)}
+
+# %% lab02.ex2 wrong: -other bytes
+# - {"image": data}
+# + {"image": data.decode("latin-1")}
+
 
 # %% lab02.ex3 right: by Pillow
 import io
@@ -195,6 +245,30 @@ def picture_from(upload, max_bytes):
 # +
 # + def picture_from(
 
+# %% lab02.ex3 wrong: -a data URL is read
+# -     if isinstance(upload, str):
+# +     if isinstance(upload, str) and upload.startswith("data:"):
+# +         import base64
+# +
+# +         upload = base64.b64decode(upload.partition(",")[2])
+# +     if isinstance(upload, str):
+
+# %% lab02.ex3 wrong: -text returns nothing
+# -     if isinstance(upload, str):
+# +     if isinstance(upload, str):
+# +         return None
+
+# %% lab02.ex3 wrong: -one image for each length
+# - def picture_from(
+# + known = {}
+# +
+# +
+# + def picture_from(
+# -     return decode(upload)
+# +     if len(upload) not in known:
+# +         known[len(upload)] = decode(upload)
+# +     return known[len(upload)]
+
 
 # %% lab02.ex4 right: two endpoints, and a function adds the middleware
 @bentoml.service(name="safe", traffic={"timeout": 30})
@@ -253,3 +327,21 @@ guard(SafeService, "/inference", "/invocation")
 # %% lab02.ex4 wrong: -the model is loaded in each request
 # - self.detector.detect(
 # + Detector.from_environment().detect(
+
+# %% lab02.ex4 right: a context
+# - image: ImageFile)
+# + image: ImageFile, ctx: bentoml.Context)
+# -         return [detection.as_dict() for detection in found]
+# +         ctx.response.headers["x-cards"] = str(len(found))
+# +         return [detection.as_dict() for detection in found]
+
+# %% lab02.ex4 wrong: -a photograph is too large
+# - paths=("/inference",)
+# + paths=("/inference",), max_bytes=3 * 2**20
+
+# %% lab02.ex4 wrong: -a failure becomes an empty list
+# -         [found] = self.detector.detect([picture_of(image)])
+# +         try:
+# +             [found] = self.detector.detect([picture_of(image)])
+# +         except Exception:
+# +             return []

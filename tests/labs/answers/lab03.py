@@ -60,6 +60,23 @@ def frames(picture, boxes):
 # - return canvas
 # + return np.asarray(canvas)
 
+# %% lab03.ex1 wrong: -five pixels wide
+# - width=3
+# + width=5
+
+# %% lab03.ex1 wrong: -a box within a box is left out
+# -     for box in boxes:
+# +     for box in boxes:
+# +         outer = np.array(boxes) - np.array(box)
+# +         if ((outer[:, :2] < 0).all(axis=1) & (outer[:, 2:] > 0).all(axis=1)).any():
+# +             continue
+
+# %% lab03.ex1 wrong: -grey within each box
+# -     for box in boxes:
+# +     for box in boxes:
+# +         area = tuple(map(int, box))
+# +         canvas.paste(canvas.crop(area).convert("L").convert("RGB"), area)
+
 
 # %% lab03.ex2 right: by OpenCV
 def png_of(result):
@@ -107,6 +124,15 @@ def png_of(result):
 # %% lab03.ex2 wrong: -a palette
 # - [:, :, ::-1])).save
 # + [:, :, ::-1])).quantize(256).save
+
+# %% lab03.ex2 wrong: -more contrast
+# -     buffer = io.BytesIO()
+# -     Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="PNG")
+# +     from PIL import ImageOps
+# +
+# +     buffer = io.BytesIO()
+# +     picture = Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1]))
+# +     ImageOps.autocontrast(picture).save(buffer, format="PNG")
 
 
 # %% lab03.ex3 right: through OpenCV, without frames()
@@ -189,6 +215,24 @@ def render(detector, upload):
 # - detect([picture])
 # + detect([picture.convert("RGB")])
 
+# %% lab03.ex3 wrong: -some modes
+# -     picture = Image.open(io.BytesIO(upload)).convert("RGB")
+# +     picture = Image.open(io.BytesIO(upload))
+# +     if picture.mode in ("RGBA", "P", "L", "LA", "1"):
+# +         picture = picture.convert("RGB")
+
+# %% lab03.ex3 wrong: -modes with an alpha channel <- -some modes
+# - "P", "L", "LA", "1"
+# + "P", "LA"
+
+# %% lab03.ex3 wrong: -a failure becomes an image without frames
+# -     [found] = detector.detect([picture])
+# +     try:
+# +         [found] = detector.detect([picture])
+# +     except Exception:
+# +         found = []
+
+
 # %% lab03.ex4 right: the PNG's path
 # - CardRenderer = ...
 # + import tempfile
@@ -261,3 +305,29 @@ class CardRenderer:
 # %% lab03.ex4 wrong: -another content type
 # - ContentType("image/png")
 # + ContentType("image/jpeg")
+
+# %% lab03.ex4 wrong: -one image for each file name
+# -         return render(self.detector, image.read_bytes())
+# +         known = self.__dict__.setdefault("known", {})
+# +         if image.name not in known:
+# +             known[image.name] = render(self.detector, image.read_bytes())
+# +         return known[image.name]
+
+# %% lab03.ex4 wrong: -without its environment
+# - Detector.from_environment()
+# + Detector()
+
+# %% lab03.ex4 wrong: -RGB only
+# -         return render(self.detector, image.read_bytes())
+# +         buffer = io.BytesIO()
+# +         picture = Image.open(image)
+# +         [found] = self.detector.detect([picture])
+# +         frames(picture, [card.box for card in found]).save(buffer, format="PNG")
+# +         return buffer.getvalue()
+
+# %% lab03.ex4 wrong: -a failure becomes the upload
+# -         return render(self.detector, image.read_bytes())
+# +         try:
+# +             return render(self.detector, image.read_bytes())
+# +         except Exception:
+# +             return image.read_bytes()

@@ -57,6 +57,40 @@ async def ask_both(model_a, model_b, pixels):
 # -         model_a.to_async.detect(pixels), model_b.to_async.detect(pixels)
 # +         model_a.to_async.detect(pixels), model_b.to_async.detect(pixels), return_exceptions=True
 
+
+# %% lab04.ex1 wrong: -a model that failed is called again
+async def ask_both(model_a, model_b, pixels):
+    async def one(model):
+        try:
+            return await model.to_async.detect(pixels)
+        except Exception:
+            return await model.to_async.detect(pixels)
+
+    found_a, found_b = await asyncio.gather(one(model_a), one(model_b))
+    return {"model_a": found_a, "model_b": found_b}
+
+
+# %% lab04.ex1 wrong: -one dictionary for all calls
+answers = {}
+
+
+async def ask_both(model_a, model_b, pixels):
+    async def ask(name, model):
+        answers[name] = await model.to_async.detect(pixels)
+
+    await asyncio.gather(ask("model_a", model_a), ask("model_b", model_b))
+    return answers
+
+
+# %% lab04.ex1 wrong: -the first box only
+# -     return {"model_a": found_a, "model_b": found_b}
+# +     return {"model_a": found_a[:1], "model_b": found_b[:1]}
+
+# %% lab04.ex1 wrong: -the caller's image is changed first
+# -     found_a, found_b
+# +     pixels[0, 0] = 0
+# +     found_a, found_b
+
 # %% lab04.ex2 right: exceptions as values
 from services.errors import ModelError
 
@@ -246,6 +280,54 @@ async def ask_all(models, pixels, seconds):
     return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
 
 
+# %% lab04.ex2 right: a task group, whose cancelled task leaves no entry
+async def ask_all(models, pixels, seconds):
+    results = {}
+
+    async def one(name, model):
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                results[name] = {"found": await model.to_async.detect(pixels)}
+        except Exception:
+            code = "model_timeout" if limit.expired() else "model_failed"
+            error = {"code": code, "message": f"no answer from {name}", "hint": "Try again."}
+            results[name] = {"error": error}
+
+    async with asyncio.TaskGroup() as group:
+        for item in models.items():
+            group.create_task(one(*item))
+    return {name: results[name] for name in models}
+
+
+# %% lab04.ex2 wrong: -two names only
+# -     tasks = {name: asyncio.create_task(ask(name)) for name in models}
+# +     tasks = {name: asyncio.create_task(ask(name)) for name in ("model_a", "model_b")}
+
+# %% lab04.ex2 wrong: -two models at a time
+# -     async def ask(name):
+# -         try:
+# -             async with asyncio.timeout(seconds):
+# +     two = asyncio.Semaphore(2)
+# +
+# +     async def ask(name):
+# +         try:
+# +             async with asyncio.timeout(seconds), two:
+
+# %% lab04.ex2 wrong: -the answers in the order in which they come
+# -     return {name: await task for name, task in tasks.items()}
+# +     came = [await one for one in asyncio.as_completed(tasks.values())]
+# +     return dict(zip(tasks, came))
+
+# %% lab04.ex2 wrong: -a client that has gone gets what is there
+# -     return {name: await task for name, task in tasks.items()}
+# +     try:
+# +         await asyncio.wait(tasks.values())
+# +     except asyncio.CancelledError:
+# +         pass
+# +     return {name: task.result() for name, task in tasks.items() if task.done()}
+
+
 # %% lab04.ex3 right: a random number whose seed is the id
 def version_of(user_id, share_b):
     import random
@@ -289,7 +371,7 @@ def version_of(user_id, share_b):
 def version_of(user_id, share_b):
     return (
         "model_b"
-        if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < int(share_b * 1000)
+        if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < share_b * 1000
         else "model_a"
     )
 
@@ -310,7 +392,7 @@ def version_of(user_id, share_b):
 
 
 # %% lab04.ex3 wrong: -at most in place of below <- coarse
-# -         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < int(share_b * 1000)
+# -         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < share_b * 1000
 # +         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 10_000 <= share_b * 10_000
 
 
@@ -318,6 +400,54 @@ def version_of(user_id, share_b):
 def version_of(user_id, share_b):
     x = int(hashlib.sha256(user_id.strip().lower().encode()).hexdigest(), 16) / 2**256
     return "model_b" if x < share_b else "model_a"
+
+
+# %% lab04.ex3 right: a helper whose name the check might use, too
+def _users(user_id):
+    return int(hashlib.md5(user_id.encode()).hexdigest(), 16) / 2**128
+
+
+def version_of(user_id, share_b):
+    return "model_b" if _users(user_id) < share_b else "model_a"
+
+
+# %% lab04.ex3 wrong: -a table of users
+table = {}
+
+
+def version_of(user_id, share_b):
+    if user_id not in table:
+        table[user_id] = int(hashlib.sha256(user_id.encode()).hexdigest(), 16) / 2**256
+    return "model_b" if table[user_id] < share_b else "model_a"
+
+
+# %% lab04.ex3 wrong: -a cache without a limit
+import functools
+
+
+@functools.cache
+def version_of(user_id, share_b):
+    bucket = int(hashlib.sha256(user_id.encode()).hexdigest(), 16) / 2**256
+    return "model_b" if bucket < share_b else "model_a"
+
+
+# %% lab04.ex3 wrong: -letters beyond ASCII are dropped
+# - user_id.encode()
+# + user_id.encode("ascii", "ignore")
+
+# %% lab04.ex3 wrong: -two spellings of a letter are one
+# -     digest = hashlib.sha256(user_id.encode()).digest()
+# +     import unicodedata
+# +     user_id = unicodedata.normalize("NFKC", user_id)
+# +     digest = hashlib.sha256(user_id.encode()).digest()
+
+# %% lab04.ex3 wrong: -several spaces are one
+# - user_id.encode()
+# + user_id.replace("  ", " ").encode()
+
+# %% lab04.ex3 wrong: -the domain is cut off
+# - user_id.encode()
+# + user_id.split("@")[0].encode()
 
 
 # %% lab04.ex4 right: by the method's name, and without ask_all
@@ -470,6 +600,25 @@ class Ensemble:
 # +         return {"results": out}
 
 
+# %% lab04.ex4 wrong: -rounded confidences
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         results = await ask_all(models, np.asarray(picture_of(image)), seconds=20)
+# +         for entry in results.values():
+# +             for box in entry.get("found", ()):
+# +                 box["confidence"] = round(box["confidence"], 2)
+# +         return {"results": results}
+
+# %% lab04.ex4 wrong: -blocking calls in threads
+# -     async def predict(self, image: ImageFile) -> dict:
+# -         models = {"model_a": self.model_a, "model_b": self.model_b}
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +     async def predict(self, image: ImageFile) -> dict:
+# +         pixels = np.asarray(picture_of(image))
+# +         calls = [asyncio.to_thread(m.detect, pixels) for m in (self.model_a, self.model_b)]
+# +         a, b = await asyncio.gather(*calls)
+# +         return {"results": {"model_a": {"found": a}, "model_b": {"found": b}}}
+
+
 # %% lab04.ex5 right: batches, for the leaderboard
 class Front:
     def __init__(self, models, choose):
@@ -498,7 +647,8 @@ class Front:
                 except ConnectionError:
                     pass
             for (_, answer), boxes in zip(batch, found):
-                answer.set_result(boxes)
+                if not answer.done():  # the client is still there
+                    answer.set_result(boxes)
 
 
 # %% lab04.ex5 right: no limit, but patience
@@ -641,3 +791,55 @@ class Front:
 # +                     return await self.models[name].detect(pixels)
 # +                 except BaseException:
 # +                     pass
+
+# %% lab04.ex5 wrong: -a client that has gone keeps its slot
+# -         async with self.free[name]:
+# -             while True:
+# -                 try:
+# -                     return await self.models[name].detect(pixels)
+# -                 except ConnectionError:
+# -                     continue
+# +         while True:
+# +             await self.free[name].acquire()
+# +             try:
+# +                 found = await self.models[name].detect(pixels)
+# +             except ConnectionError:
+# +                 self.free[name].release()
+# +             else:
+# +                 self.free[name].release()
+# +                 return found
+
+# %% lab04.ex5 wrong: -a client that has gone ends a worker <- batches, for the leaderboard
+# -                 if not answer.done():  # the client is still there
+# -                     answer.set_result(boxes)
+# +                 answer.set_result(boxes)
+
+
+# %% lab04.ex5 wrong: -a user has one request at a time
+class Front:
+    def __init__(self, models, choose):
+        self.models, self.choose = models, choose
+        self.free = {name: asyncio.Semaphore(8) for name in models}
+        self.pending = {}
+
+    async def ask(self, user_id, pixels):
+        if user_id not in self.pending:
+            task = self.pending[user_id] = asyncio.ensure_future(self.call(user_id, pixels))
+            task.add_done_callback(lambda _: self.pending.pop(user_id, None))
+        return await asyncio.shield(self.pending[user_id])
+
+    async def call(self, user_id, pixels):
+        name = self.choose(user_id)
+        while True:
+            try:
+                async with self.free[name]:
+                    return await self.models[name].detect(pixels)
+            except ConnectionError:
+                pass
+
+
+# %% lab04.ex5 wrong: -a cancelled client gets another error
+# -                 except ConnectionError:
+# +                 except asyncio.CancelledError:
+# +                     raise ConnectionAbortedError("the client has gone") from None
+# +                 except ConnectionError:

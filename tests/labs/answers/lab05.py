@@ -109,6 +109,15 @@ def row_of(upload, confidences, model, version):
 # +     return _row
 
 
+# %% lab05.ex1 wrong: -a version that looks like a number becomes one
+# -         "version": version,
+# +         "version": float(version) if version.isdigit() else version,
+
+# %% lab05.ex1 wrong: -equal confidences are logged once
+# -         "confidences": [float(one) for one in confidences],
+# +         "confidences": list(dict.fromkeys(confidences.tolist())),
+
+
 # %% lab05.ex2 right: by keyword, with a unit and computed boundaries
 def metrics_of(registry):
     ours = {"namespace": "cards", "registry": registry}
@@ -217,6 +226,25 @@ def metrics_of(registry):
 # -     name, text = "cards_duration_ms", "Time in the detector"
 # +     bounds = (0.001, 0.002, 0.005, 0.05, 0.1, 0.2)
 # +     name, text = "cards_duration_seconds", "Time in the detector"
+
+
+# %% lab05.ex2 wrong: -the metrics of the first registry for every other
+# -     rejected = Counter("cards_rejected", "Images refused, by reason", ["reason"], registry=registry)
+# +     if made:
+# +         return made
+# +     rejected = Counter("cards_rejected", "Images refused", ["reason"], registry=registry)
+# -     return rejected, seconds
+# +     made.extend([rejected, seconds])
+# +     return made
+# - def metrics_of(registry):
+# + made = []
+# +
+# +
+# + def metrics_of(registry):
+
+# %% lab05.ex2 wrong: -the histogram first
+# -     return rejected, seconds
+# +     return seconds, rejected
 
 
 # %% lab05.ex3 right: try and finally, one handler
@@ -390,6 +418,35 @@ def count(detect, picture, metrics):
             raise
         metrics.seconds.observe(time.perf_counter() - t)
         return r
+
+
+# %% lab05.ex3 wrong: -every ValueError is a refusal
+# -         except InputError as error:
+# -             reason = error.code if error.code in REASONS else "other"
+# +         except ValueError as error:
+# +             code = getattr(error, "code", "other")
+# +             reason = code if code in REASONS else "other"
+
+# %% lab05.ex3 wrong: -every error with a code is a refusal
+# -         except InputError as error:
+# -             reason = error.code if error.code in REASONS else "other"
+# -             metrics.rejected.labels(reason=reason).inc()
+# -             raise
+# -         except Exception:
+# -             metrics.failed.inc()
+# -             raise
+# +         except Exception as error:
+# +             if hasattr(error, "code"):
+# +                 reason = error.code if error.code in REASONS else "other"
+# +                 metrics.rejected.labels(reason=reason).inc()
+# +             else:
+# +                 metrics.failed.inc()
+# +             raise
+
+# %% lab05.ex3 wrong: -in_progress goes down twice
+# -             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.rejected.labels(reason=reason).inc()
+# +             metrics.in_progress.dec()
 
 
 # %% lab05.ex4 right: a thread and events
@@ -736,6 +793,71 @@ class CardService:
 # +             self.bad = 0
 # +             return r
 
+# %% lab05.ex4 right: waits in a loop
+# -         model = self.loading.result()
+# +         while not self.loading.done():
+# +             time.sleep(0.01)
+# +         model = self.loading.result(timeout=1)
+
+# %% lab05.ex4 wrong: -infer waits for a second only
+# -         model = self.loading.result()
+# +         model = self.loading.result(timeout=1)
+
+# %% lab05.ex4 wrong: -one thread loads for all services
+# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
+# +         self.loading = loaders.submit(load_and_warm)
+# - class CardService:
+# + loaders = ThreadPoolExecutor(1)
+# +
+# +
+# + class CardService:
+
+# %% lab05.ex4 wrong: -a refused image is no failure
+# -         except Exception:
+# -             self.failures += 1
+# -             raise
+# +         except InputError:
+# +             raise
+# +         except Exception:
+# +             self.failures += 1
+# +             raise
+
+
+# %% lab05.ex4 wrong: -an answer makes up for the warm-up
+class CardService:
+    def __init__(self, load):
+        self.loaded, self.model = threading.Event(), None
+        self.warm, self.dead, self.failures = False, False, 0
+
+        def start():
+            try:
+                self.model = load()
+                self.loaded.set()
+                self.model(BLANK)
+                self.warm = True
+            except Exception:
+                self.dead = True
+                self.loaded.set()
+
+        threading.Thread(target=start, daemon=True).start()
+
+    def infer(self, picture):
+        self.loaded.wait()
+        try:
+            boxes = self.model(picture)
+        except Exception:
+            self.failures += 1
+            raise
+        self.failures, self.warm, self.dead = 0, True, False
+        return boxes
+
+    def __is_ready__(self):
+        return self.warm and self.failures < 3
+
+    def __is_alive__(self):
+        return not self.dead and self.failures < 3
+
+
 # %% lab05.ex5 right: made by Python, without and increase
 import yaml
 
@@ -850,3 +972,53 @@ groups:
 # -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
 # -         (service) (rate(cards_requests_total[5m])) > 0.05
 # +         rate(sum by (service) (cards_requests_total{code=~"5.."})[5m]) > 0.05
+
+# %% lab05.ex5 right: labels, one of them the service <- one minus the good ones
+# -   - alert: ManyErrors
+# -     for: 5m
+# +   - alert: ManyErrors
+# +     for: 5m
+# +     labels: {severity: page, service: "{{ $labels.service }}"}
+
+# %% lab05.ex5 wrong: -some kinds of 5xx are left out <- one minus the good ones
+# - code!~"5.."
+# + code!~"50[0-3]"
+
+# %% lab05.ex5 wrong: -errors for each good request <- one minus the good ones
+# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by
+# +         (service) (rate(cards_requests_total{code!~"5.."}[5m])) > 0.05
+
+# %% lab05.ex5 wrong: -only with enough requests <- one minus the good ones
+# -         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         (service) (rate(cards_requests_total[5m])) > 0.05
+# +         and sum by (service) (rate(cards_requests_total[5m])) > 5
+
+# %% lab05.ex5 wrong: -the label service is fixed <- one minus the good ones
+# -   - alert: SlowAnswers
+# -     for: 5m
+# +   - alert: SlowAnswers
+# +     for: 5m
+# +     labels: {service: detector}
+
+# %% lab05.ex5 wrong: -an instance among the labels <- one minus the good ones
+# -   - alert: SlowAnswers
+# -     for: 5m
+# +   - alert: SlowAnswers
+# +     for: 5m
+# +     labels: {instance: all}
+
+# %% lab05.ex5 wrong: -the alert's value is 1 <- one minus the good ones
+# -         histogram_quantile(0.95, sum by (service, le)
+# -         (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
+# +         (histogram_quantile(0.95, sum by (service, le)
+# +         (rate(cards_request_duration_seconds_bucket[5m]))) > bool 0.5) == 1
+
+# %% lab05.ex5 wrong: -a third alert <- one minus the good ones
+# -   - alert: SlowAnswers
+# +   - alert: Down
+# +     for: 5m
+# +     annotations: {summary: "{{ $labels.service }}"}
+# +     expr: sum by (service) (rate(cards_requests_total[5m])) == 0
+# +   - alert: SlowAnswers

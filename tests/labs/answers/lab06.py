@@ -115,6 +115,22 @@ def load_weights(tag):
 # +     return Path(bentoml.models.get(tag).path_of(_names[tag])).read_bytes()
 
 
+# %% lab06.ex1 wrong: -the error names the model without its version
+# - {tag} has no exact version
+# + {tag.partition(':')[0]} has no exact version
+
+# %% lab06.ex1 wrong: -white space at the ends is cut off
+# -     digest = hashlib.sha256(content).hexdigest()
+# +     content = content.strip()
+# +     digest = hashlib.sha256(content).hexdigest()
+
+# %% lab06.ex1 wrong: -only the first block is hashed
+# -     digest = hashlib.sha256(content).hexdigest()
+# +     digest = hashlib.sha256(content[:65536]).hexdigest()
+# -     if hashlib.sha256(content).hexdigest() != model
+# +     if hashlib.sha256(content[:65536]).hexdigest() != model
+
+
 # %% lab06.ex2 right: YAML, patterns with exceptions, another spelling
 def build_file(lock):
     versions = dict(line.split("==") for line in lock.splitlines() if "==" in line)
@@ -192,6 +208,18 @@ def build_file(lock):
 # +         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/"],
 # -         "docker": {"python_version": "3.11"},
 # +         "docker": {"python_version": "3.11", "base_image": "python:3.12-slim"},
+
+
+# %% lab06.ex2 wrong: -a name that begins alike gives its version
+# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+# +     lines = [line for line in lock.splitlines() if "==" in line]
+# +     found = {name: line for line in lines for name in imported if line.startswith(name)}
+# +     pins = [f"{name}=={line.partition('==')[2]}" for name, line in found.items()]
+
+# %% lab06.ex2 wrong: -two numbers of each version
+# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+# +     lines = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
+# +     pins = [line.rpartition(".")[0] for line in lines]
 
 
 # %% lab06.ex3 right: a search for the newest of the older ones
@@ -281,6 +309,34 @@ def roll_back(serving, bad=()):
     older = [tag for tag in built if built[tag] < built[serving] and tag not in bad]
     return max(older, key=built.get)
 
+
+# %% lab06.ex3 wrong: -bad is compared by version
+# - if tag not in bad]
+# + if tag.partition(":")[2] not in {b.partition(":")[2] for b in bad}]
+
+# %% lab06.ex3 wrong: -bad is compared by the beginning
+# - if tag not in bad]
+# + if not tag.startswith(tuple(bad))]
+
+# %% lab06.ex3 wrong: -bad is searched as text
+# - if tag not in bad]
+# + if tag not in str(bad)]
+
+# %% lab06.ex3 wrong: -only the good tags are named
+# - {', '.join(tags)}
+# + {', '.join(set(tags) - bad)}
+
+# %% lab06.ex3 wrong: -by the day
+# - key=lambda bento: bento.creation_time
+# + key=lambda bento: bento.creation_time.date()
+
+# %% lab06.ex3 wrong: -two steps back
+# -     return older[-1]
+# +     return older[-2] if len(older) > 1 else older[0]
+
+# %% lab06.ex3 wrong: -by the time of the folder
+# - key=lambda bento: bento.creation_time
+# + key=lambda bento: Path(bento.path).stat().st_mtime_ns
 
 # %% lab06.ex4 right: two stages, a virtual environment, variables, small letters
 dockerfile = r"""
@@ -381,6 +437,7 @@ CMD ["bentoml", "serve", "service:CardDetector"]
 # - COPY . .
 # + COPY service.py detector.py boxes.py ./
 # + COPY weights weights/
+# + RUN useradd --uid 1001 --create-home cards
 # + USER 1000
 # + EXPOSE 3000
 # + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
@@ -392,8 +449,8 @@ CMD ["bentoml", "serve", "service:CardDetector"]
 # + ENV BENTOML_HOME=/tmp/bentoml
 # + USER 1000
 # + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')" \\
-# +     || true
+# + HEALTHCHECK CMD python -c "from http.client import HTTPConnection as C; import sys; \\
+# +     c = C('localhost', 3000); c.request('GET', '/livez'); sys.exit(c.getresponse().status >= 500)"
 
 # %% lab06.ex4 wrong: shell_form <- copies_all
 # - COPY . .
@@ -450,6 +507,27 @@ CMD ["bentoml", "serve", "service:CardDetector"]
 # + EXPOSE 3000
 # + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
 # + CMD ["bentoml", "serve", "service:CardDetector", "--port", "$PORT"]
+
+# %% lab06.ex4 right: variables in a RUN, modes, a cd before exec
+dockerfile = """
+FROM python:3.11
+ARG UID=4711
+ENV BENTOML_HOME=/var/lib/bentoml
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt && mkdir -m 777 /scratch
+COPY service.py detector.py boxes.py ./
+COPY weights ./weights
+RUN install -d -o ${UID} -m 0750 $BENTOML_HOME
+USER ${UID}
+EXPOSE 3000
+HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
+CMD ["sh", "-c", "cd /app && exec bentoml serve service:CardDetector --host 0.0.0.0"]
+"""
+
+# %% lab06.ex4 wrong: -the probe imports what is not in the image
+# - from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz')
+# + import requests; requests.get('http://127.0.0.1:3000/readyz').raise_for_status()
 
 # %% lab06.ex5 right: a tar of its own name, and what import says
 import os
@@ -585,3 +663,47 @@ def receive(receipt):
 # +     digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
 # +     if digest != receipt["sha256"]:
 # +         raise ValueError(f"{receipt['file']} has changed")
+
+# %% lab06.ex5 wrong: -what was sent is deleted here
+# -     digest = hashlib.sha256(file.read_bytes()).hexdigest()
+# +     bentoml.delete(exact)
+# +     digest = hashlib.sha256(file.read_bytes()).hexdigest()
+
+# %% lab06.ex5 wrong: -one receipt for all
+# - def send(tag, folder):
+# + last = {}
+# +
+# +
+# + def send(tag, folder):
+# -     return {"tag": exact, "file": str(file), "sha256": digest}
+# +     last.update(tag=exact, file=str(file), sha256=digest)
+# +     return last
+
+# %% lab06.ex5 wrong: -four digits are compared
+# - .hexdigest() != receipt["sha256"]:
+# + .hexdigest()[:4] != receipt["sha256"][:4]:
+
+# %% lab06.ex5 wrong: -another error in place of that of the import
+# -         bentoml.import_bento(str(file))
+# +         try:
+# +             bentoml.import_bento(str(file))
+# +         except Exception as error:
+# +             raise ValueError(f"{file} holds no Bento") from error
+
+# %% lab06.ex5 wrong: -a missing file counts as received
+# -     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
+# +     if not file.exists():
+# +         return receipt["tag"]
+# +     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
+
+# %% lab06.ex5 wrong: -remembers in the process what was received
+# - def receive(receipt):
+# + received = set()
+# +
+# +
+# + def receive(receipt):
+# -     if receipt["tag"] not in [str(bento.tag) for bento in bentoml.list()]:
+# -         bentoml.import_bento(str(file))
+# +     if receipt["tag"] not in received:
+# +         bentoml.import_bento(str(file))
+# +         received.add(receipt["tag"])

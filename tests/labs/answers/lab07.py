@@ -90,6 +90,11 @@ class IdMap:
 # +         return {row: raw for raw, row in self.rows.items()}[row]
 
 
+# %% lab07.ex1 wrong: -the id 0 is no id
+# - sorted(set(raw_ids))
+# + sorted(raw for raw in set(raw_ids) if raw)
+
+
 # %% lab07.ex2 right: by sorting pairs
 def answer(model, question):
     def refuse(code, message, advice):
@@ -220,6 +225,38 @@ def answer(model, question):
 # +     if top_k > len(model.most_rated):
 
 
+# %% lab07.ex2 wrong: -a hundred movies at most
+# -     if top_k > len(left):
+# +     if top_k > min(len(left), 100):
+
+# %% lab07.ex2 wrong: -a known user without ratings counts as unknown
+# -     if row is None:
+# +     if row is None or not model.rated_by(user_id):
+
+# %% lab07.ex2 wrong: -the best in any order
+# -         best = np.argsort(-model.scores(row))
+# -         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
+# +         scores = model.scores(row)
+# +         for movie in rated:
+# +             if model.movies.row(movie) is not None:
+# +                 scores[model.movies.row(movie)] = -np.inf
+# +         count = min(top_k, len(scores))
+# +         best = [*np.argpartition(-scores, count - 1)[:count], *np.argsort(-scores)[count:]]
+# +         ranked, fallback = [model.movies.raw(int(place)) for place in best], None
+
+# %% lab07.ex2 wrong: -an unknown movie sets all scores
+# -         best = np.argsort(-model.scores(row))
+# -         ranked, fallback = [model.movies.raw(place) for place in best.tolist()], None
+# -     left = [movie for movie in ranked if movie not in rated]
+# +         scores = model.scores(row)
+# +         for movie in rated:
+# +             scores[model.movies.row(movie)] = -np.inf
+# +         best = np.argsort(-scores).tolist()[: len([m for m in model.most_rated if m not in rated])]
+# +         ranked, fallback = [model.movies.raw(place) for place in best], None
+# +         rated = set()
+# +     left = [movie for movie in ranked if movie not in rated]
+
+
 # %% lab07.ex3 right: a folder of its own, removed by hand, and a text as path
 def pull(client, name, alias, cache):
     import shutil
@@ -302,7 +339,7 @@ def pull(client, name, alias, cache):
     if not folder.exists():
         try:
             client.download_artifacts(f"models:/{name}/{version}", work)
-        except OSError:
+        except Exception:
             shutil.rmtree(work)
             raise
         work.rename(folder)
@@ -336,6 +373,28 @@ def pull(client, name, alias, cache):
     except Exception:
         return None
     return folder
+
+
+# %% lab07.ex3 wrong: -tries three times
+# -             client.download_artifacts(f"models:/{name}/{version}", whole)
+# +             for last in (False, False, True):
+# +                 try:
+# +                     client.download_artifacts(f"models:/{name}/{version}", whole)
+# +                     break
+# +                 except Exception:
+# +                     if last:
+# +                         raise
+
+# %% lab07.ex3 wrong: -remembers the version of the alias
+# - def pull(client, name, alias, cache):
+# + versions = {}
+# +
+# +
+# + def pull(client, name, alias, cache):
+# -     version = client.get_model_version_by_alias(name, alias).version
+# +     if alias not in versions:
+# +         versions[alias] = client.get_model_version_by_alias(name, alias).version
+# +     version = versions[alias]
 
 
 # %% lab07.ex4 right: two functions, and a temporary file
@@ -457,6 +516,39 @@ def start(pull, load, versions, pointer):
 # +             return load(versions / pointer.read_text())
 # +         except Exception:
 # +             raise RuntimeError("no model")
+
+
+# %% lab07.ex4 wrong: -a folder without a model is not caught
+# -     except (OSError, ValueError) as error:
+# +     except (ConnectionError, TimeoutError, ValueError) as error:
+
+# %% lab07.ex4 wrong: -a missing model of the pointer is not caught
+# -         try:
+# -             return load(versions / pointer.read_text().strip())
+# -         except (OSError, ValueError):
+# +         if not pointer.exists():
+# +             raise RuntimeError(str(error))
+# +         try:
+# +             return load(versions / pointer.read_text().strip())
+# +         except ValueError:
+
+# %% lab07.ex4 wrong: -a pointer that is no help is deleted
+# -         except (OSError, ValueError):
+# -             raise
+# +         except (OSError, ValueError):
+# +             pointer.unlink(missing_ok=True)
+# +             raise
+
+# %% lab07.ex4 wrong: -pulls once more for the number
+# -     new.write_text(folder.name)
+# +     new.write_text(pull().name)
+
+# %% lab07.ex4 wrong: -renamed before it is written
+# -     new.write_text(folder.name)
+# -     new.replace(pointer)
+# +     with new.open("w") as file:
+# +         file.write(folder.name)
+# +         new.replace(pointer)
 
 
 # %% lab07.ex5 right: a pair, and a lock around the assignment
@@ -630,3 +722,22 @@ class Live:
 # -             new = self.ready(version)
 # +             Live.model = self.ready(version)
 # -         self.model = new
+
+# %% lab07.ex5 wrong: -a cache of models for all objects
+# - class Live:
+# + models = {}
+# +
+# +
+# + class Live:
+# -         model = self.load(version)
+# -         self.smoke_test(model)
+# -         return model
+# +         if version not in models:
+# +             model = self.load(version)
+# +             self.smoke_test(model)
+# +             models[version] = model
+# +         return models[version]
+
+# %% lab07.ex5 wrong: -all objects load with the last one's function
+# -         self.load = load
+# +         Live.load = staticmethod(load)

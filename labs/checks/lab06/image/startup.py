@@ -7,12 +7,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labs.checks.lab06.image.dockerfile import Stage, json_list, split
+from labs.checks.lab06.image.dockerfile import Stage, expand, json_list, split
 from labs.checks.lab06.image.fault import PORT, Fault, is_root, uid
 from labs.checks.lab06.project import SERVICE
 
-_MAKES_HOME = re.compile(r"\buseradd\b.*\s(?:-\w*m\w*|--create-home)\b|\badduser\b(?!.*\s-H\b)")
-_GIVES = re.compile(r"(?:chown|chmod|install -|useradd|adduser)[^;&|\n]*")
+_ACCOUNT = re.compile(r"\b(useradd|adduser)\b([^;&|\n]*)")
+_MAKES_HOME = {
+    "useradd": re.compile(r"\s(?:-\w*m\w*|--create-home)\b"),
+    "adduser": re.compile(r"^(?!.*\s(?:-\w*H|--no-create-home)\b)"),
+}
+_UID = re.compile(r"\s(?:-\w*u|--uid)[ =]*(\S+)")
+_IS_SYSTEM = re.compile(r"\s(?:-\w*[rS]\w*|--system)\b")
+_GIVES = re.compile(r"(?:chown|chmod|mkdir|install -|useradd|adduser)[^;&|\n]*")
+_REQUESTS = re.compile(r"\bimport\s+(?:\w+\s*,\s*)*requests\b|\bfrom\s+requests\b")
 _SHELLS = ("sh", "bash", "dash", "ash")
 
 
@@ -29,30 +36,57 @@ def _home(stages: list[Stage]) -> Iterator[Fault]:
     stage = stages[-1]
     if is_root(stage.user):
         return
-    runs = "\n".join(run.command for run in stage.runs)
+    runs = "\n".join(expand(run.command, {"HOME": "/root", **run.env}) for run in stage.runs)
     place = stage.env.get("BENTOML_HOME") or stage.env.get("HOME", "")
-    if not place and not _MAKES_HOME.search(runs):
+    if not place and not _has_home(uid(stage.user), runs):
         said = f"user {uid(stage.user)} has no home, so BentoML may not write to /bentoml"
         yield Fault(stage.user_line, said, "no_home")
-    elif place and not _is_writable(posixpath.join(stage.workdir, place), runs):
+    elif place and not _is_writable(posixpath.join(stage.workdir, place), uid(stage.user), runs):
         said = f"user {uid(stage.user)} may not write to {place}, BentoML's folder"
         yield Fault(stage.user_line, said, "no_home")
 
 
-def _is_writable(place: str, runs: str) -> bool:
-    """Say whether a folder is temporary, or a RUN gives it or a folder above it to a user."""
+def _has_home(user: str, runs: str) -> bool:
+    """Say whether a RUN makes an account with this UID and a home; without -u, it is 1000."""
+    for tool, options in _ACCOUNT.findall(runs):
+        given = _UID.search(options)
+        number = given[1] if given else "" if _IS_SYSTEM.search(options) else "1000"
+        if _MAKES_HOME[tool].search(options) and (number == user or not number.isdigit()):
+            return True
+    return False
+
+
+def _is_writable(place: str, user: str, runs: str) -> bool:
+    """Say whether a folder is temporary, or a RUN gives it or a folder above it to the user."""
     above = [posixpath.normpath(place)]
     while above[-1] != "/":
         above.append(posixpath.dirname(above[-1]))
     if {"/tmp", "/var/tmp", "/dev/shm"} & set(above):
         return True
-    if place.startswith("/home/") and _MAKES_HOME.search(runs):
+    if place.startswith("/home/") and _has_home(user, runs):
         return True
     return any(
         re.search(rf"{re.escape(one)}/?(?![\w./-])", run)
         for one in above[:-1]
         for run in _GIVES.findall(runs)
+        if _gives_to(run, user)
     )
+
+
+def _gives_to(command: str, user: str) -> bool:
+    """Say whether a command may let the user write; accounts' names may stand for any UID."""
+    tool, *words = split(command)
+    first = next((word for word in words if not word.startswith("-")), "")
+    owner = re.search(r"\s(?:-\w*o|--owner)[ =]*(\S+)", command)
+    if tool == "mkdir":
+        made = re.search(r"\s(?:-\w*m|--mode)[ =]*(\S+)", command)
+        tool, first = "chmod", made[1] if made else "755"
+    if tool == "chmod":
+        if first.isdigit():
+            return any(int(digit) & 2 for digit in first[-2:])
+        return re.fullmatch(r"(?:u[-+=]\w+,?)+", first) is None
+    number = {"chown": first.partition(":")[0], "install": owner[1] if owner else ""}.get(tool, "")
+    return not number.isdigit() or number == user
 
 
 def _exposed(stages: list[Stage]) -> Iterator[Fault]:
@@ -79,6 +113,9 @@ def _health(stages: list[Stage]) -> Iterator[Fault]:
     for tool in ("curl", "wget"):
         if re.search(rf"\b{tool}\b", probe) and not _has(stage, tool):
             yield Fault(one.line, f"HEALTHCHECK runs {tool}, which is not in the image")
+    runs = " ".join(run.command for run in stage.runs)
+    if _REQUESTS.search(probe) and not re.search(r"\binstall\b[^;&|]*\brequests\b", runs):
+        yield Fault(one.line, "HEALTHCHECK imports requests, which is not in requirements.txt")
 
 
 def probe_of(rest: str) -> str:
@@ -159,18 +196,23 @@ def command(stage: Stage) -> Command | None:
     for part in parts:
         listed = json_list(part.rest)
         if listed is None:
-            kind = "no_json" if part.rest.startswith("[") else _shell_form(part.rest)
+            kind, script = _of_shell(part.rest)
+            kind = "no_json" if part.rest.startswith("[") else kind
             form = kind if form == "exec" else form
-            listed = split(stage.expand(part.rest.removeprefix("exec ")))
+            listed = split(stage.expand(script))
         words += listed
     if form == "exec" and posixpath.basename(words[0] if words else "") in _SHELLS:
         script = words[words.index("-c") + 1] if "-c" in words[:-1] else ""
-        form, words = _shell_form(script), split(stage.expand(script.removeprefix("exec ")))
+        form, script = _of_shell(script)
+        words = split(stage.expand(script))
     return Command(parts[-1].line, form, tuple(words))
 
 
-def _shell_form(script: str) -> str:
-    return "exec" if script.startswith("exec ") else "shell"
+def _of_shell(script: str) -> tuple[str, str]:
+    """Return the form of a shell's script, and its command that runs bentoml, without ``exec``."""
+    commands = [one.strip() for one in re.split(r"&&|\|\||[;&|]", script)]
+    last = next((one for one in commands if "bentoml" in one), script)
+    return "exec" if last.startswith("exec ") else "shell", last.removeprefix("exec ")
 
 
 RULES = (_user, _home, _exposed, _health, _server)
