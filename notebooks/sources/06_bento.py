@@ -290,14 +290,14 @@ print(built.tag, "pins", pinned.tag, "as", pinned.alias)
 
 # %% [markdown]
 # The build file says `id_card:latest`; the Bento keeps the version that this meant at build time. What
-# else is in the Bento?
+# else is in the Bento? Three levels of its folders:
 
 
 # %%
 def tree(folder, depth=0):
     for path in sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name)):
         print("    " * depth + path.name + ("" if path.is_file() else "/"))
-        if path.is_dir():
+        if path.is_dir() and depth < 2:
             tree(path, depth + 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import math
 from collections import Counter
@@ -84,7 +85,10 @@ def _run(context: Context, work: Coroutine[Any, Any, Any], where: str, **options
         except stubs.StuckError:
             return stuck
 
-    got = context.call(run, where=where)
+    try:
+        got = context.call(run, where=where)
+    finally:
+        gc.collect()  # tasks that failed report it here, and not while the next cell is compiled
     context.expect(
         got is not stuck,
         "Some calls of ask never return: they wait for something that never happens.",
