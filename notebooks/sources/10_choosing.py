@@ -198,9 +198,9 @@ for name in report.servers_of(result):
     print(f"{guide.share_of_server(result, name):4.0%} of a request to {peers.TITLES[name]}")
 
 # %% [markdown]
-# The server's share runs from an eighth of the request (FastAPI) to two fifths (the Runner). The
-# figure shows why. Look at the orange bars first: with nothing to compute, a request costs two to
-# six milliseconds. KServe and FastAPI add least. BentoML records a [trace](GLOSSARY.md#trace) (how
+# The Runner's share is by far the largest, two fifths of the request. The figure shows why. Look at
+# the orange bars first: with nothing to compute, a request costs a few milliseconds. KServe and FastAPI
+# add least. BentoML records a [trace](GLOSSARY.md#trace) (how
 # long each step of the request took) and counts requests; the Runner adds a second process.
 #
 # Now look at the blue bars. Every server adds *more* around the detector than around the null
@@ -253,13 +253,13 @@ for count in counts:
 
 # %% [markdown]
 # First, the processor is the limit: no server reaches the rate of the bare core (the detector
-# alone). Second, the Runner catches up: it had the slowest single request, but with 16 clients its
-# two processes pass BentoML's service. Third, LitServe's worker computes one image at a time, and
+# alone). Second, the Runner catches up: it had by far the slowest single request, but with 16 clients
+# its two processes come close to the others. Third, LitServe's worker computes one image at a time, and
 # has the lowest rate with 16 clients. All others work on at least two requests at a time, so one
 # image is decoded while another is computed.
 #
 # How many requests are computed at a time is often a setting. BentoML's is `threads`, 1 by default;
-# our `service.py` sets 2. Another line of ours looks like documentation: the type of the answer names
+# our `service.py` sets 3. Another line of ours looks like documentation: the type of the answer names
 # its media type, `application/json`. A profile of the service shows what it saves. Without it, BentoML
 # 1.4 works out the answer's JSON schema for each request, only to find the same media type.
 #
@@ -269,7 +269,7 @@ for count in counts:
 # %% tags=["volatile"]
 text = (ROOT / "services" / "id_card" / "bento" / "service.py").read_text(encoding="utf-8")
 without = {
-    "threads": text.replace("THREADS = 2", "THREADS = 1"),
+    "threads": text.replace("THREADS = 3", "THREADS = 1"),
     "media_type": text.replace("Annotated[list[DetectionDict], JSON]", "list[DetectionDict]"),
 }
 ask = {"requests": 64, "concurrency": 16}
@@ -288,8 +288,18 @@ for name, ratio in timing.ratios(seconds, reference="as it is").items():
 
 # %% [markdown]
 # Each number above 1 is time that one line saves. Profile, and look for such a line, before you change
-# the framework. (The figures above were measured before the line with the media type was found, so
-# BentoML's still include what it saves.)
+# the framework.
+#
+# A rate also depends on everything else that the machine does. A steadier figure is the **processor
+# time** per answer, summed over all the server's processes. The next table compares it with the bare
+# core's:
+
+# %%
+table(report.transposed(report.processor_time(result)))
+
+# %% [markdown]
+# When the processor is the limit, this ratio is what a framework costs: a server that needs 1.1 times
+# the core's time needs 1.1 times as many machines.
 #
 # In the next table, p50 is the median latency, and 99 % of the requests were at least as fast as
 # the p99. Each figure is the median over the rounds, with the smallest and the largest in brackets:
@@ -298,10 +308,17 @@ for name, ratio in timing.ratios(seconds, reference="as it is").items():
 table(report.transposed(report.speed(result)))
 
 # %% [markdown]
-# The brackets tell you how far to trust a difference. With 16 clients, FastAPI's p99 is 432 ms and
-# KServe's 482 ms. But over the five rounds FastAPI's was between 387 and 474 ms, and KServe's
-# between 358 and 523. The two ranges overlap, so this benchmark does not show that FastAPI's is
-# lower.
+# The brackets tell you how far to trust a difference. Compare two servers with 16 clients:
+
+# %%
+for name in ("fastapi", "kserve"):
+    p99 = result["peers"][name]["real"][counts[-1]]["p99"]
+    middle, low, high = (round(p99[key]) for key in ("median", "min", "max"))
+    print(f"{peers.TITLES[name]}: p99 in milliseconds: {middle}, between {low} and {high}")
+
+# %% [markdown]
+# One median is lower. But the two ranges overlap, so this benchmark does not show which server's p99
+# is lower.
 #
 # A rate becomes a cost when you ask how many machines a load needs. Do not plan for a machine that
 # is always busy: its queue only grows. The next cell assumes 200 answers per second, machines that
@@ -414,12 +431,14 @@ print({name: count for name, count in report.lost(result).items() if count} or "
 
 # %% [markdown]
 # `refused` is the better of the two: the client knows that nothing was computed, and can ask another
-# server at once. BentoML's service lost 2 of 69 requests. When a port closes, the kernel resets the
-# connections that no process has accepted yet, and on a busy machine there may be some.
+# server at once. FastAPI lost a few. At SIGTERM uvicorn, which runs it, answers the requests that it
+# has begun to read; if a request has arrived but is not read yet, uvicorn closes its connection. This
+# window lasts milliseconds, so three tries may miss it. MLflow's server runs on uvicorn too, so its
+# zero proves little.
 #
-# A zero is not a guarantee either. At SIGTERM uvicorn, which runs FastAPI and MLflow's server,
-# answers the requests that it has begun to read; if a request has arrived but is not read yet,
-# uvicorn closes its connection. This window lasts milliseconds, so three tries may miss it.
+# There is another such window. When a port closes, the kernel resets the connections that no process
+# has accepted yet, and on a busy machine there may be many. `services/bentoml_support/shutdown.py`
+# therefore waits until the web servers have accepted everyone who had connected.
 #
 # On Kubernetes, a `preStop` hook (a step that runs before SIGTERM is sent) that waits some seconds
 # prevents the loss; `infra/kubernetes/` has one.

@@ -14,7 +14,9 @@ import httpx
 import psutil
 
 from services.bench.peers import Ask, Peer
-from services.id_card.model.images import MAX_BYTES
+from services.id_card.detector import Detector
+from services.id_card.model.images import MAX_BYTES, decode
+from services.id_card.samples import SAMPLES, sample_path
 from services.workbench.servers import Server, waiting
 
 TIMEOUT = 60.0
@@ -64,6 +66,42 @@ def metrics(server: Server) -> list[str]:
     with client() as http:
         answer = http.get(server.url + "/metrics")
     return sorted(set(re.findall(r"^# TYPE (\S+)", answer.text, re.M))) if answer.is_success else []
+
+
+def check_answers(peer: Peer, server: Server, core: Detector, times: int = 3) -> int:
+    """Send the samples, several at once, and compare each answer with the core's.
+
+    Returns
+    -------
+    int
+        How many were sent; all answers were right.
+    """
+    names = [*SAMPLES] * times
+
+    def one(name: str) -> tuple[str, Any]:
+        answer = peer.request(sample_path(name).read_bytes()).send(http, server.url)
+        return name, peer.read(answer.raise_for_status().json())
+
+    with client() as http, ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(one, names))
+    for name, found in answers:
+        [expected] = core.detect([decode(sample_path(name).read_bytes())])
+        assert len(found) == len(expected), f"{peer.title}: {name}"
+        for box, each in zip(found, expected, strict=True):
+            assert abs(box["confidence"] - each.confidence) < 1e-3, f"{peer.title}: {name}"
+    return len(names)
+
+
+def cpu_seconds(server: Server) -> float:
+    """Return the processor time, user and system, of all processes of a server so far.
+
+    The time of children that ended, such as a process that decoded one image, is in their parent's.
+    """
+    total = 0.0
+    for record in server.processes():
+        with contextlib.suppress(psutil.Error):
+            total += sum(psutil.Process(record.pid).cpu_times()[:4])
+    return total
 
 
 def memory(server: Server) -> dict[str, float | int | None]:

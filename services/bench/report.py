@@ -99,6 +99,24 @@ def overhead(result: Result) -> Table:
     return head, rows
 
 
+def processor_time(result: Result, kind: str = "real") -> Table:
+    """Return the processor time per answer, and its ratio to the bare core's.
+
+    It depends less on what else the machine does than a rate, and it is what a bill counts.
+    """
+    counts = [str(count) for count in result["plan"]["concurrency"]]
+    core = {count: result["peers"][CORE][kind][count]["cpu"]["median"] for count in counts}
+    rows = []
+    for name in (CORE, *servers_of(result)):
+        spent = {count: result["peers"][name][kind][count]["cpu"] for count in counts}
+        cells = [_range(spent[count]) for count in counts]
+        cells += [f"{spent[count]['median'] / core[count]:.2f} times" for count in counts]
+        rows.append((TITLES[name], *cells))
+    head = ["server", *(f"CPU ms per answer, {count} at a time" for count in counts)]
+    head += [f"of the core's, {count} at a time" for count in counts]
+    return tuple(head), rows
+
+
 def added(result: Result, name: str, kind: str = "real") -> float:
     """Return by how many milliseconds a server's p50 exceeds the bare core's, one at a time."""
     return float(_p50(result, name, kind) - _p50(result, CORE, kind))
@@ -203,6 +221,8 @@ def text(result: Result) -> str:
         ("with the detector", speed(result)),
         ("with the null model", speed(result, "null")),
         ("over the bare core", overhead(result)),
+        ("processor time with the detector", processor_time(result)),
+        ("processor time with the null model", processor_time(result, "null")),
         ("besides speed", offers(result)),
         ("bad input", bad_input(result)),
         ("SIGTERM under load", sigterm(result)),

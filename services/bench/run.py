@@ -18,17 +18,17 @@ from services.bench import code, null_model, probes
 from services.bench.images import image_mib
 from services.bench.machine import describe, load_average
 from services.bench.numbers import percentile, rotated, spread
-from services.bench.peers import CORE, PEERS, Peer, environment, save_for_mlflow
+from services.bench.peers import CORE, PEERS, Ask, Peer, environment, save_for_mlflow
 from services.environment import build_dir
 from services.id_card.detector import Detector
 from services.id_card.model.checkpoint import WEIGHTS
 from services.id_card.model.export import exported
 from services.id_card.model.images import decode
-from services.id_card.samples import SAMPLES, sample_path
+from services.id_card.samples import sample_path
 from services.workbench import load
 from services.workbench.servers import Server
 
-FORMAT = 1
+FORMAT = 2
 """Incremented whenever the meaning of a result changes."""
 
 
@@ -76,8 +76,29 @@ class Plan:
 QUICK = Plan(concurrency=(1, 4), rounds=1, requests=16, null_requests=32, starts=1, ending=8)
 """A plan that takes a minute or two, to check that everything works."""
 
-Turn = Callable[[int, int], tuple[float, list[float]]]
-"""Takes requests and concurrency; returns answers per second and the seconds of each answer."""
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of requests to one server gave.
+
+    Attributes
+    ----------
+    rate : float
+        Answers per second.
+    latencies : list of float
+        Seconds until each answer.
+    cpu : float
+        Processor time per answer, in seconds, of all the server's processes together; without the
+        client's.
+    """
+
+    rate: float
+    latencies: list[float]
+    cpu: float
+
+
+Turn = Callable[[int, int], Round]
+"""Takes requests and concurrency."""
 
 
 def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
@@ -201,36 +222,12 @@ def _start_all(
 def _asked(peer: Peer, server: Server, picture: bytes, core: Detector) -> dict[str, Any]:
     """Return a server's answer, after checking that its boxes are the core's."""
     return {
-        "checked": check_answers(peer, server, core),
+        "checked": probes.check_answers(peer, server, core),
         "endpoints": probes.endpoints(server),
         "bad_input": probes.bad_input(peer, server, picture),
-        "checked_after": check_answers(peer, server, core),
+        "checked_after": probes.check_answers(peer, server, core),
         "metrics": probes.metrics(server),
     }
-
-
-def check_answers(peer: Peer, server: Server, core: Detector, times: int = 3) -> int:
-    """Send the samples, several at once, and compare each answer with the core's.
-
-    Returns
-    -------
-    int
-        How many were sent; all answers were right.
-    """
-    names = [*SAMPLES] * times
-
-    def one(name: str) -> tuple[str, Any]:
-        answer = peer.request(sample_path(name).read_bytes()).send(http, server.url)
-        return name, peer.read(answer.raise_for_status().json())
-
-    with probes.client() as http, ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(one, names))
-    for name, found in answers:
-        [expected] = core.detect([decode(sample_path(name).read_bytes())])
-        assert len(found) == len(expected), f"{peer.title}: {name}"
-        for box, each in zip(found, expected, strict=True):
-            assert abs(box["confidence"] - each.confidence) < 1e-3, f"{peer.title}: {name}"
-    return len(names)
 
 
 def _turns(
@@ -246,25 +243,23 @@ def _turns(
         ask = peer.request(picture)
         body = folder / f"{name}.body"
         body.write_bytes(ask.body)
-        url = running[name].url + ask.path
-        turns[name] = partial(_server_turn, url, body, ask.content_type)
+        turns[name] = partial(_server_turn, running[name], ask, body)
     return turns
 
 
-def _server_turn(
-    url: str, body: Path, content_type: str, requests: int, concurrency: int
-) -> tuple[float, list[float]]:
+def _server_turn(server: Server, ask: Ask, body: Path, requests: int, concurrency: int) -> Round:
+    url = server.url + ask.path
+    before = probes.cpu_seconds(server)
     done = load.send(
-        url, body, requests=requests, concurrency=concurrency, content_type=content_type
+        url, body, requests=requests, concurrency=concurrency, content_type=ask.content_type
     )
+    cpu = probes.cpu_seconds(server) - before
     if done.statuses != {200: requests}:
         raise AssertionError(f"{url}: {dict(done.statuses)} of {requests} requests")
-    return done.rate, done.latencies
+    return Round(done.rate, done.latencies, cpu / requests)
 
 
-def _core_turn(
-    detector: Detector, picture: bytes, requests: int, concurrency: int
-) -> tuple[float, list[float]]:
+def _core_turn(detector: Detector, picture: bytes, requests: int, concurrency: int) -> Round:
     """Do a server's work without the server: decode, detect, make the answer."""
 
     def one(_: int) -> float:
@@ -273,10 +268,11 @@ def _core_turn(
         json.dumps([each.as_dict() for each in found])
         return time.perf_counter() - begun
 
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(concurrency) as threads:
         latencies = list(threads.map(one, range(requests)))
-    return requests / (time.perf_counter() - begun), latencies
+    rate = requests / (time.perf_counter() - begun)
+    return Round(rate, latencies, (time.process_time() - cpu) / requests)
 
 
 def _measure(
@@ -288,7 +284,7 @@ def _measure(
     tick: Callable[[], None],
 ) -> None:
     """Measure the servers in turns, round after round, and put the figures into *peers*."""
-    seen: dict[str, dict[int, list[tuple[float, list[float]]]]] = {
+    seen: dict[str, dict[int, list[Round]]] = {
         name: {count: [] for count in plan.concurrency} for name in turns
     }
     for turn in turns.values():
@@ -302,15 +298,16 @@ def _measure(
         peers[name][kind] = {str(count): figures(rounds) for count, rounds in by_count.items()}
 
 
-def figures(rounds: Sequence[tuple[float, list[float]]]) -> dict[str, Any]:
+def figures(rounds: Sequence[Round]) -> dict[str, Any]:
     """Return the figures of one server at one concurrency, from its rounds.
 
-    ``rate`` is in answers per second, ``p50`` and ``p99`` are in milliseconds. Each is computed per
-    round, and the median over the rounds is reported.
+    ``rate`` is in answers per second; ``p50``, ``p99`` and ``cpu``, the processor time per answer,
+    are in milliseconds. Each is computed per round, and the median over the rounds is reported.
     """
-    milliseconds = [[1000 * each for each in latencies] for _, latencies in rounds]
+    milliseconds = [[1000 * seconds for seconds in each.latencies] for each in rounds]
     return {
-        "rate": spread([rate for rate, _ in rounds]),
+        "rate": spread([each.rate for each in rounds]),
         "p50": spread([percentile(each, 50) for each in milliseconds]),
         "p99": spread([percentile(each, 99) for each in milliseconds]),
+        "cpu": spread([1000 * each.cpu for each in rounds]),
     }

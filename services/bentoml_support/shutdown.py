@@ -4,7 +4,8 @@ On SIGTERM, BentoML 1.4 ends all of a server's processes at once, and keeps its 
 last one has ended. So new clients connect, hang, and are reset. The web servers finish the requests
 that they have begun, but the models that these still need are ending, too. The folder with the
 models' sockets is even removed first, so a request on its way from one model to the next is lost.
-This module corrects the order.
+This module corrects the order. Before it shuts the port down, it lets the web servers accept the
+clients that have connected: these would be reset, too.
 
 If the supervisor is killed by a signal that it cannot catch, BentoML's workers keep running and
 hold the port. Here they end, too.
@@ -16,7 +17,9 @@ import contextlib
 import ctypes
 import signal
 import socket
+import struct
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +32,7 @@ _WEB_SERVERS = ("api_server", "service")  # what BentoML calls them: its old API
 _WORKERS = ("_bentoml_impl.worker.", "bentoml_cli.worker.")  # the modules that they run
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 _PORT = "_bento_api_server"  # and the socket that they share
+_ACCEPT_SECONDS = 1.0  # at most, for clients that have connected
 
 
 def end_in_order() -> None:
@@ -61,11 +65,25 @@ def _end_with_parent() -> None:
 def _stop(arbiter: Arbiter) -> Any:
     port = arbiter.sockets.get(_PORT)
     if port is not None:
+        _let_accept(port)
         # Closing it is not enough: every process has a copy. This shuts it down for all of them.
         with contextlib.suppress(OSError):
             port.shutdown(socket.SHUT_RDWR)
     # BentoML's own method would clean up (its "exit stack") before it does this.
     return circus.arbiter.Arbiter.stop(arbiter)
+
+
+def _let_accept(port: socket.socket) -> None:
+    """Wait until the web servers have accepted who has connected; only Linux tells."""
+    if sys.platform != "linux":
+        return
+    deadline = time.monotonic() + _ACCEPT_SECONDS
+    while time.monotonic() < deadline:
+        # Of a listening socket, TCP_INFO gives the connections not yet accepted as "unacked".
+        info = port.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+        if struct.unpack_from("I", info, 24)[0] == 0:
+            return
+        time.sleep(0.005)
 
 
 @gen.coroutine

@@ -34,8 +34,8 @@ class Model:
 async def loaded(_: FastAPI) -> AsyncIterator[None]:
     """Load the model before the first request is taken."""
     Model.detector = Detector.from_environment()
-    # A decoded image takes three bytes a pixel, and two threads keep the cores busy.
-    Model.turns = asyncio.Semaphore(2)
+    # A decoded image takes three bytes a pixel, and three threads keep two cores busy.
+    Model.turns = asyncio.Semaphore(3)
     yield
 
 

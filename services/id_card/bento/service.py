@@ -33,8 +33,8 @@ Boxes = Annotated[list[DetectionDict], JSON]  # JSON saves BentoML work: it says
 IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="none")
 
 
-# By itself BentoML runs one endpoint at a time; two threads keep the cores busy.
-THREADS = 2
+# By itself BentoML runs one endpoint at a time; three threads keep two cores busy.
+THREADS = 3
 
 
 @bentoml.service(name="id_card_detector", threads=THREADS, traffic={"timeout": 60}, image=IMAGE)

@@ -168,9 +168,9 @@ def test_turns_rotate_and_everybody_gets_as_many() -> None:
     order: list[tuple[str, int]] = []
 
     def turn(name: str) -> run.Turn:
-        def go(requests: int, concurrency: int) -> tuple[float, list[float]]:
+        def go(requests: int, concurrency: int) -> run.Round:
             order.append((name, concurrency))
-            return float(requests), [0.001 * concurrency] * requests
+            return run.Round(float(requests), [0.001 * concurrency] * requests, 0.002)
 
         return go
 
@@ -187,10 +187,12 @@ def test_turns_rotate_and_everybody_gets_as_many() -> None:
 
 
 def test_figures_keep_the_range_over_the_turns() -> None:
-    found = figures([(10.0, [0.1, 0.2, 0.3]), (20.0, [0.2, 0.4, 0.6])])
+    one, other = run.Round(10.0, [0.1, 0.2, 0.3], 0.01), run.Round(20.0, [0.2, 0.4, 0.6], 0.03)
+    found = figures([one, other])
     assert found["rate"] == {"median": 15.0, "min": 10.0, "max": 20.0, "n": 2}
     assert (found["p50"]["min"], found["p50"]["max"]) == (200.0, 400.0)
     assert (found["p99"]["min"], found["p99"]["max"]) == (300.0, 600.0)
+    assert found["cpu"] == {"median": 20.0, "min": 10.0, "max": 30.0, "n": 2}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from services.environment import ROOT
 def figures(milliseconds: float, wide: float = 0.0) -> dict[str, Any]:
     value = spread([milliseconds - wide, milliseconds, milliseconds + wide])
     rate = spread([900 / milliseconds, 1000 / milliseconds, 1100 / milliseconds])
-    return {count: {"rate": rate, "p50": value, "p99": value} for count in ("1", "16")}
+    cpu = spread([milliseconds, 1.2 * milliseconds])
+    return {count: {"rate": rate, "p50": value, "p99": value, "cpu": cpu} for count in ("1", "16")}
 
 
 def peer(name: str, milliseconds: float, wide: float = 0.0) -> dict[str, Any]:
@@ -75,6 +76,13 @@ def test_what_overlaps_cannot_be_told_apart(made_up: dict[str, Any]) -> None:
     made_up["peers"]["kserve"] = peer("kserve", 33, wide=0.5)
     assert guide.best(made_up, p50) == ["bentoml"]
     assert guide.best(made_up, p50, most=True) == ["fastapi"]
+
+
+def test_processor_time_is_compared_with_the_core(made_up: dict[str, Any]) -> None:
+    head, rows = report.processor_time(made_up)
+    assert head[1] == "CPU ms per answer, 1 at a time"
+    assert rows[0][1:] == ("22.0 (20.0 to 24.0)",) * 2 + ("1.00 times",) * 2
+    assert {row[0]: row[-1] for row in rows}[PEERS["bentoml"].title] == "1.50 times"
 
 
 def test_the_guide_follows_from_the_figures(made_up: dict[str, Any]) -> None:

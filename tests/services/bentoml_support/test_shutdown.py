@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 import types
 from collections.abc import Iterator
@@ -96,6 +97,44 @@ def test_workers_end_with_a_supervisor_that_is_killed(
         assert not connects(server.port)
     else:  # when this fails, BentoML does so by itself: drop the patch
         assert left
+
+
+@pytest.fixture
+def port() -> Iterator[socket.socket]:
+    """A listening socket to which three clients have connected."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        clients = [socket.create_connection(listening.getsockname()) for _ in range(3)]
+        yield listening
+        for client in clients:
+            client.close()
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+
+
+@linux
+def test_clients_that_connected_are_accepted_first(port: socket.socket) -> None:
+    def accept() -> None:
+        for _ in range(3):
+            time.sleep(0.1)
+            port.accept()[0].close()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(accept)
+        shutdown._let_accept(port)
+        port.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            port.accept()  # nobody is left
+
+
+@linux
+def test_a_web_server_that_accepts_nobody_does_not_hold_up_the_end(
+    port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "_ACCEPT_SECONDS", 0.2)
+    begun = time.monotonic()
+    shutdown._let_accept(port)
+    assert 0.2 <= time.monotonic() - begun < 5
 
 
 def test_a_supervisor_that_is_process_1_is_no_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
