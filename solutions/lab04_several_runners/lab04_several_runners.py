@@ -58,7 +58,8 @@ preflight()
 #   coroutine, which does not start until you await it or pass it to asyncio.
 #   `model_a.detect(pixels)` would block the server for all other requests.
 # - Call each model once. Both calls must run concurrently.
-# - If a model raises an exception, it propagates to the caller of `ask_both`.
+# - If a model raises an exception, it propagates to the caller of `ask_both`, alone or in an
+#   `ExceptionGroup`.
 
 
 # %% tags=["exercise"]

@@ -129,8 +129,8 @@ check("lab07.ex1", IdMap)
 #
 # - the code `top_k_invalid` if `top_k` is anything but an int of 1 or more: `True`, `3.0` and `None`
 #   are also invalid,
-# - the code `top_k_too_large` if fewer movies are left. The hint says how many are left, in figures. It
-#   contains no other number (but it may repeat `top_k`).
+# - the code `top_k_too_large` if fewer movies are left. The hint says how many are left, in figures
+#   (0 as well). It contains no other number (but it may repeat `top_k`).
 
 
 # %% tags=["exercise"]

@@ -184,7 +184,8 @@ check("lab12.ex3", service_py, bentofile)
 # `signature_of(table, optional)`, which returns the `ModelSignature` for its input: the names and
 # types of the columns.
 #
-# - `table` is a DataFrame of examples with columns of integers, floats, booleans and text.
+# - `table` is a DataFrame of examples with columns of integers and floats (of any width,
+#   such as `int32`), booleans and text.
 # - The signature has the columns of the table by name, in the same order.
 # - Numbers have the type `double`, integers included: a missing integer arrives as NaN, a float,
 #   which the type `long` would refuse. Booleans have the type `boolean`, texts `string`.

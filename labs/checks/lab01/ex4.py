@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
@@ -79,6 +79,12 @@ def _call(context: Context, answer: Any, endpoint: Any) -> None:
                 else "",
             )
             context.same(got, _answer(pixels), what="the endpoint's answer", where=where)
+        with _stubbed(answer, answer_of=lambda pixels: []) as calls:
+            where = "an image in which the Runner finds nothing"
+            got = context.call(lambda: finished(endpoint(context.picture(0))), where=where)
+            context.same(got, [], what="the endpoint's answer", where=where)
+            differs = f"The endpoint called the Runner {len(calls)} times; once was expected."
+            context.expect(len(calls) == 1, differs, where=where)
         pictures = [context.picture(3) for _ in range(3)]
         outcomes = interleaved([partial(endpoint, picture) for picture in pictures])
     where = "three requests at the same time"
@@ -110,8 +116,16 @@ def _passes_errors_on(context: Context, answer: Any, endpoint: Any) -> None:
     )
 
 
+def _answer(pixels: Any) -> list[Any]:
+    """Return two boxes at least, and others for other images."""
+    found: list[Any] = (
+        fake_core.boxes(Image.fromarray(pixels)) if _kind(pixels).startswith("uint8") else []
+    )
+    return [{"name": "id_card", "sum": int(np.sum(pixels))}, *found]
+
+
 @contextmanager
-def _stubbed(service: Any) -> Iterator[list[Any]]:
+def _stubbed(service: Any, answer_of: Callable[[Any], list[Any]] = _answer) -> Iterator[list[Any]]:
     """Answer for the Runner in this process; yield what it was given."""
     calls: list[Any] = []
 
@@ -119,22 +133,14 @@ def _stubbed(service: Any) -> Iterator[list[Any]]:
         calls.append(pixels)
         for _ in range(3):
             await asyncio.sleep(0)
-        return _answer(pixels)
+        return answer_of(pixels)
 
     def run(self: Any, pixels: Any) -> Any:
         calls.append(pixels)
-        return _answer(pixels)
+        return answer_of(pixels)
 
     with patch.multiple(type(service.runners[0].runner_methods[0]), async_run=async_run, run=run):
         yield calls
-
-
-def _answer(pixels: Any) -> list[Any]:
-    """Return two boxes at least, and others for other images."""
-    found: list[Any] = (
-        fake_core.boxes(Image.fromarray(pixels)) if _kind(pixels).startswith("uint8") else []
-    )
-    return [{"name": "id_card", "sum": int(np.sum(pixels))}, *found]
 
 
 def _kind(pixels: Any) -> str:

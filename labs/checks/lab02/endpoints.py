@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -132,6 +133,17 @@ def _argument(api: Any, image: Image.Image, folder: Path) -> dict[str, Any]:
     kind = next(iter(get_args(parameter.annotation)), parameter.annotation)
     is_image = inspect.isclass(kind) and issubclass(kind, Image.Image)
     return {parameter.name: image if is_image else path, **context}
+
+
+def are_answered_at_once(context: Context, running: Running, images: list[Image.Image]) -> None:
+    """Fail unless good images that are sent at the same time get every box of their own."""
+    uploads = [{"image": ("card.png", encoded(image), "image/png")} for image in images]
+    where = f"{len(images)} good images at the same time"
+    with ThreadPoolExecutor(len(images)) as threads:
+        replies = list(threads.map(lambda files: running.post("/inference", files=files), uploads))
+    for image, reply in zip(images, replies, strict=True):
+        got = running.json(reply, where=where)
+        context.same(got, fake_core.boxes(image), what="POST /inference", where=where)
 
 
 def is_answered(context: Context, running: Running, image: Image.Image, kind: str = "PNG") -> None:

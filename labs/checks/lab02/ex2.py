@@ -103,7 +103,7 @@ def _answered(context: Context, answer: Callable[..., Any], want: Any) -> None:
 def _refused(context: Context, answer: Callable[..., Any], status: int) -> None:
     where = f"a refusal, status {status}"
     number = context.random.randint(10, 99)
-    message = f"The upload has {number} MB, and the largest one that is accepted has 5 MB."
+    message = f'"photo.png" has {number} MB, and the largest upload that is accepted has 5 MB.'
     hint = f"Send at most 5 MB → scale the image down to {status} pixels, or save it as a JPEG."
     error = {"code": "c", "message": message, "hint": hint}
     got, raised, _ = _call(context, answer, _Server(status, json={"error": error}), where)

@@ -6,7 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labs.checks.lab02.endpoints import call_without_server, encoded, is_answered
+from labs.checks.lab02.endpoints import (
+    are_answered_at_once,
+    call_without_server,
+    encoded,
+    is_answered,
+)
 from labs.engine import Context
 from labs.engine.serving import Service as Running
 
@@ -22,6 +27,8 @@ def check(context: Context, answer: Any) -> None:
             context.fail("A good image was refused.", mistake="refuses_all", layer="request")
         is_answered(context, running, image)
         is_answered(context, running, context.picture(3, (1280, 960)), "BMP")
+        several = [context.picture(1 + n % 3, (1280, 960)) for n in range(8)]
+        are_answered_at_once(context, running, several)
         attacks = _attacks(png)
         for where, request in attacks.items():
             _is_refused(context, answer, running.post("/inference", **request), where)

@@ -43,7 +43,7 @@ def _cases(context: Context) -> list[tuple[str, tuple[int, int], list[Box]]]:
     return [
         ("three boxes", (400, 300), [card, (150.2, 90.7, 280.1, 140.5), (30.6, 180, 120, 290.2)]),
         ("no boxes", (320, 240), []),
-        ("one box", (320, 240), [card]),
+        ("one box in a large image", (1400, 1000), [(x, y, x + 900, y + 600)]),
         ("two boxes that cross", (320, 240), [card, (x + 40, y + 25, x + 150, y + 120)]),
         ("a box in another one", (150, 400), [(10, 10, 140, 380), (40.3, 60.2, 110, 200)]),
         ("a box as large as the image", (200, 120), [(0.0, 0.0, 199.0, 119.0)]),

@@ -56,7 +56,10 @@ def _answered(
 def _raised(context: Context, ask_both: Callable[..., Any], failing: str) -> None:
     """Let one model raise: the exception has to reach the caller, alone or in a group."""
     models, error = stubs.StubModels(), RuntimeError(f"{failing} is out of memory")
-    both = [models.model(name, raises=error if name == failing else None) for name in _NAMES]
+    both = [
+        models.model(name, 0.01, raises=error) if name == failing else models.model(name, 0.05)
+        for name in _NAMES
+    ]
     pixels = context.numbers.integers(0, 256, (8, 9, 3), dtype=np.uint8)
 
     async def caught(*arguments: Any) -> Any:
@@ -68,7 +71,7 @@ def _raised(context: Context, ask_both: Callable[..., Any], failing: str) -> Non
                 raise
             return error
 
-    where = f"{failing} raises an exception"
+    where = f"{failing} raises an exception before the other model has answered"
     got, _ = finish(context, caught, *both, pixels, where=where)
     context.expect(
         got is error,

@@ -38,13 +38,18 @@ def check(context: Context, service: Any) -> None:
         for (name, _, behaviour, *_), image in zip(cases, images, strict=True)
     ]
     text_file = {"file": b64encode(b"not an image").decode(), "models": {}}
-    *replies, last = stub_server.replies(context, service, [*requests, text_file])
+    several = [_image(context, "RGB", (60 + n, 40)) for n in range(3)]
+    (*replies, last), at_once = stub_server.replies(
+        context, service, [*requests, text_file], [_base64(image) for image in several]
+    )
     for (name, state, behaviour, *_), image, reply in zip(cases, images, replies, strict=True):
         where = f"a PNG of {image.width} by {image.height}, mode {image.mode}; {name} {state}"
         states = dict.fromkeys(_NAMES, "answers") | {name: state}
         _judge(
             context, reply, states, behaviour.get("raises"), np.asarray(image.convert("RGB")), where
         )
+    for image, reply in zip(several, at_once, strict=True):
+        _answered_at_once(context, reply, np.asarray(image))
     context.expect(
         400 <= last["status"] < 500,
         f"POST /predict answered {last['status']} to a file that is not an image; a 4xx was "
@@ -125,6 +130,16 @@ def _judge(
         else:
             want = stubs.boxes(name, pixels) if state == "answers" else []
             model_entries.detected(context, results[name], want, name, where)
+
+
+def _answered_at_once(context: Context, reply: dict[str, Any], pixels: Any) -> None:
+    """Fail unless a request that others accompanied got the boxes of its own image."""
+    where = "three requests at the same time"
+    answered = f"POST /predict answered {reply['status']}; 200 was expected."
+    context.expect(reply["status"] == 200, answered, where=where, layer="request")
+    results = _results(context, reply["text"], where)
+    for name in _NAMES:
+        model_entries.detected(context, results[name], stubs.boxes(name, pixels), name, where)
 
 
 def _results(context: Context, text: str, where: str) -> dict[str, Any]:

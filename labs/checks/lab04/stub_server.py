@@ -36,7 +36,9 @@ class OutOfMemoryError(Exception):
 _ERRORS = {kind.__name__: kind for kind in (RuntimeError, OutOfMemoryError)}
 
 
-def replies(context: Context, service: Any, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def replies(
+    context: Context, service: Any, requests: list[dict[str, Any]], together: list[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Send *requests* to a copy of the learner's service; return what came back of each.
 
     Parameters
@@ -44,23 +46,26 @@ def replies(context: Context, service: Any, requests: list[dict[str, Any]]) -> l
     requests : list of dict
         ``file``: base64 of the upload; ``models``: options of ``StubModels.model`` by the model's
         name, with ``raises`` as a pair of a type's name and a text.
+    together : list of str
+        More uploads, in base64; they are sent at the same time, to models that answer.
 
     Returns
     -------
-    list of dict
-        ``status``, ``text``, ``seconds`` (fake), and what the stub models observed: ``calls``,
-        ``most``, ``sync``, ``blocked``.
+    pair of list of dict
+        For each of *requests* ``status``, ``text``, ``seconds`` (fake), and what the stub models
+        observed: ``calls``, ``most``, ``sync``, ``blocked``; for each of *together* the first two.
     """
     text, name = module_of(service)
     build_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build_dir()) as folder:
         Path(folder, "service.py").write_text(text, encoding="utf-8")
-        Path(folder, "requests.json").write_text(json.dumps(requests))
+        Path(folder, "requests.json").write_text(json.dumps([requests, together]))
         command = [sys.executable, "-m", __name__, folder, name]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         context.expect(done.returncode == 0, f"The service does not start: {said}", layer="start")
-        return list(json.loads(Path(folder, "replies.json").read_text()))
+        alone, at_once = json.loads(Path(folder, "replies.json").read_text())
+        return alone, at_once
 
 
 def main(folder: str, name: str) -> int:
@@ -72,8 +77,8 @@ def main(folder: str, name: str) -> int:
         assert spec.loader is not None
         module = sys.modules["service"] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        requests = json.loads(Path(folder, "requests.json").read_text())
-        got = stubs.run(_serve(getattr(module, name), requests), grace=GRACE)
+        sent = json.loads(Path(folder, "requests.json").read_text())
+        got = stubs.run(_serve(getattr(module, name), *sent), grace=GRACE)
     except BaseException:
         traceback.print_exc()
         return 1
@@ -81,7 +86,7 @@ def main(folder: str, name: str) -> int:
     return 0
 
 
-async def _serve(service: Any, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _serve(service: Any, requests: list[dict[str, Any]], together: list[str]) -> Any:
     models: dict[str, Any] = {}
     dependency = type(next(iter(service.dependencies.values())))
     with patch.object(dependency, "__get__", lambda part, *_: _part(models, part.on.name)):
@@ -89,7 +94,13 @@ async def _serve(service: Any, requests: list[dict[str, Any]]) -> list[dict[str,
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://lab") as client:
-                return [await _reply(client, models, request) for request in requests]
+                alone = [await _reply(client, models, request) for request in requests]
+                observed = stubs.StubModels()
+                models.update({name: observed.model(name) for name in models})
+                files = [{"image": ("card.png", b64decode(file))} for file in together]
+                posts = [client.post("/predict", files=each) for each in files]
+                got = await asyncio.gather(*posts)
+                return alone, [{"status": each.status_code, "text": each.text} for each in got]
 
 
 def _part(models: dict[str, Any], name: str) -> Any:

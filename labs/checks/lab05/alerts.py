@@ -108,6 +108,12 @@ def _rule(name: str, rule: Mapping[str, Any]) -> Rule:
         raise RuleError(f"The labels of {name} are not a mapping of names to texts.")
     if "service" in labels and not _SERVICE.search(str(labels["service"])):
         raise RuleError(f"The label service of {name} is always {labels['service']!r}.")
+    for label, value in labels.items():
+        if re.search(r"\$value\b|\.Value\b", str(value)):
+            raise RuleError(
+                f"The label {label} of {name} holds the alert's value. With each new value it is "
+                "another alert, which has not lasted for five minutes."
+            )
     annotations = rule.get("annotations")
     summary = annotations.get("summary") if isinstance(annotations, dict) else None
     return Rule(name, tree, summary if isinstance(summary, str) else "", labels)

@@ -36,9 +36,14 @@ def check(context: Context, save: Callable[..., Any], load: Callable[..., Any]) 
             _save(context, save, name, again, where)
             if _snapshot(store) != before:
                 context.fail("The model that was already stored has changed.", where=where)
-        for tag in (f"{name}:latest", name):
+        for tag, mistake in (
+            (f"{name}:latest", "takes_latest"),
+            (name, "takes_latest"),
+            (tags[0][:-6], None),
+            (tags[1][:-1], None),
+        ):
             where = f"load_weights({tag!r})"
-            expect_value_error(context, load, tag, where=where, names=[tag], mistake="takes_latest")
+            expect_value_error(context, load, tag, where=where, names=[tag], mistake=mistake)
         _loads(context, load, tags, contents)
         _loads_from_the_store_alone(context, load, tags[1], contents[1], store)
         _verifies(context, load, tags, contents)
@@ -95,7 +100,7 @@ def _loads_from_the_store_alone(
 ) -> None:
     """Give the model another name in the store: what the process remembers of it is no help."""
     name, _, version = tag.partition(":")
-    twin = f"{name}_twin"
+    twin = f"{name}_latest"
     shutil.copytree(bentoml.models.get(tag).path, store / "models" / twin / version)
     described = store / "models" / twin / version / "model.yaml"
     described.write_text(described.read_text().replace(f"name: {name}\n", f"name: {twin}\n"))

@@ -37,12 +37,15 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         ):
             where = f"serving is {serving}, {why}"
             expect_value_error(context, answer, serving, bad, where=where, names=[serving])
-        for serving in (unknown, f"{name}:latest"):
+        for serving in (unknown, f"{name}:latest", order[3][:-2]):
             where = f"serving is {serving}, the store has {_versions(order)}"
             bad = {order[0], order[3]}
             where += f"; bad are {', '.join(sorted(bad))}"
             expect_value_error(context, answer, serving, bad, where=where, names=order)
-    context.note(went_back="10 times", refused="4 times")
+        order.append(f"{name}:{context.random.randint(20, 90)}.1.0")
+        put_bento(name, _versions(order[-1:]), datetime(2026, 3, 1, tzinfo=UTC))
+        _back(context, answer, order, newest + 1, set())
+    context.note(went_back="11 times", refused="5 times")
 
 
 def _fill(context: Context, name: str) -> list[str]:

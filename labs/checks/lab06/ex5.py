@@ -60,7 +60,8 @@ def check(context: Context, send: Callable[..., Any], receive: Callable[..., Any
 
 def _two_bentos(context: Context, name: str) -> list[str]:
     """Put two Bentos with a model each into the store; return their tags, the newest last."""
-    versions = [f"{context.random.randint(1, 5)}.{n}.0" for n in (0, 1)]
+    major = context.random.randint(1, 5)
+    versions = [f"{major}.0.{n}" for n in (1, 2)]
     start = datetime(2026, 2, 2, tzinfo=UTC)
     for n, version in enumerate(versions):
         model = f"{name}:{_sha256(version.encode())[:12]}"

@@ -89,6 +89,7 @@ def _greedy_requests(
     yield f"there are {count} movies in all", {"user_id": known, "top_k": count + 1}
     yield "an unknown user", {"user_id": 0, "top_k": count, "rated": rated}
     yield "two movies are left", {"user_id": known, "top_k": 3, "rated": best[2:]}
+    yield "no movie is left", {"user_id": known, "top_k": 1, "rated": best}
 
 
 def _ranked(model: StubModel, user: int) -> list[int]:

@@ -47,6 +47,8 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
             yield about, [0.0, low, high, *inside], low, high
             far = [low - 2 * width, high + draw.uniform(0.3, 0.6) * width, high + 3 * width]
             yield f"{about}, values outside it", [*inside, *far], low, high
+    for width in (1.0, 2.0, 4.0, 8.0):  # the rounded zero point and the rounded end sum to 256
+        yield "a range that is symmetric", [-width, 0.0, width, 2 * width], -width, width
     ties = [n + 0.5 for n in range(-5, 9)]
     for low in (0.0, -1.0):
         yield "a scale of 1, values halfway between two integers", ties, low, low + 255

@@ -37,6 +37,11 @@ def _cases(context: Context) -> Iterator[pure_functions.Case]:
         yield "exactly the quota", quota, cpus, threads
         yield "several times the quota", draw.randint(2, 5) * quota, cpus, threads
         yield "more than the quota", draw.randint(1, 4) * quota + draw.randint(1, 20), cpus, threads
+    # 100 times these is just below a whole number of ms, which int() would cut off.
+    for cpus, threads in ((0.29, 1), (0.57, 2), (1.13, 3)):
+        quota = round(100 * cpus)
+        yield "less than the quota", draw.randint(5, quota - 1), cpus, threads
+        yield "more than the quota", draw.randint(1, 4) * quota + draw.randint(1, 20), cpus, threads
     for cpus, threads in ((1.0, 1), (2.0, 1), (2.0, 2), (4.0, 2)):
         work = 2 * draw.randint(250, 450) + 1  # not a whole number of ms for two threads
         yield "the quota is never reached", work, cpus, threads

@@ -78,6 +78,17 @@ def frames(picture, boxes):
 # +         canvas.paste(canvas.crop(area).convert("L").convert("RGB"), area)
 
 
+# %% lab03.ex1 wrong: -lines that grow with the image
+def frames(picture, boxes):
+    """Return a copy of the image with a frame around each box."""
+    canvas = picture.copy()
+    pen = ImageDraw.Draw(canvas)
+    line = max(2, round(max(canvas.size) / 150))
+    for box in boxes:
+        pen.rectangle(box, outline=(255, 0, 0), width=line)
+    return canvas
+
+
 # %% lab03.ex2 right: by OpenCV
 def png_of(result):
     import cv2
@@ -133,6 +144,16 @@ def png_of(result):
 # +     buffer = io.BytesIO()
 # +     picture = Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1]))
 # +     ImageOps.autocontrast(picture).save(buffer, format="PNG")
+
+
+# %% lab03.ex2 wrong: -a large image is scaled down
+def png_of(result):
+    """Return the bytes of a PNG of what ultralytics drew."""
+    picture = Image.fromarray(result.plot()[..., ::-1])
+    picture.thumbnail((640, 640))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 # %% lab03.ex3 right: through OpenCV, without frames()

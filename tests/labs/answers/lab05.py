@@ -449,6 +449,23 @@ def count(detect, picture, metrics):
 # +             metrics.in_progress.dec()
 
 
+# %% lab05.ex3 wrong: -the time is rounded to hundredths of a second
+def count(detect, picture, metrics):
+    """Return detect(picture), and count what happened."""
+    start = time.perf_counter()
+    with metrics.in_progress.track_inprogress():
+        try:
+            found = detect(picture)
+        except InputError as error:
+            metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+            raise
+        except Exception:
+            metrics.failed.inc()
+            raise
+    metrics.seconds.observe(round(time.perf_counter() - start, 2))
+    return found
+
+
 # %% lab05.ex4 right: a thread and events
 class CardService:
     def __init__(self, load):
@@ -1022,3 +1039,28 @@ groups:
 # +     annotations: {summary: "{{ $labels.service }}"}
 # +     expr: sum by (service) (rate(cards_requests_total[5m])) == 0
 # +   - alert: SlowAnswers
+
+# %% lab05.ex5 wrong: -the value is a label
+rules = """
+groups:
+  - name: cards
+    rules:
+      - alert: ManyErrors
+        expr: >-
+          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
+          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
+        for: 5m
+        labels:
+          share: "{{ $value }}"
+        annotations:
+          summary: "{{ $labels.service }} fails more than 5 of 100 requests"
+      - alert: SlowAnswers
+        expr: >-
+          histogram_quantile(0.95,
+          sum by (service, le) (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
+        for: 5m
+        labels:
+          seconds: "{{ $value }}"
+        annotations:
+          summary: "{{ $labels.service }} is slow"
+"""

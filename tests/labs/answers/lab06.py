@@ -63,7 +63,7 @@ def load_weights(tag):
 
 # - def load_weights(tag):
 # + def load_weights(tag):
-# +     if ":" not in tag or tag.endswith(":latest"):
+# +     if len(tag.partition(":")[2]) != 12:
 # +         raise ValueError(f"{tag} has no exact version")
 
 # %% lab06.ex1 wrong: metadata_unread <- hash_of_name
@@ -83,9 +83,8 @@ def load_weights(tag):
 # -         bentoml.models.get(tag)
 # -     except NotFound:
 # +     if tag not in [str(model.tag) for model in bentoml.models.list()]:
-# -     version = tag.partition(":")[2]
-# -     if not version or version == "latest":
-# -         raise ValueError(f"{tag} has no exact version; write it after the colon.")
+# -     if str(model.tag) != tag:
+# -         raise ValueError(f"{tag} is not an exact version; {model.tag} is.")
 
 # -         raise ValueError(f"The file of {tag} is damaged; store it again.")
 # +         raise ValueError(f"{tag} is damaged")
@@ -116,8 +115,8 @@ def load_weights(tag):
 
 
 # %% lab06.ex1 wrong: -the error names the model without its version
-# - {tag} has no exact version
-# + {tag.partition(':')[0]} has no exact version
+# - {tag} is not an exact version; {model.tag} is.
+# + {tag.partition(':')[0]} has no exact version; write one.
 
 # %% lab06.ex1 wrong: -white space at the ends is cut off
 # -     digest = hashlib.sha256(content).hexdigest()
@@ -129,6 +128,63 @@ def load_weights(tag):
 # +     digest = hashlib.sha256(content[:65536]).hexdigest()
 # -     if hashlib.sha256(content).hexdigest() != model
 # +     if hashlib.sha256(content[:65536]).hexdigest() != model
+
+
+# %% lab06.ex1 wrong: -the beginning of a version loads too
+def save_weights(name, file):
+    """Put a file into the model store, under a version made from its content; return the tag."""
+    content = Path(file).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    tag = f"{name}:{digest[:12]}"
+    try:
+        bentoml.models.get(tag)
+    except NotFound:
+        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
+            Path(model.path_of("weights.bin")).write_bytes(content)
+    return tag
+
+
+def load_weights(tag):
+    """Return the bytes of a stored file, after it was verified."""
+    name, _, version = tag.partition(":")
+    if version in ("", "latest"):
+        raise ValueError(f"{tag} is not an exact version")
+    model = next(
+        one
+        for one in bentoml.models.list()
+        if one.tag.name == name and one.tag.version.startswith(version)
+    )
+    content = Path(model.path_of("weights.bin")).read_bytes()
+    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
+        raise ValueError(f"{tag} is damaged")
+    return content
+
+
+# %% lab06.ex1 wrong: -any tag with the word latest is refused
+def save_weights(name, file):
+    """Put a file into the model store, under a version made from its content; return the tag."""
+    content = Path(file).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    tag = f"{name}:{digest[:12]}"
+    try:
+        bentoml.models.get(tag)
+    except NotFound:
+        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
+            Path(model.path_of("weights.bin")).write_bytes(content)
+    return tag
+
+
+def load_weights(tag):
+    """Return the bytes of a stored file, after it was verified."""
+    if "latest" in tag or ":" not in tag:
+        raise ValueError(f"{tag} is not an exact version")
+    model = bentoml.models.get(tag)
+    if str(model.tag) != tag:
+        raise ValueError(f"{tag} is not an exact version")
+    content = Path(model.path_of("weights.bin")).read_bytes()
+    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
+        raise ValueError(f"{tag} is damaged")
+    return content
 
 
 # %% lab06.ex2 right: YAML, patterns with exceptions, another spelling
@@ -337,6 +393,48 @@ def roll_back(serving, bad=()):
 # %% lab06.ex3 wrong: -by the time of the folder
 # - key=lambda bento: bento.creation_time
 # + key=lambda bento: Path(bento.path).stat().st_mtime_ns
+
+
+# %% lab06.ex3 wrong: -the beginning of a version is taken for a tag
+def roll_back(serving, bad=frozenset()):
+    """Return the tag of the Bento that was built before the one that serves."""
+    name, _, version = serving.partition(":")
+    bentos = bentoml.list(name)
+    tags = [str(bento.tag) for bento in bentos]
+    now = None
+    if version not in ("", "latest"):
+        exact = [bento for bento in bentos if str(bento.tag) == serving]
+        alike = [bento for bento in bentos if str(bento.tag).startswith(serving)]
+        now = next(iter(exact + alike), None)
+    if now is None:
+        raise ValueError(f"{serving} is not in the store; it has {', '.join(tags)}")
+    earlier = [
+        bento
+        for bento in bentos
+        if bento.creation_time < now.creation_time and str(bento.tag) not in bad
+    ]
+    if not earlier:
+        raise ValueError(f"there is no good Bento before {serving}")
+    return str(max(earlier, key=lambda bento: bento.creation_time).tag)
+
+
+# %% lab06.ex3 wrong: -the list of Bentos is read once and kept
+_built = {}
+
+
+def roll_back(serving, bad=frozenset()):
+    """Return the tag of the Bento that was built before the one that serves."""
+    name = serving.partition(":")[0]
+    if name not in _built:
+        _built[name] = {str(bento.tag): bento.creation_time for bento in bentoml.list(name)}
+    built = _built[name]
+    if serving not in built:
+        raise ValueError(f"{serving} is not in the store; it has {', '.join(built)}")
+    earlier = [tag for tag in built if built[tag] < built[serving] and tag not in bad]
+    if not earlier:
+        raise ValueError(f"there is no good Bento before {serving}")
+    return max(earlier, key=built.get)
+
 
 # %% lab06.ex4 right: two stages, a virtual environment, variables, small letters
 dockerfile = r"""

@@ -257,6 +257,38 @@ def answer(model, question):
 # +     left = [movie for movie in ranked if movie not in rated]
 
 
+# %% lab07.ex2 wrong: -with no movie left the hint has no figure
+def answer(model, question):
+    """Return the movies that a user should see next."""
+    user_id = question["user_id"]
+    top_k = question.get("top_k", 10)
+    if type(top_k) is not int or top_k < 1:
+        raise InputError(
+            f"top_k must be a whole number of 1 or more; got {top_k!r}",
+            code="top_k_invalid",
+            status=422,
+            hint="Give top_k as a positive integer, or leave it out.",
+        )
+    rated = question.get("rated") or question.get("ranked_movies") or []
+    seen = set(rated) | set(model.rated_by(user_id))
+    row = model.users.row(user_id)
+    if row is None:
+        candidates = model.most_rated
+    else:
+        order = np.argsort(model.scores(row))[::-1]
+        candidates = [int(model.movies.raw(int(place))) for place in order]
+    left = [movie for movie in candidates if movie not in seen]
+    if top_k > len(left):
+        raise InputError(
+            f"only {len(left)} movies are left, but top_k is {top_k}",
+            code="top_k_too_large",
+            status=422,
+            hint=f"Ask for {len(left)} or fewer." if left else "The user has rated all movies.",
+        )
+    fallback = "popularity" if row is None else None
+    return {"user_id": user_id, "items": left[:top_k], "fallback": fallback}
+
+
 # %% lab07.ex3 right: a folder of its own, removed by hand, and a text as path
 def pull(client, name, alias, cache):
     import shutil

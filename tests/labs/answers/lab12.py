@@ -260,9 +260,7 @@ bentofile = BENTOFILE.replace('"*.json"', "/model.json\n  - prices.py").replace(
 
 # %% lab12.ex4 right: guessed by MLflow from floats, then made optional
 def signature_of(table, optional):
-    floats = table.astype(
-        {name: float for name in table if pd.api.types.is_integer_dtype(table[name])}
-    )
+    floats = table.astype({name: float for name in table if table[name].dtype.kind in "if"})
     guessed = infer_signature(floats).inputs
     return ModelSignature(
         Schema([ColSpec(c.type, c.name, required=c.name not in optional) for c in guessed])
@@ -353,3 +351,26 @@ def signature_of(table, optional):
 # %% lab12.ex4 wrong: -names in small letters
 # - .kind], name, required
 # + .kind], name.lower(), required
+
+
+# %% lab12.ex4 wrong: -knows only int64 and float64, other widths become string
+def signature_of(table, optional):
+    """Return the signature for a model whose input looks like the table."""
+    kinds = {"int64": "double", "float64": "double", "bool": "boolean"}
+    specs = [
+        ColSpec(kinds.get(str(dtype), "string"), name, required=name not in optional)
+        for name, dtype in table.dtypes.items()
+    ]
+    return ModelSignature(inputs=Schema(specs))
+
+
+# %% lab12.ex4 wrong: -a column with a missing value in the examples becomes optional as well
+def signature_of(table, optional):
+    """Return the signature for a model whose input looks like the table."""
+    kinds = {"i": "double", "u": "double", "f": "double", "b": "boolean"}
+    specs = []
+    for name in table.columns:
+        required = name not in optional and not table[name].isna().any()
+        kind = kinds.get(table[name].dtype.kind, "string")
+        specs.append(ColSpec(kind, name, required=bool(required)))
+    return ModelSignature(inputs=Schema(specs))

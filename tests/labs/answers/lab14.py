@@ -70,6 +70,15 @@ def quantise(values, low, high):
 # + return scale, zero, [float(n) for n in integers]
 
 
+# %% lab14.ex1 wrong: -clips the values and not the integers
+def quantise(values, low, high):
+    """Return the scale, the zero point and the 8-bit integers of values."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = (high - low) / 255
+    zero = round(-low / scale)
+    return scale, zero, [round(min(high, max(low, value)) / scale) + zero for value in values]
+
+
 # %% lab14.ex2 right: a loop over the periods
 def milliseconds(work, cpus, threads):
     passed = 0
@@ -124,6 +133,16 @@ def milliseconds(work, cpus, threads):
 # %% lab14.ex2 wrong: -rounded down without a limit
 # -         return work / threads
 # +         return work // threads
+
+
+# %% lab14.ex2 wrong: -the quota is cut to an integer
+def milliseconds(work, cpus, threads):
+    """Return how long a request takes under a CPU limit, in ms."""
+    if cpus >= threads:
+        return work / threads
+    quota = int(100 * cpus)
+    full = max(0, math.ceil(work / quota) - 1)
+    return 100 * full + (work - full * quota) / threads
 
 
 # %% lab14.ex3 right: by sorting, with pandas
