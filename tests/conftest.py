@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -40,10 +41,15 @@ ALONE = ("test_notebook", "test_solved_it_passes_and_says_what_is_committed")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``-n 2 --dist loadgroup``, keep a file's tests together: they share servers."""
+    """With ``-n 2 --dist loadgroup``, keep a file's tests together: they share servers.
+
+    Of the file with the answers, keep each lab's together: they share its executed cells.
+    """
     for item in items:
+        file, _, name = item.nodeid.partition("::")
         if getattr(item, "originalname", None) not in ALONE:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+            lab = re.search(r"lab\d\d", name) if file.endswith("test_answers.py") else None
+            item.add_marker(pytest.mark.xdist_group(file + (lab[0] if lab else "")))
 
 
 def pytest_unconfigure() -> None:

@@ -289,6 +289,7 @@ class TestBadSubmissions:
     )
     def test_it_is_not_fooled(self, graded: dict[str, Grade], student: str) -> None:
         assert graded[student].points == 0, graded[student]
+        assert graded[student].seconds < 120, "it was waited for until the limit, 300 s"
 
     @pytest.mark.skipif(not confine.available(), reason="no Landlock on this system")
     @pytest.mark.parametrize(
