@@ -66,6 +66,7 @@ from services.workbench import load, servers, show, timing
 result = compare(QUICK) if rerun else report.load()
 
 
+# %%
 def table(part):
     head, rows = part
     return show.table(rows, columns=head)

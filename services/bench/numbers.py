@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -55,3 +56,38 @@ def rotated(names: Sequence[str], turn: int) -> list[str]:
     """Return *names* rotated by *turn*, so that each round begins with another one."""
     first = turn % max(1, len(names))
     return [*names[first:], *names[:first]]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of requests to one server gave.
+
+    Attributes
+    ----------
+    rate : float
+        Answers per second.
+    latencies : list of float
+        Seconds until each answer.
+    cpu : float
+        Processor time per answer, in seconds, of all the server's processes together; without the
+        client's.
+    """
+
+    rate: float
+    latencies: list[float]
+    cpu: float
+
+
+def figures(rounds: Sequence[Round]) -> dict[str, Spread]:
+    """Return the figures of one server at one concurrency, from its rounds.
+
+    ``rate`` is in answers per second; ``p50``, ``p99`` and ``cpu``, the processor time per answer,
+    are in milliseconds. Each is computed per round, and the median over the rounds is reported.
+    """
+    milliseconds = [[1000 * seconds for seconds in each.latencies] for each in rounds]
+    return {
+        "rate": spread([each.rate for each in rounds]),
+        "p50": spread([percentile(each, 50) for each in milliseconds]),
+        "p99": spread([percentile(each, 99) for each in milliseconds]),
+        "cpu": spread([1000 * each.cpu for each in rounds]),
+    }

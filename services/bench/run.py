@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from services.bench import code, null_model, probes
 from services.bench.images import image_mib
 from services.bench.machine import describe, load_average
-from services.bench.numbers import percentile, rotated, spread
+from services.bench.numbers import Round, figures, rotated, spread
 from services.bench.peers import CORE, PEERS, Ask, Peer, environment, save_for_mlflow
 from services.environment import build_dir
 from services.id_card.detector import Detector
@@ -75,27 +75,6 @@ class Plan:
 
 QUICK = Plan(concurrency=(1, 4), rounds=1, requests=16, null_requests=32, starts=1, ending=8)
 """A plan that takes a minute or two, to check that everything works."""
-
-
-@dataclass(frozen=True)
-class Round:
-    """What one round of requests to one server gave.
-
-    Attributes
-    ----------
-    rate : float
-        Answers per second.
-    latencies : list of float
-        Seconds until each answer.
-    cpu : float
-        Processor time per answer, in seconds, of all the server's processes together; without the
-        client's.
-    """
-
-    rate: float
-    latencies: list[float]
-    cpu: float
-
 
 Turn = Callable[[int, int], Round]
 """Takes requests and concurrency."""
@@ -296,18 +275,3 @@ def _measure(
                 tick()
     for name, by_count in seen.items():
         peers[name][kind] = {str(count): figures(rounds) for count, rounds in by_count.items()}
-
-
-def figures(rounds: Sequence[Round]) -> dict[str, Any]:
-    """Return the figures of one server at one concurrency, from its rounds.
-
-    ``rate`` is in answers per second; ``p50``, ``p99`` and ``cpu``, the processor time per answer,
-    are in milliseconds. Each is computed per round, and the median over the rounds is reported.
-    """
-    milliseconds = [[1000 * seconds for seconds in each.latencies] for each in rounds]
-    return {
-        "rate": spread([each.rate for each in rounds]),
-        "p50": spread([percentile(each, 50) for each in milliseconds]),
-        "p99": spread([percentile(each, 99) for each in milliseconds]),
-        "cpu": spread([1000 * each.cpu for each in rounds]),
-    }

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from services.bench import probes, run
+from services.bench.numbers import Round, figures
 from services.bench.peers import CORE, PEERS, Ask, Peer
-from services.bench.run import Plan, figures
+from services.bench.run import Plan
 from services.id_card.samples import sample_path
 from services.workbench import load, servers
 
@@ -168,9 +169,9 @@ def test_turns_rotate_and_everybody_gets_as_many() -> None:
     order: list[tuple[str, int]] = []
 
     def turn(name: str) -> run.Turn:
-        def go(requests: int, concurrency: int) -> run.Round:
+        def go(requests: int, concurrency: int) -> Round:
             order.append((name, concurrency))
-            return run.Round(float(requests), [0.001 * concurrency] * requests, 0.002)
+            return Round(float(requests), [0.001 * concurrency] * requests, 0.002)
 
         return go
 
@@ -187,7 +188,7 @@ def test_turns_rotate_and_everybody_gets_as_many() -> None:
 
 
 def test_figures_keep_the_range_over_the_turns() -> None:
-    one, other = run.Round(10.0, [0.1, 0.2, 0.3], 0.01), run.Round(20.0, [0.2, 0.4, 0.6], 0.03)
+    one, other = Round(10.0, [0.1, 0.2, 0.3], 0.01), Round(20.0, [0.2, 0.4, 0.6], 0.03)
     found = figures([one, other])
     assert found["rate"] == {"median": 15.0, "min": 10.0, "max": 20.0, "n": 2}
     assert (found["p50"]["min"], found["p50"]["max"]) == (200.0, 400.0)
