@@ -3,7 +3,7 @@ window.addEventListener("load", () => {
   document.querySelectorAll('[data-md-component="search"]').forEach((dialog) => {
     dialog.setAttribute("aria-label", "Search");
   });
-  document.querySelectorAll(".output, .md-typeset__scrollwrap").forEach((box) => {
+  document.querySelectorAll(".output, .md-typeset__scrollwrap, pre > code").forEach((box) => {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   });
 });

@@ -830,7 +830,7 @@ for tool, scan in (("trivy", "trivy sbom sbom.json"), ("grype", "grype sbom:sbom
 # ([ML Security Top Ten](https://owasp.org/www-project-machine-learning-security-top-10/), draft of
 # 2023). The table says where each risk is shown here, and what stops it:
 #
-# | | Risk | Shown | What stops or slows it here |
+# | No. | Risk | Shown | What stops or slows it here |
 # |---|---|---|---|
 # | ML01 | input manipulation | section 1 | private weights, a second network, a person; no proof |
 # | ML02 | data poisoning | not shown | training data is generated from a seed and checked by tests |
