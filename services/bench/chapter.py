@@ -14,18 +14,10 @@ from services.workbench.show import Display
 
 @dataclass(frozen=True)
 class Place:
-    """A section of a notebook.
+    """A section of a notebook."""
 
-    Attributes
-    ----------
-    notebook : str
-        Its name, ``"09_kserve"``; empty for the notebook that shows the place.
-    heading : str
-        The section's heading, exactly as in the notebook.
-    """
-
-    notebook: str
-    heading: str
+    notebook: str  # its name, "09_kserve"; empty for the notebook that shows the place
+    heading: str  # the section's heading, exactly as in the notebook
 
     @property
     def anchor(self) -> str:

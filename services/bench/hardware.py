@@ -86,21 +86,12 @@ def profile(model: Path, runs: int = 10) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Throughput:
-    """The joint throughput of several workers.
+    """The joint throughput of several workers."""
 
-    Attributes
-    ----------
-    rate : float
-        Images per second, by all workers.
-    milliseconds : tuple of float
-        The time of each image, first those of the first worker, then those of the others.
-    mib : float
-        Memory of all workers in MiB; shared pages count once if the system reports them.
-    """
-
-    rate: float
+    rate: float  # images per second, by all workers
+    # the time of each image, first those of the first worker, then those of the others
     milliseconds: tuple[float, ...]
-    mib: float
+    mib: float  # memory of all workers in MiB; shared pages count once if the system reports them
 
     def percentile(self, percent: float) -> float:
         """Return a percentile of the times in milliseconds."""

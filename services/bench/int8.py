@@ -51,38 +51,23 @@ VARIANTS: dict[str, dict[str, Any] | None] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the result.
+    """A row of the result."""
 
-    Attributes
-    ----------
-    variant : str
-        A key of :data:`VARIANTS`.
-    kib : int
-        Size of the file in KiB.
-    float_convolutions : int
-        Convolutions that are not quantised.
-    times_as_fast : float
-        Speed-up over the float export in processor time, with one thread: the median over rounds.
-    typical, harsh : float
-        mAP50-95 on test scenes of each difficulty, 0 to 1.
-    typical_found, harsh_found : float
-        Share of the cards that are found at the served confidence threshold, 0 to 1.
-    alarms : float
-        Share of the scenes without a card in which a box is found, 0 to 1.
-    scenes : int
-        The number of typical scenes; there are three fifths as many harsh and two fifths as many
-        empty ones.
-    """
-
-    variant: str
-    kib: int
-    float_convolutions: int
+    variant: str  # a key of VARIANTS
+    kib: int  # size of the file in KiB
+    float_convolutions: int  # convolutions that are not quantised
+    # speed-up over the float export in processor time, with one thread: the median over rounds
     times_as_fast: float
+    # typical, harsh: mAP50-95 on test scenes of each difficulty, 0 to 1
     typical: float
     harsh: float
+    # typical_found, harsh_found: share of the cards that are found at the served confidence
+    # threshold, 0 to 1
     typical_found: float
     harsh_found: float
-    alarms: float
+    alarms: float  # share of the scenes without a card in which a box is found, 0 to 1
+    # the number of typical scenes; there are three fifths as many harsh and two fifths as many
+    # empty ones
     scenes: int
 
 

@@ -60,21 +60,12 @@ def rotated(names: Sequence[str], turn: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Round:
-    """What one round of requests to one server gave.
+    """What one round of requests to one server gave."""
 
-    Attributes
-    ----------
-    rate : float
-        Answers per second.
-    latencies : list of float
-        Seconds until each answer.
-    cpu : float
-        Processor time per answer, in seconds, of all the server's processes together; without the
-        client's.
-    """
-
-    rate: float
-    latencies: list[float]
+    rate: float  # answers per second
+    latencies: list[float]  # seconds until each answer
+    # processor time per answer, in seconds, of all the server's processes together; without the
+    # client's
     cpu: float
 
 

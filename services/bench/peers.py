@@ -46,39 +46,21 @@ class Ask:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that takes part.
+    """A server that takes part."""
 
-    Attributes
-    ----------
-    name : str
-        Its key in the results.
-    title : str
-        Its name in tables and plots.
-    start : callable
-        Starts it with an environment and the exported network, and returns when it is ready.
-    ask : callable
-        Makes a request from an image's bytes; the second argument names the field.
-    field : str
-        The field in which the server expects an image.
-    read : callable
-        Extracts the boxes from an answer.
-    adapter : tuple of str
-        The files that were written for it, relative to the repository's root.
-    support : tuple of str
-        This repository's files that work around the framework's bugs, or catch clients' mistakes.
-    batching : str
-        What it offers for computing several requests at once, from its documentation.
-    """
-
-    name: str
-    title: str
+    name: str  # its key in the results
+    title: str  # its name in tables and plots
+    # starts it with an environment and the exported network, and returns when it is ready
     start: Callable[[Environment, Path], Server]
+    # makes a request from an image's bytes; the second argument names the field
     ask: Callable[[bytes, str], Ask]
-    field: str
-    read: Callable[[Any], list[DetectionDict]]
+    field: str  # the field in which the server expects an image
+    read: Callable[[Any], list[DetectionDict]]  # extracts the boxes from an answer
+    # the files that were written for it, relative to the repository's root
     adapter: tuple[str, ...]
+    # this repository's files that work around the framework's bugs, or catch clients' mistakes
     support: tuple[str, ...]
-    batching: str
+    batching: str  # what it offers for computing several requests at once, from its documentation
 
     def request(self, picture: bytes) -> Ask:
         """Return the request for one image, well-formed."""

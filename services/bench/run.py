@@ -34,32 +34,15 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured.
+    """How much is measured."""
 
-    Attributes
-    ----------
-    peers : tuple of str
-        Names in :data:`services.bench.peers.PEERS`.
-    concurrency : tuple of int
-        How many requests are in flight at a time.
-    rounds : int
-        How many rounds each server is measured, 1 or more.
-    requests : int
-        Requests per round with the real network, a multiple of each concurrency.
-    null_requests : int
-        Requests per round with the network that computes nothing.
-    starts : int
-        How often each server is started with the real network, 1 or more.
-    ending : int
-        How many requests are in flight when a server gets SIGTERM; 0 leaves this out.
-    """
-
-    peers: tuple[str, ...] = tuple(PEERS)
-    concurrency: tuple[int, ...] = (1, 4, 16)
-    rounds: int = 5
-    requests: int = 96
-    null_requests: int = 384
-    starts: int = 3
+    peers: tuple[str, ...] = tuple(PEERS)  # names in PEERS
+    concurrency: tuple[int, ...] = (1, 4, 16)  # how many requests are in flight at a time
+    rounds: int = 5  # how many rounds each server is measured, 1 or more
+    requests: int = 96  # requests per round with the real network, a multiple of each concurrency
+    null_requests: int = 384  # requests per round with the network that computes nothing
+    starts: int = 3  # how often each server is started with the real network, 1 or more
+    # how many requests are in flight when a server gets SIGTERM; 0 leaves this out
     ending: int = 24
 
     def __post_init__(self) -> None:

@@ -25,24 +25,12 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Reply:
-    """The outcome of one request.
+    """The outcome of one request."""
 
-    Attributes
-    ----------
-    at : float
-        When it was sent, in seconds since the first request.
-    seconds : float
-        The time until it was answered, or lost.
-    status : int or None
-        The HTTP status; None if there was no answer.
-    body : Any
-        The answer's JSON; None without an answer.
-    """
-
-    at: float
-    seconds: float
-    status: int | None
-    body: Any
+    at: float  # when it was sent, in seconds since the first request
+    seconds: float  # the time until it was answered, or lost
+    status: int | None  # the HTTP status; None if there was no answer
+    body: Any  # the answer's JSON; None without an answer
 
     @property
     def ok(self) -> bool:

@@ -24,27 +24,13 @@ TIMEOUT = 60
 
 @dataclass(frozen=True)
 class Load:
-    """The outcome of the requests.
+    """The outcome of the requests."""
 
-    Attributes
-    ----------
-    sent : int
-        How many requests were sent.
-    statuses : Counter
-        How many were answered with each status; the rest of *sent* were lost.
-    latencies : list of float
-        Seconds of each answered request.
-    seconds : float
-        The time from the first request to the last answer.
-    client : str
-        What sent them: ``hey`` or ``python``.
-    """
-
-    sent: int
-    statuses: Counter[int]
-    latencies: list[float]
-    seconds: float
-    client: str
+    sent: int  # how many requests were sent
+    statuses: Counter[int]  # how many were answered with each status; the rest of *sent* were lost
+    latencies: list[float]  # seconds of each answered request
+    seconds: float  # the time from the first request to the last answer
+    client: str  # what sent them: hey or python
 
     @property
     def lost(self) -> int:

@@ -29,17 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Display:
-    """Something to look at: rich in a notebook, plain text everywhere else.
+    """Something to look at: rich in a notebook, plain text everywhere else."""
 
-    Attributes
-    ----------
-    text : str
-        What ``print`` and a terminal show.
-    html, markdown : str or None
-        What a notebook shows instead.
-    """
-
-    text: str
+    text: str  # what print and a terminal show
+    # html, markdown: what a notebook shows instead
     html: str | None = None
     markdown: str | None = None
 

@@ -14,27 +14,18 @@ HISTORY = WEIGHTS.with_name("history.csv")
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over a stage's images.
+    """One pass over a stage's images."""
 
-    Attributes
-    ----------
-    stage, epoch : int
-        From 1; each stage counts its own epochs.
-    imgsz : int
-        Side of the square that the network saw, in pixels.
-    box_loss, cls_loss, dfl_loss : float
-        Means over the epoch, of the three parts that YOLOv8's loss is the sum of: overlap of the
-        boxes, card or not, and the exact place of the edges.
-    map50, map50_95 : float or None
-        Average precision on the validation scenes, 0 to 1, where it was measured.
-    """
-
+    # stage, epoch: from 1; each stage counts its own epochs
     stage: int
     epoch: int
-    imgsz: int
+    imgsz: int  # side of the square that the network saw, in pixels
+    # box_loss, cls_loss, dfl_loss: means over the epoch, of the three parts that YOLOv8's loss is
+    # the sum of: overlap of the boxes, card or not, and the exact place of the edges
     box_loss: float
     cls_loss: float
     dfl_loss: float
+    # map50, map50_95: average precision on the validation scenes, 0 to 1, where it was measured
     map50: float | None
     map50_95: float | None
 

@@ -43,43 +43,24 @@ QUESTIONS: dict[str, tuple[Split, int]] = {
 
 @dataclass(frozen=True)
 class Size:
-    """How large the experiment is.
+    """How large the experiment is."""
 
-    Attributes
-    ----------
-    few : int
-        Pictures of the smaller training, and scenes of each question.
-    looks : int
-        How often the smaller training sees each; a multiple of 32.
-    imgsz : int
-        Side of the square that the networks see, in pixels, a multiple of 32.
-    asked : int
-        How often each network is tested along the way.
-    """
-
-    few: int = 96
-    looks: int = 64
-    imgsz: int = 96
-    asked: int = 4
+    few: int = 96  # pictures of the smaller training, and scenes of each question
+    looks: int = 64  # how often the smaller training sees each; a multiple of 32
+    imgsz: int = 96  # side of the square that the networks see, in pixels, a multiple of 32
+    asked: int = 4  # how often each network is tested along the way
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How a network did: a line of the result.
+    """How a network did: a line of the result."""
 
-    Attributes
-    ----------
-    training, question : str
-        Keys of :data:`TRAININGS` and :data:`QUESTIONS`.
-    pictures : int
-        How many the network had been trained on by then, repetitions included.
-    map50, low, high : float
-        Average precision at an overlap of 0.5, 0 to 1, and its 95 % interval by bootstrap.
-    """
-
+    # training, question: keys of TRAININGS and QUESTIONS
     training: str
     question: str
-    pictures: int
+    pictures: int  # how many the network had been trained on by then, repetitions included
+    # map50, low, high: average precision at an overlap of 0.5, 0 to 1, and its 95 % interval by
+    # bootstrap
     map50: float
     low: float
     high: float

@@ -21,26 +21,15 @@ THRESHOLDS: Floats = np.linspace(0.5, 0.95, 10)
 
 @dataclass(frozen=True)
 class ImageScore:
-    """How one image went.
+    """How one image went."""
 
-    Attributes
-    ----------
-    truths : int
-        Cards in the image.
-    confidences : ndarray of shape (n,)
-        Of the boxes found, the most confident first.
-    correct : ndarray of shape (n, 10), bool
-        Whether each box is right, at each of :data:`THRESHOLDS`.
-    overlaps : ndarray of shape (n,)
-        Of each box with the card it fits best, 0 to 1.
-    found : ndarray of shape (truths,)
-        For each card the confidence of the box that found it at an overlap of 0.5; 0 if none.
-    """
-
-    truths: int
-    confidences: Floats
+    truths: int  # cards in the image
+    confidences: Floats  # shape (n,): of the boxes found, the most confident first
+    # shape (n, 10), bool: whether each box is right, at each of THRESHOLDS
     correct: NDArray[np.bool_]
-    overlaps: Floats
+    overlaps: Floats  # shape (n,): of each box with the card it fits best, 0 to 1
+    # shape (truths,): for each card the confidence of the box that found it at an overlap of 0.5; 0
+    # if none
     found: Floats
 
     def misses(self, conf: float = 0.5) -> int:
@@ -129,19 +118,12 @@ def score_image(boxes: Floats, confidences: Floats, truths: Floats) -> ImageScor
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision against recall at an overlap of 0.5, and average precision at all ten.
+    """Precision against recall at an overlap of 0.5, and average precision at all ten."""
 
-    Attributes
-    ----------
-    recall, precision : ndarray of shape (1000,)
-        0 to 1; precision is made to fall, as for the average.
-    average_precision : ndarray of shape (10,)
-        One for each of :data:`THRESHOLDS`.
-    """
-
+    # recall, precision: shape (1000,): 0 to 1; precision is made to fall, as for the average
     recall: Floats
     precision: Floats
-    average_precision: Floats
+    average_precision: Floats  # shape (10,): one for each of THRESHOLDS
 
 
 def curve(images: Sequence[ImageScore]) -> Curve:

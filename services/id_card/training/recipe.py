@@ -15,52 +15,29 @@ NAMES = {"nano": "yolov8_custom.pt", "small": "yolov8_small.pt"}
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of the training, at one image size.
+    """One part of the training, at one image size."""
 
-    Attributes
-    ----------
-    imgsz : int
-        Side of the square that the network sees, in pixels, a multiple of 32.
-    scenes : int
-        Images an epoch.
-    epochs : int
-        Passes.
-    uses : int
-        After so many epochs the scenes are replaced by fresh ones.
-    lr, lr_end : float
-        AdamW's learning rate at the beginning and the end; a cosine between.
-    val_every : int
-        Epochs from one validation to the next; the last epoch is always validated.
-    empty : float
-        Share of the scenes that are drawn without any card, beside those that happen to be.
-    mine : int
-        How many further scenes without a card are searched before the stage begins; those in which
-        the network of the stage before finds one make up most of the card-free share.
-    box, dfl : float
-        Weights of the two losses of a box: its overlap, and the exact place of its edges.
-    zoom : float
-        Images are shrunk or enlarged by up to this share as they are shown.
-    freeze : int
-        How many of the network's first layers stay as they are; its backbone has ten.
-    keep : float
-        Share of the weights that the stage began with, in the weights that ship, 0 to 1. An average
-        of a network and its fine-tuned copy is often better than either (M. Wortsman et al., Robust
-        fine-tuning of zero-shot models, 2022). Only the last stage may have one.
-    """
-
-    imgsz: int
-    scenes: int
-    epochs: int
-    uses: int
+    imgsz: int  # side of the square that the network sees, in pixels, a multiple of 32
+    scenes: int  # images an epoch
+    epochs: int  # passes
+    uses: int  # after so many epochs the scenes are replaced by fresh ones
+    # lr, lr_end: AdamW's learning rate at the beginning and the end; a cosine between
     lr: float
     lr_end: float
-    val_every: int = 3
+    val_every: int = 3  # epochs from one validation to the next; the last epoch is always validated
+    # share of the scenes that are drawn without any card, beside those that happen to be
     empty: float = 0.0
+    # how many further scenes without a card are searched before the stage begins; those in which
+    # the network of the stage before finds one make up most of the card-free share
     mine: int = 0
+    # box, dfl: weights of the two losses of a box: its overlap, and the exact place of its edges
     box: float = 7.5
     dfl: float = 1.5
-    zoom: float = 0.3
-    freeze: int = 0
+    zoom: float = 0.3  # images are shrunk or enlarged by up to this share as they are shown
+    freeze: int = 0  # how many of the network's first layers stay as they are; its backbone has ten
+    # share of the weights that the stage began with, in the weights that ship, 0 to 1. An average
+    # of a network and its fine-tuned copy is often better than either (M. Wortsman et al., Robust
+    # fine-tuning of zero-shot models, 2022). Only the last stage may have one.
     keep: float = 0.0
 
     @property
@@ -102,29 +79,15 @@ QUICK = (Stage(96, 32, 1, 1, 0.002, 0.001),)
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained: everything that must not change when a training is continued.
+    """What is trained: everything that must not change when a training is continued."""
 
-    Attributes
-    ----------
-    stages : tuple of Stage
-        See :data:`PLAN`.
-    seed : int
-        Of the scenes, the first weights and the augmentation.
-    model : {"nano", "small"}
-        YOLOv8n, or a network of half its width.
-    weights : str, optional
-        A checkpoint to start from instead of random weights.
-    data : str, optional
-        A data set in YOLO format (its ``data.yaml``) to train on instead of drawn scenes.
-    first_stage : int
-        Where in the stages to begin, from 0: with weights that have the earlier ones behind them.
-    """
-
-    stages: tuple[Stage, ...] = PLAN
-    seed: int = 0
-    model: str = "nano"
-    weights: str | None = None
+    stages: tuple[Stage, ...] = PLAN  # see PLAN
+    seed: int = 0  # of the scenes, the first weights and the augmentation
+    model: str = "nano"  # YOLOv8n, or a network of half its width
+    weights: str | None = None  # a checkpoint to start from instead of random weights
+    # a data set in YOLO format (its data.yaml) to train on instead of drawn scenes
     data: str | None = None
+    # where in the stages to begin, from 0: with weights that have the earlier ones behind them
     first_stage: int = 0
 
     def record(self, folder: Path) -> None:

@@ -22,27 +22,13 @@ ULTRALYTICS_PHOTOGRAPHS = ("bus.jpg", "zidane.jpg")
 
 @dataclass(frozen=True)
 class SceneSet:
-    """Scenes of one kind, of a split that training never saw.
+    """Scenes of one kind, of a split that training never saw."""
 
-    Attributes
-    ----------
-    name : str
-        For the progress bar.
-    difficulty : {"typical", "harsh", "mixed"}
-        See :func:`~services.id_card.training.synth.make_scene`.
-    count : int
-        Scenes.
-    cards : int, optional
-        How many cards each shows; 0 for none, a random number if not given.
-    split : {"test", "val", "train"}
-        Where designs, surfaces and clutter come from.
-    """
-
-    name: str
-    difficulty: Difficulty
-    count: int
-    cards: int | None = None
-    split: Split = "test"
+    name: str  # for the progress bar
+    difficulty: Difficulty  # see make_scene
+    count: int  # scenes
+    cards: int | None = None  # how many cards each shows; 0 for none, a random number if not given
+    split: Split = "test"  # where designs, surfaces and clutter come from
 
     def scenes(self, seed: int, workers: int) -> Iterator[Scene]:
         """Draw the scenes, in their order, with *workers* processes."""

@@ -30,18 +30,11 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Result:
-    """How a detector did on a set of scenes.
+    """How a detector did on a set of scenes."""
 
-    Attributes
-    ----------
-    images : tuple of ImageScore
-        One for each scene, in their order: hits, misses and false alarms.
-    conf : float
-        The served confidence, for what depends on one.
-    """
-
+    # one for each scene, in their order: hits, misses and false alarms
     images: tuple[ImageScore, ...]
-    conf: float = SERVED_CONF
+    conf: float = SERVED_CONF  # the served confidence, for what depends on one
 
     @cached_property
     def curve(self) -> Curve:

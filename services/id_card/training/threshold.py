@@ -25,21 +25,11 @@ CANDIDATES = tuple(round(float(c), 2) for c in np.arange(0.2, 0.901, 0.05))
 
 @dataclass(frozen=True)
 class Operating:
-    """What one threshold does.
+    """What one threshold does."""
 
-    Attributes
-    ----------
-    conf : float
-        Boxes of a higher confidence are served, 0 to 1.
-    missed : float
-        Share of the cards that no served box finds.
-    alarms : float
-        Share of the images without a card that get a box.
-    """
-
-    conf: float
-    missed: float
-    alarms: float
+    conf: float  # boxes of a higher confidence are served, 0 to 1
+    missed: float  # share of the cards that no served box finds
+    alarms: float  # share of the images without a card that get a box
 
     @property
     def cost(self) -> float:

@@ -25,31 +25,16 @@ _MINUTES = re.compile(r"about\s+(\d+)\s+minutes")
 
 @dataclass(frozen=True)
 class Step:
-    """One notebook and its lab.
+    """One notebook and its lab."""
 
-    Attributes
-    ----------
-    number : str
-        The number of notebook and lab, e.g. ``"03"``.
-    title : str
-        The notebook's heading without its number.
-    notebook, lab : Path
-        The committed files; a lab that does not exist yet is the path it would have.
-    reading : int
-        Minutes of reading, as stated in the notebook's first cell.
-    doing : int
-        Minutes that the lab's exercises declare.
-    exercises : int
-        The number of exercises.
-    """
-
-    number: str
-    title: str
+    number: str  # the number of notebook and lab, e.g. "03"
+    title: str  # the notebook's heading without its number
+    # notebook, lab: the committed files; a lab that does not exist yet is the path it would have
     notebook: Path
     lab: Path
-    reading: int
-    doing: int
-    exercises: int
+    reading: int  # minutes of reading, as stated in the notebook's first cell
+    doing: int  # minutes that the lab's exercises declare
+    exercises: int  # the number of exercises
 
 
 def steps() -> list[Step]:

@@ -36,24 +36,12 @@ _NUMBERED = re.compile(r"^\d+\.? (· )?")
 
 
 class Place(NamedTuple):
-    """Where a string was found.
+    """Where a string was found."""
 
-    Attributes
-    ----------
-    file : str
-        Relative to the repository's root.
-    title : str
-        The notebook's number and the heading above, or the file's name.
-    anchor : str
-        The heading's address in JupyterLab; empty for a file.
-    needs : str
-        What the cell needs besides Python.
-    """
-
-    file: str
-    title: str
-    anchor: str = ""
-    needs: str = ""
+    file: str  # relative to the repository's root
+    title: str  # the notebook's number and the heading above, or the file's name
+    anchor: str = ""  # the heading's address in JupyterLab; empty for a file
+    needs: str = ""  # what the cell needs besides Python
 
     def __str__(self) -> str:
         """Return the place as a Markdown link."""

@@ -34,33 +34,15 @@ _LIKE_A_HEAD = re.compile(r"\*\*Erratum\b")
 
 
 class Erratum(NamedTuple):
-    """One erratum.
+    """One erratum."""
 
-    Attributes
-    ----------
-    number : int
-        As the notebooks count them.
-    section : str
-        The chapter's section, ``"10.4.1"``.
-    kind : str
-        One of :data:`CLASSES`.
-    line : str
-        The chapter's line as a Markdown code span.
-    today : str
-        What happens today, in Markdown.
-    notebook : str
-        The name of the notebook, ``"02_service"``.
-    title : str
-        The notebook's title, ``"02 · The service"``.
-    """
-
-    number: int
-    section: str
-    kind: str
-    line: str
-    today: str
-    notebook: str
-    title: str
+    number: int  # as the notebooks count them
+    section: str  # the chapter's section, "10.4.1"
+    kind: str  # one of CLASSES
+    line: str  # the chapter's line as a Markdown code span
+    today: str  # what happens today, in Markdown
+    notebook: str  # the name of the notebook, "02_service"
+    title: str  # the notebook's title, "02 · The service"
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:

@@ -23,24 +23,12 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectangle on an image.
+    """A rectangle on an image."""
 
-    Attributes
-    ----------
-    box : tuple of float
-        ``(x1, y1, x2, y2)`` in pixels of the original image.
-    color : tuple of int
-        Red, green and blue, 0 to 255.
-    label : str
-        Written at its upper left corner; nothing if empty.
-    dashed : bool
-        Whether the line is dashed.
-    """
-
-    box: Box
-    color: tuple[int, int, int] = TRUTH
-    label: str = ""
-    dashed: bool = False
+    box: Box  # (x1, y1, x2, y2) in pixels of the original image
+    color: tuple[int, int, int] = TRUTH  # red, green and blue, 0 to 255
+    label: str = ""  # written at its upper left corner; nothing if empty
+    dashed: bool = False  # whether the line is dashed
 
 
 @dataclass(frozen=True)

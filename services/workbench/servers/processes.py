@@ -30,22 +30,13 @@ _KILL_ROUNDS = 20
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A snapshot of what is known about a process.
+    """A snapshot of what is known about a process."""
 
-    Attributes
-    ----------
-    pid, parent : int
-        Its process id, and that of the process that started it.
-    name : str
-        Its short name, e.g. ``"python"``.
-    command : tuple of str
-        Its command line; empty if the system does not report it.
-    """
-
+    # pid, parent: its process id, and that of the process that started it
     pid: int
     parent: int
-    name: str
-    command: tuple[str, ...]
+    name: str  # its short name, e.g. "python"
+    command: tuple[str, ...]  # its command line; empty if the system does not report it
 
 
 def new_mark() -> str:

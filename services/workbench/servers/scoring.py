@@ -35,27 +35,14 @@ class ScoringError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to one request, as the client sees it.
+    """The answer to one request, as the client sees it."""
 
-    Attributes
-    ----------
-    status : int
-        The HTTP status.
-    message : str
-        The error's message in one line; empty if the request was answered.
-    code : str
-        This repository's code for the error, if the body has one (``error.code``); else MLflow's.
-    trace : bool
-        Whether the body holds a stack trace of the server.
-    predictions : list
-        The answers; empty in case of an error.
-    """
-
-    status: int
-    message: str
+    status: int  # the HTTP status
+    message: str  # the error's message in one line; empty if the request was answered
+    # this repository's code for the error, if the body has one (error.code); else MLflow's
     code: str
-    trace: bool
-    predictions: list[Any]
+    trace: bool  # whether the body holds a stack trace of the server
+    predictions: list[Any]  # the answers; empty in case of an error
 
 
 def server(

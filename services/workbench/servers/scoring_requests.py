@@ -13,21 +13,11 @@ from services.workbench.servers.scoring import JSON
 
 
 class Sent(NamedTuple):
-    """A request.
+    """A request."""
 
-    Attributes
-    ----------
-    name : str
-        What is special about it.
-    body : str or dict
-        Text is sent unchanged, a dict as JSON.
-    content_type : str or None
-        The Content-Type header; None for no header.
-    """
-
-    name: str
-    body: object
-    content_type: str | None = JSON
+    name: str  # what is special about it
+    body: object  # text is sent unchanged, a dict as JSON
+    content_type: str | None = JSON  # the Content-Type header; None for no header
 
 
 def same_question(user_id: int, rated: list[int], top_k: int = 3) -> list[Sent]:

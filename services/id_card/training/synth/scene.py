@@ -20,24 +20,16 @@ MAX_CARDS = 4
 
 @dataclass(frozen=True)
 class Scene:
-    """A made-up photograph.
+    """A made-up photograph."""
 
-    Attributes
-    ----------
-    image : PIL.Image.Image
-        RGB.
-    boxes : ndarray of shape (n, 4), float32
-        One row a card: x0, y0, x1, y1 in pixels, inside the image, tight to the card's outline
-        (also where fingers or things lie over it). 0 to 4 rows.
-    outlines : ndarray of shape (n, h, w), bool
-        The cards' silhouettes in the frame, before anything was laid over them.
-    visible : ndarray of shape (n,), float32
-        How much of each whole card is visible, 0..1; never below ``stage.MIN_VISIBLE``.
-    """
-
-    image: Image.Image
+    image: Image.Image  # RGB
+    # shape (n, 4), float32: one row a card: x0, y0, x1, y1 in pixels, inside the image, tight to
+    # the card's outline (also where fingers or things lie over it). 0 to 4 rows.
     boxes: Array
+    # shape (n, h, w), bool: the cards' silhouettes in the frame, before anything was laid over them
     outlines: Array
+    # shape (n,), float32: how much of each whole card is visible, 0..1; never below
+    # stage.MIN_VISIBLE
     visible: Array
 
 

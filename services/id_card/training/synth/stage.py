@@ -18,24 +18,12 @@ MIN_EXTENT = 0.92  # what still shows of a card spans at least this share of its
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp or window for the whole scene.
+    """One lamp or window for the whole scene."""
 
-    Attributes
-    ----------
-    direction : tuple of float
-        Unit vector, in the picture, along which shadows fall.
-    reach : float
-        Length of a shadow over the height of what casts it.
-    softness : float
-        Blur of a shadow's edge over its length.
-    depth : float
-        How much light a shadow takes away, 0..1.
-    """
-
-    direction: tuple[float, float]
-    reach: float
-    softness: float
-    depth: float
+    direction: tuple[float, float]  # unit vector, in the picture, along which shadows fall
+    reach: float  # length of a shadow over the height of what casts it
+    softness: float  # blur of a shadow's edge over its length
+    depth: float  # how much light a shadow takes away, 0..1
 
     @classmethod
     def random(cls, rng: Rng) -> Light:

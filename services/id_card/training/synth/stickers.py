@@ -10,21 +10,11 @@ from services.id_card.training.synth.drawing import Array, Rng
 
 @dataclass(frozen=True)
 class Sticker:
-    """A cut-out picture of a thing.
+    """A cut-out picture of a thing."""
 
-    Attributes
-    ----------
-    pixels : ndarray of shape (h, w, 4), uint8
-        Colour and opacity, not premultiplied.
-    thick_mm : float
-        How far the thing rises over the table; sets the length of its shadow.
-    gloss : float
-        How strongly it mirrors a lamp, 0 (paper) to 1 (a laminated card).
-    """
-
-    pixels: Array
-    thick_mm: float = 0.3
-    gloss: float = 0.0
+    pixels: Array  # shape (h, w, 4), uint8: colour and opacity, not premultiplied
+    thick_mm: float = 0.3  # how far the thing rises over the table; sets the length of its shadow
+    gloss: float = 0.0  # how strongly it mirrors a lamp, 0 (paper) to 1 (a laminated card)
 
 
 @dataclass(frozen=True)
