@@ -39,8 +39,8 @@ from services.setup.preflight import OK, find_tool
 from services.workbench import hostile_images, servers
 from services.workbench.servers import Server, tracking
 from services.workbench.servers.bentoml_serve import start_bentoml
+from services.workbench.servers.launch import on_small_disks
 from services.workbench.servers.ports import HOST
-from services.workbench.servers.small_disk import on_small_disks
 
 DETECTOR = "services.id_card.bento.observed_service:IdCardDetector"
 ENSEMBLE = "services.id_card.bento.ensemble:Ensemble"

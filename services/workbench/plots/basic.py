@@ -60,34 +60,18 @@ def picture_grid(
     images: Sequence[Image.Image],
     titles: Sequence[str] | None = None,
     *,
-    columns: int = 3,
     width: float = 9.0,
 ) -> Figure:
-    """Draw images side by side, row by row.
+    """Draw images side by side, row by row, up to three in a row, on *width* inches.
 
-    Parameters
-    ----------
-    images : sequence of PIL.Image.Image
-        One or more.
-    titles : sequence of str, optional
-        One for each image.
-    columns : int, default 3
-        Images in a row, 1 or more.
-    width : float, default 9.0
-        Width of the figure in inches, above 0. The height follows from the images.
-
-    Raises
-    ------
-    ValueError
-        If there is no image, the number of titles differs, or *columns* is below 1.
+    The height follows from the images. Each has a title if *titles* are given. Raises ValueError if
+    there is no image, or the number of titles differs.
     """
     if not images:
         raise ValueError("there is no image to draw")
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(images)} images, but {len(titles)} titles")
-    if columns < 1:
-        raise ValueError(f"columns must be 1 or more, got {columns}")
-    columns = min(columns, len(images))
+    columns = min(3, len(images))
     title_height = 0.35 if titles else 0.05
     heights = [
         width / columns * max(image.height / image.width for image in images[i : i + columns])
@@ -112,37 +96,19 @@ def ratio_bars(
     reference: str = "reference",
     title: str = "",
     xlabel: str = "times the reference",
-    width: float = 7.0,
 ) -> Figure:
     """Draw ratios as horizontal bars relative to a line at 1, the first label on top.
 
-    Ratios carry over from one machine to another; seconds do not.
-
-    Parameters
-    ----------
-    labels : sequence of str
-        One for each bar.
-    ratios : sequence of float
-        Finite and above 0. Bars above 1 and below 1 differ in colour and direction.
-    reference : str, default "reference"
-        What has the ratio 1; the line is labelled with it.
-    title, xlabel : str, optional
-        Heading and label of the axis.
-    width : float, default 7.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no bar, the numbers of labels and ratios differ, or a ratio is not finite and
-        above 0.
+    Ratios carry over from one machine to another; seconds do not. Each is finite and above 0; bars
+    above 1 and below 1 differ in colour. The line is labelled with what has the ratio 1,
+    *reference*. Raises ValueError if a ratio is not one, or there is not one for each label.
     """
     if not labels or len(labels) != len(ratios):
         raise ValueError(f"{len(labels)} labels, but {len(ratios)} ratios")
     for label, ratio in zip(labels, ratios, strict=True):
         if not (math.isfinite(ratio) and ratio > 0):
             raise ValueError(f"a ratio must be finite and above 0; {label!r} has {ratio}")
-    fig = Figure((width, 1.2 + 0.4 * len(labels)), layout="constrained")
+    fig = Figure((7, 1.2 + 0.4 * len(labels)), layout="constrained")
     axes = fig.subplots()
     places = range(len(labels))
     colors = [COLORS["orange"] if ratio > 1 else COLORS["blue"] for ratio in ratios]
@@ -170,18 +136,10 @@ def ratio_bars(
 def boxes_on(
     image: Image.Image, detections: Sequence[Detection], *, title: str = "", width: float = 6.0
 ) -> Figure:
-    """Draw detections on their image, each with its name and confidence.
+    """Draw detections on their upright image, each with its name and confidence.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        The upright image; the boxes are in its pixels.
-    detections : sequence
-        Zero or more objects with ``name``, ``confidence`` and ``box``.
-    title : str, optional
-        Heading.
-    width : float, default 6.0
-        Width of the figure in inches, above 0.
+    The figure is *width* inches wide. A detection is any object with ``name``, ``confidence`` and
+    ``box`` (in the image's pixels).
     """
     height = width * image.height / image.width + (0.4 if title else 0.0)
     fig = Figure((width, height), layout="compressed")
@@ -201,32 +159,16 @@ def over_time(
     marks: Mapping[str, float] | None = None,
     title: str = "",
     xlabel: str = "seconds",
-    width: float = 8.0,
 ) -> Figure:
     """Draw quantities in panels one below the other, over the same time axis.
 
-    Parameters
-    ----------
-    quantities : mapping of str to pandas.DataFrame
-        The label of the axis, with its unit, and the values: indexed by time, one line per column.
-        A missing value breaks the line.
-    marks : mapping of str to float, optional
-        Points in time to mark, keyed by what happened then.
-    title : str, optional
-        Heading.
-    xlabel : str, default "seconds"
-        What the index counts.
-    width : float, default 8.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to draw.
+    Each has a label, with its unit, and its values: indexed by time, one line per column; a missing
+    value breaks the line. *marks* are points in time, keyed by what happened then. Raises
+    ValueError if there is nothing to draw.
     """
     if not quantities:
         raise ValueError("there is no quantity to draw")
-    fig = Figure((width, 0.6 + 1.9 * len(quantities)), layout="constrained")
+    fig = Figure((8, 0.6 + 1.9 * len(quantities)), layout="constrained")
     rows = fig.subplots(len(quantities), sharex=True, squeeze=False)[:, 0]
     for axes, (label, values) in zip(rows, quantities.items(), strict=True):
         for column in values.columns:

@@ -30,47 +30,22 @@ _QUALITIES = (("map50", "mAP50", "blue"), ("map50_95", "mAP50-95", "orange"))
 
 
 @mpl.rc_context(STYLE)
-def losses(epochs: Sequence[Epoch], *, title: str = "", width: float = 6.0) -> Figure:
-    """Draw the three parts of the loss, epoch by epoch.
-
-    Parameters
-    ----------
-    epochs : sequence of Epoch
-        One or more, in their order.
-    title : str, optional
-        Heading.
-    width : float, default 6.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no epoch.
-    """
+def losses(epochs: Sequence[Epoch], *, title: str = "") -> Figure:
+    """Draw the three parts of the loss, epoch by epoch; ValueError if there is no epoch."""
     _require(epochs)
-    fig = Figure((width, 3.0), layout="constrained")
+    fig = Figure((6, 3), layout="constrained")
     _draw_losses(fig.subplots(), epochs, title)
     return fig
 
 
 @mpl.rc_context(STYLE)
-def training(epochs: Sequence[Epoch], *, width: float = 9.5) -> Figure:
+def training(epochs: Sequence[Epoch]) -> Figure:
     """Draw a whole training: its loss, and its quality on the validation scenes.
 
-    Parameters
-    ----------
-    epochs : sequence of Epoch
-        One or more, in their order. Shading separates the stages.
-    width : float, default 9.5
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no epoch.
+    Shading separates the stages. Raises ValueError if there is no epoch.
     """
     _require(epochs)
-    fig = Figure((width, 3.6), layout="constrained")
+    fig = Figure((9.5, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
     _draw_losses(left, epochs, "Loss on the training scenes")
     for name, label, color in _QUALITIES:
@@ -128,24 +103,13 @@ def quality(
     *,
     served: float = 0.5,
     title: str = "",
-    width: float = 9.5,
 ) -> Figure:
     """Draw precision against recall, and next to it both against the confidence threshold.
 
-    Parameters
-    ----------
-    recall, precision : array_like of shape (n,)
-        The curve, 0 to 1.
-    at : callable
-        Returns recall and precision at a threshold from 0 to 1.
-    served : float, default 0.5
-        The threshold to mark in both panels.
-    title : str, optional
-        Heading of the left panel.
-    width : float, default 9.5
-        Width of the figure in inches, above 0.
+    *recall* and *precision*, of shape (n,), are the curve, 0 to 1; *at* returns both at a threshold
+    from 0 to 1. The threshold *served* is marked in both panels.
     """
-    fig = Figure((width, 3.8), layout="constrained")
+    fig = Figure((9.5, 3.8), layout="constrained")
     left, right = fig.subplots(1, 2)
     left.plot(recall, precision, color=COLORS["blue"])
     left.plot(*at(served), "o", color=COLORS["ink"])
@@ -168,24 +132,15 @@ def quality(
 
 
 @mpl.rc_context(STYLE)
-def learning(panels: Mapping[str, Mapping[str, Sequence[Answer]]], *, width: float = 9.5) -> Figure:
+def learning(panels: Mapping[str, Mapping[str, Sequence[Answer]]]) -> Figure:
     """Draw quality against the number of training images, one panel per training.
 
-    Parameters
-    ----------
-    panels : mapping of str to mapping of str to sequence of Answer
-        Title of a panel, name of a line in it, and its points. The shaded band is the interval.
-    width : float, default 9.5
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no panel.
+    *panels* has for each title of a panel its lines by name, each with its points; the shaded band
+    is their interval. Raises ValueError if there is no panel.
     """
     if not panels:
         raise ValueError("there is no panel to draw")
-    fig = Figure((width, 3.8), layout="constrained")
+    fig = Figure((9.5, 3.8), layout="constrained")
     row = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, lines) in zip(row, panels.items(), strict=True):
         for (name, points), color in zip(lines.items(), ("blue", "orange", "green"), strict=False):

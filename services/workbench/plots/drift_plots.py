@@ -23,31 +23,16 @@ def psi_over_requests(
     *,
     change: int | None = None,
     title: str = "",
-    width: float = 8.0,
 ) -> Figure:
     """Draw each feature's PSI as a multiple of its limit, check by check.
 
-    Parameters
-    ----------
-    looks : pandas.DataFrame
-        The result of :meth:`services.drift.monitor.DriftMonitor.scan`.
-    limits : mapping of str to float
-        The monitor's limits.
-    change : int, optional
-        The number of requests after which something changed; the plot marks it.
-    title : str, optional
-        Heading.
-    width : float, default 8.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no check to draw.
+    *looks* is the result of :meth:`services.drift.monitor.DriftMonitor.scan`, *limits* are the
+    monitor's, and *change* is the number of requests after which something changed, to be marked.
+    Raises ValueError if there is no check to draw.
     """
     if looks.empty:
         raise ValueError("there is no check to draw: fewer requests than a window")
-    fig = Figure((width, 3.6), layout="constrained")
+    fig = Figure((8, 3.6), layout="constrained")
     axes = fig.subplots()
     ratios = looks / pd.Series(limits)
     for place, name in enumerate(looks.columns):

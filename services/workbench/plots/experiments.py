@@ -23,29 +23,16 @@ _ROTATION = ("blue", "orange", "green")
 
 @mpl.rc_context(STYLE)
 def versions_over_time(
-    replies: Sequence[Reply], events: Mapping[str, float], *, title: str = "", width: float = 8.0
+    replies: Sequence[Reply], events: Mapping[str, float], *, title: str = ""
 ) -> Figure:
     """Draw the latency of every answer over time, in its version's colour.
 
-    Parameters
-    ----------
-    replies : sequence of Reply
-        Replies whose body names a ``version``; all others are crosses at the lower edge.
-    events : mapping of str to float
-        What was done, and when, in seconds; each is drawn as a line.
-    title : str, optional
-        Heading.
-    width : float, default 8.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there are no replies.
+    Replies whose body names no ``version`` are crosses at the lower edge. *events* are what was
+    done, and when, in seconds; each is a line. Raises ValueError if there are no replies.
     """
     if not replies:
         raise ValueError("there are no replies to draw")
-    fig = Figure((width, 3.2), layout="constrained")
+    fig = Figure((8, 3.2), layout="constrained")
     axes = fig.subplots()
     versions = sorted({reply.body["version"] for reply in replies if reply.ok})
     for version, color in zip(versions, _ROTATION * len(versions), strict=False):
@@ -68,29 +55,15 @@ def versions_over_time(
 
 
 @mpl.rc_context(STYLE)
-def differences(
-    compared: Mapping[str, Comparison], *, title: str = "", width: float = 8.0
-) -> Figure:
+def differences(compared: Mapping[str, Comparison], *, title: str = "") -> Figure:
     """Draw the results of experiments: a point and an interval for each, and a line at zero.
 
-    Parameters
-    ----------
-    compared : mapping of str to Comparison
-        At least one, by name; the first is at the top. A grey band marks differences that the
-        experiment is too small to detect reliably.
-    title : str, optional
-        Heading.
-    width : float, default 8.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no experiment.
+    The first is at the top. A grey band marks differences that the experiment is too small to
+    detect reliably. Raises ValueError if there is no experiment.
     """
     if not compared:
         raise ValueError("there is nothing to draw")
-    fig = Figure((width, 1.2 + 0.6 * len(compared)), layout="constrained")
+    fig = Figure((8, 1.2 + 0.6 * len(compared)), layout="constrained")
     axes = fig.subplots()
     for row, one in enumerate(compared.values()):
         low, high = one.interval

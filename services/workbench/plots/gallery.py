@@ -41,26 +41,11 @@ class Tile:
 
 
 def gallery(tiles: Sequence[Tile], *, width: int = 1100, height: int = 200) -> Image.Image:
-    """Draw tiles in rows, in their order.
+    """Draw tiles in rows, in their order, on an RGB image.
 
-    Parameters
-    ----------
-    tiles : sequence of Tile
-        One or more.
-    width : int, default 1100
-        Width of the gallery in pixels, 100 or more.
-    height : int, default 200
-        Approximate height of a row in pixels, 20 or more; each row is scaled to fill the width.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB.
-
-    Raises
-    ------
-    ValueError
-        If there is no tile, or a size is too small.
+    It is *width* pixels wide (100 or more); *height* is the approximate height of a row in pixels
+    (20 or more), and each row is scaled to fill the width. Raises ValueError if there is no tile,
+    or a size is too small.
     """
     if not tiles:
         raise ValueError("there is no image to draw")

@@ -24,25 +24,11 @@ def dependency_graph(
     *,
     frame: str = "",
     width: float = 7.0,
-    title: str = "",
 ) -> Figure:
     """Draw a dependency graph: names that nothing depends on are left, dependencies to the right.
 
-    Parameters
-    ----------
-    depends_on : mapping of str to sequence of str
-        For each name, the names that it depends on; a name may occur only as a value.
-    frame : str, optional
-        The label of a frame around all columns but the first.
-    width : float, default 7.0
-        Width of the figure in inches, above 0.
-    title : str, optional
-        Heading.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to draw, or the dependencies form a cycle.
+    A name may occur only as a value. *frame* is the label of a frame around all columns but the
+    first; *width* is in inches. Raises ValueError if there is nothing to draw, or a cycle.
     """
     columns = _columns(depends_on)
     places = {
@@ -54,7 +40,6 @@ def dependency_graph(
         fig = Figure((width, 0.6 + 0.65 * max(map(len, columns))), layout="constrained")
         axes = fig.subplots()
         axes.set_axis_off()
-        axes.set_title(title)
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(-max(map(len, columns)) / 2, max(map(len, columns)) / 2)
         style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS["blue"]}
@@ -102,26 +87,14 @@ def places_on_a_line(
     labels: tuple[str, str],
     *,
     title: str = "",
-    width: float = 8.0,
 ) -> Figure:
     """Draw the same points once per share; points below the share belong to the second label.
 
-    Parameters
-    ----------
-    places : sequence of float
-        The hash bucket of each id, 0 to 1.
-    shares : sequence of float
-        One row for each share, 0 to 1.
-    labels : tuple of two str
-        The label of the points at or above the share, and of those below it.
-    title : str, optional
-        Heading.
-    width : float, default 8.0
-        Width of the figure in inches, above 0.
+    *places* are the hash bucket of each id, and *shares* a row each, both 0 to 1.
     """
     points = np.asarray(places, dtype=float)
     with mpl.rc_context(STYLE):
-        fig = Figure((width, 1.1 + 0.5 * len(shares)), layout="constrained")
+        fig = Figure((8, 1.1 + 0.5 * len(shares)), layout="constrained")
         axes = fig.subplots()
         for row, share in enumerate(shares):
             for label, color, own in zip(
@@ -153,23 +126,13 @@ def two_distributions(
     xlabel: str,
     ylabel: str = "share of the values",
     title: str = "",
-    width: float = 7.0,
 ) -> Figure:
-    """Draw the histograms of two groups in one plot, each as shares of its own group.
+    """Draw the histograms of one or two groups in one plot, each as shares of its own group.
 
-    Parameters
-    ----------
-    values : mapping of str to sequence of float
-        One or two groups by name; a group may be empty.
-    bins : sequence of float
-        The edges, ascending. Values outside are left out.
-    xlabel, ylabel, title : str
-        What the axes show, and the heading.
-    width : float, default 7.0
-        Width of the figure in inches, above 0.
+    A group may be empty. *bins* are the edges, ascending; values outside are left out.
     """
     with mpl.rc_context(STYLE):
-        fig = Figure((width, 0.45 * width), layout="constrained")
+        fig = Figure((7, 3.15), layout="constrained")
         axes = fig.subplots()
         for (name, group), color in zip(values.items(), PAIR, strict=False):
             weights = np.full(len(group), 1 / max(1, len(group)))

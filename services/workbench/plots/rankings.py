@@ -24,21 +24,10 @@ if TYPE_CHECKING:
 
 @mpl.rc_context(STYLE)
 def losses(curves: Mapping[str, Sequence[float]], *, width: float = 6.0) -> Figure:
-    """Draw the loss of one or more trainings, epoch by epoch, one panel per training.
+    """Draw the mean loss of each epoch, one panel per training, on *width* inches.
 
-    Their scales differ: one loss is in squared stars, another in nats.
-
-    Parameters
-    ----------
-    curves : mapping of str to sequence of float
-        The mean loss of each epoch, by the model's name.
-    width : float, default 6.0
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no curve, or one is empty.
+    Their scales differ: one loss is in squared stars, another in nats. Raises ValueError if there
+    is no curve, or one is empty.
     """
     if not curves or not all(len(curve) for curve in curves.values()):
         raise ValueError("there is no loss to draw")
@@ -52,19 +41,12 @@ def losses(curves: Mapping[str, Sequence[float]], *, width: float = 6.0) -> Figu
 
 
 @mpl.rc_context(STYLE)
-def overview(stars: ArrayLike, counts: ArrayLike, *, width: float = 9.5) -> Figure:
+def overview(stars: ArrayLike, counts: ArrayLike) -> Figure:
     """Draw the distribution of the stars, and how unequally the ratings are shared among movies.
 
-    Parameters
-    ----------
-    stars : array_like of shape (n,)
-        Every rating.
-    counts : array_like of shape (m,)
-        Ratings of each movie, in any order.
-    width : float, default 9.5
-        Width of the figure in inches, above 0.
+    *stars* has every rating, and *counts* the ratings of each movie, in any order.
     """
-    fig = Figure((width, 3.0), layout="constrained")
+    fig = Figure((9.5, 3), layout="constrained")
     left, right = fig.subplots(1, 2)
     values, heights = np.unique(np.asarray(stars), return_counts=True)
     left.bar(values, heights / heights.sum(), width=0.8 * np.diff(values).min(initial=1))
@@ -84,28 +66,15 @@ def overview(stars: ArrayLike, counts: ArrayLike, *, width: float = 9.5) -> Figu
 def two_orders(
     models: Mapping[str, Metrics],
     intervals: Mapping[str, tuple[float, float]] | None = None,
-    *,
-    width: float = 9.5,
 ) -> Figure:
     """Draw models twice: in the order of their RMSE, and in the order of their NDCG.
 
-    Parameters
-    ----------
-    models : mapping of str to Metrics
-        A model's name and its metrics. A model without RMSE (NaN) is not shown on the left.
-    intervals : mapping of str to tuple of float, optional
-        The ends of the NDCG's confidence interval.
-    width : float, default 9.5
-        Width of the figure in inches, above 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no model.
+    A model without RMSE (NaN) is not shown on the left. *intervals* are the ends of the NDCG's
+    confidence interval, by the model's name. Raises ValueError if there is no model.
     """
     if not models:
         raise ValueError("there is no model to draw")
-    fig = Figure((width, 0.9 + 0.42 * len(models)), layout="constrained")
+    fig = Figure((9.5, 0.9 + 0.42 * len(models)), layout="constrained")
     left, right = fig.subplots(1, 2)
     rated = [(one.rmse, name) for name, one in models.items() if not math.isnan(one.rmse)]
     ranked = sorted((one.ndcg, name) for name, one in models.items())

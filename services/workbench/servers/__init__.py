@@ -14,7 +14,7 @@ from services.workbench.servers.server import (
     Server,
     ServerError,
 )
-from services.workbench.servers.typed import shell
+from services.workbench.servers.terminal import shell
 
 __all__ = [
     "CrashedError",

@@ -29,13 +29,10 @@ def short_place(longest: int = LONGEST) -> str | None:
 def bentoml(
     target: str,
     *,
-    development: bool = False,
     api_workers: int | None = None,
-    arguments: Sequence[str] = (),
     working_dir: str | Path = ROOT,
     ready: Ready = "/readyz",
     name: str | None = None,
-    port: int | None = None,
     timeout: float = 120.0,
     env: Mapping[str, str] | None = None,
 ) -> Server:
@@ -49,36 +46,23 @@ def bentoml(
     ----------
     target : str
         What to serve: ``"package.module:Name"``, the tag of a Bento, or a Bento's folder.
-    development : bool, default False
-        One process, runners included, and a more detailed log.
     api_workers : int, optional
-        Number of API processes, 1 or more, of a ``bentoml.legacy.Service``; as many as there are
-        cores if not given. BentoML ignores it for a ``@bentoml.service``, which states its
-        ``workers=`` itself.
-    arguments : sequence of str, optional
-        More arguments for ``bentoml serve``.
+        API processes, 1 or more, of a ``bentoml.legacy.Service``; one per core if not given.
+        BentoML ignores it for a ``@bentoml.service``, which states its ``workers=`` itself.
     working_dir : str or path, optional
         The folder from which *target* is imported; the repository if not given.
-    ready, name, port, timeout, env
+    ready, name, timeout, env
         As for :func:`start`. With another *ready* than ``"/readyz"``, a model that cannot be loaded
-        is not detected.
-
-    Raises
-    ------
-    ServerError
-        As for :func:`start`. A model that cannot be loaded is a :class:`CrashedError`.
+        is not detected; with it, it is a :class:`CrashedError`.
     """
     command = [sys.executable, "-m", "bentoml", "serve", target, "--host", HOST]
     command += ["--port", "{port}", "--working-dir", str(working_dir)]
-    if development:
-        command.append("--development")
     if api_workers is not None:
         command += ["--api-workers", str(api_workers)]
     return start_bentoml(
-        [*command, *arguments],
+        command,
         ready=ready,
         name=name or f"bentoml-{target}",
-        port=port,
         timeout=timeout,
         env=env or {},
         cwd=working_dir,
@@ -96,7 +80,6 @@ def start_bentoml(
     """Start BentoML with its own BENTOML_HOME and temporary folder, removed when it stops."""
     env = env or {}
     home = _own_bentoml_home(env.get("BENTOML_HOME"))
-    # For folders that BentoML would leave behind, and for its sockets, whose paths must be short.
     temporary = _folder_for_sockets()
     try:
         server = start(
@@ -121,7 +104,7 @@ def _remove(*folders: str | Path) -> None:
 
 
 def _folder_for_sockets() -> str:
-    """Make a temporary folder in which BentoML's sockets get short paths."""
+    """Make a folder for what BentoML would leave behind, and for its sockets, with short paths."""
     try:
         return tempfile.mkdtemp(prefix="serving-labs-", dir=short_place())
     except OSError:  # the grader lets a submission write into its own folder only

@@ -17,7 +17,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,7 @@ from services.workbench.servers.processes import POLL
 SERVED_PORT = 3000
 """The port inside BentoML's images."""
 
-HARDENED = (
-    "--read-only",
-    "--tmpfs=/tmp",
-    "--cap-drop=ALL",
-    "--security-opt=no-new-privileges",
-)
+HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 """Options that restrict the container; see the security context in ``infra/kubernetes``."""
 
 # podman would raise the limits to the maximum of the machine, which often fails inside a virtual
@@ -56,12 +51,8 @@ LIMITS = {"podman": ("--ulimit=nofile=4096:4096", "--ulimit=nproc=1024:1024")}
 class Container:
     """A running container, made by :func:`run`; as a context manager it is removed at the end.
 
-    Attributes
-    ----------
-    engine, name, image : str
-        The engine that runs it, its name, and its image.
-    url : str
-        ``http://127.0.0.1:<port>``, without a slash at the end.
+    It has the *engine* that runs it, its *name* and *image*, and its *url*,
+    ``http://127.0.0.1:<port>``, without a slash at the end.
     """
 
     def __init__(self, engine: str, name: str, image: str, port: int) -> None:
@@ -83,13 +74,7 @@ class Container:
         return self.exit_code is None and bool(self._state()["Running"])
 
     def execute(self, *arguments: str) -> str:
-        """Run a command inside, as the container's own user, and return what it printed.
-
-        Raises
-        ------
-        ContainerError
-            If it fails.
-        """
+        """Run a command inside, as its own user, and return its output; else ContainerError."""
         return command(self.engine, "exec", self.name, *arguments)
 
     def tail(self, n: int = 20) -> str:
@@ -105,11 +90,8 @@ class Container:
     def stop(self, grace: int = 30) -> int:
         """Stop it with SIGTERM, kill it after *grace* seconds, and remove it.
 
-        Returns
-        -------
-        int
-            The exit code of its first process: 137 if it had to be killed. Calling it again
-            returns the same.
+        Return the exit code of its first process, 137 if it had to be killed, also when called
+        again.
         """
         if self.exit_code is None:
             command(self.engine, "stop", "--time", str(grace), self.name, timeout=grace + 60)
@@ -118,10 +100,8 @@ class Container:
         return self.exit_code
 
     def _state(self) -> dict[str, Any]:
-        state: dict[str, object] = json.loads(command(self.engine, "inspect", self.name))[0][
-            "State"
-        ]
-        return state
+        described: list[dict[str, Any]] = json.loads(command(self.engine, "inspect", self.name))
+        return described[0]["State"]
 
 
 def run(
@@ -164,7 +144,7 @@ def run(
     NotRunError
         If there is no engine, or no such image.
     ContainerError
-        If the container ends, or is not ready in time; the message has the last lines it printed.
+        If it ends, or is not ready in time; the message has the last lines it printed.
     """
     engine = engine or find_engine()
     if not has_image(engine, image):
@@ -203,20 +183,13 @@ def remove(engine: str, name: str) -> None:
     subprocess.run([engine, "rm", "--force", name], capture_output=True)
 
 
-def left_behind(engine: str, still: Callable[[int], bool] = psutil.pid_exists) -> list[str]:
-    """Return the names of this checkout's containers whose owner no longer runs."""
-    names = command(
-        engine, "ps", "--all", f"--filter=label={label()}", "--format={{.Names}}"
-    ).splitlines()
-    return [name for name in names if not still(int(name.split("-")[2]))]
-
-
 def sweep(engine: str) -> list[str]:
-    """Remove the containers that :func:`left_behind` returns, and return their names."""
-    names = left_behind(engine)
-    for name in names:
+    """Remove this checkout's containers whose owner no longer runs, and return their names."""
+    names = command(engine, "ps", "--all", f"--filter=label={label()}", "--format={{.Names}}")
+    left = [name for name in names.splitlines() if not psutil.pid_exists(int(name.split("-")[2]))]
+    for name in left:
         remove(engine, name)
-    return names
+    return left
 
 
 def label() -> str:

@@ -44,6 +44,13 @@ _REQUEST_TIMEOUT = 5.0
 _GRACE_AT_EXIT = 2.0  # a notebook server kills a kernel that takes more than five seconds to end
 _ADDRESS_IN_USE = re.compile(r"address already in use|EADDRINUSE", re.IGNORECASE)
 
+_SMALL_DISKS = """
+for folder in $SMALL_DISKS; do
+    mkdir -p "$folder" && mount -t tmpfs -o size=16k tmpfs "$folder" || exit
+done
+exec "$@"
+"""
+
 Ready = str | Callable[[Server], bool]
 """A path that must answer 200, or a function of the server that returns whether it is ready."""
 
@@ -84,13 +91,7 @@ def start(
         Text in the log that means the server will never be ready, although it still runs: a
         supervisor often survives the worker that could not load its model.
     pages : mapping of str to str, optional
-        Paths to open in a browser, by title: ``{"Swagger UI": "/"}``. A notebook that shows the
-        server shows links to them.
-
-    Returns
-    -------
-    Server
-        Use it in a ``with`` statement, or call :meth:`Server.stop`.
+        Paths to open in a browser, by title; a notebook that shows the server links to them.
 
     Raises
     ------
@@ -194,6 +195,17 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
         filter(None, [str(ROOT), variables.get("PYTHONPATH")])
     )
     return variables
+
+
+def on_small_disks(*folders: str) -> list[str]:
+    """Return a command-line prefix that gives the command 16 kB of disk in each folder.
+
+    The folders are paths without spaces; variables such as ``$BENTOML_HOME`` have the command's
+    values. It needs a Linux that lets users create namespaces: the tool ``namespaces`` of
+    :mod:`services.setup.tools`.
+    """
+    script = _SMALL_DISKS.replace("$SMALL_DISKS", " ".join(folders))
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
 
 
 @atexit.register

@@ -39,35 +39,16 @@ class NoEnvironmentError(RuntimeError):
 
 
 def install() -> Path:
-    """Create or update the environment, and return its folder.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If the packages cannot be installed; uv's output says why.
-    """
+    """Create or update the environment, and return its folder; uv's output says why it fails."""
     return separate(MLSERVER.parents[1], LOCK, quiet=not sys.stderr.isatty())
 
 
-def server(model: Path, *, version: str = "unregistered", timeout: float = 180.0) -> Server:
+def server(model: Path, *, version: str = "unregistered") -> Server:
     """Serve a recommender's model folder with MLServer and return once it is ready.
 
-    Parameters
-    ----------
-    model : Path
-        As :func:`mlflow.artifacts.download_artifacts` returns it for a registered recommender. It
-        is served under each name of :data:`RUNTIMES`.
-    version : str
-        The version in the answers of ``recommender``.
-    timeout : float
-        Seconds within which both must be ready.
-
-    Raises
-    ------
-    NoEnvironmentError
-        If ``make mlserver-env`` was not run.
-    services.workbench.servers.ServerError
-        If the server does not become ready.
+    *model* is a registered recommender's folder, served under each name of :data:`RUNTIMES`;
+    *version* is the version in the answers of ``recommender``. Raises NoEnvironmentError if ``make
+    mlserver-env`` was not run, and ServerError if the server does not become ready.
     """
     row = find_tool("mlserver")
     if row.status != OK:
@@ -80,7 +61,7 @@ def server(model: Path, *, version: str = "unregistered", timeout: float = 180.0
             ["env", "MLSERVER_HTTP_PORT={port}", str(MLSERVER), "start", str(folder)],
             ready=_models_ready,
             name="mlserver",
-            timeout=timeout,
+            timeout=180.0,
             env={
                 "MLSERVER_GRPC_PORT": str(free_port()),
                 "MLSERVER_METRICS_PORT": str(free_port()),

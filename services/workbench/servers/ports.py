@@ -33,10 +33,7 @@ def taken(port: int) -> bool:
 
 
 def listens(pids: Iterable[int], port: int) -> bool:
-    """Return whether one of the processes *pids* listens on *port*.
-
-    Another server may have taken the port first and answer instead of ours.
-    """
+    """Return whether one of *pids* listens on *port*: another server may have taken it."""
     told = True
     for pid in pids:
         try:

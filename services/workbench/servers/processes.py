@@ -90,22 +90,11 @@ def end(root: int, mark: str, grace: float) -> set[psutil.Process]:
     """End a server: signal its root, then its other processes, and kill what is left.
 
     The root is signalled first and alone, because it shuts its workers down in order; a supervisor
-    whose workers are ended by someone else starts new ones.
+    whose workers are ended by someone else starts new ones. If the root has ended, it must not have
+    been waited for yet: after that, its id may belong to another process. *grace* is the number of
+    seconds, 0 or more, between the first request (SIGTERM) and force (SIGKILL).
 
-    Parameters
-    ----------
-    root : int
-        The process id of the server's first process, running or ended. If it has ended, it must not
-        have been waited for yet: after that, its id may belong to another process.
-    mark : str
-        The server's mark.
-    grace : float
-        Seconds, 0 or more, between the first request (SIGTERM) and force (SIGKILL).
-
-    Returns
-    -------
-    set of psutil.Process
-        Processes that even SIGKILL did not end; normally empty.
+    Return the processes that even SIGKILL did not end; normally none.
     """
     deadline = time.monotonic() + grace
     members = family(root, mark)
@@ -125,42 +114,26 @@ def end(root: int, mark: str, grace: float) -> set[psutil.Process]:
 
 
 def strays(owner: int | None = None) -> list[ProcessRecord]:
-    """List the processes of servers that were left behind.
+    """List the processes of servers that were left behind, oldest first.
 
-    Parameters
-    ----------
-    owner : int, optional
-        The process id of an owner, e.g. of a kernel that was just killed. Its servers are listed,
-        whether it still runs or not; by default, the servers of every owner that no longer runs.
-        Only servers of this checkout (same build folder) are considered.
-
-    Returns
-    -------
-    list of ProcessRecord
-        Oldest first.
+    By default, of every owner that no longer runs; of the process *owner*, whether it still runs or
+    not, if its id is given. Only servers of this checkout (same build folder) are considered.
     """
     return records(process for members in _stray_servers(owner).values() for process in members)
 
 
-def sweep(owner: int | None = None, *, grace: float = 2.0) -> list[ProcessRecord]:
+def sweep(owner: int | None = None) -> list[ProcessRecord]:
     """End the processes that :func:`strays` lists, and return them.
 
-    Call it after a kernel was killed. Servers whose owner still runs are left alone unless that
-    owner is given, so it is safe while other notebooks are running.
-
-    Parameters
-    ----------
-    owner : int, optional
-        As for :func:`strays`.
-    grace : float, default 2.0
-        Seconds, 0 or more, between SIGTERM and SIGKILL for each server.
+    Servers whose owner still runs are left alone unless that owner is given, so it is safe while
+    other notebooks are running.
     """
     servers = _stray_servers(owner)
     swept = records(process for members in servers.values() for process in members)
     for mark, members in servers.items():
         eldest = records(members)[:1]
         if eldest:
-            end(eldest[0].pid, mark, grace)
+            end(eldest[0].pid, mark, grace=2.0)
     return swept
 
 

@@ -48,12 +48,7 @@ class QueryError(RuntimeError):
 class Prometheus:
     """A running Prometheus. Made by :func:`start`; as a context manager it stops at the end.
 
-    Attributes
-    ----------
-    server : Server
-        Its process.
-    url : str
-        The address of its own pages, e.g. ``/graph`` and ``/alerts``.
+    ``server`` is its process, and ``url`` the address of its own pages, such as ``/graph``.
     """
 
     def __init__(self, server: Server) -> None:
@@ -76,23 +71,10 @@ class Prometheus:
         return self.server.stop()
 
     def query(self, expression: str) -> pd.DataFrame:
-        """Return an expression's value now.
+        """Return the value now of an expression in PromQL; QueryError if it is wrong.
 
-        Parameters
-        ----------
-        expression : str
-            PromQL.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per series, possibly none: its labels, without ``__name__``, and the column
-            ``value``.
-
-        Raises
-        ------
-        QueryError
-            If the expression is wrong.
+        One row per series, possibly none: its labels, without ``__name__``, and the column
+        ``value``.
         """
         result = self._get("/api/v1/query", query=expression)["result"]
         if result and not isinstance(result[0], dict):  # a scalar, not a vector
@@ -100,24 +82,15 @@ class Prometheus:
         rows = [{**_labels(series), "value": float(series["value"][1])} for series in result]
         return pd.DataFrame(rows) if rows else pd.DataFrame({"value": pd.Series(dtype=float)})
 
-    def history(self, expression: str, seconds: float, step: float = 1.0) -> pd.DataFrame:
-        """Return an expression's values over the last *seconds*, one every *step* seconds.
+    def history(self, expression: str, seconds: float) -> pd.DataFrame:
+        """Return an expression's values over the last *seconds*, one a second; else QueryError.
 
-        Returns
-        -------
-        pandas.DataFrame
-            Indexed by the seconds before now, 0 or less, with a column for each series, named
-            after the values of its labels. A time without a value is NaN.
-
-        Raises
-        ------
-        QueryError
-            If the expression is wrong.
+        Indexed by the seconds before now, 0 or less, with a column for each series, named after the
+        values of its labels. A time without a value is NaN.
         """
         now = time.time()
-        result = self._get(
-            "/api/v1/query_range", query=expression, start=now - seconds, end=now, step=step
-        )["result"]
+        span = {"start": now - seconds, "end": now, "step": 1.0}
+        result = self._get("/api/v1/query_range", query=expression, **span)["result"]
         columns = {
             " ".join(_labels(series).values()) or "value": pd.Series(
                 {round(at - now, 3): float(value) for at, value in series["values"]}
@@ -127,28 +100,14 @@ class Prometheus:
         return pd.DataFrame(columns).sort_index()
 
     def alert(self, name: str) -> str:
-        """Return an alert's state: ``inactive``, ``pending`` (waiting to fire) or ``firing``.
-
-        Raises
-        ------
-        KeyError
-            If there is no such alert.
-        """
+        """Return an alert's state: ``inactive``, ``pending`` (waiting to fire) or ``firing``."""
         groups = self._get("/api/v1/rules", type="alert")["groups"]
         return {rule["name"]: rule["state"] for group in groups for rule in group["rules"]}[name]
 
     def watch(self, name: str, until: str, timeout: float = 60.0) -> list[tuple[float, str]]:
-        """Watch an alert until it reaches a state.
+        """Watch an alert until it reaches a state; TimeoutError after *timeout* seconds.
 
-        Returns
-        -------
-        list of (float, str)
-            Each state that was seen, with the seconds since the call.
-
-        Raises
-        ------
-        TimeoutError
-            If the state is not reached within *timeout* seconds.
+        Return each state that was seen, with the seconds since the call.
         """
         start = time.monotonic()
         seen: list[tuple[float, str]] = []
@@ -165,13 +124,7 @@ class Prometheus:
     def wait_for(
         self, condition: Callable[[], bool], timeout: float = 60.0, what: str = ""
     ) -> None:
-        """Call *condition* repeatedly until it is true.
-
-        Raises
-        ------
-        TimeoutError
-            If it is still false after *timeout* seconds.
-        """
+        """Call *condition* repeatedly until it is true; TimeoutError after *timeout* seconds."""
         deadline = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > deadline:
@@ -240,10 +193,7 @@ def render(
     hold: float | None,
     job: Job = JOB,
 ) -> Path:
-    """Write the configuration and the rules, with shorter times, into *folder*.
-
-    Return the path of the configuration.
-    """
+    """Write the configuration and rules, with shorter times, into *folder*; return the first."""
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] = {
         "scrape_interval": _duration(scrape_every),
@@ -264,23 +214,10 @@ def render(
 
 
 def scrape(url: str) -> pd.DataFrame:
-    """Read a server's ``/metrics`` as Prometheus would.
+    """Read a server's ``/metrics`` as Prometheus would, at its URL without a path.
 
-    Parameters
-    ----------
-    url : str
-        The server's URL, without a path.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per sample: ``name``, ``value``, and a column for each label, empty if a metric
-        does not have the label.
-
-    Raises
-    ------
-    httpx.HTTPError
-        If the server does not answer, or not with 200.
+    One row per sample: ``name``, ``value``, and a column for each label, empty if a metric does not
+    have the label. Raises httpx.HTTPError if the server does not answer, or not with 200.
     """
     answer = httpx.get(f"{url}/metrics", timeout=30.0).raise_for_status()
     rows = [
@@ -299,13 +236,9 @@ def panels(dashboard: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for panel in json.loads(dashboard.read_text(encoding="utf-8"))["panels"]:
         expressions = [target["expr"] for target in panel.get("targets", [])]
-        found[panel["title"]] = [_without_variables(expression) for expression in expressions]
+        steady = [re.sub(r"\$__(rate_)?interval", "1m", each) for each in expressions]
+        found[panel["title"]] = [re.sub(r"\$job\b", JOB, each) for each in steady]
     return found
-
-
-def _without_variables(expression: str) -> str:
-    expression = re.sub(r"\$__rate_interval|\$__interval", "1m", expression)
-    return re.sub(r"\$job\b", JOB, expression)
 
 
 def _labels(series: dict[str, Any]) -> dict[str, str]:

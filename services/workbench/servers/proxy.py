@@ -29,16 +29,8 @@ CONFIGURATION = ROOT / "infra" / "nginx" / "nginx.conf"
 class Proxy:
     """A running nginx; as a context manager it stops at the end.
 
-    Attributes
-    ----------
-    server : Server
-        Its process.
-    url : str
-        ``https://localhost:<port>``.
-    context : ssl.SSLContext
-        Trusts only its certificate.
-    folder : Path
-        Its configuration, certificate and log; removed when it stops.
+    ``server`` is its process, ``url`` is ``https://localhost:<port>``, ``context`` trusts only its
+    certificate, and ``folder``, removed when it stops, has its configuration, certificate and log.
     """
 
     def __init__(self, server: Server, folder: Path) -> None:
@@ -66,19 +58,10 @@ def make_certificate(folder: Path) -> None:
 
 
 def start(upstream: str) -> Proxy:
-    """Start nginx in front of a server; only the two addresses in its configuration are changed.
+    """Start nginx in front of a server, ``http://127.0.0.1:<port>``.
 
-    Parameters
-    ----------
-    upstream : str
-        ``http://127.0.0.1:<port>``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nginx or openssl is not installed.
-    ServerError
-        As for :func:`services.workbench.servers.start`.
+    Only the two addresses in its configuration are changed. Raises FileNotFoundError if nginx or
+    openssl is not installed, and ServerError as :func:`services.workbench.servers.start` does.
     """
     nginx = program("nginx")
     if nginx is None:

@@ -50,36 +50,18 @@ def server(
     tracking_uri: str,
     *,
     port: int | None = None,
-    workers: int = 1,
-    timeout: float = 180.0,
     env: Mapping[str, str] | None = None,
 ) -> Server:
     """Start ``mlflow models serve`` on 127.0.0.1 and return once it is ready.
 
-    The model is downloaded once, at the start. If an alias in *model_uri* moves later, the server
-    keeps serving the version that it has.
-
-    Parameters
-    ----------
-    model_uri : str
-        ``models:/name@alias``, ``models:/name/version`` or a model's folder.
-    tracking_uri : str
-        The URI of the tracking server that has the model.
-    port, timeout, env
-        As for :func:`services.workbench.servers.start`.
-    workers : int
-        The number of processes, 1 or more; each holds the model.
-
-    Raises
-    ------
-    services.workbench.servers.ServerError
-        If it does not become ready; the message ends with its log's last lines.
+    The model is downloaded once, at the start: if an alias in *model_uri* (``models:/name@alias``,
+    ``models:/name/version`` or a folder) moves later, the server keeps serving the version that it
+    has. Raises ServerError if it does not become ready.
     """
     # "local" uses this environment's packages; otherwise MLflow creates a new environment from a
     # package index. It leaves the model that it downloaded in the temporary folder.
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model_uri]
-    command += ["--env-manager", "local", "--host", HOST, "--port", "{port}"]
-    command += ["--workers", str(workers)]
+    command += ["--env-manager", "local", "--host", HOST, "--port", "{port}", "--workers", "1"]
     build_dir().mkdir(parents=True, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix="scoring-", dir=build_dir())
     try:
@@ -88,7 +70,7 @@ def server(
             ready="/ping",
             name="mlflow-models-serve",
             port=port,
-            timeout=timeout,
+            timeout=180.0,
             env={"MLFLOW_TRACKING_URI": tracking_uri, "TMPDIR": temporary, **(env or {})},
         )
     except BaseException:
@@ -98,30 +80,15 @@ def server(
     return running
 
 
-def send(
-    url: str, body: object, *, content_type: str | None = JSON, timeout: float = 60.0
-) -> Outcome:
-    """Post a body to ``/invocations`` and return what a client gets.
+def send(url: str, body: object, *, content_type: str | None = JSON) -> Outcome:
+    """Post a body to ``/invocations`` of the server at *url* and return what a client gets.
 
-    Parameters
-    ----------
-    url : str
-        The server's URL, without a path.
-    body : str, bytes or object
-        Text and bytes are sent unchanged, everything else as JSON.
-    content_type : str, optional
-        The Content-Type header; None sends no such header.
-    timeout : float
-        Seconds to wait.
+    Text and bytes are sent unchanged, everything else as JSON; *content_type* None sends no header.
     """
     headers = {} if content_type is None else {"content-type": content_type}
-    raw = body if isinstance(body, str | bytes) else None
-    with httpx.Client(base_url=url, trust_env=False, timeout=timeout) as client:
-        if raw is not None:
-            response = client.post("/invocations", content=raw, headers=headers)
-        else:
-            response = client.post("/invocations", json=body, headers=headers)
-    return outcome(response)
+    sent: dict[str, Any] = {"content" if isinstance(body, str | bytes) else "json": body}
+    with httpx.Client(base_url=url, trust_env=False, timeout=60.0) as client:
+        return outcome(client.post("/invocations", headers=headers, **sent))
 
 
 def outcome(response: httpx.Response) -> Outcome:
@@ -149,10 +116,7 @@ def ask(
 ) -> list[Any]:
     """Request recommendations, one record per user, and return the answers in order.
 
-    Raises
-    ------
-    ScoringError
-        If the server does not answer with 200.
+    Raises ScoringError if the server does not answer with 200.
     """
     body: dict[str, object] = {"dataframe_records": list(questions)}
     if top_k is not None:

@@ -23,14 +23,7 @@ class Sent(NamedTuple):
 def same_question(user_id: int, rated: list[int], top_k: int = 3) -> list[Sent]:
     """Return the same request in every form that MLflow's documentation shows.
 
-    Parameters
-    ----------
-    user_id : int
-        The user to recommend to.
-    rated : list of int
-        Movies to leave out, one or more.
-    top_k : int
-        How many movies to recommend.
+    It is for *top_k* recommendations to a user, who has rated at least one movie.
     """
     row = {"user_id": user_id, "rated": rated}
     columns = {"user_id": [user_id], "rated": [rated]}
@@ -53,13 +46,7 @@ def _records(row: dict[str, object], **params: object) -> dict[str, object]:
 
 
 def bad_questions(user_id: int) -> list[Sent]:
-    """Return requests that should get a 4xx that says what to change.
-
-    Parameters
-    ----------
-    user_id : int
-        A user whom the model knows.
-    """
+    """Return requests that should get a 4xx that says what to change; the model knows the user."""
     user: dict[str, object] = {"user_id": user_id}
     return [
         Sent("no JSON", "{user_id: 7"),

@@ -27,14 +27,8 @@ running: list[Server] = []
 class ServerError(RuntimeError):
     """A server could not be started; the message ends with the last lines of its log.
 
-    Attributes
-    ----------
-    command : tuple of str
-        The command as it was run.
-    log : pathlib.Path or None
-        The file with everything the server printed; ``None`` if it was not even run.
-    exit_code : int or None
-        As in :class:`subprocess.Popen`: negative for a signal. ``None`` if it was still running.
+    It has the *command* as it was run, the *log* (a path; None if it was not even run), and the
+    *exit_code*, negative for a signal; None if it was still running.
     """
 
     def __init__(
@@ -81,10 +75,8 @@ class Server:
         The port of 127.0.0.1 on which it listens.
     url : str
         ``http://127.0.0.1:<port>``, without a slash at the end.
-    pid : int
-        The process id of its first process, which leads a process group.
-    owner : int
-        The process id of the process that started it: this one, unless it has forked since.
+    pid, owner : int
+        The ids of its first process, which leads a process group, and of its starter.
     log : pathlib.Path
         The file with everything it prints.
     pages : mapping of str to str
@@ -169,21 +161,9 @@ class Server:
     def stop(self, grace: float = 10.0) -> int:
         """Stop the server and all its children. Calling it again does nothing.
 
-        Parameters
-        ----------
-        grace : float, default 10.0
-            Seconds, 0 or more, between SIGTERM, at which the server should end by itself, and
-            SIGKILL.
-
-        Returns
-        -------
-        int
-            The exit code of the first process, negative for a signal.
-
-        Raises
-        ------
-        ServerError
-            If a process survives even SIGKILL (it hangs in the kernel).
+        It has *grace* seconds, 0 or more, to end after SIGTERM, before SIGKILL. Return the exit
+        code of the first process, negative for a signal. Raises ServerError if a process survives
+        even SIGKILL (it hangs in the kernel).
         """
         if not self._stopped:
             left = end(self.pid, self._mark, grace)

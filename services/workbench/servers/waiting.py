@@ -7,21 +7,9 @@ from collections.abc import Callable
 
 
 def until(condition: Callable[[], object], *, seconds: float = 120.0, poll: float = 0.01) -> None:
-    """Return once *condition* is true.
+    """Return once *condition* is true; it is called every *poll* seconds and must return quickly.
 
-    Parameters
-    ----------
-    condition : callable
-        Called repeatedly; it must return quickly.
-    seconds : float
-        The longest time to wait.
-    poll : float
-        Seconds between two calls.
-
-    Raises
-    ------
-    TimeoutError
-        If it is still false then.
+    Raises TimeoutError if it is still false after *seconds*.
     """
     deadline = time.monotonic() + seconds
     while not condition():

@@ -17,8 +17,8 @@ from services.bentoml_support import log
 from services.environment import ROOT
 from services.workbench import load
 from services.workbench.servers.bentoml_serve import start_bentoml
+from services.workbench.servers.launch import on_small_disks
 from services.workbench.servers.ports import HOST
-from services.workbench.servers.small_disk import on_small_disks
 from tests.services.id_card.image_files import SAMPLES
 
 _COUNTING = """

@@ -86,9 +86,3 @@ def test_nothing_to_draw_is_refused() -> None:
             draw([])
     with pytest.raises(ValueError, match="no panel"):
         curves.learning({})
-
-
-def test_other_plots_keep_their_style() -> None:
-    before = {name: mpl.rcParams[name] for name in curves.STYLE}
-    curves.losses([Epoch(1, 96)])
-    assert {name: mpl.rcParams[name] for name in curves.STYLE} == before

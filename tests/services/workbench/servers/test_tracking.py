@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from services.workbench.servers import Server, tracking
+from services.workbench.servers import Server
 
 EXPERIMENTS = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
 
@@ -32,22 +32,6 @@ def test_a_name_that_is_not_allowed_gets_403_while_health_is_green(
     assert get(EXPERIMENTS) == status
 
 
-def test_more_names_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = []
-    monkeypatch.setattr(tracking.servers, "start", lambda command, **_: commands.append(command))
-    tracking.server(backend_uri="postgresql://x", artifacts="s3://x", hosts=["mlflow:5000"])
-    [command] = commands
-    assert command[command.index("--allowed-hosts") + 1].endswith("127.0.0.1:*,mlflow:5000")
-    assert command[command.index("--backend-store-uri") + 1] == "postgresql+psycopg2://x"
-
-
-@pytest.mark.parametrize("uri", ["file:///somewhere", "somewhere", "./mlruns"])
-def test_a_folder_is_no_backend_any_more(uri: str) -> None:
-    with pytest.raises(ValueError, match="must name a database") as caught:
-        tracking.server(backend_uri=uri)
-    assert "leave it out and pass folder=" in str(caught.value)
-
-
-def test_which_is_mlflows_own_decision(tmp_path: pytest.TempPathFactory) -> None:
+def test_mlflow_keeps_no_runs_in_plain_folders_any_more(tmp_path: pytest.TempPathFactory) -> None:
     with pytest.raises(MlflowException, match="maintenance mode"):
         MlflowClient(f"file://{tmp_path}").search_experiments()
