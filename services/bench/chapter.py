@@ -164,10 +164,7 @@ CHALLENGES: list[tuple[Row, Sequence[Place]]] = [
 def linked(head: Row, rows: Sequence[tuple[Row, Sequence[Place]]]) -> Display:
     """Show rows as a Markdown table whose last column links to the places.
 
-    Raises
-    ------
-    ValueError
-        If a row does not have one cell for each heading but the last.
+    Raises ValueError if a row does not have one cell for each heading but the last.
     """
     lines = [head, ("---",) * len(head)]
     for cells, places in rows:

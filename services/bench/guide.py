@@ -16,15 +16,8 @@ def best(result: Result, value: Value, *, most: bool = False) -> list[str]:
     """Return the server with the best median, then those whose range overlaps its range.
 
     If the ranges of two servers overlap, each was the better one at times; calling one of them
-    faster would be an opinion.
-
-    Parameters
-    ----------
-    result : Result
-    value : callable
-        Takes a server's part of the result, returns a quantity with its range.
-    most : bool
-        Whether more is better.
+    faster would be an opinion. *value* takes a server's part of the result and returns a quantity
+    with its range, of which *most* or least is best.
     """
     found = {name: value(result["peers"][name]) for name in servers_of(result)}
     ranked = sorted(found, key=lambda name: found[name]["median"], reverse=most)

@@ -44,20 +44,10 @@ _KINDS = {
 
 
 def profile(model: Path, runs: int = 10) -> dict[str, float]:
-    """Return how ONNX Runtime's time for one image is spent, with one thread.
+    """Return how ONNX Runtime's time for one image is spent, with one thread, on an ``.onnx`` file.
 
-    Parameters
-    ----------
-    model : Path
-        An ``.onnx`` file of the detector, in float or 8 bits.
-    runs : int
-        The number of runs, 1 or more; each operator's fastest run counts, so that a busy machine
-        matters less.
-
-    Returns
-    -------
-    dict of str to float
-        Milliseconds by kind of operator: convolutions, activations, rounding, all others.
+    Each operator's fastest of *runs* counts, so that a busy machine matters less. Return
+    milliseconds by kind of operator: convolutions, activations, rounding, all others.
     """
     import onnxruntime as ort
 
@@ -127,10 +117,7 @@ class Quota:
 def quota(cpus: float) -> Iterator[Quota]:
     """Make a CPU quota for the processes that are added to it.
 
-    Raises
-    ------
-    OSError
-        If this user may not create one, which takes root or a container engine.
+    Raises OSError if this user may not, which takes root or a container engine.
     """
     root = Path("/sys/fs/cgroup")
     folder = (root / "cpu" if (root / "cpu").is_dir() else root) / f"serving_labs_{os.getpid()}"
@@ -150,12 +137,8 @@ def throughput(
 ) -> Throughput:
     """Measure several processes that detect for some seconds, each with the given threads.
 
-    Raises
-    ------
-    ValueError
-        If a number is not positive.
-    RuntimeError
-        If a worker ends early; its log is in the message.
+    Raises ValueError if a number is not positive, and RuntimeError if a worker ends early, with its
+    log.
     """
     if min(workers, threads, seconds) <= 0:
         raise ValueError(
@@ -200,10 +183,7 @@ def prices(path: Path = PRICES) -> list[dict[str, str]]:
 def usd_for_1000(usd_an_hour: float, rate: float, busy: float = 1.0) -> float:
     """Return the cost of 1,000 answers on a machine that is busy for a share of its time.
 
-    Raises
-    ------
-    ValueError
-        If the rate is not positive, or *busy* not above 0 and at most 1.
+    Raises ValueError if the rate is not positive, or *busy* not above 0 and at most 1.
     """
     if rate <= 0 or not 0 < busy <= 1:
         raise ValueError(

@@ -22,15 +22,7 @@ image of ``infra/mlflow`` holds the recommender, so it cannot be compared.
 def image_mib(peer: str) -> int | None:
     """Return the size of a server's image in MiB, unpacked, its base included.
 
-    Parameters
-    ----------
-    peer : str
-        A name in :data:`services.bench.peers.PEERS`.
-
-    Returns
-    -------
-    int or None
-        None if there is no container engine, or no image of the current code.
+    It is None if there is no container engine, or no image of the current code.
     """
     if peer not in IMAGES:
         return None

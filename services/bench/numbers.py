@@ -20,13 +20,7 @@ class Spread(TypedDict):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median and the range of *values*.
-
-    Raises
-    ------
-    ValueError
-        If there are no values.
-    """
+    """Return the median and the range of *values*; ValueError if there are none."""
     if not values:
         raise ValueError("nothing was measured")
     return {
@@ -38,14 +32,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest of *values* that *percent* percent of them do not exceed.
+    """Return the smallest of *values* that *percent* percent (0 to 100) of them do not exceed.
 
-    Values are not interpolated ("inverted_cdf" of Hyndman and Fan, 1996).
-
-    Raises
-    ------
-    ValueError
-        If there are no values, or *percent* is not 0 to 100.
+    Values are not interpolated ("inverted_cdf" of Hyndman and Fan, 1996). Raises ValueError if
+    there are none.
     """
     if not values:
         raise ValueError("nothing was measured")

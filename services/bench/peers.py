@@ -126,10 +126,7 @@ def mlflow_folder(network: Path) -> Path:
 
 
 def save_for_mlflow(network: Path) -> None:
-    """Save a network as an MLflow model.
-
-    It has the same file, signature and code as in the registry, but needs no tracking server.
-    """
+    """Save a network as an MLflow model, as in the registry, but without a tracking server."""
     import mlflow.pyfunc
 
     from services.id_card.mlflow import registry

@@ -47,10 +47,8 @@ def client(connections: int = 32) -> httpx.Client:
 def endpoints(server: Server) -> dict[str, list[str]]:
     """Request every known path, and the server's own description of its POST endpoints.
 
-    Returns
-    -------
-    dict of str to list of str
-        ``answers``: paths that answer a GET with 200; ``posts``: paths in the description.
+    Return ``answers``, the paths that answer a GET with 200, and ``posts``, those in the
+    description.
     """
     with client() as http:
         answers = [path for path in PATHS if http.get(server.url + path).is_success]
@@ -71,10 +69,7 @@ def metrics(server: Server) -> list[str]:
 def check_answers(peer: Peer, server: Server, core: Detector, times: int = 3) -> int:
     """Send the samples, several at once, and compare each answer with the core's.
 
-    Returns
-    -------
-    int
-        How many were sent; all answers were right.
+    Return how many were sent; all answers were right, else AssertionError.
     """
     names = [*SAMPLES] * times
 
@@ -142,12 +137,9 @@ def bad_requests(peer: Peer, good: bytes) -> dict[str, Ask]:
 def bad_input(peer: Peer, server: Server, good: bytes) -> dict[str, dict[str, Any]]:
     """Send malformed requests, and record how the server answers.
 
-    Returns
-    -------
-    dict of str to dict
-        ``status`` (0 if there was no answer), ``text``, and ``verdict``: ``"helps"`` for a 4xx
-        that says what to change, ``"refuses"`` for one that does not, ``"blames itself"`` for a
-        5xx, ``"accepts"`` for a 200, ``"no answer"``.
+    By name of the request: ``status`` (0 if there was no answer), ``text``, and ``verdict``:
+    ``"helps"`` for a 4xx that says what to change, ``"refuses"`` for one that does not, ``"blames
+    itself"`` for a 5xx, ``"accepts"`` for a 200, ``"no answer"``.
     """
     found = {}
     with client() as http:
@@ -193,14 +185,10 @@ def _shortened(text: str) -> str:
 def end_under_load(peer: Peer, server: Server, picture: bytes, requests: int) -> dict[str, Any]:
     """Send SIGTERM while requests are in flight, and count what became of them.
 
-    All requests are sent at once. When the first is answered, the server gets SIGTERM.
-
-    Returns
-    -------
-    dict of str to int, float or None
-        ``sent``, ``before`` (answered when the signal was sent), ``answered`` in all (200),
-        ``refused`` (another status, or no connection), ``lost`` (no answer at all),
-        and ``seconds`` until no process was left, None if some remained after :data:`PATIENCE`.
+    All requests are sent at once. When the first is answered, the server gets SIGTERM. Return
+    ``sent``, ``before`` (answered when the signal was sent), ``answered`` in all (200), ``refused``
+    (another status, or no connection), ``lost`` (no answer at all), and ``seconds`` until no
+    process was left, None if some remained after :data:`PATIENCE`.
     """
     ask = peer.request(picture)
     outcomes: list[int] = []

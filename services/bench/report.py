@@ -26,14 +26,10 @@ Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 def load(path: Path = COMMITTED) -> Result:
-    """Read a result.
+    """Read a result; "make bench" makes one.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no result; "make bench" makes one.
-    ValueError
-        If it has another format than this code reads.
+    Raises FileNotFoundError if there is none, and ValueError if it has another format than this
+    code reads.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no result; run: make bench")
@@ -68,11 +64,7 @@ def conditions(result: Result) -> str:
 def speed(result: Result, kind: str = "real") -> Table:
     """Return latency and throughput at each concurrency, with their ranges.
 
-    Parameters
-    ----------
-    result : Result
-    kind : {"real", "null"}
-        The detector, or the network that computes nothing.
+    *kind* is "real" for the detector, "null" for the network that computes nothing.
     """
     counts = [str(count) for count in result["plan"]["concurrency"]]
     head = [

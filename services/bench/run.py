@@ -64,20 +64,10 @@ Turn = Callable[[int, int], Round]
 
 
 def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
-    """Run the comparison.
+    """Run the comparison, and return JSON data that :mod:`services.bench.report` reads.
 
-    Returns
-    -------
-    dict
-        JSON data: ``machine``, ``plan``, and ``peers`` by name; :mod:`services.bench.report`
-        reads it.
-
-    Raises
-    ------
-    services.workbench.servers.ServerError
-        If a server does not start.
-    AssertionError
-        If a server's boxes differ from the core's: then a comparison makes no sense.
+    It has ``machine``, ``plan``, and ``peers`` by name. Raises ServerError if a server does not
+    start, and AssertionError if its boxes differ from the core's: then a comparison makes no sense.
     """
     before = load_average()
     folder = build_dir() / "bench"

@@ -39,23 +39,11 @@ class Reply:
 
 
 class Flow:
-    """Sends JSON bodies in order, over and over, from the start of a block to its end.
+    """Sends JSON bodies by POST in order, over and over, from the start of a block to its end.
 
-    Parameters
-    ----------
-    url : str
-        The URL to POST to.
-    bodies : sequence of dict
-        At least one.
-    concurrency : int
-        How many requests are in flight at a time, 1 or more.
-    pause : float
-        Seconds, 0 or more, between a reply and the next request of the same thread.
-
-    Attributes
-    ----------
-    replies : list of Reply
-        The replies in the order of their arrival.
+    *concurrency* requests are in flight at a time, each *pause* seconds after the last reply of its
+    thread. ``replies`` are in the order of their arrival. Raises ValueError if there is no body or
+    no thread.
     """
 
     def __init__(
@@ -94,10 +82,7 @@ class Flow:
     ) -> None:
         """Wait for *count* replies of a kind; replies from before the call do not count.
 
-        Raises
-        ------
-        TimeoutError
-            If they do not arrive within *seconds*; the message has the last reply.
+        Raises TimeoutError if they do not arrive within *seconds*; the message has the last reply.
         """
         begun, deadline = len(self.replies), time.monotonic() + seconds
         with self._came:

@@ -59,19 +59,14 @@ def mutant(data: bytes, rng: random.Random) -> bytes:
     return bytes(damaged)
 
 
-def bomb(kind: str, side: int = 7000) -> bytes:
-    """Return a file of less than a megabyte that holds a huge image, 49 megapixels by default.
+def bomb(kind: str) -> bytes:
+    """Return a PNG or TIFF of less than a megabyte that holds an image of 49 megapixels.
 
-    Parameters
-    ----------
-    kind : {"PNG", "TIFF"}
-        RGB, 3 bytes a pixel; or floats, 4 bytes a pixel.
-    side : int
-        Width and height, in pixels.
+    The PNG is RGB, 3 bytes a pixel; the TIFF has floats, 4 bytes a pixel.
     """
     buffer = io.BytesIO()
     if kind == "PNG":
-        Image.new("RGB", (side, side)).save(buffer, kind)
+        Image.new("RGB", (7000, 7000)).save(buffer, kind)
     else:
-        Image.new("F", (side, side), 0.5).save(buffer, kind, compression="tiff_deflate")
+        Image.new("F", (7000, 7000), 0.5).save(buffer, kind, compression="tiff_deflate")
     return buffer.getvalue()

@@ -56,23 +56,13 @@ def send(
 
     Parameters
     ----------
-    url : str
-        The URL to POST to.
     picture : path
         A file, a JPEG unless *content_type* says otherwise; sent as the body.
-    requests : int
-        The number of requests, a multiple of *concurrency*.
-    concurrency : int
-        How many are in flight at a time, 1 or more.
+    requests, concurrency : int
+        How many are sent, a multiple of how many are in flight at a time; else ValueError, as hey
+        would send fewer.
     client : {"hey", "python"}, optional
         What sends them; if not given, hey where it is installed.
-    content_type : str
-        The body's content type.
-
-    Raises
-    ------
-    ValueError
-        If *requests* is not a positive multiple of *concurrency*: hey would send fewer.
     """
     if concurrency < 1 or requests < 1 or requests % concurrency:
         raise ValueError(

@@ -52,24 +52,12 @@ def source(obj: Any, *, start: int | str | None = None, end: int | str | None = 
     In a notebook it is a Markdown code block: JupyterLab colours it in the reader's theme, even in
     a freshly cloned notebook that is not trusted yet.
 
-    Parameters
-    ----------
-    obj : function, class, module, path or str
-        For a decorated function or class, the original is shown. A path, also as a string, names a
-        file; a relative path starts at the repository's root.
-    start, end : int or str, optional
-        The first and the last line to show: a number, from 1 to the number of lines in *obj*'s own
-        source, or a text, which means the first line that contains it (for *end*: from *start*
-        on). A text stays right when lines are added above it.
-
-    Raises
-    ------
-    ValueError
-        If *start* or *end* is not in the source.
-    TypeError
-        If *obj* has no Python source.
-    OSError
-        If the source cannot be read.
+    *obj* is a function or class (the original, if it is decorated), a module, or the path of a
+    file, relative to the repository's root. *start* and *end* are the first and the last line to
+    show: a number, from 1, in *obj*'s own source, or a text, which means the first line that
+    contains it (for *end*: from *start* on). A text stays right when lines are added above it.
+    Raises ValueError if one of them is not there, TypeError if *obj* has no Python source, and
+    OSError if it cannot be read.
     """
     text, path = read(obj)
     lines = text.splitlines()
@@ -89,22 +77,11 @@ def source(obj: Any, *, start: int | str | None = None, end: int | str | None = 
 
 
 def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Display:
-    """Show an image in the notebook, with *alt* as alternative text.
+    """Show an image in the notebook, with *alt*, a sentence, as alternative text.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        It is not changed. It is embedded as JPEG, or as PNG if parts of it are transparent.
-    alt : str
-        What the image shows, in a sentence.
-    width : int, optional
-        Width on the page in pixels, 1 or more. A larger image is scaled down before it is
-        embedded, so that the notebook stays small; a smaller one keeps its size.
-
-    Raises
-    ------
-    ValueError
-        If *alt* is empty, or *width* is below 1.
+    It is embedded as JPEG, or as PNG if parts of it are transparent. If it is wider than *width*
+    pixels (1 or more), it is scaled down first, so that the notebook stays small; a smaller one
+    keeps its size. Raises ValueError if *alt* is empty, or *width* is below 1.
     """
     _require_alt(alt)
     if width is not None and width < 1:
@@ -122,21 +99,9 @@ def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Displa
 
 
 def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
-    """Show a Matplotlib figure as a PNG, with *alt* as alternative text.
+    """Show a Matplotlib figure as a PNG of *dpi* pixels per inch, with *alt* as alternative text.
 
-    Parameters
-    ----------
-    fig : matplotlib.figure.Figure
-        For instance from :mod:`services.workbench.plots`.
-    alt : str
-        What the figure says, in a sentence: the finding rather than the axes.
-    dpi : int, default 100
-        Pixels per inch, 1 or more.
-
-    Raises
-    ------
-    ValueError
-        If *alt* is empty.
+    *alt* is a sentence that says the finding rather than the axes; ValueError if it is empty.
     """
     # Imported here: every lab card and `labs status` import this module, but draw no figure.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -152,17 +117,9 @@ def figure(fig: Figure, alt: str, *, dpi: int = 100) -> Display:
 def table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> Display:
     """Show *rows* as a table; numbers are right-aligned.
 
-    Parameters
-    ----------
-    rows : sequence of sequences
-        The cells, shown with ``str``; round numbers first.
-    columns : sequence of str
-        The headings, none of them empty: a screen reader reads each cell with its heading.
-
-    Raises
-    ------
-    ValueError
-        If a heading is empty, or a row does not have one cell for each heading.
+    The cells are shown with ``str``: round numbers first. No heading is empty, since a screen
+    reader reads each cell with its heading. Raises ValueError if one is, or if a row does not have
+    one cell for each heading.
     """
     if not all(heading.strip() for heading in columns):
         raise ValueError(f"every column needs a heading, got {list(columns)}")

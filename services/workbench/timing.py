@@ -22,27 +22,9 @@ def interleaved(
     order spreads the after-effects of one way (a warm cache, for instance) over the others. One
     warm-up round is not counted.
 
-    Parameters
-    ----------
-    ways : mapping of str to callable
-        A name for each way, and what to call.
-    rounds : int
-        How often each way is timed, 1 or more.
-    progress : bool
-        Show a progress bar.
-    clock : callable
-        Returns seconds. ``time.process_time`` counts only this process's processor time, which
-        other programs on the machine hardly affect.
-
-    Returns
-    -------
-    dict of str to list of float
-        Seconds, *rounds* of them for each way.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to time.
+    *clock* returns seconds: ``time.process_time`` counts only this process's processor time, which
+    other programs on the machine hardly affect. Return the seconds of each round by the way's name.
+    Raises ValueError if there is nothing to time.
     """
     if rounds < 1 or not ways:
         raise ValueError(f"at least one way and one round are needed; got {len(ways)} and {rounds}")
@@ -60,12 +42,6 @@ def interleaved(
 
 
 def ratios(seconds: Mapping[str, list[float]], reference: str) -> dict[str, float]:
-    """Return each way's median time as a multiple of the reference's.
-
-    Raises
-    ------
-    KeyError
-        If *reference* was not timed.
-    """
+    """Return each way's median time as a multiple of the reference's; KeyError without it."""
     unit = statistics.median(seconds[reference])
     return {name: statistics.median(times) / unit for name, times in seconds.items()}

@@ -87,28 +87,14 @@ def write_dataset(
     out : path
         Folder; made if it is missing. Must not hold images of other sizes or seeds: files
         of the same name are overwritten, others are left alone.
-    n : int
-        Number of training images.
-    seed : int
-        Seed of everything, from 0.
+    n, val, test : int
+        Number of training, validation and test images; of the last two a tenth of *n* by default.
     first : int
         Number of the first training image: fresh ones for the next epoch of a training.
-    val, test : int, optional
-        Number of validation and test images; a tenth of `n` each unless given.
-    imgsz : int
-        Long side of the images in pixels.
-    difficulty : {"typical", "harsh", "mixed"}
+    imgsz, difficulty, cards
         See :func:`services.id_card.training.synth.make_scene`.
-    cards : int, optional
-        How many cards each image shows, such as 0 for images without any.
     workers : int
         Processes to draw with.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    Summary
 
     Raises
     ------

@@ -72,28 +72,12 @@ def report(
     workers: int = 1,
     progress: bool = True,
 ) -> list[Line]:
-    """Measure everything that there is a target for.
+    """Measure everything that there is a target for; a line has what was reached beside it.
 
-    Parameters
-    ----------
-    detector : Detector
-        Made with ``conf=0.001``.
-    seed : int
-        Of the scenes, from 0.
-    typical, harsh, empty : int
-        Scenes of each kind: one or two cards in fair light; up to four under strong tilt, blur
-        and noise; typical ones without a card. At least 1.
-    conf : float
-        The confidence that serves, 0 to 1.
-    workers : int
-        Processes that draw.
-    progress : bool
-        Show a bar for each kind.
-
-    Returns
-    -------
-    list of Line
-        Each prints what was reached beside its target.
+    The detector is made with ``conf=0.001``; *conf* is the confidence that serves. There are at
+    least one *typical* scene, of one or two cards in fair light, *harsh* one, of up to four under
+    strong tilt, blur and noise, and *empty* one, typical without a card. *workers* is the number of
+    processes that draw.
     """
     run = partial(_run, detector, seed=seed, conf=conf, workers=workers, progress=progress)
     lines = []
@@ -135,25 +119,10 @@ def threshold_report(
     workers: int = 1,
     progress: bool = True,
 ) -> str:
-    """Choose the confidence that serves, on the validation split.
+    """Choose the confidence that serves, on typical scenes of the validation split.
 
-    Parameters
-    ----------
-    detector : Detector
-        Made with ``conf=0.001``.
-    seed : int
-        Of the scenes, from 0.
-    with_cards, empty : int
-        Typical scenes with cards and without. At least 1.
-    workers : int
-        Processes that draw.
-    progress : bool
-        Show a bar for each kind.
-
-    Returns
-    -------
-    str
-        The curve as a table, and the confidence of the least cost; see :mod:`.threshold`.
+    The detector is made with ``conf=0.001``. Return the curve as a table, and the confidence of the
+    least cost; see :mod:`.threshold`.
     """
     run = partial(_run, detector, seed=seed, workers=workers, progress=progress)
     cards = run(SceneSet("cards", "typical", with_cards, split="val"))

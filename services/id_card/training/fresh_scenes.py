@@ -18,17 +18,10 @@ MINED_SHARE = 0.6  # of the card-free scenes of a set; the others are new
 
 
 class FreshScenes:
-    """Draws scenes into a run folder, each of them once in a training.
+    """Draws scenes into ``scenes`` and ``val`` of a run folder, each once in a training.
 
     A note beside the images, written last, records which they are. After a restart, images whose
     drawing was cut short are drawn again; the others are used again.
-
-    Parameters
-    ----------
-    run : Run
-        The training that they are for.
-    out : Path
-        Its folder: ``scenes`` and ``val`` in it are this object's.
     """
 
     def __init__(self, run: Run, out: Path) -> None:
@@ -48,13 +41,7 @@ class FreshScenes:
         return path
 
     def draw(self, number: int, epoch: int) -> bool:
-        """Draw the scenes for an epoch of a stage, both counted from 0.
-
-        Returns
-        -------
-        bool
-            Whether they differ from those of the last call.
-        """
+        """Draw the scenes for an epoch of a stage, both from 0; return if they are new."""
         stage = self.run.stages[number]
         earlier = sum(each.scenes * each.sets for each in self.run.stages[:number])
         empty, turn = round(stage.scenes * stage.empty), epoch // stage.uses
@@ -80,10 +67,7 @@ class FreshScenes:
         return fresh
 
     def mine(self, number: int, weights: Path) -> None:
-        """Look for a stage's hard scenes with the network that it starts from.
-
-        Does nothing if they have been looked for before.
-        """
+        """Look for a stage's hard scenes, once, with the network that it starts from."""
         stage, note = self.run.stages[number], self._note(number)
         if not stage.mine or note.exists():
             return

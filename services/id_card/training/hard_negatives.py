@@ -24,25 +24,10 @@ _PORTION = 64  # scenes: a pool would draw all at once and hold them in memory
 def find_hard(
     weights: Path, indices: Sequence[int], seed: int, imgsz: int, workers: int = 1
 ) -> list[int]:
-    """Return the numbers of the scenes in which the network finds a card.
+    """Return which of some training scenes, drawn without a card, the network finds a card in.
 
-    Parameters
-    ----------
-    weights : Path
-        A training checkpoint, or weights that ship.
-    indices : sequence of int
-        Numbers of scenes of the training split, to be drawn without a card.
-    seed : int
-        Of the scenes.
-    imgsz : int
-        Side of the square that the network sees, in pixels.
-    workers : int
-        Processes that draw.
-
-    Returns
-    -------
-    list of int
-        In the order of `indices`.
+    *weights* is a training checkpoint or weights that ship, *imgsz* the side of the square that it
+    sees, in pixels, and *workers* the number of processes that draw.
     """
     with tempfile.TemporaryDirectory() as folder:
         bare = sanitise(weights, Path(folder) / "network.pt")

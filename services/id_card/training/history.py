@@ -34,14 +34,7 @@ def read_history(path: Path = HISTORY) -> list[Epoch]:
     """Read a training's ``history.csv``.
 
     If an epoch appears twice, because the training was killed between its line and its checkpoint,
-    the later line counts.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    KeyError, ValueError
-        If it is something else.
+    the later line counts. Raises KeyError or ValueError if the file is something else.
     """
     with path.open(newline="", encoding="ascii") as stream:
         rows = [_epoch(row) for row in csv.DictReader(stream)]

@@ -91,23 +91,9 @@ def _drawn(size: Size) -> int:
 def compare(
     out: Path, size: Size = Size(), seed: int = 0, say: Callable[[str], None] = print
 ) -> list[Answer]:
-    """Run both trainings.
+    """Run both trainings, and return the answers in the order they were given.
 
-    Parameters
-    ----------
-    out : Path
-        Folder for the scenes and checkpoints. What an earlier run left in it is removed.
-    size : Size
-        How large.
-    seed : int
-        Of the scenes and of the trainings, from 0.
-    say : callable
-        Gets a line for each answer, when it is there.
-
-    Returns
-    -------
-    list of Answer
-        In the order they were given.
+    What an earlier run left in the folder *out* is removed. *say* gets a line for each answer.
     """
     asked = questions(size, seed)
     answers = []

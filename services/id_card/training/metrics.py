@@ -55,17 +55,9 @@ class Interval:
 
 
 def overlaps(boxes: Floats, others: Floats) -> Floats:
-    """Return the intersection over union of each of *boxes* with each of *others*.
+    """Return the intersection over union of each of *boxes* with each of *others*, 0 to 1.
 
-    Parameters
-    ----------
-    boxes, others : ndarray of shape (n, 4) and (m, 4)
-        Rows x1, y1, x2, y2.
-
-    Returns
-    -------
-    ndarray of shape (n, m)
-        0 to 1.
+    They are of shape (n, 4) and (m, 4), with rows x1, y1, x2, y2; the result is of shape (n, m).
     """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
@@ -80,19 +72,9 @@ def score_image(boxes: Floats, confidences: Floats, truths: Floats) -> ImageScor
     As COCO does it: the boxes choose in the order of their confidence, each the card it overlaps
     most among those not chosen yet; a second box on the same card is wrong.
 
-    Parameters
-    ----------
-    boxes : ndarray of shape (n, 4)
-        Found; rows x1, y1, x2, y2.
-    confidences : ndarray of shape (n,)
-        0 to 1.
-    truths : ndarray of shape (m, 4)
-        The cards.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many confidences as boxes.
+    *boxes*, of shape (n, 4), and *truths*, of shape (m, 4), have rows x1, y1, x2, y2;
+    *confidences*, of shape (n,), are 0 to 1. Raises ValueError if there are not as many confidences
+    as boxes.
     """
     if len(boxes) != len(confidences):
         raise ValueError(f"{len(boxes)} boxes but {len(confidences)} confidences")
@@ -155,28 +137,12 @@ def bootstrap(
     statistic: Callable[[Sequence[ImageScore]], float],
     *,
     resamples: int = 300,
-    level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
     """Estimate a statistic, and how much it would vary with other images of the same kind.
 
-    Parameters
-    ----------
-    images : sequence of ImageScore
-        At least one.
-    statistic : callable
-        From images to a number, such as :func:`map50`.
-    resamples : int
-        How often as many images are drawn from them, with replacement.
-    level : float
-        Share of the resamples inside the interval (percentiles), 0 to 1.
-    seed : int
-        Of the draws.
-
-    Raises
-    ------
-    ValueError
-        If there is no image.
+    As many images are drawn from them, with replacement, *resamples* times; 95 % of the results are
+    in the interval. Raises ValueError if there is no image.
     """
     if not images:
         raise ValueError("a bootstrap needs at least one image")
@@ -185,7 +151,7 @@ def bootstrap(
         statistic([images[i] for i in rng.integers(len(images), size=len(images))])
         for _ in range(resamples)
     ]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, [0.025, 0.975])
     value = statistic(images)
     return Interval(value, min(float(low), value), max(float(high), value))
 
@@ -193,10 +159,7 @@ def bootstrap(
 def share(count: int, total: int) -> Interval:
     """Return a share with its 95 % interval by Wilson, which is honest about 0 of *total* too.
 
-    Raises
-    ------
-    ValueError
-        If *total* is not positive, or *count* is outside 0 to *total*.
+    Raises ValueError if *total* is not positive, or *count* is outside 0 to *total*.
     """
     if total < 1 or not 0 <= count <= total:
         raise ValueError(f"a share is of 1 or more, and 0 to all of them; got {count} of {total}")

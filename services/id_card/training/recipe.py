@@ -91,13 +91,7 @@ class Run:
     first_stage: int = 0
 
     def record(self, folder: Path) -> None:
-        """Write this into the run folder, or check that the same is there already.
-
-        Raises
-        ------
-        ValueError
-            If the folder belongs to another training.
-        """
+        """Write this into the run folder; ValueError if the folder belongs to another training."""
         file = folder / "run.json"
         text = json.dumps(asdict(self), indent=1) + "\n"
         if not file.exists():

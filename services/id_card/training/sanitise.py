@@ -34,31 +34,11 @@ def sanitise(
 ) -> Path:
     """Write the network of a training checkpoint to *out*, and its hash beside it.
 
-    Parameters
-    ----------
-    checkpoint : path
-        An ultralytics checkpoint. It is a pickle: loading it runs its code.
-    out : path
-        The file to write. Its line in the ``SHA256SUMS`` of its folder is written or replaced.
-    start : path, optional
-        The checkpoint that the training began with, if the two are averaged.
-    keep : float
-        The share of *start* in the average, 0 to 1.
-    served : float
-        The confidence that becomes 0.5, above 0 and below 1: all scores are shifted alike, so the
-        order of the boxes, and with it the mean average precision, stays the same.
-
-    Returns
-    -------
-    Path
-        *out*.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such checkpoint.
-    ValueError
-        If the file holds no detection network.
+    The file's line in the ``SHA256SUMS`` of its folder is written or replaced. The checkpoint is a
+    pickle: loading it runs its code. *keep*, 0 to 1, is the share in the weights of *start*, the
+    checkpoint that the training began with. The confidence *served*, above 0 and below 1, becomes
+    0.5: all scores are shifted alike, so the order of the boxes, and with it the mean average
+    precision, stays the same. Raises ValueError if the file holds no detection network.
     """
     import torch
 

@@ -68,27 +68,11 @@ def evaluate(
     progress: bool | str = False,
     total: int | None = None,
 ) -> Result:
-    """Run a detector over scenes and score it image by image.
+    """Run a detector over scenes, a few at a time, and score it image by image.
 
-    Parameters
-    ----------
-    detector : Detector
-        Made with a low threshold, ``Detector(conf=0.001)``: average precision looks at all boxes.
-    scenes : iterable of Scene
-        From :func:`services.id_card.training.synth.make_scene`. Read once, a few at a time.
-    conf : float
-        The served confidence, 0 to 1: it changes recall and false positives, not mAP.
-    progress : bool or str
-        Show a progress bar, of *total* scenes if given; a string is its title.
-
-    Returns
-    -------
-    Result
-
-    Raises
-    ------
-    ValueError
-        If the detector's own threshold is above 0.05.
+    Average precision looks at all boxes, so the detector has a low threshold: ValueError if it is
+    above 0.05. The served confidence *conf*, 0 to 1, changes recall and false positives, not mAP.
+    *progress* shows a bar, of *total* scenes if given; a string is its title.
     """
     if detector.conf > 0.05:
         raise ValueError(

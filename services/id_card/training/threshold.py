@@ -42,22 +42,9 @@ def choose(
 ) -> tuple[Operating, list[Operating]]:
     """Choose the threshold with the lowest cost.
 
-    Parameters
-    ----------
-    with_cards, without : sequence of ImageScore
-        Scores of images with cards and of images without; at least one card and one image.
-
-    Returns
-    -------
-    best : Operating
-        The cheapest; of equally cheap ones the highest, which has fewer false alarms.
-    points : list of Operating
-        All of :data:`CANDIDATES`.
-
-    Raises
-    ------
-    ValueError
-        If there is no card, or no image without one, or a card in an image that is to have none.
+    Of equally cheap ones it is the highest, which has fewer false alarms. Return it and all of
+    :data:`CANDIDATES`. Raises ValueError if there is no card, or no image without one, or a card in
+    an image that is to have none.
     """
     truths = sum(image.truths for image in with_cards)
     if not truths or not without or any(image.truths for image in without):

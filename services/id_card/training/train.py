@@ -50,25 +50,9 @@ class Training:
 
     The folder holds ``run.json``, the images (``scenes``, ``val``), a folder a stage with
     ultralytics' checkpoint ``weights/last.pt``, and ``history.csv`` with a line an epoch. Which
-    epoch comes next is read from the checkpoints alone.
-
-    Parameters
-    ----------
-    run : Run
-        What to train.
-    out : path
-        The run folder; made if missing.
-    device : str
-        ``"auto"``, ``"cpu"``, or a GPU's number.
-    budget : float
-        Stop at a checkpoint before so many seconds have passed.
-    say : callable
-        Gets a line of progress after each epoch.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds another training.
+    epoch comes next is read from the checkpoints alone. The training stops at a checkpoint before
+    *budget* seconds have passed, and *say* gets a line of progress after each epoch. Raises
+    ValueError if the folder holds another training.
     """
 
     def __init__(
@@ -87,13 +71,7 @@ class Training:
         self._paid = self._spent = 0.0  # cost of the epochs of this process, and their seconds
 
     def train(self) -> Path | None:
-        """Train what is left to train.
-
-        Returns
-        -------
-        Path or None
-            The last checkpoint; None if the budget ended first.
-        """
+        """Train what is left; return the last checkpoint, or None if the budget ended first."""
         for number in range(self.run.first_stage, len(self.run.stages)):
             if self._done(number) < self.run.stages[number].epochs:
                 self._stage(number)

@@ -205,10 +205,8 @@ def precision(device: str) -> str | bool:
 def choose_device(device: str) -> str:
     """Turn ``"auto"`` into ultralytics' name of the first GPU, or ``"cpu"``.
 
-    Raises
-    ------
-    ValueError
-        If several GPUs are named: ultralytics would start processes that know nothing of this.
+    Raises ValueError if several are named: ultralytics would start processes that know nothing of
+    this.
     """
     if "," in device:
         raise ValueError(f"training takes one device; got {device!r}")

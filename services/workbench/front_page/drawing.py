@@ -35,13 +35,7 @@ def write() -> None:
 
 
 def svg(theme: Theme) -> str:
-    """Return the diagram as SVG.
-
-    Raises
-    ------
-    FileNotFoundError
-        If an adapter is no longer where :data:`ADAPTERS` says.
-    """
+    """Return the diagram as SVG; FileNotFoundError if an adapter has moved."""
     peers = json.loads(BENCH.read_text(encoding="utf-8"))["peers"]
     height = TOP + ROW * len(ADAPTERS) + 8
     middle = TOP + ROW * len(ADAPTERS) / 2 - 8

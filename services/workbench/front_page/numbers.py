@@ -94,13 +94,7 @@ def block(counted: Sequence[Step]) -> str:
 
 
 def with_numbers(text: str, counted: Sequence[Step]) -> str:
-    """Return the README's *text* with the block between its two markers replaced.
-
-    Raises
-    ------
-    ValueError
-        If a marker is missing.
-    """
+    """Return the README's *text* with the block between its markers replaced; else ValueError."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

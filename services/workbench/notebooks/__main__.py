@@ -50,13 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _parameters(pairs: list[list[str]], text: str) -> dict[str, Any]:
-    """Return the parameters given by ``-p`` and by ``--params``.
-
-    Raises
-    ------
-    NotebookError
-        If a word of *text* is not ``NAME=VALUE``.
-    """
+    """Return the parameters of ``-p`` and ``--params``; NotebookError if a word is malformed."""
     try:
         words = [word.partition("=") for word in shlex.split(text)]
     except ValueError as error:

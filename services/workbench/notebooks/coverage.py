@@ -73,21 +73,10 @@ def _cells(source: Path) -> list[tuple[NotebookNode, str]]:
 
 
 def find(name: str, text: str, status: str, sources: Path = SOURCES) -> Place:
-    """Return where *text* is in a notebook or a file of the repository.
+    """Return where *text* is in a notebook (``"02_service"``) or a file of the repository.
 
-    Parameters
-    ----------
-    name : str
-        A notebook, ``"02_service"``, or a path relative to the repository's root.
-    text : str
-        What has to be found.
-    status : str
-        With ``run``, a code cell of the notebook has to hold it; otherwise any cell.
-
-    Raises
-    ------
-    NotebookError
-        If it is not there.
+    With the status ``run``, a code cell of the notebook has to hold it; otherwise any cell. Raises
+    NotebookError if it is not there.
     """
     source = sources / f"{name}.py"
     if not source.is_file():
@@ -106,13 +95,7 @@ def find(name: str, text: str, status: str, sources: Path = SOURCES) -> Place:
 
 
 def places(row: dict[str, Any], sources: Path = SOURCES) -> list[Place]:
-    """Return the places of a row, found.
-
-    Raises
-    ------
-    NotebookError
-        If a place is not there, or the row lacks a place or a reason.
-    """
+    """Return a row's places; NotebookError if it lacks one or a reason, or one is not there."""
     what, status = row["what"], row["status"]
     if status not in STATUSES:
         raise NotebookError(f"{what}: {status!r} is not one of {', '.join(STATUSES)}")
@@ -162,13 +145,7 @@ def _lines(section: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def render(data: dict[str, Any]) -> str:
-    """Return the text of ``CHAPTER.md``.
-
-    Raises
-    ------
-    NotebookError
-        If a row's place is not found, or a row is incomplete.
-    """
+    """Return the text of ``CHAPTER.md``; NotebookError as for :func:`places`."""
     counts = Counter(row["status"] for number, row in rows(data) if number != "short path")
     text = [
         "# The chapter, part by part",

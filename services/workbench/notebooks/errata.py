@@ -61,10 +61,8 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
 def errata_in(source: Path) -> list[Erratum]:
     """Return the errata of one notebook's text source.
 
-    Raises
-    ------
-    NotebookError
-        If a block does not have the form; the message names the cell, the line and the form.
+    Raises NotebookError if a block does not have the form; it names the cell, the line and the
+    form.
     """
     cells = [cell for cell in read_source(source).cells if cell.cell_type == "markdown"]
     title = cells[0].source.splitlines()[0].removeprefix("# ") if cells else source.stem
@@ -88,13 +86,7 @@ def errata_in(source: Path) -> list[Erratum]:
 
 
 def collect(sources: Iterable[Path]) -> list[Erratum]:
-    """Return the errata of all *sources*, by number.
-
-    Raises
-    ------
-    NotebookError
-        If a block is malformed, or two errata have one number.
-    """
+    """Return the errata of all *sources*, by number; NotebookError if two have the same."""
     found = sorted(erratum for source in sources for erratum in errata_in(source))
     for first, second in pairwise(found):
         if first.number == second.number:

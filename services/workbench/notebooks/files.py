@@ -42,19 +42,9 @@ def anchor_of(heading: str) -> str:
 
 
 def sources(only: str | None = None, folder: Path = SOURCES) -> list[Path]:
-    """Return the text sources in reading order.
+    """Return the text sources in reading order, or those that start with *only* (``"02"``).
 
-    Parameters
-    ----------
-    only : str, optional
-        Keep the sources whose name starts with this: ``"02"`` or ``"02_service"``.
-    folder : Path
-        Where the sources are.
-
-    Raises
-    ------
-    NotebookError
-        If *only* matches nothing.
+    Raises NotebookError if there is none of that name.
     """
     found = sorted(folder.glob("[0-9][0-9]_*.py"))
     if not only:

@@ -153,15 +153,7 @@ def _bundle(data: dict[str, Any], *, moment: bool) -> NotebookNode:
 
 
 def outputs(raw: Iterable[NotebookNode], *, moment: bool = True) -> list[NotebookNode]:
-    """Normalise the outputs of one cell.
-
-    Parameters
-    ----------
-    raw : iterable of NotebookNode
-        The outputs as the kernel sent them.
-    moment : bool, default=True
-        Also remove durations, dates and process ids. False for ``volatile`` cells.
-    """
+    """Normalise the outputs of one cell; of a ``volatile`` one, without the rules of the moment."""
     clean: list[NotebookNode] = []
     for output in raw:
         output = NotebookNode(output)

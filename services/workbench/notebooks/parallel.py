@@ -21,23 +21,9 @@ def jobs_here(sources: Sequence[Path]) -> int:
 
 
 def chapter(sources: Sequence[Path], parameters: Mapping[str, Any], jobs: int) -> int:
-    """Execute *sources* into ``build/chapter`` and print each one's line when it has ended.
+    """Execute *sources* into ``build/chapter``, *jobs* at a time; print each one's line at its end.
 
-    After a failure no further notebook is started.
-
-    Parameters
-    ----------
-    sources : sequence of Path
-        The text sources.
-    parameters : mapping
-        Values for names of their ``parameters`` cells.
-    jobs : int
-        How many run at a time, 1 or more.
-
-    Returns
-    -------
-    int
-        0, or 1 if a notebook failed.
+    After a failure no further notebook is started, and the result is 1 instead of 0.
     """
     alone = [source for source in sources if source.stem in ALONE]
     others = [source for source in sources if source not in alone]

@@ -51,17 +51,9 @@ def _distributions() -> dict[str, list[str]]:
 
 
 def packages(code: Iterable[str]) -> dict[str, str]:
-    """Return name and version of the packages that *code* uses, directly or through our modules.
+    """Return the versions of the packages that code cells use, directly or through our modules.
 
-    Parameters
-    ----------
-    code : iterable of str
-        The code cells of a notebook; IPython's magics are understood.
-
-    Returns
-    -------
-    dict
-        Version by distribution name, without the local part (``2.15.0+cpu`` is ``2.15.0``).
+    IPython's magics are understood. The local part of a version is left out (``2.15.0+cpu``).
     """
     transform = TransformerManager().transform_cell
     waiting = [name for cell in code for name in _imports(transform(cell))]

@@ -12,13 +12,7 @@ SANITIZE = COMMITTED / "sanitize.cfg"
 
 
 def texts() -> Iterator[tuple[Path, str]]:
-    """Yield each generated file and its expected content.
-
-    Raises
-    ------
-    NotebookError
-        If an erratum is malformed, or a part of the chapter is not where its row says.
-    """
+    """Yield each generated file and its content; NotebookError if a source is malformed."""
     yield errata.REGISTER, errata.render(errata.collect(sources()))
     yield SANITIZE, normalise.sanitize_file()
     yield coverage.REGISTER, coverage.render(coverage.load())

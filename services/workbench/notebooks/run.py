@@ -93,24 +93,10 @@ def execute(
 ) -> NotebookNode:
     """Execute a text source with papermill and return the executed notebook.
 
-    Parameters
-    ----------
-    source : Path
-        The ``py:percent`` source.
-    output : Path
-        The path of the executed notebook; after a failure it holds the cells up to that point.
-    parameters : mapping, optional
-        Values for names of the cell tagged ``parameters``.
-    cwd : Path
-        The kernel's working directory.
-    on_cell : callable, optional
-        Called before a cell runs, with its number and the number of cells.
-
-    Raises
-    ------
-    NotebookError
-        If a cell fails, or a parameter is unknown. The message says which cell, why, and what to do
-        next.
+    It is written to *output*; after a failure, with the cells up to that point. *parameters* are
+    values for names of the cell tagged ``parameters``, *cwd* is the kernel's working directory, and
+    *on_cell* is called before each cell. Raises NotebookError if a cell fails, or a parameter is
+    unknown; the message says which cell, why, and what to do next.
     """
     return execute_notebook(read_source(source), source, output, parameters, cwd, on_cell)
 
@@ -256,17 +242,9 @@ def build(source: Path) -> bool:
 
 
 def update_text(source: Path) -> bool:
-    """Put a source's Markdown into its committed notebook, and keep the outputs.
+    """Put a source's Markdown into its committed notebook, keep the outputs, and say if it changed.
 
-    Returns
-    -------
-    bool
-        Whether the file changed.
-
-    Raises
-    ------
-    NotebookError
-        If code or a tag changed, too: then the outputs may be wrong.
+    Raises NotebookError if code or a tag changed, too: then the outputs may be wrong.
     """
     fresh, target = read_source(source), committed_path(source)
     notebook = nbformat.read(target, as_version=4)

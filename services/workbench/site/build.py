@@ -45,24 +45,12 @@ _RAW_LINK = re.compile(r"\]\(([^)\s#:]+)[)#]")
 
 
 def environment() -> Path:
-    """Create or update ``build/site-env``, and return its mkdocs program.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If the packages cannot be installed; uv's output says why.
-    """
+    """Create or update ``build/site-env``, and return its mkdocs; uv's output says why it fails."""
     return separate(build_dir() / "site-env", LOCK, quiet=True) / "bin" / "mkdocs"
 
 
 def build(mkdocs: Path) -> Path:
-    """Build the site with this *mkdocs* and return its folder.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If mkdocs fails: with ``strict``, one dead link is enough.
-    """
+    """Build the site with this *mkdocs* and return its folder; ``strict`` allows no dead link."""
     staging, site = build_dir() / "site-pages", build_dir() / "site"
     shutil.rmtree(staging, ignore_errors=True)
     navigation = stage(staging / "docs")

@@ -81,14 +81,8 @@ def _box(html: str) -> str:
 def relinked(text: str, page: str, staged: Collection[str]) -> str:
     """Return Markdown with its links adapted to the site; code is unchanged.
 
-    Parameters
-    ----------
-    text : str
-        Markdown.
-    page : str
-        The path of its file, relative to the repository's root.
-    staged : collection of str
-        The files on the site. A link to any other file of the repository is replaced by its label.
+    *page* is its file, relative to the repository's root, and *staged* are the files on the site: a
+    link to any other file of the repository is replaced by its label.
     """
     kept: list[str] = []
 

@@ -65,17 +65,9 @@ def readable_on(colour: Sequence[int]) -> Colour:
 
 
 def noise(rng: Rng, height: int, width: int, cell: float, octaves: int = 2) -> Array:
-    """Draw smooth value noise.
+    """Draw smooth value noise, of shape (height, width), float32 in 0..1, 0.5 on average.
 
-    Parameters
-    ----------
-    cell : float
-        Size of the largest blobs, in pixels; each octave halves it.
-
-    Returns
-    -------
-    ndarray of shape (height, width), float32
-        Values in 0..1, 0.5 on average.
+    *cell* is the size of the largest blobs, in pixels; each octave halves it.
     """
     out = np.zeros((height, width), np.float32)
     amplitude, total = 1.0, 0.0
@@ -124,21 +116,10 @@ def rounded(image: Image.Image, radius: float) -> Array:
 class Canvas:
     """A flat printed thing with measures that do not depend on its resolution.
 
-    All lengths are thousandths of the long side, so a layout reads the same whether the
-    card will be 80 or 800 pixels long in the picture.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of every random choice that the parts drawn on the canvas make.
-    pixels : int
-        Length of the long side in pixels.
-    portrait : bool
-        Stand the long side upright.
-    ratio : float
-        Short side over long side.
-    base : colour
-        What the canvas is filled with at first.
+    All lengths are thousandths of the long side, so a layout reads the same whether the card will
+    be 80 or 800 *pixels* long in the picture. *ratio* is short side over long side, *base* what the
+    canvas is filled with at first, and *rng* the source of every random choice that the parts drawn
+    on it make.
     """
 
     def __init__(

@@ -26,11 +26,5 @@ def _load(name: str, pixels: int) -> ImageFont.FreeTypeFont:
 
 
 def font(name: str, pixels: float) -> ImageFont.FreeTypeFont:
-    """Return a typeface by file stem (such as ``"DejaVuSans"``) at a height in pixels.
-
-    Raises
-    ------
-    OSError
-        If Matplotlib ships no such file.
-    """
+    """Return a typeface by file stem (such as ``"DejaVuSans"``) at a height in pixels."""
     return _load(name, max(_MINIMUM_PX, round(pixels)))

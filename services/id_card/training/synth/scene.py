@@ -52,23 +52,16 @@ def make_scene(
     Parameters
     ----------
     split : {"train", "val", "test"}
-        Decides which designs, surfaces and things may appear; see :mod:`.splits`.
-    index : int
-        Number of the picture within its split, from 0.
-    seed : int
-        Seed of the data set, from 0.
+        Where designs, surfaces and clutter come from.
+    index, seed : int
+        Which scene of the split, and of which series; from 0.
     difficulty : {"typical", "harsh", "mixed"}
-        "typical" shows one or two cards in fair light, "harsh" zero to four cards under strong
-        tilt, blur and noise. "mixed", for training, is either of them or, one time in six, a
-        typical scene without any card.
+        One or two cards in fair light; zero to four under strong tilt, blur and noise; for training
+        either of them or, one time in six, a typical scene without any card.
     cards : int, optional
-        How many cards to lay (0 to 4) instead of a random number. Fewer may find room.
+        How many cards to lay down, 0 to 4, instead of a random number. Fewer may find room.
     imgsz : int
         Long side of the picture in pixels, at least 64.
-
-    Returns
-    -------
-    Scene
 
     Raises
     ------

@@ -116,17 +116,9 @@ class Stage:
         return bool(np.count_nonzero(inside) >= MIN_VISIBLE * pose.area)
 
     def put(self, sticker: Sticker, pose: Pose, lift_mm: float = 0.0) -> bool:
-        """Lay a thing down with its shadow; refuse if it would hide a card.
+        """Lay a thing down with its shadow; False if it would hide a card or is outside.
 
-        Parameters
-        ----------
-        lift_mm : float
-            Height of the thing over the table, for a card held in the air.
-
-        Returns
-        -------
-        bool
-            Whether the thing was laid down (False too if it is outside the frame).
+        *lift_mm* is its height over the table, for a card held in the air.
         """
         return self._put(sticker, pose, lift_mm) is not None
 

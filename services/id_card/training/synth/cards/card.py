@@ -14,28 +14,10 @@ LAYOUTS: dict[str, Layout] = {**TRAINING_LAYOUTS, **RANDOM_LAYOUTS, **HELD_OUT_L
 
 
 def draw_card(rng: Rng, name: str, pixels: int) -> Sticker:
-    """Draw one identity card.
+    """Draw an identity card of the layout *name*, with rounded, transparent corners.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Decides on the holder, the colours and everything that a layout leaves open.
-    name : str
-        A key of :data:`LAYOUTS`.
-    pixels : int
-        Length of the card's long side in pixels, at least 16.
-
-    Returns
-    -------
-    Sticker
-        The card with rounded, transparent corners.
-
-    Raises
-    ------
-    KeyError
-        If there is no such layout.
-    ValueError
-        If `pixels` is too small to draw on.
+    *pixels* is the length of its long side, at least 16 (else ValueError). *rng* decides on the
+    holder, the colours and everything that a layout leaves open.
     """
     layout = LAYOUTS[name]
     if pixels < 16:

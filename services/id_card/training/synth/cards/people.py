@@ -105,18 +105,9 @@ def _head(x: float, y: float, rx: float, ry: float, jaw: float) -> list[tuple[fl
 
 
 def draw_portrait(rng: Rng, pixels: int) -> Image.Image:
-    """Draw a passport photograph of nobody.
+    """Draw a passport photograph of nobody, RGB, 300:380 in shape.
 
-    Parameters
-    ----------
-    pixels : int
-        Width of the result; it is drawn between 40 and 240 pixels wide whatever is asked,
-        since a lens shows no more of it.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, 300:380 in shape.
+    It is drawn between 40 and 240 pixels wide whatever is asked, since a lens shows no more of it.
     """
     pixels = int(np.clip(pixels, 40, 240))
     height = round(pixels * _HEIGHT / _WIDTH)

@@ -12,20 +12,11 @@ from services.id_card.training.synth.drawing import Array, Rng
 
 
 def tilt(width: int, height: int, pitch: float, roll: float, distance: float) -> Array:
-    """Return the homography of a plane that the camera looks at askew.
+    """Return the homography of a plane that the camera looks at askew, of shape (3, 3), float64.
 
-    Plane coordinates are pixels of an upright view; the centre of the picture stays put.
-
-    Parameters
-    ----------
-    pitch, roll : float
-        Angles in radians around the level and the upright axis.
-    distance : float
-        How far the camera is, in long sides of the picture; near means strong perspective.
-
-    Returns
-    -------
-    ndarray of shape (3, 3), float64
+    Plane coordinates are pixels of an upright view; the centre of the picture stays put. *pitch*
+    and *roll* are angles in radians around the level and the upright axis; *distance* is how far
+    the camera is, in long sides of the picture: near means strong perspective.
     """
     reach = distance * max(width, height)
     cos_p, sin_p, cos_r, sin_r = math.cos(pitch), math.sin(pitch), math.cos(roll), math.sin(roll)
@@ -77,20 +68,10 @@ class Pose:
 def lay(
     view: Array, size_mm: tuple[float, float], at: tuple[float, float], spin: float, scale: float
 ) -> Pose:
-    """Lay a cut-out on the table.
+    """Lay a cut-out of *size_mm* (width, height) on the table that is seen through *view*.
 
-    Parameters
-    ----------
-    view : ndarray of shape (3, 3)
-        From :func:`tilt`.
-    size_mm : tuple of float
-        Width and height of the cut-out.
-    at : tuple of float
-        Where in the picture its middle appears, in pixels.
-    spin : float
-        Turn on the table, in degrees.
-    scale : float
-        Pixels per millimetre in the middle of the picture.
+    Its middle appears *at* that place of the picture, in pixels; *spin* is its turn on the table,
+    in degrees, and *scale* the pixels per millimetre in the middle of the picture.
     """
     x, y = project(np.linalg.inv(view), np.array([at]))[0]
     c, s = scale * math.cos(math.radians(spin)), scale * math.sin(math.radians(spin))
@@ -132,21 +113,10 @@ def region_around(points: Array, margin: float, height: int, width: int) -> Regi
 
 
 def warp(pixels: Array, pose: Pose, region: Region) -> tuple[Array, Array]:
-    """Draw a cut-out as the camera sees it.
+    """Draw a cut-out, (h, w, 4) uint8, as the camera sees it, in that part of the picture.
 
-    Parameters
-    ----------
-    pixels : ndarray of shape (h, w, 4), uint8
-        The cut-out.
-    region : Region
-        The part of the picture wanted.
-
-    Returns
-    -------
-    colour : ndarray of shape (rows, columns, 3), float32
-        Multiplied with the opacity.
-    opacity : ndarray of shape (rows, columns), float32
-        In 0..1.
+    Return its colour, (rows, columns, 3) float32, multiplied with the opacity, and the opacity,
+    (rows, columns) float32 in 0..1.
     """
     h, w = pixels.shape[:2]
     shrink = pose.scale * math.sqrt(pose.width * pose.height / (w * h))

@@ -40,19 +40,9 @@ class Hand:
         self.cuff = any_colour(rng) if chance(rng, 0.7) else None
 
     def finger(self, stage: Stage, joints: Array, half: float, nail: bool = False) -> bool:
-        """Draw a finger along its joints, tip last.
+        """Draw a finger along its joints, shape (n, 2), tip last; *half* its breadth in pixels.
 
-        Parameters
-        ----------
-        joints : ndarray of shape (n, 2)
-            Pixels in the picture.
-        half : float
-            Half its breadth at the root, in pixels.
-
-        Returns
-        -------
-        bool
-            False if it was left out because it would hide too much of a card.
+        Return False if it was left out because it would hide too much of a card.
         """
         path = _smooth(joints, 18)
         radii = half * (1.0 - 0.22 * np.linspace(0, 1, len(path)) ** 2)

@@ -98,19 +98,10 @@ def _noise(rng: Rng, pixels: Array, strength: float) -> Array:
 
 
 def develop(rng: Rng, pixels: Array, strength: float) -> Image.Image:
-    """Take the photograph.
+    """Take the RGB photograph of a lit scene, (h, w, 3) float32, above 255 where it shines.
 
-    Parameters
-    ----------
-    pixels : ndarray of shape (h, w, 3), float32
-        The lit scene, 0..255 and above where it shines. Nothing moves: boxes stay valid.
-    strength : float
-        About 0.5 for a fair photograph, 1 for a poor one.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, with the marks of JPEG where the camera compressed it strongly.
+    Nothing moves: boxes stay valid. *strength* is about 0.5 for a fair photograph, 1 for a poor
+    one. Some have the marks of JPEG, where the camera compressed them strongly.
     """
     pixels = _blur(rng, pixels, strength)
     pixels = _tone(rng, pixels, strength)

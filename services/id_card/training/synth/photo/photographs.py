@@ -33,12 +33,7 @@ def _package_folder(package: str) -> Path:
 
 
 def shipped_photographs(package: str) -> list[str]:
-    """Name every picture of at least 64 pixels that a package ships, for :func:`load_photograph`.
-
-    Parameters
-    ----------
-    package : {"sklearn", "skimage"}
-    """
+    """Name every picture of at least 64 pixels that "sklearn" or "skimage" ships."""
     folder = _package_folder(package) / _FOLDERS[package]
     names = []
     for file in sorted(folder.iterdir()):
@@ -51,19 +46,10 @@ def shipped_photographs(package: str) -> list[str]:
 
 @functools.cache
 def load_photograph(name: str) -> Array:
-    """Load a photograph by ``"package/file"``, such as ``"sklearn/china.jpg"``.
+    """Load a photograph by name, such as ``"sklearn/china.jpg"``: (h, w, 3) uint8, RGB.
 
-    Returns
-    -------
-    ndarray of shape (h, w, 3), uint8
-        RGB. It is cached: treat it as read-only.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the package is not installed.
-    FileNotFoundError
-        If the package no longer ships the file.
+    It is cached: treat it as read-only. Raises ModuleNotFoundError if the package is not installed,
+    and FileNotFoundError if it no longer ships the file.
     """
     package, file = name.split("/")
     path = _package_folder(package) / _FOLDERS[package] / file
