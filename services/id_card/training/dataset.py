@@ -9,20 +9,17 @@ writes the same bytes, and a larger data set begins with the smaller one.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from services import command_line
+from services.id_card.training.pool import drawn
 from services.id_card.training.synth import (
     DIFFICULTIES,
-    MAX_CARDS,
     SPLITS,
     Difficulty,
     Scene,
@@ -31,7 +28,6 @@ from services.id_card.training.synth import (
 )
 
 CLASS_NAME = "id_card"
-JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True)
@@ -113,9 +109,7 @@ def write_dataset(
     if seed < 0 or first < 0:
         raise ValueError(f"seed and first must not be negative, got {seed} and {first}")
     folder = Path(out)
-    for split in SPLITS:
-        (folder / "images" / split).mkdir(parents=True, exist_ok=True)
-        (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
+    _make_folders(folder, SPLITS)
     job = Job(folder, "train", 0, seed, difficulty, cards, imgsz)
     jobs = [
         replace(job, split=split, index=index + (first if split == "train" else 0))
@@ -127,32 +121,20 @@ def write_dataset(
 
 
 def write_jobs(jobs: Sequence[Job], workers: int = 1, *, progress: bool = False) -> int:
-    """Make and write images with *workers* processes; return the number of cards in them.
+    """Make and write images with *workers* processes; return the number of cards in them."""
+    for job in jobs[:1]:
+        _make_folders(job.out, [job.split])
+    cards = drawn(_write_one, jobs, workers)
+    return sum(tqdm(cards, total=len(jobs), unit="scene", disable=not progress))
 
-    Their folders are made if they are missing.
-    """
-    for folder in {(job.out, job.split) for job in jobs}:
+
+def _make_folders(out: Path, splits: Sequence[Split]) -> None:
+    for split in splits:
         for kind in ("images", "labels"):
-            (folder[0] / kind / folder[1]).mkdir(parents=True, exist_ok=True)
-    return sum(tqdm(_run(jobs, workers), total=len(jobs), unit="scene", disable=not progress))
+            (out / kind / split).mkdir(parents=True, exist_ok=True)
 
 
-def _run(jobs: Sequence[Job], workers: int) -> Iterator[int]:
-    if workers == 1:
-        yield from map(write_one, jobs)
-        return
-    # Fresh processes: forking one in which torch runs threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
-        yield from pool.map(write_one, jobs, chunksize=8)
-
-
-def _one_thread() -> None:
-    """Keep OpenCV from starting a thread per core in every worker."""
-    cv2.setNumThreads(1)
-
-
-def write_one(job: Job) -> int:
+def _write_one(job: Job) -> int:
     """Make and write one image and its label file; return the number of cards in it."""
     scene = make_scene(
         job.split, job.index, job.seed, job.difficulty, cards=job.cards, imgsz=job.imgsz
@@ -160,7 +142,7 @@ def write_one(job: Job) -> int:
     name = f"{job.split}_{job.index:06d}"
     # Colour at full resolution: these images are small, and already have the camera's JPEG marks.
     path = job.out / "images" / job.split / f"{name}.jpg"
-    scene.image.save(path, quality=JPEG_QUALITY, subsampling=0)
+    scene.image.save(path, quality=92, subsampling=0)
     text = "".join(line + "\n" for line in yolo_lines(scene))
     (job.out / "labels" / job.split / f"{name}.txt").write_text(text, encoding="ascii")
     return len(scene.boxes)
@@ -187,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--imgsz", type=int, default=384, help="longer side, in pixels (384)")
     parser.add_argument("--difficulty", choices=DIFFICULTIES, default="mixed",
                         help="how hard the scenes are (mixed)")  # fmt: skip
-    parser.add_argument("--cards", type=int, choices=range(MAX_CARDS + 1),
+    parser.add_argument("--cards", type=int, choices=range(5),
                         help="cards in each image, 0 for none (random)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1,
                         help="how many processes (one per core)")  # fmt: skip

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from services.environment import usable_cores
+from services.id_card.detector import Detector
 from services.id_card.training.dataset import CLASS_NAME, Job, write_dataset, write_jobs
-from services.id_card.training.hard_negatives import FIRST_EMPTY, find_hard
+from services.id_card.training.pool import drawn
 from services.id_card.training.recipe import Run
+from services.id_card.training.sanitise import sanitise
+from services.id_card.training.scoring import batches
+from services.id_card.training.synth import make_scene
 
 RENDER = 1.25  # scenes are drawn larger than trained on, so that zooming in finds more detail
 VAL_SCENES = 400
 MINED_SHARE = 0.6  # of the card-free scenes of a set; the others are new
+SURE = 0.25  # a box of at least this confidence makes a scene without a card hard
+FIRST_EMPTY = 10_000_000
+"""Number of the first card-free training scene: far from the numbers of the others."""
 
 
 class FreshScenes:
@@ -47,11 +57,7 @@ class FreshScenes:
         empty, turn = round(stage.scenes * stage.empty), epoch // stage.uses
         hard = self._hard(number)
         again = min(len(hard), round(empty * MINED_SHARE))
-        first_empty = FIRST_EMPTY + sum(
-            each.mine + round(each.scenes * each.empty) * each.sets
-            for each in self.run.stages[:number]
-        )
-        fresh_empty = first_empty + stage.mine + empty * turn
+        fresh_empty = self._first_empty(number) + stage.mine + empty * turn
         wanted = {
             "seed": self.run.seed,
             "imgsz": _drawn_size(stage.imgsz),
@@ -71,14 +77,18 @@ class FreshScenes:
         stage, note = self.run.stages[number], self._note(number)
         if not stage.mine or note.exists():
             return
-        first = FIRST_EMPTY + sum(
-            each.mine + round(each.scenes * each.empty) * each.sets
-            for each in self.run.stages[:number]
-        )
+        first = self._first_empty(number)
         found = find_hard(
             weights, range(first, first + stage.mine), self.run.seed, stage.imgsz, usable_cores()
         )
         note.write_text(json.dumps(found), encoding="ascii")
+
+    def _first_empty(self, number: int) -> int:
+        """Return the number of a stage's first scene without a card."""
+        return FIRST_EMPTY + sum(
+            each.mine + round(each.scenes * each.empty) * each.sets
+            for each in self.run.stages[:number]
+        )
 
     def _note(self, number: int) -> Path:
         return self.out / f"hard{number + 1}.json"
@@ -120,3 +130,25 @@ class FreshScenes:
 
 def _drawn_size(imgsz: int) -> int:
     return max(64, round(imgsz * RENDER))
+
+
+def find_hard(
+    weights: Path, indices: Sequence[int], seed: int, imgsz: int, workers: int = 1
+) -> list[int]:
+    """Return which of some training scenes, drawn without a card, the network finds a card in.
+
+    *weights* is a training checkpoint or weights that ship, *imgsz* the side of the square that it
+    sees, in pixels, and *workers* the number of processes that draw.
+    """
+    make = partial(
+        make_scene, "train", seed=seed, difficulty="mixed", cards=0, imgsz=max(64, imgsz)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        bare = sanitise(weights, Path(folder) / "network.pt")
+        detector = Detector(bare, "torch", device="cpu", imgsz=imgsz, conf=SURE)
+        found = [
+            boxes
+            for scenes in batches(drawn(make, indices, workers), 64)
+            for boxes in detector.detect([scene.image for scene in scenes])
+        ]
+    return [index for index, boxes in zip(indices, found, strict=True) if boxes]

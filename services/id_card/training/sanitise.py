@@ -1,9 +1,5 @@
 """Make a finished training checkpoint fit to ship, and record its hash.
 
-::
-
-    python -m services.id_card.training.sanitise build/training/nano/stage6/weights/last.pt
-
 ultralytics' training checkpoints hold the optimizer, the trainer's settings with absolute paths,
 the date and the state of the git repository. What ships is the averaged network in half
 precision and the settings that are needed to load it; the same weights always give the same bytes.
@@ -13,12 +9,11 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services import command_line
-from services.id_card.model.checkpoint import SUMS, WEIGHTS, sha256
+from services.id_card.model.checkpoint import SUMS, sha256
 
 _ARGUMENTS = ("task", "imgsz", "single_cls")
 """The training settings that ultralytics reads again when it loads a checkpoint."""
@@ -43,13 +38,11 @@ def sanitise(
     import torch
 
     out = Path(out)
-    loaded = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    load = partial(torch.load, map_location="cpu", weights_only=False)
     buffer = io.BytesIO()
-    bare = _bare(loaded)
+    bare = _bare(load(checkpoint))
     if start is not None and keep:
-        _average(
-            bare["model"], _trained(torch.load(start, map_location="cpu", weights_only=False)), keep
-        )
+        _average(bare["model"], _trained(load(start)), keep)
     _shift(bare["model"], served)
     torch.save(bare, buffer)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -120,31 +113,3 @@ def _record(weights: Path) -> None:
     kept.append(f"{sha256(weights)}  {weights.name}")
     text = "\n".join(sorted(kept, key=lambda line: line.split(maxsplit=1)[-1])) + "\n"
     sums.write_text(text, encoding="ascii")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; see the module's docstring."""
-    parser = command_line.parser("services.id_card.training.sanitise", __doc__)
-    parser.add_argument("checkpoint", type=Path, help="a training checkpoint")
-    parser.add_argument(
-        "--out", type=Path, default=WEIGHTS, help="file to write (the shipped weights)"
-    )
-    parser.add_argument("--start", type=Path, help="the checkpoint that the training began with")
-    parser.add_argument(
-        "--keep", type=float, default=0.0, help="share of --start in the average (0)"
-    )
-    parser.add_argument("--served", type=float, default=0.5,
-                        help="confidence that is rescaled to 0.5 (0.5)")  # fmt: skip
-    args = parser.parse_args(arguments)
-    for checkpoint in filter(None, (args.checkpoint, args.start)):
-        if not checkpoint.is_file():
-            parser.error(f"no checkpoint at {checkpoint}")
-    if not (0 <= args.keep <= 1 and 0 < args.served < 1):
-        parser.error("--keep is from 0 to 1, --served between 0 and 1")
-    out = sanitise(args.checkpoint, args.out, start=args.start, keep=args.keep, served=args.served)
-    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(out)}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
+from services.id_card.training.pool import drawn
 from services.id_card.training.synth import Difficulty, Scene, Split, make_scene
 from services.id_card.training.synth.photo.photographs import load_photograph, shipped_photographs
 
@@ -37,19 +35,7 @@ class SceneSet:
             make_scene, self.split, seed=seed, difficulty=self.difficulty, cards=self.cards,
             imgsz=SCENE_SIZE,
         )  # fmt: skip
-        numbers = range(first, first + self.count)
-        if workers == 1:
-            yield from map(make, numbers)
-            return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
-            # In portions: the pool would draw everything at once and hold it in memory.
-            for start in range(0, self.count, 64):
-                yield from pool.map(make, numbers[start : start + 64], chunksize=4)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
+        return drawn(make, range(first, first + self.count), workers)
 
 
 def card_free_photographs() -> dict[str, Image.Image]:

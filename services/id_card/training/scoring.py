@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from tqdm import tqdm
@@ -25,7 +26,6 @@ from services.id_card.training.synth import Scene
 
 SEARCH_CONF = 0.001
 """The confidence a detector must go down to for average precision to cover its whole curve."""
-BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def evaluate(
     images: list[ImageScore] = []
     title = progress if isinstance(progress, str) else None
     with tqdm(total=total, desc=title, unit="scene", disable=not progress) as bar:
-        for batch in _batches(scenes, BATCH):
+        for batch in batches(scenes, 16):
             found = detector.detect([scene.image for scene in batch])
             images += map(_score, found, batch)
             bar.update(len(batch))
@@ -94,12 +94,8 @@ def _score(found: list[Detection], scene: Scene) -> ImageScore:
     return score_image(boxes, np.array([each.confidence for each in found]), scene.boxes)
 
 
-def _batches(scenes: Iterable[Scene], size: int) -> Iterator[list[Scene]]:
-    batch: list[Scene] = []
-    for scene in scenes:
-        batch.append(scene)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+def batches(scenes: Iterable[Scene], size: int) -> Iterator[list[Scene]]:
+    """Yield the scenes in lists of *size*; the last one may be shorter."""
+    left = iter(scenes)
+    while batch := list(islice(left, size)):
         yield batch

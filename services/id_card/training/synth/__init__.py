@@ -10,16 +10,9 @@
 - ``stage``, ``composer``, ``scene``: the finished photograph.
 """
 
-from services.id_card.training.synth.scene import (
-    DIFFICULTIES,
-    MAX_CARDS,
-    Difficulty,
-    Scene,
-    make_scene,
-)
+from services.id_card.training.synth.scene import DIFFICULTIES, Difficulty, Scene, make_scene
 from services.id_card.training.synth.splits import FAMILIES, SPLITS, Split, families
 
 __all__ = [
-    "DIFFICULTIES", "FAMILIES", "MAX_CARDS", "SPLITS", "Difficulty", "Scene", "Split",
-    "families", "make_scene",
+    "DIFFICULTIES", "FAMILIES", "SPLITS", "Difficulty", "Scene", "Split", "families", "make_scene",
 ]  # fmt: skip

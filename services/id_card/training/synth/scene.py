@@ -15,7 +15,6 @@ from services.id_card.training.synth.stage import Stage
 
 Difficulty = Literal["typical", "harsh", "mixed"]
 DIFFICULTIES: tuple[Difficulty, ...] = get_args(Difficulty)
-MAX_CARDS = 4
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ def _validate(
         raise ValueError(f"difficulty must be one of {', '.join(DIFFICULTIES)}, got {difficulty!r}")
     if index < 0 or seed < 0:
         raise ValueError(f"index and seed must not be negative, got {index} and {seed}")
-    if cards is not None and not 0 <= cards <= MAX_CARDS:
-        raise ValueError(f"cards must be between 0 and {MAX_CARDS}, got {cards}")
+    if cards is not None and not 0 <= cards <= 4:
+        raise ValueError(f"cards must be between 0 and 4, got {cards}")
     if imgsz < 64:
         raise ValueError(f"imgsz must be at least 64 pixels, got {imgsz}")
 

@@ -19,15 +19,8 @@ from PIL import Image
 
 from services.id_card.detector import Detector
 from services.id_card.model.checkpoint import SUMS, check_hash, sha256
-from services.id_card.training import (
-    fresh_scenes,
-    hard_negatives,
-    train,
-    trainer,
-)
-from services.id_card.training import (
-    sanitise as sanitise_module,
-)
+from services.id_card.training import fresh_scenes, train, trainer
+from services.id_card.training import sanitise as sanitise_module
 from services.id_card.training.dataset import write_dataset
 from services.id_card.training.recipe import LEAST_COST, PLAN, PLANS, QUICK, Run, Stage
 from services.id_card.training.sanitise import sanitise
@@ -258,7 +251,7 @@ def test_hard_scenes_are_looked_for_once_and_shown_again(tmp_path, monkeypatch):
     for _ in range(2):  # as after a restart
         scenes = fresh_scenes.FreshScenes(Run((HARD,), seed=7), tmp_path)
         scenes.mine(0, Path("start.pt"))
-    first = hard_negatives.FIRST_EMPTY
+    first = fresh_scenes.FIRST_EMPTY
     assert looked == [first, first + 1, first + 2]
 
     def shown(epoch):
@@ -284,10 +277,10 @@ def test_a_scene_is_hard_if_the_network_finds_a_card_in_it(monkeypatch, tmp_path
         assert (split, cards) == ("train", 0)
         return SimpleNamespace(image=Image.new("RGB", (64, 64 if index % 3 == 0 else 48)))
 
-    monkeypatch.setattr(hard_negatives, "Detector", Suspicious)
-    monkeypatch.setattr(hard_negatives, "sanitise", lambda weights, out: out)
-    monkeypatch.setattr(hard_negatives, "make_scene", scene)
-    found = hard_negatives.find_hard(tmp_path / "any.pt", range(1, 100), 0, 64)
+    monkeypatch.setattr(fresh_scenes, "Detector", Suspicious)
+    monkeypatch.setattr(fresh_scenes, "sanitise", lambda weights, out: out)
+    monkeypatch.setattr(fresh_scenes, "make_scene", scene)
+    found = fresh_scenes.find_hard(tmp_path / "any.pt", range(1, 100), 0, 64)
     assert found == list(range(3, 100, 3))
 
 
