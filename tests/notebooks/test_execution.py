@@ -161,7 +161,7 @@ def test_a_terminal_shows_the_cell_that_runs(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     notebooks.run(_write(tmp_path), tmp_path / "out.ipynb")
-    shown = capsys.readouterr().out
-    assert "cell 1 of 7" in shown
-    assert "cell 7 of 7" in shown
-    assert shown.endswith("s  ok\n")
+    shown = capsys.readouterr()
+    assert "7/7" in shown.err
+    assert shown.out.startswith("02_sample")
+    assert shown.out.endswith("s  ok\n")

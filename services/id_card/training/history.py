@@ -42,16 +42,7 @@ def read_history(path: Path = HISTORY) -> list[Epoch]:
 
 
 def _epoch(row: dict[str, str]) -> Epoch:
-    def measured(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
-
-    return Epoch(
-        stage=int(row["stage"]),
-        epoch=int(row["epoch"]),
-        imgsz=int(row["imgsz"]),
-        box_loss=float(row["box_loss"]),
-        cls_loss=float(row["cls_loss"]),
-        dfl_loss=float(row["dfl_loss"]),
-        map50=measured("mAP50"),
-        map50_95=measured("mAP50-95"),
-    )
+    stage, epoch, imgsz = (int(row[name]) for name in ("stage", "epoch", "imgsz"))
+    losses = (float(row[f"{name}_loss"]) for name in ("box", "cls", "dfl"))
+    measured = (float(row[name]) if row[name] else None for name in ("mAP50", "mAP50-95"))
+    return Epoch(stage, epoch, imgsz, *losses, *measured)

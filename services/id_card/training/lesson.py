@@ -12,12 +12,12 @@ same kind, and cards, surfaces and objects of the test split, which neither has 
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from services import command_line
 from services.environment import build_dir
@@ -96,7 +96,7 @@ def compare(
     What an earlier run left in the folder *out* is removed. *say* gets a line for each answer.
     """
     asked = questions(size, seed)
-    answers = []
+    answers: list[Answer] = []
     for training, times in TRAININGS.items():
         folder = out / f"times{times}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,22 +138,12 @@ def _train(
 
 def write(answers: Sequence[Answer], path: Path) -> None:
     """Write answers as CSV."""
-    with path.open("w", newline="", encoding="ascii") as stream:
-        names = [field.name for field in fields(Answer)]
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(answer) for answer in answers)
+    pd.DataFrame(map(asdict, answers)).to_csv(path, index=False, lineterminator="\n")
 
 
 def read(path: Path = RESULT) -> list[Answer]:
     """Read what :func:`write` wrote."""
-    with path.open(newline="", encoding="ascii") as stream:
-        return [_answer(row) for row in csv.DictReader(stream)]
-
-
-def _answer(row: dict[str, Any]) -> Answer:
-    figures = (float(row[name]) for name in ("map50", "low", "high"))
-    return Answer(row["training"], row["question"], int(row["pictures"]), *figures)
+    return [Answer(**row) for row in pd.read_csv(path).to_dict("records")]  # type: ignore[arg-type]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -54,10 +54,6 @@ def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def _code_lines(cell: NotebookNode) -> int:
-    return sum(1 for line in cell.source.splitlines() if line.strip())
-
-
 def opening(notebook: NotebookNode) -> list[str]:
     """Require a title and a "where you are" line in the first cell."""
     first = notebook.cells[0] if notebook.cells else None
@@ -104,7 +100,10 @@ def parameters_are_used(notebook: NotebookNode) -> list[str]:
 
 def cell_lengths(notebook: NotebookNode) -> list[str]:
     """Require short code cells."""
-    lengths = {cell.id: _code_lines(cell) for cell in _code_cells(notebook)}
+    lengths = {
+        cell.id: sum(bool(line.strip()) for line in cell.source.splitlines())
+        for cell in _code_cells(notebook)
+    }
     complaints = [
         f"{name}: {lines} lines, more than {MAX_CELL_LINES}"
         for name, lines in lengths.items()
@@ -154,15 +153,8 @@ def markers(notebook: NotebookNode) -> list[str]:
 
 
 SOURCE_CHECKS: tuple[Check, ...] = (
-    opening,
-    tags,
-    parameters_are_used,
-    cell_lengths,
-    forbidden_code,
-    pictures,
-    markers,
-)
-"""Checks of a text source."""
+    opening, tags, parameters_are_used, cell_lengths, forbidden_code, pictures, markers,
+)  # fmt: skip
 
 
 def ids(notebook: NotebookNode) -> list[str]:
@@ -241,13 +233,7 @@ def readable_outputs(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
-COMMITTED_CHECKS: tuple[Check, ...] = (
-    ids,
-    executed,
-    machine_traces,
-    displayed_images,
-    readable_outputs,
-)
+COMMITTED_CHECKS = (ids, executed, machine_traces, displayed_images, readable_outputs)
 """Checks of a committed notebook that need nothing but the notebook."""
 
 

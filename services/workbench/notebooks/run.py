@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from services.environment import ROOT, build_dir
@@ -33,43 +32,6 @@ from services.workbench.servers import processes
 
 CELL_TIMEOUT = 600
 """Seconds after which a cell that hangs is interrupted."""
-
-
-OnCell = Callable[[int, int], None]
-"""Called with the number of the cell that starts, from 1, and the number of cells."""
-
-
-class _NotingEngine(NBClientEngine):
-    """Papermill's engine, which also reports which cell starts."""
-
-    @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, on_cell: OnCell | None = None, **options: Any
-    ) -> None:
-        """Execute as papermill does, and call *on_cell* before each cell."""
-        start, cells = nb_man.cell_start, len(nb_man.nb.cells)
-
-        def cell_start(cell: NotebookNode, cell_index: int, **more: Any) -> None:
-            if on_cell:
-                on_cell(cell_index + 1, cells)
-            start(cell, cell_index, **more)
-
-        nb_man.cell_start = cell_start
-        super().execute_managed_notebook(nb_man, kernel_name, **options)
-
-
-papermill_engines.register("noting", _NotingEngine)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence papermill's and the debugger's messages; the progress line is enough."""
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    try:
-        yield
-    finally:
-        logging.getLogger("papermill").setLevel(logging.NOTSET)
 
 
 def parameters_in(notebook: NotebookNode) -> set[str]:
@@ -89,16 +51,15 @@ def execute(
     output: Path,
     parameters: Mapping[str, Any] | None = None,
     cwd: Path = ROOT,
-    on_cell: OnCell | None = None,
 ) -> NotebookNode:
     """Execute a text source with papermill and return the executed notebook.
 
     It is written to *output*; after a failure, with the cells up to that point. *parameters* are
-    values for names of the cell tagged ``parameters``, *cwd* is the kernel's working directory, and
-    *on_cell* is called before each cell. Raises NotebookError if a cell fails, or a parameter is
-    unknown; the message says which cell, why, and what to do next.
+    values for names of the cell tagged ``parameters``, and *cwd* is the kernel's working directory.
+    Raises NotebookError if a cell fails, or a parameter is unknown; the message says which cell,
+    why, and what to do next.
     """
-    return execute_notebook(read_source(source), source, output, parameters, cwd, on_cell)
+    return execute_notebook(read_source(source), source, output, parameters, cwd)
 
 
 def execute_notebook(
@@ -107,24 +68,23 @@ def execute_notebook(
     output: Path,
     parameters: Mapping[str, Any] | None = None,
     cwd: Path = ROOT,
-    on_cell: OnCell | None = None,
 ) -> NotebookNode:
     """Do what :func:`execute` does with a notebook that was made from *source*."""
     if unknown := sorted(set(parameters or {}) - parameters_in(notebook)):
         raise NotebookError(f"{source.stem} has no parameter {', '.join(unknown)}")
     output.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, output)
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # the progress line is enough
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     try:
-        with _quiet(), _own_temporary_folder():
+        with _own_temporary_folder():
             papermill.execute_notebook(
                 str(output),
                 str(output),
                 parameters=dict(parameters or {}),
                 kernel_name="python3",
                 cwd=str(cwd),
-                progress_bar=False,
-                engine_name="noting",
-                on_cell=on_cell,
+                progress_bar=sys.stdout.isatty(),
                 execution_timeout=CELL_TIMEOUT,
                 # Otherwise every kernel warns that its loopback sockets are not encrypted, and a
                 # kernel that is shut down in the middle of a cell (Ctrl-C) logs a traceback.
@@ -190,25 +150,20 @@ def _command(source: Path) -> str:
 
 
 def run(source: Path, output: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:
-    """Execute one notebook with a progress line: the current cell, then the total seconds."""
-    start = time.perf_counter()
-    name, verdict = f"{source.stem:<20}", "FAILED"
-    # In a terminal the line is updated in place; a log gets one complete line.
-    again = f"\r\x1b[K{name}" if sys.stdout.isatty() else ""
-
-    def show_cell(cell: int, cells: int) -> None:
-        if again:
-            print(f"{again}cell {cell} of {cells}", end="", flush=True)
-
-    print(name, end="", flush=True)
+    """Execute one notebook; print its name and seconds, and in a terminal papermill's bar."""
+    start, verdict = time.perf_counter(), "FAILED"
+    name = f"{source.stem:<20}"
+    if not sys.stdout.isatty():
+        print(name, end="", flush=True)
+        name = ""
     try:
-        executed = execute(source, output, parameters, on_cell=show_cell)
+        executed = execute(source, output, parameters)
         verdict = "ok"
     except KeyboardInterrupt:
         verdict = "stopped"
         raise
     finally:
-        print(f"{again}{time.perf_counter() - start:7.1f} s  {verdict}", flush=True)
+        print(f"{name}{time.perf_counter() - start:7.1f} s  {verdict}", flush=True)
     return executed
 
 
