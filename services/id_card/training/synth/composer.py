@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -12,11 +14,13 @@ from services.id_card.training.synth.cards.card import LAYOUTS, draw_card
 from services.id_card.training.synth.cards.layouts import Layout
 from services.id_card.training.synth.cards.random_layout import RANDOM_LAYOUTS
 from services.id_card.training.synth.drawing import CARD_MM, Array, Rng, chance, pick
-from services.id_card.training.synth.negatives.cards import TRAINING_CARDS
-from services.id_card.training.synth.negatives.cutouts import TRAINING_CUTOUTS
-from services.id_card.training.synth.negatives.desk import TRAINING_DESK
-from services.id_card.training.synth.negatives.held_out import HELD_OUT_CARDS, HELD_OUT_DESK
+from services.id_card.training.synth.negatives.cards import CARDS
+from services.id_card.training.synth.negatives.cutouts import CUTOUTS
+from services.id_card.training.synth.negatives.desk import DESK
+from services.id_card.training.synth.negatives.faces import FACES
+from services.id_card.training.synth.negatives.held_out import HELD_OUT
 from services.id_card.training.synth.negatives.near import NEAR_MISSES
+from services.id_card.training.synth.negatives.paper import PAPER
 from services.id_card.training.synth.photo import backgrounds
 from services.id_card.training.synth.photo.camera import Pose, lay, random_view
 from services.id_card.training.synth.photo.hands import Grip, reach_in
@@ -26,14 +30,7 @@ from services.id_card.training.synth.stage import Light, Stage
 from services.id_card.training.synth.stickers import Sticker, Thing
 
 HELD_MM = 25.0  # how far a card in a hand is above what is behind it, for its shadow
-THINGS: dict[str, Thing] = {
-    **TRAINING_CARDS,
-    **TRAINING_DESK,
-    **TRAINING_CUTOUTS,
-    **NEAR_MISSES,
-    **HELD_OUT_CARDS,
-    **HELD_OUT_DESK,
-}
+THINGS = CARDS | PAPER | FACES | NEAR_MISSES | DESK | CUTOUTS | HELD_OUT
 _MODES = ("desk", "close-up", "hand", "scan")
 _SHAPES = ((1, 1), (1, 0.75), (0.75, 1), (1, 0.75), (0.75, 1), (1, 0.5625), (0.5625, 1), (1, 2 / 3))
 
@@ -125,17 +122,21 @@ class Composer:
         sticker = draw_card(rng, name, int(np.clip(scale * layout.long_mm * 1.15, 56, 640)))
         for _ in range(14):
             pose = self._card_pose(size, scale)
-            if self._is_small(pose) or self._touches(stage, pose) or not stage.shows(pose):
+            small = pose.area < 0.038 * self.width * self.height
+            if small or self._touches(stage, pose) or not stage.shows(pose):
                 continue
-            if self.mode != "hand":
-                if stage.put_card(rng, sticker, pose):
-                    return
-                continue
-            grip = Grip(rng, pose)
-            grip.behind(stage)
-            stage.put_card(rng, sticker, pose, lift_mm=HELD_MM)
-            grip.before(stage)
-            return
+            if self._lay(stage, pose, partial(stage.put_card, rng, sticker, pose)):
+                return
+
+    def _lay(self, stage: Stage, pose: Pose, put: Callable[..., bool]) -> bool:
+        """Lay something down, or hold it in a hand; return False if there was no room for it."""
+        if self.mode != "hand":
+            return put()
+        grip = Grip(self.rng, pose)
+        grip.behind(stage)
+        put(lift_mm=HELD_MM)
+        grip.before(stage)
+        return True
 
     def _decoys(self) -> int:
         """Choose how many things pose as the card that a scene does not have.
@@ -156,16 +157,7 @@ class Composer:
         alike = scale * CARD_MM / thing.long_mm  # as large in the picture as a card would be
         sticker, size = self._draw_thing(thing, alike)
         pose = self._card_pose(size, alike)
-        if self.mode != "hand":
-            stage.put(sticker, pose)
-            return
-        grip = Grip(self.rng, pose)
-        grip.behind(stage)
-        stage.put(sticker, pose, lift_mm=HELD_MM)
-        grip.before(stage)
-
-    def _is_small(self, pose: Pose) -> bool:
-        return pose.area < 0.038 * self.width * self.height
+        self._lay(stage, pose, partial(stage.put, sticker, pose))
 
     def _touches(self, stage: Stage, pose: Pose) -> bool:
         """Cards may overlap a little in harsh scenes; in typical ones they lie apart."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from services.id_card.training.synth.drawing import Array, Rng
 
+Draw = Callable[[Rng, int], "Sticker"]
+
 
 @dataclass(frozen=True)
 class Sticker:
@@ -21,5 +23,10 @@ class Sticker:
 class Thing:
     """A kind of object: how to draw it, and the real length of its long side."""
 
-    draw: Callable[[Rng, int], Sticker]
+    draw: Draw
     long_mm: float
+
+
+def things(sizes: dict[Draw, float]) -> dict[str, Thing]:
+    """Return things by the names of the functions that draw them, given their long sides in mm."""
+    return {draw.__name__: Thing(draw, long_mm) for draw, long_mm in sizes.items()}

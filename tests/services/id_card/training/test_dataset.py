@@ -339,13 +339,6 @@ def test_write_dataset_says_what_is_wrong(arguments, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_families_says_what_is_wrong():
-    with pytest.raises(ValueError, match="kind"):
-        families("colours", "train")
-    with pytest.raises(ValueError, match="split"):
-        families("layouts", "holdout")
-
-
 # ---------------------------------------------------------------- command line, contact sheet
 
 

@@ -36,6 +36,11 @@ class Layout:
     long_mm: float = 85.6
 
 
+def usual(*draws: Draw) -> dict[str, Layout]:
+    """Return layouts of a bank card's shape, by the names of the functions that draw them."""
+    return {draw.__name__: Layout(draw) for draw in draws}
+
+
 def header(card: Canvas, style: Style, height: float) -> None:
     """Print the country and the title in a band along the top, mostly a coloured one."""
     solid = chance(card.rng, 0.7)
@@ -43,10 +48,8 @@ def header(card: Canvas, style: Style, height: float) -> None:
         card.rect(0, 0, card.width, height, style.dark)
     ink = readable_on(style.dark) if solid else style.dark
     card.text(40, height * 0.72, style.country, height * 0.58, ink, style.bold, card.width * 0.52)
-    end = card.width - 40
-    card.text(
-        end, height * 0.72, style.title, height * 0.4, ink, style.face, card.width * 0.34, "rs"
-    )
+    end, room = card.width - 40, card.width * 0.34
+    card.text(end, height * 0.72, style.title, height * 0.4, ink, style.face, room, "rs")
 
 
 def us_licence(card: Canvas, person: Person, style: Style) -> None:
@@ -126,9 +129,8 @@ def asian_identity(card: Canvas, person: Person, style: Style) -> None:
         y = 110 + row * 74
         holder.glyphs(card, 60, y, 2, size * 0.72, hsv(0.58, 0.6, 0.6))
         holder.glyphs(card, 170, y, int(card.rng.integers(2, 9)), size, style.ink)
-    card.text(
-        60, 560, words.digits(card.rng, 3) + " " + person.number, 52, style.ink, style.mono, 560
-    )
+    number = words.digits(card.rng, 3) + " " + person.number
+    card.text(60, 560, number, 52, style.ink, style.mono, 560)
     holder.photo(card, person, 670, 70, 280, 360)
     if chance(card.rng, 0.5):
         parts.emblem(card, 880, 540, 50, RED)
@@ -159,9 +161,8 @@ def code_back(card: Canvas, person: Person, style: Style) -> None:
         card.rect(0, 40, 1000, 150, (30, 30, 34))
     parts.dot_code(card, 60, 185, pick(card.rng, (520, 700)), 140)
     for i in range(4):
-        card.text(
-            60, 355 + i * 26, f"{i + 10}. {words.address(card.rng)} {person.number}", 18, GREY
-        )
+        line = f"{i + 10}. {words.address(card.rng)} {person.number}"
+        card.text(60, 355 + i * 26, line, 18, GREY)
     if chance(card.rng, 0.5):
         holder.ghost(card, person, 820, 190, 130, 165)
     card.rect(0, 455, 1000, 631, (248, 248, 246))
@@ -228,17 +229,10 @@ def residence_permit(card: Canvas, person: Person, style: Style) -> None:
     card.text(700, 590, person.number, 40, RED, style.mono, 270)
 
 
-TRAINING_LAYOUTS: dict[str, Layout] = {
-    "us_licence": Layout(us_licence),
-    "eu_licence": Layout(eu_licence),
-    "chip_identity": Layout(chip_identity),
-    "photo_right": Layout(photo_right),
-    "mrz_identity": Layout(mrz_identity),
-    "asian_identity": Layout(asian_identity),
-    "asian_licence": Layout(asian_licence),
-    "code_back": Layout(code_back),
-    "code_back_table": Layout(code_back_table),
+TRAINING_LAYOUTS = {
     "vertical_badge": Layout(vertical_badge, portrait=True),
     "passport_page": Layout(passport_page, ratio=0.704, corner=24, long_mm=125.0),
-    "residence_permit": Layout(residence_permit),
-}
+} | usual(
+    us_licence, eu_licence, chip_identity, photo_right, mrz_identity, asian_identity,
+    asian_licence, code_back, code_back_table, residence_permit,
+)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.id_card.training.synth.cards import holder, parts
-from services.id_card.training.synth.cards.layouts import Layout
+from services.id_card.training.synth.cards.layouts import Layout, usual
 from services.id_card.training.synth.cards.parts import GREY, RED, Style
 from services.id_card.training.synth.cards.people import Person
 from services.id_card.training.synth.drawing import WHITE, Canvas, chance, hsv, pick, readable_on
@@ -104,11 +104,6 @@ def two_tone_licence(card: Canvas, person: Person, style: Style) -> None:
         parts.flag(card, 870, 530, 100, 66)
 
 
-HELD_OUT_LAYOUTS: dict[str, Layout] = {
-    "ruled_licence": Layout(ruled_licence),
-    "side_stripe_permit": Layout(side_stripe_permit),
-    "dome_badge": Layout(dome_badge, portrait=True),
-    "full_bleed_passport_card": Layout(full_bleed_passport_card),
-    "centred_identity": Layout(centred_identity),
-    "two_tone_licence": Layout(two_tone_licence),
-}
+HELD_OUT_LAYOUTS = {"dome_badge": Layout(dome_badge, portrait=True)} | usual(
+    ruled_licence, side_stripe_permit, full_bleed_passport_card, centred_identity, two_tone_licence
+)

@@ -168,15 +168,9 @@ def emblem(card: Canvas, x: float, y: float, radius: float, colour: Colour) -> N
     """Draw a seal: a star in a ring, or a shield."""
     rng = card.rng
     if chance(rng, 0.3):
-        outline = [
-            (-0.8, -0.9),
-            (0.8, -0.9),
-            (0.8, 0.1),
-            (0.5, 0.6),
-            (0, 1),
-            (-0.5, 0.6),
-            (-0.8, 0.1),
-        ]
+        right = [(0.8, -0.9), (0.8, 0.1), (0.5, 0.6)]
+        left = [(-a, b) for a, b in reversed(right)]
+        outline = [left[-1], *right, (0, 1), *left[:-1]]
         card.polygon([(x + radius * a, y + radius * b) for a, b in outline], colour)
         stripe = scaled(colour, 1.25)
         card.rect(x - radius * 0.8, y - radius * 0.3, x + radius * 0.8, y + radius * 0.1, stripe)
@@ -204,24 +198,22 @@ def chip(card: Canvas, x: float, y: float, width: float = 130) -> None:
     )
 
 
-def barcode(
-    card: Canvas, x: float, y: float, width: float, height: float, colour: Colour = BLACK
-) -> None:
+def barcode(card: Canvas, x: float, y: float, width: float, height: float) -> None:
     """Draw a bar code."""
     at, dark = 0.0, True
     for bar in card.rng.choice([4, 6, 10], int(width / 4)):
         if at + bar > width:
             break
         if dark:
-            card.rect(x + at, y, x + at + bar, y + height, colour)
+            card.rect(x + at, y, x + at + bar, y + height, BLACK)
         at, dark = at + bar, not dark
 
 
 def dot_code(
-    card: Canvas, x: float, y: float, width: float, height: float, cell: float = 9, qr: bool = False
+    card: Canvas, x: float, y: float, width: float, height: float, qr: bool = False
 ) -> None:
     """Draw a two-dimensional code: QR with its three corner marks, else PDF417-like."""
-    columns, rows = max(8, int(width / cell)), max(8, int(height / cell))
+    columns, rows = max(8, int(width / 9)), max(8, int(height / 9))
     dots = (card.rng.random((rows, columns)) > 0.5).astype(np.uint8)
     if qr:
         for top, left in ((0, 0), (0, columns - 7), (rows - 7, 0)):

@@ -7,7 +7,7 @@ share is what makes something an identity card.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from services.id_card.training.synth.cards import holder, parts
@@ -27,7 +27,6 @@ from services.id_card.training.synth.drawing import (
 from services.id_card.training.synth.fonts import SANS
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-_SIDES = ("left", "top", "right", "bottom")
 
 
 def random_card(card: Canvas, person: Person, style: Style) -> None:
@@ -95,28 +94,17 @@ def _ground(card: Canvas, style: Style) -> None:
 def _bands(card: Canvas, person: Person, style: Style) -> Box:
     """Print zero to three bands along the edges; return what is left in the middle."""
     rng = card.rng
-    left, top, right, bottom = 0.0, 0.0, card.width, card.height
+    left_over = [0.0, 0.0, card.width, card.height]
     count = int(rng.choice(4, p=[0.12, 0.4, 0.35, 0.13]))
-    for side in rng.permutation(_SIDES)[:count]:
-        level = side in ("top", "bottom")
-        thick = (
-            card.height * rng.uniform(0.08, 0.34) if level else card.width * rng.uniform(0.05, 0.26)
-        )
-        band = {
-            "left": (left, top, left + thick, bottom),
-            "top": (left, top, right, top + thick),
-            "right": (right - thick, top, right, bottom),
-            "bottom": (left, bottom - thick, right, bottom),
-        }[str(side)]
-        _print_band(card, person, style, band, level)
-        if side == "left":
-            left += thick
-        elif side == "top":
-            top += thick
-        elif side == "right":
-            right -= thick
-        else:
-            bottom -= thick
+    for side in rng.permutation(4)[:count]:  # left, top, right, bottom
+        low, high = (0.08, 0.34) if side % 2 else (0.05, 0.26)
+        thick = (card.height if side % 2 else card.width) * rng.uniform(low, high)
+        inner = left_over[side] + (thick if side < 2 else -thick)
+        band = left_over.copy()
+        band[(side + 2) % 4] = inner
+        _print_band(card, person, style, band, level=bool(side % 2))
+        left_over[side] = inner
+    left, top, right, bottom = left_over
     return left, top, right, bottom
 
 
@@ -131,7 +119,9 @@ def _blank_margin(card: Canvas, area: Box) -> Box:
                       (x0, y0, x1 - across, y1), (x0, y0, x1, y1 - down)))  # fmt: skip
 
 
-def _print_band(card: Canvas, person: Person, style: Style, band: Box, level: bool) -> None:
+def _print_band(
+    card: Canvas, person: Person, style: Style, band: Sequence[float], level: bool
+) -> None:
     rng = card.rng
     x0, y0, x1, y1 = band
     width, height = x1 - x0, y1 - y0

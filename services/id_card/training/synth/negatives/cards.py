@@ -23,8 +23,8 @@ from services.id_card.training.synth.drawing import (
     readable_on,
 )
 from services.id_card.training.synth.fonts import BOLD, MONO, SANS, SCRIPT, SERIF
-from services.id_card.training.synth.negatives.paper import PAPER, scatter_print, scenery
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.negatives.paper import scatter_print, scenery
+from services.id_card.training.synth.stickers import Sticker, things
 
 
 def bank_card(rng: Rng, pixels: int) -> Sticker:
@@ -197,10 +197,7 @@ def photo_strip(rng: Rng, pixels: int) -> Sticker:
     return Sticker(card.finish(0), 0.3, 0.6)
 
 
-TRAINING_CARDS: dict[str, Thing] = {
-    "bank_card": Thing(bank_card, 85.6), "loyalty_card": Thing(loyalty_card, 85.6),
-    "business_card": Thing(business_card, 85), "random_print": Thing(random_print, 90),
-    "blank_card": Thing(blank_card, 90), "playing_card": Thing(playing_card, 88),
-    "polaroid": Thing(polaroid, 107), "photo_strip": Thing(photo_strip, 110),
-    **PAPER,
-}  # fmt: skip
+CARDS = things({
+    bank_card: 85.6, loyalty_card: 85.6, business_card: 85, random_print: 90, blank_card: 90,
+    playing_card: 88, polaroid: 107, photo_strip: 110,
+})  # fmt: skip

@@ -17,7 +17,7 @@ from services.id_card.training.synth.drawing import (
     pick,
     scaled,
 )
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.stickers import Sticker, things
 
 
 def _cutout(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -53,10 +53,8 @@ def plate(rng: Rng, pixels: int) -> Sticker:
     image, pen = _cutout(pixels, pixels)
     rim = pick(rng, ((240, 240, 236), any_colour(rng)))
     for inset, colour in ((0, rim), (0.08, scaled(rim, 0.92)), (0.2, scaled(rim, 0.97))):
-        pen.ellipse(
-            (pixels * inset, pixels * inset, pixels * (1 - inset), pixels * (1 - inset)),
-            (*colour, 255),
-        )
+        low, high = pixels * inset, pixels * (1 - inset)
+        pen.ellipse((low, low, high, high), (*colour, 255))
     if chance(rng, 0.4):
         for _ in range(8):
             x, y = rng.uniform(0.3, 0.6, 2) * pixels
@@ -84,11 +82,8 @@ def coins(rng: Rng, pixels: int) -> Sticker:
         radius = pixels * rng.uniform(0.13, 0.2)
         x, y = rng.uniform(radius, pixels - radius, 2)
         metal = pick(rng, ((190, 150, 80), (180, 182, 186), (160, 100, 66)))
-        draw.ellipse(
-            (x - radius, y - radius, x + radius, y + radius),
-            (*metal, 255),
-            (*scaled(metal, 0.6), 255),
-        )
+        box = (x - radius, y - radius, x + radius, y + radius)
+        draw.ellipse(box, (*metal, 255), (*scaled(metal, 0.6), 255))
         inner = radius * 0.6
         draw.ellipse((x - inner, y - inner, x + inner, y + inner), (*scaled(metal, 1.15), 255))
     return Sticker(_shaded(rng, image), 2, 0.6)
@@ -129,10 +124,8 @@ def glasses(rng: Rng, pixels: int) -> Sticker:
     """Spectacles."""
     image, draw = _cutout(pixels, round(pixels * 0.5))
     width, height = image.size
-    frame, stroke = (
-        (*pick(rng, ((24, 24, 26), (110, 70, 40), (160, 160, 164))), 255),
-        max(2, pixels // 45),
-    )
+    frame = (*pick(rng, ((24, 24, 26), (110, 70, 40), (160, 160, 164))), 255)
+    stroke = max(2, pixels // 45)
     for left in (0.06, 0.54):
         box = (width * left, height * 0.45, width * (left + 0.4), height * 0.95)
         draw.rounded_rectangle(box, height * 0.2, (210, 220, 226, 70), frame, stroke)
@@ -142,12 +135,6 @@ def glasses(rng: Rng, pixels: int) -> Sticker:
     return Sticker(np.array(image), 20, 0.3)
 
 
-TRAINING_CUTOUTS: dict[str, Thing] = {
-    "mug": Thing(mug, 110),
-    "plate": Thing(plate, 180),
-    "pen": Thing(pen, 142),
-    "coins": Thing(coins, 80),
-    "keys": Thing(keys, 110),
-    "cable": Thing(cable, 220),
-    "glasses": Thing(glasses, 140),
-}
+CUTOUTS = things({
+    mug: 110, plate: 180, pen: 142, coins: 80, keys: 110, cable: 220, glasses: 140,
+})  # fmt: skip

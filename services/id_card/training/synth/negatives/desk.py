@@ -22,7 +22,7 @@ from services.id_card.training.synth.drawing import (
 )
 from services.id_card.training.synth.fonts import BOLD, SANS, SCRIPT, SERIF
 from services.id_card.training.synth.negatives.paper import scenery
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.stickers import Sticker, things
 
 
 def phone(rng: Rng, pixels: int) -> Sticker:
@@ -61,18 +61,10 @@ def book(rng: Rng, pixels: int) -> Sticker:
         card.paste(scenery(rng, 60, 60), 0, 380, wide, 420)
     elif look < 0.75:
         card.disc(wide / 2, 620, wide * 0.3, any_colour(rng))
-    card.text(
-        wide * 0.53,
-        180,
-        pick(rng, words.TOWNS).title(),
-        130,
-        ink,
-        pick(rng, BOLD),
-        wide * 0.8,
-        "ms",
-    )
-    card.text(wide * 0.53, 280, "of " + pick(rng, words.STREETS).title(), 80, ink, pick(rng, SERIF),
-              wide * 0.8, "ms")  # fmt: skip
+    title = pick(rng, words.TOWNS).title()
+    card.text(wide * 0.53, 180, title, 130, ink, pick(rng, BOLD), wide * 0.8, "ms")
+    title = "of " + pick(rng, words.STREETS).title()
+    card.text(wide * 0.53, 280, title, 80, ink, pick(rng, SERIF), wide * 0.8, "ms")
     card.text(wide * 0.53, 930, words.full_name(rng), 56, ink, pick(rng, SANS), wide * 0.8, "ms")
     card.rect(0, 0, 40, 1000, scaled(card.image.getpixel((3, 3)), 0.7))  # type: ignore[arg-type]
     return Sticker(card.finish(5), 18, 0.3)
@@ -83,9 +75,8 @@ def letter(rng: Rng, pixels: int) -> Sticker:
     card = Canvas(rng, pixels, portrait=True, ratio=0.707, base=pick(rng, (WHITE, (246, 242, 230))))
     y = 70.0
     if chance(rng, 0.7):
-        card.text(
-            70, y + 20, pick(rng, words.SHOPS).title(), 46, any_colour(rng), pick(rng, BOLD), 500
-        )
+        shop = pick(rng, words.SHOPS).title()
+        card.text(70, y + 20, shop, 46, any_colour(rng), pick(rng, BOLD), 500)
         y += 90
     ink, columns = (88, 88, 94), int(rng.integers(1, 3))
     step = rng.uniform(15, 26)
@@ -111,10 +102,8 @@ def letter(rng: Rng, pixels: int) -> Sticker:
 def receipt(rng: Rng, pixels: int) -> Sticker:
     """Till receipt."""
     card = Canvas(rng, pixels, portrait=True, ratio=rng.uniform(0.28, 0.48), base=(240, 239, 234))
-    wide = card.width
-    card.text(
-        wide / 2, 60, pick(rng, words.SHOPS), 44, BLACK, "DejaVuSansMono-Bold", wide * 0.86, "ms"
-    )
+    wide, shop = card.width, pick(rng, words.SHOPS)
+    card.text(wide / 2, 60, shop, 44, BLACK, "DejaVuSansMono-Bold", wide * 0.86, "ms")
     for i in range(int(rng.integers(9, 17))):
         y = 120 + 46 * i
         card.text(wide * 0.08, y, words.letters(rng, int(rng.integers(3, 9))), 32, (60, 60, 66),
@@ -162,15 +151,8 @@ def envelope(rng: Rng, pixels: int) -> Sticker:
                   base=pick(rng, (WHITE, (222, 196, 150), (200, 214, 230))))  # fmt: skip
     card.rect(840, 40, 950, 180, any_colour(rng), WHITE, 10)
     for i in range(3):
-        card.text(
-            420,
-            card.height * 0.55 + 60 * i,
-            words.address(rng).title(),
-            44,
-            BLACK,
-            pick(rng, SCRIPT),
-            420,
-        )
+        y, line = card.height * 0.55 + 60 * i, words.address(rng).title()
+        card.text(420, y, line, 44, BLACK, pick(rng, SCRIPT), 420)
     if chance(rng, 0.4):
         card.rect(80, card.height * 0.5, 520, card.height * 0.85, (235, 235, 235), GREY, 3, 20)
     return Sticker(card.finish(2), 1, 0.0)
@@ -214,9 +196,8 @@ def wallet(rng: Rng, pixels: int) -> Sticker:
 
 def remote(rng: Rng, pixels: int) -> Sticker:
     """Remote control."""
-    card = Canvas(
-        rng, pixels, portrait=True, ratio=0.26, base=pick(rng, ((26, 26, 28), (220, 220, 222)))
-    )
+    base = pick(rng, ((26, 26, 28), (220, 220, 222)))
+    card = Canvas(rng, pixels, portrait=True, ratio=0.26, base=base)
     for i in range(27):
         x, y = 55 + 75 * (i % 3), 90 + 85 * (i // 3)
         tone = pick(rng, ((70, 70, 74), (120, 120, 124), (180, 40, 40)))
@@ -224,15 +205,7 @@ def remote(rng: Rng, pixels: int) -> Sticker:
     return Sticker(card.finish(70), 16, 0.4)
 
 
-TRAINING_DESK: dict[str, Thing] = {
-    "phone": Thing(phone, 150),
-    "book": Thing(book, 210),
-    "letter": Thing(letter, 297),
-    "receipt": Thing(receipt, 170),
-    "keyboard": Thing(keyboard, 400),
-    "laptop": Thing(laptop, 300),
-    "envelope": Thing(envelope, 220),
-    "notebook": Thing(notebook, 190),
-    "wallet": Thing(wallet, 200),
-    "remote": Thing(remote, 170),
-}
+DESK = things({
+    phone: 150, book: 210, letter: 297, receipt: 170, keyboard: 400, laptop: 300, envelope: 220,
+    notebook: 190, wallet: 200, remote: 170,
+})  # fmt: skip

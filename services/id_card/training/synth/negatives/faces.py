@@ -22,7 +22,7 @@ from services.id_card.training.synth.drawing import (
 )
 from services.id_card.training.synth.fonts import BOLD, MONO, SANS, SCRIPT, SERIF
 from services.id_card.training.synth.negatives.paper import scatter_print, scenery
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.stickers import Sticker, things
 
 _HEADLINES = (
     "LIVE", "ON TOUR", "THE RETURN", "NIGHTFALL", "SUMMER JAM", "TONIGHT", "IN CONCERT",
@@ -165,8 +165,6 @@ def portrait_print(rng: Rng, pixels: int) -> Sticker:
     return Sticker(card.finish(0), 0.3, 0.6)
 
 
-FACES: dict[str, Thing] = {
-    "fan_card": Thing(fan_card, 89), "event_ticket": Thing(event_ticket, 140),
-    "poster": Thing(poster, 180), "lit_screen": Thing(lit_screen, 160),
-    "portrait_print": Thing(portrait_print, 130),
-}  # fmt: skip
+FACES = things({
+    fan_card: 89, event_ticket: 140, poster: 180, lit_screen: 160, portrait_print: 130,
+})  # fmt: skip

@@ -25,7 +25,7 @@ from services.id_card.training.synth.drawing import (
 )
 from services.id_card.training.synth.fonts import BOLD, MONO, SANS, SCRIPT
 from services.id_card.training.synth.negatives.paper import scenery
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.stickers import Sticker, things
 
 
 def cinema_ticket(rng: Rng, pixels: int) -> Sticker:
@@ -120,16 +120,8 @@ def gift_card(rng: Rng, pixels: int) -> Sticker:
         card.disc(at + side * 80, 250, 85, None, scaled(ribbon, 0.8), 36)
     greeting = pick(rng, ("GIFT CARD", "Geschenkkarte", "for you"))
     card.text(60, 570, greeting, 90, readable_on(ground), pick(rng, BOLD + SCRIPT), 600)
-    card.text(
-        940,
-        570,
-        pick(rng, ("25", "50", "100")),
-        110,
-        readable_on(ground),
-        "DejaVuSans-Bold",
-        200,
-        "rs",
-    )
+    amount = pick(rng, ("25", "50", "100"))
+    card.text(940, 570, amount, 110, readable_on(ground), "DejaVuSans-Bold", 200, "rs")
     return Sticker(card.finish(36), 0.8, 0.7)
 
 
@@ -162,24 +154,21 @@ def luggage_tag(rng: Rng, pixels: int) -> Sticker:
 
 def calculator(rng: Rng, pixels: int) -> Sticker:
     """Pocket calculator."""
-    card = Canvas(
-        rng, pixels, portrait=True, ratio=0.62, base=pick(rng, ((60, 62, 66), (225, 225, 222)))
-    )
+    base = pick(rng, ((60, 62, 66), (225, 225, 222)))
+    card = Canvas(rng, pixels, portrait=True, ratio=0.62, base=base)
     card.rect(50, 60, 570, 220, (180, 196, 170), BLACK)
     card.text(550, 190, words.digits(rng, 6), 100, (30, 40, 30), "DejaVuSansMono-Bold", 480, "rs")
     for i in range(20):
         x, y = 50 + 134 * (i % 4), 280 + 140 * (i // 4)
-        card.rect(
-            x, y, x + 108, y + 105, pick(rng, ((230, 230, 230), (200, 90, 40), BLACK)), radius=14
-        )
+        tone = pick(rng, ((230, 230, 230), (200, 90, 40), BLACK))
+        card.rect(x, y, x + 108, y + 105, tone, radius=14)
     return Sticker(card.finish(50), 10, 0.3)
 
 
 def ruler(rng: Rng, pixels: int) -> Sticker:
     """Ruler with its scale."""
-    card = Canvas(
-        rng, pixels, ratio=0.12, base=pick(rng, ((230, 200, 120), (235, 238, 240), any_colour(rng)))
-    )
+    base = pick(rng, ((230, 200, 120), (235, 238, 240), any_colour(rng)))
+    card = Canvas(rng, pixels, ratio=0.12, base=base)
     for i in range(1, 60):
         card.line([(i * 16.5, 0), (i * 16.5, 40 if i % 5 else 66)], BLACK, 3)
     return Sticker(card.finish(6), 2, 0.3)
@@ -201,15 +190,8 @@ def medicine_box(rng: Rng, pixels: int) -> Sticker:
     card = Canvas(rng, pixels, ratio=rng.uniform(0.4, 0.65), base=WHITE)
     band = any_colour(rng)
     card.polygon([(0, card.height), (1000, card.height * 0.55), (1000, card.height)], band)
-    card.text(
-        60,
-        170,
-        pick(rng, ("Dolorin", "Vitamin C", "Calmex", "Ibuvan")),
-        130,
-        band,
-        pick(rng, BOLD),
-        700,
-    )
+    name = pick(rng, ("Dolorin", "Vitamin C", "Calmex", "Ibuvan"))
+    card.text(60, 170, name, 130, band, pick(rng, BOLD), 700)
     card.text(60, 250, pick(rng, ("20 tablets", "400 mg", "50 capsules")), 56, GREY)
     parts.emblem(card, 870, 130, 80, band)
     return Sticker(card.finish(4), 22, 0.2)
@@ -241,15 +223,8 @@ def mouse(rng: Rng, pixels: int) -> Sticker:
     return Sticker(np.dstack([np.asarray(to_image(pixels_rgb)), alpha.astype(np.uint8)]), 30, 0.4)
 
 
-HELD_OUT_CARDS: dict[str, Thing] = {
-    "cinema_ticket": Thing(cinema_ticket, 110), "hotel_key": Thing(hotel_key, 85.6),
-    "ski_pass": Thing(ski_pass, 85.6), "donor_card": Thing(donor_card, 85.6),
-    "autograph_card": Thing(autograph_card, 140),
-    "gift_card": Thing(gift_card, 85.6), "membership_card": Thing(membership_card, 85.6),
-    "luggage_tag": Thing(luggage_tag, 200),
-}  # fmt: skip
-HELD_OUT_DESK: dict[str, Thing] = {
-    "calculator": Thing(calculator, 130), "ruler": Thing(ruler, 200),
-    "magazine": Thing(magazine, 275), "medicine_box": Thing(medicine_box, 110),
-    "cassette": Thing(cassette, 101), "mouse": Thing(mouse, 110),
-}  # fmt: skip
+HELD_OUT = things({
+    cinema_ticket: 110, hotel_key: 85.6, ski_pass: 85.6, donor_card: 85.6, autograph_card: 140,
+    gift_card: 85.6, membership_card: 85.6, luggage_tag: 200,
+    calculator: 130, ruler: 200, magazine: 275, medicine_box: 110, cassette: 101, mouse: 110,
+})  # fmt: skip

@@ -24,9 +24,9 @@ from services.id_card.training.synth.drawing import (
     readable_on,
 )
 from services.id_card.training.synth.fonts import BOLD, MONO, SANS, SCRIPT
-from services.id_card.training.synth.negatives.faces import FACES, picture, till_code
+from services.id_card.training.synth.negatives.faces import picture, till_code
 from services.id_card.training.synth.negatives.paper import scenery
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.stickers import Sticker, things
 
 _CLUBS = (
     "GYM", "ROWING CLUB", "CHESS UNION", "FITNESS", "SWIM", "TENNIS 04", "ZOO", "OPERA FRIENDS",
@@ -165,8 +165,4 @@ def notes_form(rng: Rng, pixels: int) -> Sticker:
     return Sticker(card.finish(pick(rng, (0, 0, 30))), 0.4, 0.1)
 
 
-NEAR_MISSES: dict[str, Thing] = {
-    "club_card": Thing(club_card, 85.6), "picture_card": Thing(picture_card, 85.6),
-    "pass_sheet": Thing(pass_sheet, 160), "notes_form": Thing(notes_form, 110),
-    **FACES,
-}  # fmt: skip
+NEAR_MISSES = things({club_card: 85.6, picture_card: 85.6, pass_sheet: 160, notes_form: 110})

@@ -23,7 +23,7 @@ from services.id_card.training.synth.drawing import (
     to_image,
 )
 from services.id_card.training.synth.fonts import BOLD, SANS, SERIF
-from services.id_card.training.synth.stickers import Sticker, Thing
+from services.id_card.training.synth.stickers import Sticker, things
 
 
 def scenery(rng: Rng, width: int, height: int) -> Image.Image:
@@ -82,10 +82,9 @@ def boarding_pass(rng: Rng, pixels: int) -> Sticker:
     route = f"{words.letters(rng, 3)} → {words.letters(rng, 3)}"
     card.text(40, top + 165, route, 84, BLACK, "DejaVuSans-Bold", 440)
     for i, caption in enumerate(("GATE", "SEAT", "TIME", "FLIGHT")):
-        card.text(40 + i * 160, height - 80, caption, 24, GREY)
-        card.text(
-            40 + i * 160, height - 32, words.letters(rng, 1) + words.digits(rng, 2), 46, BLACK
-        )
+        x, value = 40 + i * 160, words.letters(rng, 1) + words.digits(rng, 2)
+        card.text(x, height - 80, caption, 24, GREY)
+        card.text(x, height - 32, value, 46, BLACK)
     size = height * 0.5
     if chance(rng, 0.6):
         parts.dot_code(card, 505, top + 30, size, size, qr=chance(rng, 0.5))
@@ -124,15 +123,8 @@ def banknote(rng: Rng, pixels: int) -> Sticker:
     for x, y in ((90, 110), (900, card.height - 30)):
         card.text(x, y, value, 110, ink, pick(rng, BOLD), anchor="ms")
     head = draw_portrait(rng, int(pixels * 0.25)).convert("L")
-    card.paste(
-        head,
-        rng.uniform(450, 680),
-        30,
-        card.height * 0.7,
-        card.height - 60,
-        0.75,
-        card.height * 0.3,
-    )
+    left, wide = rng.uniform(450, 680), card.height * 0.7
+    card.paste(head, left, 30, wide, card.height - 60, 0.75, card.height * 0.3)
     return Sticker(card.finish(0), 0.2, 0.05)
 
 
@@ -144,8 +136,6 @@ def sticky_note(rng: Rng, pixels: int) -> Sticker:
     return Sticker(card.finish(0), 1.0, 0.0)
 
 
-PAPER: dict[str, Thing] = {
-    "voucher": Thing(voucher, 130), "boarding_pass": Thing(boarding_pass, 190),
-    "transit_ticket": Thing(transit_ticket, 90), "banknote": Thing(banknote, 140),
-    "sticky_note": Thing(sticky_note, 76),
-}  # fmt: skip
+PAPER = things({
+    voucher: 130, boarding_pass: 190, transit_ticket: 90, banknote: 140, sticky_note: 76,
+})  # fmt: skip

@@ -98,15 +98,17 @@ class Region:
         """Index for arrays of the picture's size."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def mask(self) -> Array:
+        """Return an empty mask of the region's size, uint8."""
+        return np.zeros((self.bottom - self.top, self.right - self.left), np.uint8)
+
 
 def region_around(points: Array, margin: float, height: int, width: int) -> Region | None:
     """Return the part of the picture around some points, or None if they are all outside."""
     low, high = points.min(0) - margin, points.max(0) + margin
     left, top = (int(max(0, math.floor(v))) for v in low)
-    right, bottom = (
-        int(min(width, math.ceil(high[0]) + 1)),
-        int(min(height, math.ceil(high[1]) + 1)),
-    )
+    right = int(min(width, math.ceil(high[0]) + 1))
+    bottom = int(min(height, math.ceil(high[1]) + 1))
     if left >= right or top >= bottom:
         return None
     return Region(top, bottom, left, right)

@@ -46,11 +46,7 @@ class Hand:
         """
         path = _smooth(joints, 18)
         radii = half * (1.0 - 0.22 * np.linspace(0, 1, len(path)) ** 2)
-        region = region_around(path, half * 2.2 + 3, *stage.size)
-        if region is None:
-            return False
-        mask = _capsules(path, radii, region)
-        if not _paint(stage, mask, region, half, self.skin, self.rng):
+        if not self._limb(stage, path, radii, half * 2.2 + 3, half, self.skin):
             return False
         self._creases(stage, path, half)
         if nail:
@@ -63,7 +59,7 @@ class Hand:
         if region is None:
             return False
         shift = np.array([region.left, region.top])
-        mask = np.zeros((region.bottom - region.top, region.right - region.left), np.uint8)
+        mask = region.mask()
         hull = cv2.convexHull(np.rint((points - shift) * 8).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, 255, cv2.LINE_AA, 3)
         cv2.polylines(mask, [hull], True, 255, max(1, round(2 * half)), cv2.LINE_AA, 3)
@@ -71,12 +67,16 @@ class Hand:
 
     def sleeve(self, stage: Stage, start: Array, end: Array, half: float) -> bool:
         """Draw the forearm or its sleeve from `start` (the wrist) outwards to `end`."""
-        path = np.linspace(end, start, 8)
-        region = region_around(path, half * 1.6, *stage.size)
+        path, radii = np.linspace(end, start, 8), np.linspace(half * 1.3, half, 8)
+        return self._limb(stage, path, radii, half * 1.6, half, self.cuff or self.skin)
+
+    def _limb(
+        self, stage: Stage, path: Array, radii: Array, margin: float, half: float, tone: Colour
+    ) -> bool:
+        region = region_around(path, margin, *stage.size)
         if region is None:
             return False
-        mask = _capsules(path, np.linspace(half * 1.3, half, 8), region)
-        return _paint(stage, mask, region, half, self.cuff or self.skin, self.rng)
+        return _paint(stage, _capsules(path, radii, region), region, half, tone, self.rng)
 
     def _creases(self, stage: Stage, path: Array, half: float) -> None:
         if half < 6:
@@ -111,7 +111,7 @@ def _blend_shape(
     region = region_around(points, 3, *stage.size)
     if region is None:
         return
-    mask = np.zeros((region.bottom - region.top, region.right - region.left), np.uint8)
+    mask = region.mask()
     inner = np.rint((points - [region.left, region.top]) * 8).astype(np.int32)
     if line:
         cv2.polylines(mask, [inner], False, 255, max(1, round(half * 0.12)), cv2.LINE_AA, 3)
@@ -133,7 +133,7 @@ def _smooth(joints: Array, steps: int) -> Array:
 
 
 def _capsules(path: Array, radii: Array, region: Region) -> Array:
-    mask = np.zeros((region.bottom - region.top, region.right - region.left), np.uint8)
+    mask = region.mask()
     shift = np.array([region.left, region.top])
     for point, radius in zip(path - shift, radii, strict=True):
         x, y = np.rint(point * 8).astype(int)
@@ -198,29 +198,21 @@ class Grip:
         k, half = self.hand.size, FINGER_MM * self.hand.size * self.pose.scale
         wrist, elbow = self._points((self.lean, 95 * k), (self.lean * 3, 260 * k))
         self.hand.sleeve(stage, wrist, elbow, half * 3.4)
-        palm = self._points(
-            (-26 * k, 34 * k), (26 * k, 30 * k), (24 * k, 92 * k), (-20 * k, 96 * k)
-        )
-        self.hand.palm(stage, palm, half * 1.6)
+        corners = ((-26 * k, 34 * k), (26 * k, 30 * k), (24 * k, 92 * k), (-20 * k, 96 * k))
+        self.hand.palm(stage, self._points(*corners), half * 1.6)
         past = self.rng.uniform(-45, 6)  # most fingertips stay hidden behind the card
         for i, along in enumerate((-30.0, -10.0, 10.0, 30.0)):
             tip = past - 6 * math.sin(i * 1.1)
-            joints = self._points(
-                (along * 0.8 * k, 48 * k), (along * 1.1 * k, 18), (along * 1.2 * k, tip)
-            )
-            self.hand.finger(stage, joints, half)
+            joints = ((along * 0.8 * k, 48 * k), (along * 1.1 * k, 18), (along * 1.2 * k, tip))
+            self.hand.finger(stage, self._points(*joints), half)
 
     def before(self, stage: Stage) -> None:
         """Draw the thumb on top of the card; it shortens until it hides little enough."""
         k, half = self.hand.size, FINGER_MM * self.hand.size * self.pose.scale
         side = pick(self.rng, (-1, 1))
+        root = ((side * 26 * k, 62 * k), (side * 22 * k, 24 * k), (side * 6, 6))
         for reach in (self.reach, self.reach * 0.5, 3.0):
-            joints = self._points(
-                (side * 26 * k, 62 * k),
-                (side * 22 * k, 24 * k),
-                (side * 6, 6),
-                (self.lean * 0.4, -reach),
-            )
+            joints = self._points(*root, (self.lean * 0.4, -reach))
             if self.hand.finger(stage, joints, half * 1.15, nail=True):
                 return
 

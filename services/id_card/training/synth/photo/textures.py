@@ -39,7 +39,7 @@ def _grain(rng: Rng, height: int, width: int, amount: float) -> Array:
 
 def wood(rng: Rng, height: int, width: int) -> Array:
     """Boards with rings and fibres; from pale maple to dark walnut."""
-    y, x = _grid(height, width)
+    y, _ = _grid(height, width)
     warp = noise(rng, height, width, max(height, width) / rng.uniform(2, 6), 2)
     rings = 0.5 + 0.5 * np.sin((y * rng.uniform(3, 14) + warp * rng.uniform(1, 4)) * 2 * math.pi)
     fibre = cv2.resize(rng.random((height, max(2, width // 24)), dtype=np.float32), (width, height))
@@ -51,7 +51,6 @@ def wood(rng: Rng, height: int, width: int) -> Array:
         at = int(height * i / (boards + 1))
         surface[at : at + max(1, height // 220)] *= 0.5
         surface[:at] *= rng.uniform(0.96, 1.04)
-    del x
     return surface
 
 
@@ -152,20 +151,11 @@ def dead_leaves(rng: Rng, height: int, width: int) -> Array:
         size = longest * 0.02 / max(0.06, rng.random()) ** 1.1
         at = rng.uniform(-0.05, 1.05, 2) * (width, height)
         if chance(rng, 0.35):
-            cv2.circle(
-                surface,
-                (int(at[0]), int(at[1])),
-                int(size * 0.6) + 1,
-                any_colour(rng),
-                -1,
-                cv2.LINE_AA,
-            )
+            centre, radius = (int(at[0]), int(at[1])), int(size * 0.6) + 1
+            cv2.circle(surface, centre, radius, any_colour(rng), -1, cv2.LINE_AA)
         else:
-            box = (
-                tuple(map(float, at)),
-                (float(size), float(size * rng.uniform(0.2, 1))),
-                rng.uniform(0, 180),
-            )
+            sides = (float(size), float(size * rng.uniform(0.2, 1)))
+            box = (tuple(map(float, at)), sides, rng.uniform(0, 180))
             points = np.rint(cv2.boxPoints(box)).astype(np.int32)
             cv2.fillConvexPoly(surface, points, any_colour(rng), cv2.LINE_AA)
     shade = noise(rng, height, width, longest / 8, 3)
