@@ -6,17 +6,11 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterable
-from pathlib import Path
 
 from services.environment import ROOT
 
 _NO_CODE = {
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.NEWLINE,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-    tokenize.ENCODING,
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
     tokenize.ENDMARKER,
 }
 
@@ -41,6 +35,6 @@ def _docstrings(source: str) -> set[int]:
     return found
 
 
-def lines_of(files: Iterable[str], root: Path = ROOT) -> int:
+def lines_of(files: Iterable[str]) -> int:
     """Count the lines of code in some files, given relative to the repository's root."""
-    return sum(lines((root / file).read_text(encoding="utf-8")) for file in files)
+    return sum(lines((ROOT / file).read_text(encoding="utf-8")) for file in files)

@@ -42,45 +42,27 @@ def guide(result: Result) -> Table:
         return lambda peer: peer["real"][count][which]
 
     rows = []
-    for need, value, most, form, unit in (
-        ("low latency, one request at a time", speed("1", "p50"), False, "{:.1f}", "ms"),
-        (
-            f"high throughput, {busiest} clients",
-            speed(busiest, "rate"),
-            True,
-            "{:.0f}",
-            "per second",
-        ),
-        (f"few slow answers, {busiest} clients", speed(busiest, "p99"), False, "{:.0f}", "ms, p99"),
-        ("little memory", lambda p: counted(_memory(p)), False, "{:.0f}", "MiB"),
-        (
-            "a fast start, to scale from zero",
-            lambda p: p["start_seconds"],
-            False,
-            "{:.1f}",
-            "seconds",
-        ),
-        ("little new code", lambda p: counted(p["lines"]["adapter"]), False, "{:.0f}", "lines"),
-        (
-            "little code to maintain in total",
-            lambda p: counted(p["lines"]["adapter"] + p["lines"]["support"]),
-            False,
-            "{:.0f}",
-            "lines",
-        ),
-        (
-            "metrics without extra code",
-            lambda p: counted(len(own_metrics(p["metrics"]))),
-            True,
-            "{:.0f}",
-            "metrics",
-        ),
-    ):
+    needs: tuple[tuple[str, Value, bool, int, str], ...] = (
+        ("low latency, one request at a time", speed("1", "p50"), False, 1, "ms"),
+        (f"high throughput, {busiest} clients", speed(busiest, "rate"), True, 0, "per second"),
+        (f"few slow answers, {busiest} clients", speed(busiest, "p99"), False, 0, "ms, p99"),
+        ("little memory", lambda p: counted(_memory(p)), False, 0, "MiB"),
+        ("a fast start, to scale from zero", lambda p: p["start_seconds"], False, 1, "seconds"),
+        ("little new code", lambda p: counted(p["lines"]["adapter"]), False, 0, "lines"),
+        ("little code to maintain in total", lambda p: counted(sum(p["lines"].values())), False, 0,
+         "lines"),
+        ("metrics without extra code", lambda p: counted(len(own_metrics(p["metrics"]))), True, 0,
+         "metrics"),
+    )  # fmt: skip
+    for need, value, most, digits, unit in needs:
+
+        def figure(name: str, value: Value = value, digits: int = digits) -> str:
+            return f"{value(result['peers'][name])['median']:.{digits}f}"
+
         names = best(result, value, most=most)
-        figures = [form.format(value(result["peers"][name])["median"]) for name in names]
-        last = _worst(result, value, most)
-        worst = form.format(value(result["peers"][last])["median"])
-        rows.append((need, _named(names), ", ".join(figures), unit, f"{TITLES[last]}: {worst}"))
+        worst = _worst(result, value, most)
+        measured = ", ".join(map(figure, names))
+        rows.append((need, _named(names), measured, unit, f"{TITLES[worst]}: {figure(worst)}"))
     return ("you need", "take", "measured", "unit", "worst"), rows
 
 

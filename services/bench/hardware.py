@@ -174,9 +174,9 @@ def throughput(
     return Throughput(rate, times, sum(answer["mib"] for answer in answers))
 
 
-def prices(path: Path = PRICES) -> list[dict[str, str]]:
+def prices() -> list[dict[str, str]]:
     """Read the table of prices: one row per machine, as text."""
-    with path.open(newline="", encoding="ascii") as stream:
+    with PRICES.open(newline="", encoding="ascii") as stream:
         return list(csv.DictReader(stream))
 
 

@@ -71,9 +71,9 @@ class Row:
     scenes: int
 
 
-def make(folder: Path, weights: Path = WEIGHTS) -> dict[str, Path]:
+def make(folder: Path) -> dict[str, Path]:
     """Quantise every variant into *folder*; return the files, including the float export."""
-    source = exported(weights, "onnx")
+    source = exported(WEIGHTS, "onnx")
     files = {}
     for variant, options in VARIANTS.items():
         files[variant] = source if options is None else folder / f"{variant}.onnx"
@@ -82,7 +82,7 @@ def make(folder: Path, weights: Path = WEIGHTS) -> dict[str, Path]:
     return files
 
 
-def times_as_fast(files: dict[str, Path], rounds: int = 60) -> dict[str, float]:
+def times_as_fast(files: dict[str, Path]) -> dict[str, float]:
     """Compare each file's processor time per image with the float export's, round by round."""
     image = [load_sample("two_cards")]
 
@@ -91,7 +91,7 @@ def times_as_fast(files: dict[str, Path], rounds: int = 60) -> dict[str, float]:
         return lambda: detector.detect(image)
 
     ways = {name: way(path) for name, path in files.items()}
-    seconds = interleaved(ways, rounds, clock=time.process_time)
+    seconds = interleaved(ways, 60, clock=time.process_time)
     return {
         name: statistics.median(
             one / other for one, other in zip(seconds["float"], times, strict=True)
@@ -107,7 +107,7 @@ def float_convolutions(path: Path) -> int:
     return sum(node.op_type == "Conv" and node.input[1] not in rounded for node in graph.node)
 
 
-def measure(scenes: int, seed: int, say: Callable[[str], None] = print) -> list[Row]:
+def measure(scenes: int, seed: int) -> list[Row]:
     """Measure all variants on *scenes* typical scenes of the test split, and on fewer others."""
     kinds = [
         SceneSet("typical", "typical", scenes),
@@ -123,7 +123,7 @@ def measure(scenes: int, seed: int, say: Callable[[str], None] = print) -> list[
             detector = Detector(path, "onnx", conf=SEARCH_CONF)
             results = {name: evaluate(detector, some) for name, some in drawn.items()}
             rows.append(_row(variant, path, speed[variant], results, scenes))
-            say(str(rows[-1]))
+            print(rows[-1])
     return rows
 
 

@@ -44,6 +44,31 @@ class Ask:
         return client.post(url + self.path, content=self.body, headers=headers)
 
 
+def upload(picture: bytes, field: str) -> Ask:
+    """Return an upload as browsers and curl send it."""
+    files = {field: ("card.jpg", picture, "image/jpeg")}
+    request = httpx.Request("POST", "http://localhost", files=files)
+    return Ask("/inference", request.headers["content-type"], request.read())
+
+
+def instances(picture: bytes, field: str) -> Ask:
+    """Return the request of KServe's V1 protocol."""
+    body = {"instances": [{field: base64.b64encode(picture).decode()}]}
+    return Ask("/v1/models/id_card:predict", "application/json", json.dumps(body).encode())
+
+
+def records(picture: bytes, field: str) -> Ask:
+    """Return the request of MLflow's scoring protocol."""
+    body = {"dataframe_records": [{field: base64.b64encode(picture).decode()}]}
+    return Ask("/invocations", "application/json", json.dumps(body).encode())
+
+
+def same(answer: Any) -> list[DetectionDict]:
+    """Return an answer that consists of the boxes alone."""
+    found: list[DetectionDict] = answer
+    return found
+
+
 @dataclass(frozen=True)
 class Peer:
     """A server that takes part."""
@@ -52,15 +77,15 @@ class Peer:
     title: str  # its name in tables and plots
     # starts it with an environment and the exported network, and returns when it is ready
     start: Callable[[Environment, Path], Server]
-    # makes a request from an image's bytes; the second argument names the field
-    ask: Callable[[bytes, str], Ask]
-    field: str  # the field in which the server expects an image
-    read: Callable[[Any], list[DetectionDict]]  # extracts the boxes from an answer
     # the files that were written for it, relative to the repository's root
     adapter: tuple[str, ...]
     # this repository's files that work around the framework's bugs, or catch clients' mistakes
     support: tuple[str, ...]
     batching: str  # what it offers for computing several requests at once, from its documentation
+    field: str = "image"  # the field in which the server expects an image
+    # makes a request from an image's bytes; the second argument names the field
+    ask: Callable[[bytes, str], Ask] = upload
+    read: Callable[[Any], list[DetectionDict]] = same  # extracts the boxes from an answer
 
     def request(self, picture: bytes) -> Ask:
         """Return the request for one image, well-formed."""
@@ -76,28 +101,6 @@ def environment(network: Path) -> dict[str, str]:
         "ID_CARD_DEVICE": "cpu",
         "OMP_NUM_THREADS": str(usable_cores()),
     }
-
-
-# ---------------------------------------------------------------- requests
-
-
-def multipart(path: str, picture: bytes, field: str) -> Ask:
-    """Return an upload as browsers and curl send it."""
-    files = {field: ("card.jpg", picture, "image/jpeg")}
-    request = httpx.Request("POST", "http://localhost", files=files)
-    return Ask(path, request.headers["content-type"], request.read())
-
-
-def instances(picture: bytes, field: str) -> Ask:
-    """Return the request of KServe's V1 protocol."""
-    body = {"instances": [{field: base64.b64encode(picture).decode()}]}
-    return Ask("/v1/models/id_card:predict", "application/json", json.dumps(body).encode())
-
-
-def records(picture: bytes, field: str) -> Ask:
-    """Return the request of MLflow's scoring protocol."""
-    body = {"dataframe_records": [{field: base64.b64encode(picture).decode()}]}
-    return Ask("/invocations", "application/json", json.dumps(body).encode())
 
 
 # ---------------------------------------------------------------- starts
@@ -168,20 +171,13 @@ def _litserve(environment: Environment, _: Path) -> Server:
 
 # ---------------------------------------------------------------- the list
 
-_ID_CARD = "services/id_card"
+_ID_CARD, _BENTOML = "services/id_card", "services/bentoml_support"
 _VALIDATION = ("services/http/validation.py", "services/http/asgi.py", f"{_ID_CARD}/validation.py")
 _KSERVE = tuple(
     f"services/kserve_support/{name}.py"
     for name in ("__init__", "grpc_interceptor", "metrics", "payloads", "rest", "server", "wire")
 )
 
-
-def _same(answer: Any) -> list[DetectionDict]:
-    found: list[DetectionDict] = answer
-    return found
-
-
-_upload = partial(multipart, "/inference")
 
 PEERS: dict[str, Peer] = {
     peer.name: peer
@@ -190,9 +186,6 @@ PEERS: dict[str, Peer] = {
             "bentoml",
             "BentoML service",
             partial(_bentoml, "services.id_card.bento.service:IdCardDetector", None),
-            _upload,
-            "image",
-            _same,
             (f"{_ID_CARD}/bento/service.py",),
             _VALIDATION,
             "adaptive, by a switch at the endpoint (off here)",
@@ -201,46 +194,36 @@ PEERS: dict[str, Peer] = {
             "runner",
             "BentoML Runner",
             partial(_bentoml, "services.id_card.bento.runner_service:svc", 1),
-            _upload,
-            "image",
-            _same,
             (f"{_ID_CARD}/bento/runner_service.py",),
-            (
-                *_VALIDATION,
-                "services/bentoml_support/runner_timeout.py",
-                "services/bentoml_support/shutdown.py",
-            ),
+            (*_VALIDATION, f"{_BENTOML}/runner_timeout.py", f"{_BENTOML}/shutdown.py"),
             "adaptive, by a switch at the Runner's method (off here)",
         ),
         Peer(
             "mlflow",
             "MLflow scoring server",
             _mlflow,
-            records,
-            "image_b64",
-            lambda answer: _same(answer["predictions"][0]["detections"]),
             (f"{_ID_CARD}/mlflow/model.py",),
             (f"{_ID_CARD}/mlflow/registry.py",),
             "none across requests; a request may hold many rows",
+            "image_b64",
+            records,
+            lambda answer: same(answer["predictions"][0]["detections"]),
         ),
         Peer(
             "kserve",
             "KServe ModelServer",
             _kserve,
-            instances,
-            "image_b64",
-            lambda answer: _same(answer["predictions"][0]),
             (f"{_ID_CARD}/kserve/predictor.py",),
             _KSERVE,
             "none in the server; an agent container beside it batches V1 requests",
+            "image_b64",
+            instances,
+            lambda answer: same(answer["predictions"][0]),
         ),
         Peer(
             "litserve",
             "LitServe",
             _litserve,
-            _upload,
-            "image",
-            _same,
             (f"{_ID_CARD}/baselines/litserve_app.py",),
             _VALIDATION,
             "by two settings, size and wait (off here)",
@@ -249,9 +232,6 @@ PEERS: dict[str, Peer] = {
             "fastapi",
             "FastAPI",
             _fastapi,
-            _upload,
-            "image",
-            _same,
             (f"{_ID_CARD}/baselines/fastapi_app.py",),
             _VALIDATION,
             "none",

@@ -1,4 +1,4 @@
-"""Everything measured on a running server besides its speed."""
+"""Everything measured of a server besides its speed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,9 +15,12 @@ import httpx
 import psutil
 
 from services.bench.peers import Ask, Peer
+from services.id_card.bento import build as bento_build
 from services.id_card.detector import Detector
+from services.id_card.kserve import image as kserve_image
 from services.id_card.model.images import MAX_BYTES, decode
 from services.id_card.samples import SAMPLES, sample_path
+from services.packaging import container_engine
 from services.workbench.servers import Server, waiting
 
 TIMEOUT = 60.0
@@ -36,6 +40,32 @@ PATIENCE = 20.0
 
 LONGEST = 600
 """How many characters of an answer are kept."""
+
+
+IMAGES: dict[str, Callable[[], str]] = {
+    "bentoml": bento_build.image_name,
+    "kserve": lambda: kserve_image.image_name(kserve_image.code()),
+}
+"""The servers for which this repository builds an image of the detector, and its current name.
+
+``make container`` builds BentoML's, ``python -m services.id_card.kserve.image`` KServe's. The
+image of ``infra/mlflow`` holds the recommender, so it cannot be compared.
+"""
+
+
+def image_mib(peer: str) -> int | None:
+    """Return the size of a server's image in MiB, unpacked, its base included.
+
+    It is None if there is no container engine, or no image of the current code.
+    """
+    if peer not in IMAGES:
+        return None
+    try:
+        engine = container_engine.find_engine()
+        image = IMAGES[peer]()
+        return round(container_engine.size(engine, image) / 2**20)
+    except (container_engine.NotRunError, container_engine.ContainerError):
+        return None
 
 
 def client(connections: int = 32) -> httpx.Client:
@@ -66,12 +96,12 @@ def metrics(server: Server) -> list[str]:
     return sorted(set(re.findall(r"^# TYPE (\S+)", answer.text, re.M))) if answer.is_success else []
 
 
-def check_answers(peer: Peer, server: Server, core: Detector, times: int = 3) -> int:
+def check_answers(peer: Peer, server: Server, core: Detector) -> int:
     """Send the samples, several at once, and compare each answer with the core's.
 
     Return how many were sent; all answers were right, else AssertionError.
     """
-    names = [*SAMPLES] * times
+    names = [*SAMPLES] * 3
 
     def one(name: str) -> tuple[str, Any]:
         answer = peer.request(sample_path(name).read_bytes()).send(http, server.url)

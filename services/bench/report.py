@@ -238,9 +238,9 @@ def throughput(result: Result, kind: str = "real") -> Figure:
     return _bars(result, kind, "rate", "answers per second", "Throughput")
 
 
-def latency(result: Result, kind: str = "real") -> Figure:
+def latency(result: Result) -> Figure:
     """Draw the median latency at each concurrency, with the range over the rounds."""
-    return _bars(result, kind, "p50", "median latency in milliseconds", "Latency")
+    return _bars(result, "real", "p50", "median latency in milliseconds", "Latency")
 
 
 def null_and_real(result: Result) -> Figure:

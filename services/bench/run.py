@@ -15,7 +15,6 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from services.bench import code, null_model, probes
-from services.bench.images import image_mib
 from services.bench.machine import describe, load_average
 from services.bench.numbers import Round, figures, rotated, spread
 from services.bench.peers import CORE, PEERS, Ask, Peer, environment, save_for_mlflow
@@ -81,15 +80,14 @@ def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
     peers: dict[str, dict[str, Any]] = {name: _unstarted(PEERS[name]) for name in plan.peers}
     peers[CORE] = {}
     with tqdm(total=_steps(plan), unit="step", disable=not progress) as bar:
-        tick = partial(_tick, bar)
+        tick = bar.update
         _start_and_end(plan, real, picture, peers, tick)
         with ExitStack() as stack:
             running = _start_all(plan, real, stack, peers, tick)
-            peers_asked = {name: PEERS[name] for name in running}
             for name, server in running.items():
                 peers[name] |= _asked(PEERS[name], server, picture, Detector(real, "onnx"))
                 tick()
-            turns = _turns(peers_asked, running, picture, real, folder)
+            turns = _turns(running, picture, real, folder)
             _measure(turns, plan, plan.requests, "real", peers, tick)
             for name, server in running.items():
                 peers[name]["log_lines"] = len(server.log.read_bytes().splitlines())
@@ -98,17 +96,13 @@ def compare(plan: Plan, *, progress: bool = True) -> dict[str, Any]:
                 tick()
         with ExitStack() as stack:
             running = _start_all(plan, null, stack, {}, tick)
-            turns = _turns({n: PEERS[n] for n in running}, running, grey, null, folder)
+            turns = _turns(running, grey, null, folder)
             _measure(turns, plan, plan.null_requests, "null", peers, tick)
     for name in plan.peers:
         peers[name]["start_seconds"] = spread(peers[name].pop("start_times"))
     result["peers"] = peers
     result["machine"] = describe() | {"load_before": before, "load_after": load_average()}
     return result
-
-
-def _tick(bar: Any) -> None:
-    bar.update()
 
 
 def _steps(plan: Plan) -> int:
@@ -122,7 +116,7 @@ def _unstarted(peer: Peer) -> dict[str, Any]:
         "title": peer.title,
         "lines": {"adapter": code.lines_of(peer.adapter), "support": code.lines_of(peer.support)},
         "batching": peer.batching,
-        "image_mib": image_mib(peer.name),
+        "image_mib": probes.image_mib(peer.name),
     }
 
 
@@ -131,7 +125,7 @@ def _start_and_end(
     network: Path,
     picture: bytes,
     peers: dict[str, dict[str, Any]],
-    tick: Callable[[], None],
+    tick: Callable[[], object],
 ) -> None:
     """Start and stop each server, all starts but the last, in turns; the last is for the load."""
     for turn in range(plan.starts - 1):
@@ -158,7 +152,7 @@ def _start_all(
     network: Path,
     stack: ExitStack,
     peers: dict[str, dict[str, Any]],
-    tick: Callable[[], None],
+    tick: Callable[[], object],
 ) -> dict[str, Server]:
     """Start every server, and record how long each took."""
     running = {}
@@ -183,19 +177,15 @@ def _asked(peer: Peer, server: Server, picture: bytes, core: Detector) -> dict[s
 
 
 def _turns(
-    peers: Mapping[str, Peer],
-    running: Mapping[str, Server],
-    picture: bytes,
-    network: Path,
-    folder: Path,
+    running: Mapping[str, Server], picture: bytes, network: Path, folder: Path
 ) -> dict[str, Turn]:
     detector = Detector(network, "onnx", device="cpu")
     turns: dict[str, Turn] = {CORE: partial(_core_turn, detector, picture)}
-    for name, peer in peers.items():
-        ask = peer.request(picture)
+    for name, server in running.items():
+        ask = PEERS[name].request(picture)
         body = folder / f"{name}.body"
         body.write_bytes(ask.body)
-        turns[name] = partial(_server_turn, running[name], ask, body)
+        turns[name] = partial(_server_turn, server, ask, body)
     return turns
 
 
@@ -233,7 +223,7 @@ def _measure(
     requests: int,
     kind: str,
     peers: dict[str, dict[str, Any]],
-    tick: Callable[[], None],
+    tick: Callable[[], object],
 ) -> None:
     """Measure the servers in turns, round after round, and put the figures into *peers*."""
     seen: dict[str, dict[int, list[Round]]] = {

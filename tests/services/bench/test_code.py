@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.bench import code
-from services.bench.peers import PEERS
+from services.bench.peers import PEERS, Peer
 
 SOURCE = '''"""A module.
 
@@ -48,13 +48,10 @@ def test_no_code(empty: str) -> None:
 def test_files_are_added_up(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     (tmp_path / "b.py").write_text("y = 2\nz = 3\n")
-    assert code.lines_of(["a.py", "b.py"], tmp_path) == 3
+    assert code.lines_of([f"{tmp_path}/a.py", f"{tmp_path}/b.py"]) == 3
 
 
 @pytest.mark.parametrize("peer", PEERS.values(), ids=list(PEERS))
-def test_every_adapter_is_about_a_page(peer: object) -> None:
-    from services.bench.peers import Peer
-
-    assert isinstance(peer, Peer)
+def test_every_adapter_is_about_a_page(peer: Peer) -> None:
     assert 20 < code.lines_of(peer.adapter) < 130
     assert code.lines_of(peer.support) > 0

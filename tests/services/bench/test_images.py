@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from services.bench import images
+from services.bench import probes
 from services.bench.peers import PEERS
 from services.packaging import container_engine
 
 
 def test_each_image_belongs_to_a_server() -> None:
-    assert set(images.IMAGES) <= set(PEERS)
+    assert set(probes.IMAGES) <= set(PEERS)
 
 
 def test_a_size_is_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,8 +24,8 @@ def test_a_size_is_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(container_engine, "find_engine", lambda: "podman")
     monkeypatch.setattr(container_engine, "command", command)
-    monkeypatch.setitem(images.IMAGES, "bentoml", lambda: "id_card_detector:1")
-    assert images.image_mib("bentoml") == 300
+    monkeypatch.setitem(probes.IMAGES, "bentoml", lambda: "id_card_detector:1")
+    assert probes.image_mib("bentoml") == 300
     assert asked == [("podman", "image", "inspect", "id_card_detector:1")]
 
 
@@ -33,14 +33,14 @@ def test_without_an_engine_or_an_image_nothing_is_claimed(monkeypatch: pytest.Mo
     def fail(*_: str) -> str:
         raise container_engine.ContainerError("no such image")
 
-    monkeypatch.setitem(images.IMAGES, "bentoml", lambda: "id_card_detector:1")
+    monkeypatch.setitem(probes.IMAGES, "bentoml", lambda: "id_card_detector:1")
     monkeypatch.setattr(container_engine, "find_engine", lambda: "podman")
     monkeypatch.setattr(container_engine, "command", fail)
-    assert images.image_mib("bentoml") is None
+    assert probes.image_mib("bentoml") is None
 
     def none() -> str:
         raise container_engine.NotRunError("NOT RUN HERE")
 
     monkeypatch.setattr(container_engine, "find_engine", none)
-    assert images.image_mib("bentoml") is None
-    assert images.image_mib("litserve") is None
+    assert probes.image_mib("bentoml") is None
+    assert probes.image_mib("litserve") is None
