@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.id_card.detector import SERVED_CONF, Detection, Detector
+from services.id_card.detector import SERVED_CONF, Detection
 from services.id_card.training import evaluate as evaluation
 from services.id_card.training import scene_sets
 from services.id_card.training.evaluate import evaluate, photograph_boxes, report, threshold_report
@@ -314,16 +314,3 @@ def test_command_explains_what_is_wrong(capsys, tmp_path):
             evaluation.main(arguments)
         assert stop.value.code == 2
         assert message in capsys.readouterr().err
-
-
-def test_the_real_detector_fits(tmp_path):
-    from services.id_card.training.recipe import Run, Stage
-    from services.id_card.training.sanitise import sanitise
-    from services.id_card.training.train import Training
-
-    run = Run((Stage(64, 16, 1, 1, 0.002, 0.001),))
-    last = Training(run, tmp_path, device="cpu", say=lambda line: None).train()
-    weights = sanitise(last, tmp_path / "weights.pt")
-    detector = Detector(weights, "torch", device="cpu", conf=0.001)
-    result = evaluate(detector, [make_scene("test", 0, 0, imgsz=96)])
-    assert 0 <= result.map50(resamples=5).value <= 1

@@ -68,13 +68,6 @@ def test_the_committed_result_is_the_whole_experiment():
     ]
 
 
-def test_command_explains_itself(capsys):
-    with pytest.raises(SystemExit) as stop:
-        lesson.main(["--help"])
-    assert stop.value.code == 0
-    assert "python -m services.id_card.training.lesson" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("looks", ["0", "-32", "40"])
 def test_command_refuses_looks_that_do_not_divide(looks, capsys):
     with pytest.raises(SystemExit) as stop:

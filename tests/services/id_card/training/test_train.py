@@ -82,13 +82,6 @@ def test_a_finished_training_is_not_repeated(quick, capsys):
     assert (quick / "stage1" / "weights" / "last.pt").read_bytes() == before
 
 
-def test_another_training_does_not_fit_into_the_folder(quick, capsys):
-    with pytest.raises(SystemExit) as stop:
-        train.main(["--quick", "--seed", "5", "--out", str(quick)])
-    assert stop.value.code == 2
-    assert "other settings" in capsys.readouterr().err
-
-
 def test_own_pictures_own_weights_and_the_smaller_network(quick, tmp_path):
     write_dataset(tmp_path / "mine", 16, val=4, test=0, imgsz=96, progress=False)
     data, start = tmp_path / "mine" / "data.yaml", quick / "yolov8_custom.pt"
@@ -102,12 +95,22 @@ def test_own_pictures_own_weights_and_the_smaller_network(quick, tmp_path):
     assert Detector(small, "torch", device="cpu").names == {0: "id_card"}
 
 
-@pytest.mark.parametrize("option", ["--weights", "--data"])
-def test_command_explains_a_missing_file(option, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--weights nowhere", "no file at nowhere"),
+        ("--data nowhere", "no file at nowhere"),
+        ("--first-stage 2", "give the --weights"),
+        ("--first-stage 99 --weights QUICK/yolov8_custom.pt", "stages, from 1"),
+        ("--quick --seed 5 --out QUICK", "other settings"),
+        ("--quick --out QUICK/run.json/run", "--out: "),
+    ],
+)
+def test_command_explains_at_once_what_is_wrong(arguments, message, quick, capsys):
     with pytest.raises(SystemExit) as stop:
-        train.main([option, "nowhere"])
+        train.main(arguments.replace("QUICK", str(quick)).split())
     assert stop.value.code == 2
-    assert "no file at nowhere" in capsys.readouterr().err
+    assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_one_device_at_a_time():
@@ -141,11 +144,8 @@ def test_goes_on_after_a_kill(tmp_path):
     said: list[str] = []
     last = Training(TINY, tmp_path, device="cpu", say=said.append).train()
     assert last == tmp_path / "stage2" / "weights" / "last.pt"
-    assert [(row["stage"], row["epoch"]) for row in history(tmp_path)] == [
-        ("1", "1"),
-        ("1", "2"),
-        ("2", "1"),
-    ]
+    epochs = [row["stage"] + row["epoch"] for row in history(tmp_path)]
+    assert epochs == ["11", "12", "21"]
     assert "epoch 2/2" in said[0]
 
     straight = Training(TINY, tmp_path / "straight", device="cpu", say=said.append).train()
@@ -284,7 +284,7 @@ def test_a_scene_is_hard_if_the_network_finds_a_card_in_it(monkeypatch, tmp_path
     assert found == list(range(3, 100, 3))
 
 
-def test_training_can_begin_at_a_later_stage(quick, tmp_path, capsys):
+def test_training_can_begin_at_a_later_stage(quick, tmp_path):
     weights = quick / "yolov8_custom.pt"
     stages = (replace(TINY.stages[0], epochs=9), Stage(64, 8, 1, 1, 0.001, 0.0005))
     run = Run(stages, weights=str(weights), first_stage=1)
@@ -295,13 +295,6 @@ def test_training_can_begin_at_a_later_stage(quick, tmp_path, capsys):
     moved = max(float((start[k].float() - end[k].float()).abs().max()) for k in start
                 if "conv.weight" in k)  # fmt: skip
     assert 0 < moved < 0.1  # it went on from the weights, not from random ones
-    for options, message in (
-        (["--first-stage", "2"], "give the --weights"),
-        (["--first-stage", "99", "--weights", str(weights)], "stages, from 1"),
-    ):
-        with pytest.raises(SystemExit):
-            train.main(options)
-        assert message in capsys.readouterr().err
 
 
 def test_half_precision_stays_out_of_the_loss(monkeypatch):
@@ -363,10 +356,8 @@ def test_sanitised_file_holds_no_path_date_or_optimizer(quick):
 
 def test_sanitised_file_has_the_same_bytes_each_time(quick, tmp_path):
     last = quick / "stage1" / "weights" / "last.pt"
-    assert (
-        sanitise(last, tmp_path / "again.pt").read_bytes()
-        == (quick / "yolov8_custom.pt").read_bytes()
-    )
+    again = sanitise(last, tmp_path / "again.pt")
+    assert again.read_bytes() == (quick / "yolov8_custom.pt").read_bytes()
 
 
 def test_sanitised_weights_are_the_trained_ones(quick):
@@ -435,13 +426,3 @@ def test_sanitise_refuses_what_is_no_detector(tmp_path):
     with pytest.raises(ValueError, match="no detection network"):
         sanitise(tmp_path / "other.pt", tmp_path / "out.pt")
     assert not (tmp_path / "out.pt").exists()
-
-
-def test_the_command_says_at_once_that_it_cannot_save(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(SystemExit) as end:
-        train.main(["--quick", "--out", str(tmp_path / "file" / "run")])
-    assert end.value.code == 2
-    assert "--out: " in capsys.readouterr().err.splitlines()[-1]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +19,7 @@ import pytest
 from services.environment import ROOT, build_dir
 from services.workbench import servers
 from services.workbench.servers import bentoml_serve, launch, ports, processes
+from services.workbench.servers.waiting import until
 
 SERVES = """
 import http.server, sys
@@ -34,27 +33,21 @@ def serve():
 """
 PLAIN = SERVES + "serve()"
 HANGS = "print('thinking', flush=True); import time; time.sleep(600)"
-STUBBORN = (
-    SERVES
-    + """
+STUBBORN = f"""{SERVES}
 import signal, subprocess
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 subprocess.Popen([sys.executable, "-c", child])
 serve()
 """
-)
 # A child in a session of its own, whose parent has ended: neither group nor descent leads to it.
-RUNAWAY = (
-    SERVES
-    + """
+RUNAWAY = f"""{SERVES}
 import subprocess
 grandchild = [sys.executable, "-c", "import time; time.sleep(600)"]
-child = f"import subprocess; subprocess.Popen({grandchild!r}, start_new_session=True)"
+child = f"import subprocess; subprocess.Popen({{grandchild!r}}, start_new_session=True)"
 subprocess.run([sys.executable, "-c", child], start_new_session=True)
 serve()
 """
-)
 
 
 def command(program: str) -> list[str]:
@@ -65,15 +58,6 @@ def running(pids: list[int]) -> list[int]:
     """Return which of *pids* still run."""
     found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     return [process.pid for process in processes.alive(found)]
-
-
-def until(condition: object, seconds: float = 20.0) -> None:
-    """Wait until *condition()* is true; fail after *seconds*."""
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(processes.POLL)
 
 
 @pytest.fixture(autouse=True)
@@ -117,13 +101,13 @@ class TestServing:
     def test_without_pages_it_is_shown_as_text(self, server: servers.Server) -> None:
         assert server._repr_html_() is None
 
-    def test_leads_a_process_group_of_its_own(self, server: servers.Server) -> None:
-        assert os.getpgid(server.pid) == server.pid != os.getpgid(0)
-
-    def test_lists_its_processes(self, server: servers.Server) -> None:
+    def test_lists_its_processes_which_are_a_group_of_their_own(
+        self, server: servers.Server
+    ) -> None:
         (record,) = server.processes()
         assert (record.pid, record.parent) == (server.pid, os.getpid())
         assert record.command[-1] == str(server.port)
+        assert os.getpgid(server.pid) == server.pid != os.getpgid(0)
 
     def test_writes_a_log_below_build(self, server: servers.Server) -> None:
         assert server.log.is_relative_to(build_dir() / "logs")
@@ -165,20 +149,14 @@ class TestServing:
 
 def test_stop_is_idempotent_and_returns_the_exit_code() -> None:
     server = servers.start(command(PLAIN))
+    called: list[bool] = []
+    server.on_stop(lambda: called.append(psutil.pid_exists(server.pid)))
     assert server.stop() == -signal.SIGTERM
     assert server.stop() == -signal.SIGTERM
     assert not server.running
     assert server.processes() == []
     assert not ports.taken(server.port)
-
-
-def test_callbacks_run_once_after_the_stop() -> None:
-    server = servers.start(command(PLAIN))
-    called: list[bool] = []
-    server.on_stop(lambda: called.append(psutil.pid_exists(server.pid)))
-    server.stop()
-    server.stop()
-    assert called == [False]
+    assert called == [False], "once, after the stop"
 
 
 def test_an_error_in_the_with_block_stops_it() -> None:
@@ -460,14 +438,3 @@ def test_bentoml_a_model_that_cannot_be_loaded(services: Path) -> None:
 def test_bentoml_a_target_that_does_not_exist(services: Path) -> None:
     with pytest.raises(servers.CrashedError, match=r"exit code 1[\s\S]*No module named 'missing'"):
         servers.bentoml("missing:Service", working_dir=services)
-
-
-def test_free_ports_can_be_bound() -> None:
-    with socket.create_server(("127.0.0.1", servers.free_port())) as listener:
-        assert ports.taken(listener.getsockname()[1])
-
-
-def test_records_are_plain_data() -> None:
-    (record,) = processes.records([psutil.Process()])
-    assert json.loads(json.dumps(record.command)) == list(record.command)
-    assert processes.records([]) == []
