@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import html
+import inspect
 import io
 import re
 import sys
+import sysconfig
 import tempfile
 import textwrap
 from collections.abc import Sequence
@@ -21,10 +23,24 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps
 
 from services.environment import ROOT, build_dir
-from services.workbench._source import LANGUAGES, PACKAGES, line, read, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_PACKAGES = tuple({Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")})
+"""The folders of installed packages."""
+
+_LANGUAGES = {
+    ".py": "python",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".toml": "toml",
+    ".json": "json",
+    ".sh": "bash",
+    ".md": "markdown",
+}
+"""The name of a file's language in Markdown."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,21 +75,71 @@ def source(obj: Any, *, start: int | str | None = None, end: int | str | None = 
     Raises ValueError if one of them is not there, TypeError if *obj* has no Python source, and
     OSError if it cannot be read.
     """
-    text, path = read(obj)
+    text, path = _read(obj)
     lines = text.splitlines()
-    first = line(lines, start, 0, 0)
-    last = line(lines, end, first, len(lines) - 1)
+    first = _line(lines, start, 0, 0)
+    last = _line(lines, end, first, len(lines) - 1)
     if last < first:
         raise ValueError(f"the last line ({end!r}) comes before the first ({start!r})")
     shown = textwrap.dedent("\n".join(lines[first : last + 1])).strip("\n")
-    caption = short(path)
+    caption = _short(path)
     # The fence must be longer than any fence inside.
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
-    language = LANGUAGES.get(path.suffix, "text")
+    language = _LANGUAGES.get(path.suffix, "text")
     return Display(
         text=f"{caption}\n\n{shown}",
         markdown=f"`{caption}`\n\n{fence}{language}\n{shown}\n{fence}",
     )
+
+
+def _read(obj: Any) -> tuple[str, Path]:
+    """Return the source of *obj* and the file that contains it."""
+    if isinstance(obj, str | Path):
+        path = ROOT / obj
+        return path.read_text(encoding="utf-8"), path
+    obj = _unwrapped(obj)
+    path = Path(inspect.getsourcefile(obj) or "")
+    return textwrap.dedent(inspect.getsource(obj)), path
+
+
+def _unwrapped(obj: Any) -> Any:
+    """Return the module, class or function behind decorators."""
+    while True:
+        obj = inspect.unwrap(obj)
+        if inspect.ismodule(obj) or inspect.isclass(obj) or inspect.isroutine(obj):
+            return obj
+        # A BentoML service keeps its class as "inner", an API its function as "func".
+        for attribute in ("inner", "func", "fget"):
+            if hasattr(obj, attribute):
+                obj = getattr(obj, attribute)
+                break
+        else:
+            return obj
+
+
+def _line(lines: Sequence[str], mark: int | str | None, begin: int, default: int) -> int:
+    """Return the index, from 0, of the line that *mark* refers to."""
+    if mark is None:
+        return default
+    if isinstance(mark, int):
+        if not 1 <= mark <= len(lines):
+            raise ValueError(f"there is no line {mark}; the source has lines 1 to {len(lines)}")
+        return mark - 1
+    for index in range(begin, len(lines)):
+        if mark in lines[index]:
+            return index
+    raise ValueError(f"no line contains {mark!r}" + (f" from line {begin + 1} on" if begin else ""))
+
+
+def _short(path: Path) -> str:
+    """Return *path* in a form that is the same on every machine."""
+    if not path.is_file():
+        return "this notebook"  # A cell is compiled with the name of a file that does not exist.
+    path = path.resolve()
+    for folder in (*_PACKAGES, ROOT, Path(sysconfig.get_path("stdlib")).resolve()):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.name
 
 
 def picture(image: Image.Image, alt: str, *, width: int | None = None) -> Display:
@@ -151,7 +217,7 @@ def one_line(error: BaseException) -> str:
 def _folders() -> list[tuple[str, str]]:
     """Return this machine's folders and their replacements, inner folders first."""
     named = [
-        *((folder, "") for folder in PACKAGES),
+        *((folder, "") for folder in _PACKAGES),
         (build_dir(), "build/"),
         (Path(sys.prefix), ".venv/"),
         (ROOT, ""),
@@ -173,11 +239,8 @@ def _require_alt(alt: str) -> None:
 
 def _for_a_browser(image: Image.Image) -> Image.Image:
     """Return *image* in a mode that every browser can show: RGB, RGBA or L."""
-    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+    if image.has_transparency_data:
         return image.convert("RGBA")
-    if image.mode.startswith("I;16"):
-        # 65535 is white; convert() would cut off everything above 255.
-        return image.convert("I").point(lambda value: value / 257).convert("L")
     return image if image.mode in {"RGB", "L"} else image.convert("RGB")
 
 

@@ -92,7 +92,8 @@ def _latencies(axes: Axes, theme: Theme, title: str) -> None:
     """Draw the median latency of each server, and the range over the rounds."""
     peers = json.loads(BENCH.read_text(encoding="utf-8"))["peers"].values()
     served = (peer for peer in peers if "title" in peer)
-    rows = sorted(((peer["real"][CLIENTS]["p50"], peer["title"]) for peer in served), key=_median)
+    latencies = ((peer["real"][CLIENTS]["p50"], peer["title"]) for peer in served)
+    rows = sorted(latencies, key=lambda row: float(row[0]["median"]))
     for place, (latency, _) in enumerate(reversed(rows)):
         axes.plot((latency["min"], latency["max"]), (place, place), color=theme.faint, linewidth=3)
         axes.plot(latency["median"], place, "o", color=theme.accent, markersize=8)
@@ -101,7 +102,3 @@ def _latencies(axes: Axes, theme: Theme, title: str) -> None:
     axes.set_xlim(0)
     axes.spines["left"].set_visible(False)
     axes.set_title(f"{title}, {CLIENTS} clients", loc="right")
-
-
-def _median(row: tuple[dict[str, float], str]) -> float:
-    return row[0]["median"]

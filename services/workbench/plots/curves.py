@@ -53,7 +53,8 @@ def training(epochs: Sequence[Epoch]) -> Figure:
         measured = [(i, value) for i, value in values if value is not None]
         if measured:
             right.plot(*zip(*measured, strict=True), ".-", color=COLORS[color])
-            _name_line(right, measured[-1], label, color)
+            right.annotate(label, measured[-1], (-4, -14), textcoords="offset points", ha="right",
+                           va="top", color=COLORS[color])  # fmt: skip
     right.set(ylim=(0, 1), xlabel="epoch", ylabel="average precision")
     right.set_title("Quality on validation designs", pad=18)
     _name_stages([left, right], epochs)
@@ -74,11 +75,6 @@ def _draw_losses(axes: Axes, epochs: Sequence[Epoch], title: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(title, pad=18)
     axes.legend(frameon=False, fontsize=9)
-
-
-def _name_line(axes: Axes, end: tuple[float, float], label: str, color: str) -> None:
-    axes.annotate(label, end, (-4, -14), textcoords="offset points", ha="right", va="top",
-                  color=COLORS[color])  # fmt: skip
 
 
 def _name_stages(panels: Sequence[Axes], epochs: Sequence[Epoch]) -> None:

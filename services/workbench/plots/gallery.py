@@ -72,12 +72,12 @@ def _rows(shapes: Sequence[float], width: int, height: int) -> list[tuple[int, f
     for shape in shapes:
         rows[int((done + shape / 2) / total * count)].append(shape)
         done += shape
-    return [(len(row), _row_height(row, width, height)) for row in rows if row]
-
-
-def _row_height(row: Sequence[float], width: int, height: int) -> float:
-    """Return the height that fills the width, unless a few images would become much too large."""
-    return min((width - _GAP * (len(row) + 1)) / sum(row), 1.6 * height)
+    # They fill the width, unless a few images would become much too large.
+    return [
+        (len(row), min((width - _GAP * (len(row) + 1)) / sum(row), 1.6 * height))
+        for row in rows
+        if row
+    ]
 
 
 def _draw_row(sheet: Image.Image, row: Sequence[Tile], top: int, height: float) -> None:

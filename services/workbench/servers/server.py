@@ -18,8 +18,6 @@ from services.workbench.servers.processes import MARK, ProcessRecord, end, famil
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
-_UNFIT_FOR_FILES = re.compile(r"[^\w.-]+")
-
 running: list[Server] = []
 """The servers of this process that have not been stopped."""
 
@@ -97,7 +95,8 @@ class Server:
         self.command = tuple(part.replace("{port}", str(port)) for part in command)
         self.port = port
         self.url = f"http://{HOST}:{port}"
-        self.log = log_file(name, port)
+        file = re.sub(r"[^\w.-]+", "-", name)
+        self.log = build_dir() / "logs" / f"{file}-{port}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.owner = os.getpid()
         self._mark = new_mark()
@@ -189,11 +188,6 @@ def browser_url(port: int) -> str:
     """
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     return f"{prefix.rstrip('/')}/proxy/{port}" if prefix else f"http://{HOST}:{port}"
-
-
-def log_file(name: str, port: int) -> Path:
-    """Return the path of the log of the server *name* on *port*."""
-    return build_dir() / "logs" / f"{_UNFIT_FOR_FILES.sub('-', name)}-{port}.log"
 
 
 def last_lines(log: Path, n: int) -> str:

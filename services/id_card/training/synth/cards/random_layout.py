@@ -57,20 +57,19 @@ class _Plan:
 
     def place(self, width: float, height: float) -> tuple[float, float] | None:
         """Find a free spot for a box, or None after a few tries."""
-        x0, y0, x1, y1 = self.area
-        if width > x1 - x0 - 20 or height > y1 - y0 - 16:
+        left, top, right, bottom = self.area
+        if width > right - left - 20 or height > bottom - top - 16:
             return None
         for _ in range(18):
-            x = float(self.rng.uniform(x0 + 10, x1 - width - 10))
-            y = float(self.rng.uniform(y0 + 8, y1 - height - 8))
-            if not any(_collide((x, y, x + width, y + height), box) for box in self.taken):
+            x = float(self.rng.uniform(left + 10, right - width - 10))
+            y = float(self.rng.uniform(top + 8, bottom - height - 8))
+            if not any(
+                x < x1 and x0 < x + width and y < y1 and y0 < y + height
+                for x0, y0, x1, y1 in self.taken
+            ):
                 self.claim(x, y, width, height)
                 return x, y
         return None
-
-
-def _collide(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _sometimes_dark(card: Canvas, style: Style) -> Style:
