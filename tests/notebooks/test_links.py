@@ -18,7 +18,7 @@ CHOOSING = "10_choosing"
 PLACES = [
     place
     for table in (chapter.CLAIMS, chapter.NEEDS, chapter.CHALLENGES)
-    for _, places in table
+    for *_, places in table
     for place in places
 ]
 
@@ -73,4 +73,4 @@ def test_a_place_is_a_link_to_its_heading() -> None:
 
 def test_a_row_without_its_cells_is_refused() -> None:
     with pytest.raises(ValueError, match="1 cells are needed"):
-        chapter.linked(("challenge", "where"), [(("a", "b"), [])])
+        chapter.linked(("challenge", "where"), [("a", "b", [])])
