@@ -124,32 +124,25 @@ def _times(result: Result, name: str) -> str:
 
 def offers(result: Result) -> Table:
     """Return everything about a server except its speed."""
-    head = (
-        *("server", "seconds to ready", "memory in MiB (PSS)", "processes", "adapter, lines"),
-        *("support, lines", "POST endpoints", "pages", "own metrics"),
-        *("bad input with a hint", "image", "batching"),
-    )
     rows = []
     for name in servers_of(result):
         peer = result["peers"][name]
-        start, memory, lines = peer["start_seconds"], peer["memory"], peer["lines"]
-        rows.append(
-            (
-                TITLES[name],
-                _range(start),
-                memory["pss_mib"] or memory["rss_mib"],
-                memory["processes"],
-                lines["adapter"],
-                lines["support"],
-                len(peer["endpoints"]["posts"]) or "not described",
-                len(peer["endpoints"]["answers"]),
-                len(own_metrics(peer["metrics"])),
-                f"{helped(result, name)} of {len(peer['bad_input'])}",
-                f"{peer['image_mib']} MiB" if peer["image_mib"] else NOT_MEASURED,
-                peer["batching"],
-            )
-        )
-    return head, rows
+        row = {
+            "server": TITLES[name],
+            "seconds to ready": _range(peer["start_seconds"]),
+            "memory in MiB (PSS)": peer["memory"]["pss_mib"] or peer["memory"]["rss_mib"],
+            "processes": peer["memory"]["processes"],
+            "adapter, lines": peer["lines"]["adapter"],
+            "support, lines": peer["lines"]["support"],
+            "POST endpoints": len(peer["endpoints"]["posts"]) or "not described",
+            "pages": len(peer["endpoints"]["answers"]),
+            "own metrics": len(own_metrics(peer["metrics"])),
+            "bad input with a hint": f"{helped(result, name)} of {len(peer['bad_input'])}",
+            "image": f"{peer['image_mib']} MiB" if peer["image_mib"] else NOT_MEASURED,
+            "batching": peer["batching"],
+        }
+        rows.append(tuple(row.values()))
+    return tuple(row), rows
 
 
 def transposed(table: Table) -> Table:
@@ -162,9 +155,7 @@ def transposed(table: Table) -> Table:
 def own_metrics(names: list[str]) -> list[str]:
     """Leave out the metrics that Prometheus's library exports for every Python process."""
     return [
-        name
-        for name in names
-        if not name.startswith(("process_", "python_")) and not name.endswith("_created")
+        n for n in names if not n.startswith(("process_", "python_")) and not n.endswith("_created")
     ]
 
 

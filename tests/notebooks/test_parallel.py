@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Run no notebook, and keep the commands; 02_b fails if it is told to."""
     commands: list[list[str]] = []
 
-    def run(command: list[str]) -> CompletedProcess[str]:
+    def run(command: list[str], **_: Any) -> CompletedProcess[str]:
         commands.append(command)
         failed = command[-1] == "02_b" and "-p" in command
         return CompletedProcess(command, int(failed), stdout=f"{command[-1]} ran\n")
 
-    monkeypatch.setattr(parallel, "_one", run)
+    monkeypatch.setattr(parallel.subprocess, "run", run)
     return commands
 
 
@@ -54,11 +55,11 @@ def test_parameters_arrive_as_they_were(started: list[list[str]]) -> None:
 def test_two_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=30)  # broken, and so an error, unless two arrive
 
-    def run(command: list[str]) -> CompletedProcess[str]:
+    def run(command: list[str], **_: Any) -> CompletedProcess[str]:
         both.wait()
         return CompletedProcess(command, 0, stdout="")
 
-    monkeypatch.setattr(parallel, "_one", run)
+    monkeypatch.setattr(parallel.subprocess, "run", run)
     assert parallel.chapter(SOURCES[2:4], {}, jobs=2) == 0
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -28,19 +29,6 @@ from services.id_card.training.synth import (
 )
 
 CLASS_NAME = "id_card"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image to be made and written; small, so that it travels between processes."""
-
-    out: Path
-    split: Split
-    index: int
-    seed: int
-    difficulty: Difficulty
-    cards: int | None
-    imgsz: int
 
 
 @dataclass(frozen=True)
@@ -109,42 +97,41 @@ def write_dataset(
     if seed < 0 or first < 0:
         raise ValueError(f"seed and first must not be negative, got {seed} and {first}")
     folder = Path(out)
-    _make_folders(folder, SPLITS)
-    job = Job(folder, "train", 0, seed, difficulty, cards, imgsz)
-    jobs = [
-        replace(job, split=split, index=index + (first if split == "train" else 0))
+    numbers = [
+        (split, index + (first if split == "train" else 0))
         for split, count in counts.items()
         for index in range(count)
     ]
-    total = write_jobs(jobs, workers, progress=progress)
-    return Summary(_write_yaml(folder), len(jobs), total)
+    make = partial(make_scene, seed=seed, difficulty=difficulty, cards=cards, imgsz=imgsz)
+    total = write_scenes(folder, make, numbers, workers, progress=progress)
+    return Summary(_write_yaml(folder), len(numbers), total)
 
 
-def write_jobs(jobs: Sequence[Job], workers: int = 1, *, progress: bool = False) -> int:
-    """Make and write images with *workers* processes; return the number of cards in them."""
-    for job in jobs[:1]:
-        _make_folders(job.out, [job.split])
-    cards = drawn(_write_one, jobs, workers)
-    return sum(tqdm(cards, total=len(jobs), unit="scene", disable=not progress))
-
-
-def _make_folders(out: Path, splits: Sequence[Split]) -> None:
-    for split in splits:
+def write_scenes(
+    out: Path,
+    make: Callable[[Split, int], Scene],
+    numbers: Sequence[tuple[Split, int]],
+    workers: int = 1,
+    *,
+    progress: bool = False,
+) -> int:
+    """Make and write the scenes of some numbers; return how many cards are in them."""
+    for split in SPLITS:
         for kind in ("images", "labels"):
             (out / kind / split).mkdir(parents=True, exist_ok=True)
+    cards = drawn(partial(_write_one, out, make), numbers, workers)
+    return sum(tqdm(cards, total=len(numbers), unit="scene", disable=not progress))
 
 
-def _write_one(job: Job) -> int:
+def _write_one(out: Path, make: Callable[[Split, int], Scene], number: tuple[Split, int]) -> int:
     """Make and write one image and its label file; return the number of cards in it."""
-    scene = make_scene(
-        job.split, job.index, job.seed, job.difficulty, cards=job.cards, imgsz=job.imgsz
-    )
-    name = f"{job.split}_{job.index:06d}"
+    split, index = number
+    scene = make(split, index)
+    name = f"{split}_{index:06d}"
     # Colour at full resolution: these images are small, and already have the camera's JPEG marks.
-    path = job.out / "images" / job.split / f"{name}.jpg"
-    scene.image.save(path, quality=92, subsampling=0)
+    scene.image.save(out / "images" / split / f"{name}.jpg", quality=92, subsampling=0)
     text = "".join(line + "\n" for line in yolo_lines(scene))
-    (job.out / "labels" / job.split / f"{name}.txt").write_text(text, encoding="ascii")
+    (out / "labels" / split / f"{name}.txt").write_text(text, encoding="ascii")
     return len(scene.boxes)
 
 

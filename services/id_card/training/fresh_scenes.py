@@ -12,12 +12,12 @@ from typing import Any
 
 from services.environment import usable_cores
 from services.id_card.detector import Detector
-from services.id_card.training.dataset import CLASS_NAME, Job, write_dataset, write_jobs
+from services.id_card.training.dataset import CLASS_NAME, write_dataset, write_scenes
 from services.id_card.training.pool import drawn
 from services.id_card.training.recipe import Run
 from services.id_card.training.sanitise import sanitise
 from services.id_card.training.scoring import batches
-from services.id_card.training.synth import make_scene
+from services.id_card.training.synth import Scene, make_scene
 
 RENDER = 1.25  # scenes are drawn larger than trained on, so that zooming in finds more detail
 VAL_SCENES = 400
@@ -106,13 +106,8 @@ class FreshScenes:
         shutil.rmtree(folder, ignore_errors=True)
         # A process takes seconds to start: not for a handful of images.
         workers = min(usable_cores(), max(1, count // 64))
-        write_jobs(
-            [
-                Job(folder, "train", index, wanted["seed"], "mixed", 0, wanted["imgsz"])
-                for index in wanted.get("empty", ())
-            ],
-            workers,
-        )
+        empty = _empty_scene(wanted["seed"], wanted["imgsz"])
+        write_scenes(folder, empty, [("train", i) for i in wanted.get("empty", ())], workers)
         write_dataset(
             folder,
             count if name == "scenes" else 0,
@@ -132,6 +127,10 @@ def _drawn_size(imgsz: int) -> int:
     return max(64, round(imgsz * RENDER))
 
 
+def _empty_scene(seed: int, imgsz: int) -> partial[Scene]:
+    return partial(make_scene, seed=seed, difficulty="mixed", cards=0, imgsz=imgsz)
+
+
 def find_hard(
     weights: Path, indices: Sequence[int], seed: int, imgsz: int, workers: int = 1
 ) -> list[int]:
@@ -140,9 +139,7 @@ def find_hard(
     *weights* is a training checkpoint or weights that ship, *imgsz* the side of the square that it
     sees, in pixels, and *workers* the number of processes that draw.
     """
-    make = partial(
-        make_scene, "train", seed=seed, difficulty="mixed", cards=0, imgsz=max(64, imgsz)
-    )
+    make = partial(_empty_scene(seed, max(64, imgsz)), "train")
     with tempfile.TemporaryDirectory() as folder:
         bare = sanitise(weights, Path(folder) / "network.pt")
         detector = Detector(bare, "torch", device="cpu", imgsz=imgsz, conf=SURE)

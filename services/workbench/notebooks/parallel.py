@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ def _pool(sources: Sequence[Path], parameters: Mapping[str, Any], jobs: int) -> 
     command = [sys.executable, "-m", __package__, "chapter", *options]
     pool, failed = ThreadPoolExecutor(jobs), False
     try:
-        runs = [pool.submit(_one, [*command, "--only", source.stem]) for source in sources]
+        # A run's progress and its errors come back as one text.
+        one = partial(
+            subprocess.run, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        runs = [pool.submit(one, [*command, "--only", source.stem]) for source in sources]
         for done in as_completed(runs):
             if done.cancelled():
                 continue
@@ -48,10 +53,3 @@ def _pool(sources: Sequence[Path], parameters: Mapping[str, Any], jobs: int) -> 
     finally:
         pool.shutdown(cancel_futures=True)
     return failed
-
-
-def _one(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run one command; its progress and its errors come back as one text."""
-    return subprocess.run(
-        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )

@@ -14,10 +14,11 @@ _NOT_FETCHED = {"canonical", "prev", "next", "edit"}
 class _References(HTMLParser):
     """Collects what a page links to and what it loads, and its anchors."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: Path) -> None:
         super().__init__()
         self.links: list[tuple[str, str]] = []
         self.ids: set[str] = set()
+        self.feed(page.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -30,21 +31,9 @@ class _References(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Return one line for each dead link and each file that would be loaded from elsewhere.
-
-    Parameters
-    ----------
-    site : Path
-        The folder with the built pages.
-    """
-    parsed = {path.resolve(): _parse(path) for path in sorted(site.rglob("*.html"))}
+    """Return one line for each dead link and each file that would be loaded from elsewhere."""
+    parsed = {path.resolve(): _References(path) for path in sorted(site.rglob("*.html"))}
     return [line for path in parsed for line in _of_page(path, parsed, site.resolve())]
-
-
-def _parse(path: Path) -> _References:
-    references = _References()
-    references.feed(path.read_text(encoding="utf-8"))
-    return references
 
 
 def _of_page(path: Path, parsed: dict[Path, _References], site: Path) -> Iterator[str]:

@@ -212,16 +212,17 @@ def test_no_scene_is_drawn_for_two_sets(plan, tmp_path, monkeypatch):
             drawn.append(range(first, first + n))
         folder.mkdir(parents=True)
 
-    def note_empty(jobs, workers):
-        assert all(job.cards == 0 and job.split == "train" for job in jobs)
-        drawn.append([job.index for job in jobs])
+    def note_empty(folder, make, numbers, workers):
+        assert make.keywords["cards"] == 0
+        assert {split for split, _ in numbers} <= {"train"}
+        drawn.append([index for _, index in numbers])
 
     def none_is_hard(weights, indices, *args):
         looked_at.append(indices)
         return []
 
     monkeypatch.setattr(fresh_scenes, "write_dataset", note)
-    monkeypatch.setattr(fresh_scenes, "write_jobs", note_empty)
+    monkeypatch.setattr(fresh_scenes, "write_scenes", note_empty)
     monkeypatch.setattr(fresh_scenes, "find_hard", none_is_hard)
     scenes = fresh_scenes.FreshScenes(Run(plan), tmp_path)
     for number, stage in enumerate(plan):
@@ -273,7 +274,7 @@ def test_a_scene_is_hard_if_the_network_finds_a_card_in_it(monkeypatch, tmp_path
         def detect(self, images):
             return [["a box"] if image.width == image.height else [] for image in images]
 
-    def scene(split, index, seed, difficulty, *, cards, imgsz):
+    def scene(split, index, *, seed, difficulty, cards, imgsz):
         assert (split, cards) == ("train", 0)
         return SimpleNamespace(image=Image.new("RGB", (64, 64 if index % 3 == 0 else 48)))
 
