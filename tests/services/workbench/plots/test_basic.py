@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import matplotlib as mpl
 import pandas as pd
@@ -11,14 +10,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from services.environment import ROOT
+from services.id_card.detector import Detection
 from services.workbench import plots
-
-
-@dataclass(frozen=True)
-class Found:
-    name: str
-    confidence: float
-    box: tuple[float, float, float, float]
 
 
 def picture(width: int = 40, height: int = 30, mode: str = "RGB") -> Image.Image:
@@ -104,7 +97,7 @@ def test_picture_grid_needs_images_and_a_title_for_each() -> None:
 
 
 def test_boxes_stand_where_the_detections_are() -> None:
-    fig = plots.boxes_on(picture(), [Found("id_card", 0.934, (5, 6, 25, 20))], title="One")
+    fig = plots.boxes_on(picture(), [Detection("id_card", 0, 0.934, (5, 6, 25, 20))], title="One")
     (axes,) = fig.axes
     (box,) = axes.patches
     assert isinstance(box, Rectangle)

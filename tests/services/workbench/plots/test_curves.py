@@ -1,35 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import matplotlib as mpl
 import pytest
 
+from services.id_card.training import history
+from services.id_card.training.lesson import Answer
 from services.workbench.plots import COLORS, curves
 
 
-@dataclass(frozen=True)
-class Epoch:
-    stage: int
-    imgsz: int
-    box_loss: float = 3.0
-    cls_loss: float = 2.0
-    dfl_loss: float = 1.0
-    map50: float | None = None
-    map50_95: float | None = None
-
-
-@dataclass(frozen=True)
-class Point:
-    pictures: int
-    map50: float
-    low: float
-    high: float
+def epoch(
+    stage: int = 1, imgsz: int = 96, box_loss: float = 3.0, *maps: float | None
+) -> history.Epoch:
+    return history.Epoch(stage, 1, imgsz, box_loss, 2.0, 1.0, *(maps or (None, None)))
 
 
 def test_losses_are_drawn_from_zero_epoch_by_epoch() -> None:
-    epochs = [Epoch(1, 96, box_loss=3.0), Epoch(1, 96, box_loss=2.0)]
-    (axes,) = curves.losses(epochs, title="Two epochs").axes
+    (axes,) = curves.losses([epoch(), epoch(box_loss=2.0)], title="Two epochs").axes
     assert [list(line.get_ydata()) for line in axes.lines] == [[3, 2], [2, 2], [1, 1]]
     assert list(axes.lines[0].get_xdata()) == [1, 2]
     assert axes.get_ylim()[0] == 0
@@ -38,7 +24,7 @@ def test_losses_are_drawn_from_zero_epoch_by_epoch() -> None:
 
 
 def test_training_skips_epochs_without_validation_and_names_the_stages() -> None:
-    epochs = [Epoch(1, 160), Epoch(1, 160, map50=0.5, map50_95=0.3), Epoch(2, 224, map50=0.7)]
+    epochs = [epoch(1, 160), epoch(1, 160, 3.0, 0.5, 0.3), epoch(2, 224, 3.0, 0.7, None)]
     left, right = curves.training(epochs).axes
     assert [list(line.get_xdata()) for line in right.lines] == [[2, 3], [2]]
     assert list(right.lines[0].get_ydata()) == [0.5, 0.7]
@@ -50,7 +36,7 @@ def test_training_skips_epochs_without_validation_and_names_the_stages() -> None
 
 
 def test_training_without_any_validation_has_no_line_of_quality() -> None:
-    _, right = curves.training([Epoch(1, 96)]).axes
+    _, right = curves.training([epoch()]).axes
     assert not right.lines
 
 
@@ -69,7 +55,7 @@ def test_quality_marks_the_served_threshold_in_both_panels() -> None:
 
 
 def test_learning_has_a_panel_a_training_and_shades_the_intervals() -> None:
-    points = [Point(10, 0.2, 0.1, 0.3), Point(20, 0.5, 0.4, 0.6)]
+    points = [Answer("", "", 10, 0.2, 0.1, 0.3), Answer("", "", 20, 0.5, 0.4, 0.6)]
     figure = curves.learning({"few": {"seen": points, "unseen": points}, "many": {"seen": points}})
     few, many = figure.axes
     assert (few.get_title(loc="left"), many.get_title(loc="left")) == ("few", "many")

@@ -1,20 +1,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
 from services.workbench.plots import rankings
 
-
-@dataclass(frozen=True)
-class Judged:
-    rmse: float
-    ndcg: float
-
-
-MODELS = {"mf": Judged(0.9, 0.1), "mf-bce": Judged(math.nan, 0.4), "popularity": Judged(1.1, 0.2)}
+MODELS = {
+    name: SimpleNamespace(rmse=rmse, ndcg=ndcg)
+    for name, rmse, ndcg in (("mf", 0.9, 0.1), ("mf-bce", math.nan, 0.4), ("popularity", 1.1, 0.2))
+}
 
 
 def names(axes) -> list[str]:
