@@ -36,6 +36,7 @@ from services.packaging.container_engine import (
 from services.setup import preflight
 from services.workbench.servers.ports import HOST, free_port
 from services.workbench.servers.processes import POLL
+from services.workbench.servers.server import Stoppable
 
 SERVED_PORT = 3000
 """The port inside BentoML's images."""
@@ -48,7 +49,7 @@ HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-
 LIMITS = {"podman": ("--ulimit=nofile=4096:4096", "--ulimit=nproc=1024:1024")}
 
 
-class Container:
+class Container(Stoppable):
     """A running container, made by :func:`run`; as a context manager it is removed at the end.
 
     It has the *engine* that runs it, its *name* and *image*, and its *url*,
@@ -61,12 +62,6 @@ class Container:
         self.image = image
         self.url = f"http://{HOST}:{port}"
         self.exit_code: int | None = None
-
-    def __enter__(self) -> Container:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def running(self) -> bool:

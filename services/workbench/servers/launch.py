@@ -189,11 +189,8 @@ def _error(
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return this process's variables with *extra*; PATH and PYTHONPATH include this project."""
     variables = {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
-    programs = str(Path(sys.executable).parent)
-    variables["PATH"] = os.pathsep.join(filter(None, [programs, variables.get("PATH")]))
-    variables["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(ROOT), variables.get("PYTHONPATH")])
-    )
+    for name, first in (("PATH", Path(sys.executable).parent), ("PYTHONPATH", ROOT)):
+        variables[name] = os.pathsep.join(filter(None, [str(first), variables.get(name)]))
     return variables
 
 

@@ -31,6 +31,7 @@ from services.environment import ROOT, build_dir
 from services.workbench import servers
 from services.workbench.servers import Server
 from services.workbench.servers.ports import HOST
+from services.workbench.servers.server import Stoppable
 
 FOLDER = ROOT / "infra" / "prometheus"
 """The scrape configuration, the recording rules and the alerts."""
@@ -45,7 +46,7 @@ class QueryError(RuntimeError):
     """Prometheus refused a query; the message is Prometheus's."""
 
 
-class Prometheus:
+class Prometheus(Stoppable):
     """A running Prometheus. Made by :func:`start`; as a context manager it stops at the end.
 
     ``server`` is its process, and ``url`` the address of its own pages, such as ``/graph``.
@@ -59,12 +60,6 @@ class Prometheus:
 
     def _repr_html_(self) -> str | None:
         return self.server._repr_html_()
-
-    def __enter__(self) -> Prometheus:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def stop(self) -> int:
         """Stop it and remove what it stored; return its exit code."""

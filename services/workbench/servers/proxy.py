@@ -21,12 +21,12 @@ from services.environment import ROOT
 from services.setup.tools import program
 from services.workbench.servers.launch import start as start_server
 from services.workbench.servers.ports import HOST, free_port
-from services.workbench.servers.server import Server
+from services.workbench.servers.server import Server, Stoppable
 
 CONFIGURATION = ROOT / "infra" / "nginx" / "nginx.conf"
 
 
-class Proxy:
+class Proxy(Stoppable):
     """A running nginx; as a context manager it stops at the end.
 
     ``server`` is its process, ``url`` is ``https://localhost:<port>``, ``context`` trusts only its
@@ -38,12 +38,6 @@ class Proxy:
         self.folder = folder
         self.url = f"https://localhost:{server.port}"
         self.context = ssl.create_default_context(cafile=folder / "cert.pem")
-
-    def __enter__(self) -> Proxy:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def stop(self) -> int:
         """End it; return its exit code."""

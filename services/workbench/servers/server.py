@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -60,7 +61,21 @@ class PortTakenError(ServerError):
     """Another process has the port that the server needs."""
 
 
-class Server:
+class Stoppable:
+    """What runs until it is stopped; as a context manager, until the end of the block."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """Stop it; return its exit code."""
+        raise NotImplementedError
+
+
+class Server(Stoppable):
     """A running server. Made by :func:`start`; as a context manager it stops at the end.
 
     Attributes
@@ -128,12 +143,6 @@ class Server:
             for title, path in self.pages.items()
         )
         return f"<p>{self.url}: {links}</p>"
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def running(self) -> bool:

@@ -100,19 +100,6 @@ def to_image(pixels: Array) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def rounded(image: Image.Image, radius: float) -> Array:
-    """Give a picture rounded corners: RGB in, an (h, w, 4) uint8 array with alpha out.
-
-    `radius` is in pixels. Small radii are drawn enlarged, so the corners stay smooth.
-    """
-    width, height = image.size
-    mask = Image.new("L", (width * 2, height * 2), 0)
-    box = (0, 0, width * 2 - 1, height * 2 - 1)
-    ImageDraw.Draw(mask).rounded_rectangle(box, radius * 2, 255)
-    alpha = mask.resize((width, height), Image.Resampling.BOX)
-    return np.dstack([np.asarray(image.convert("RGB")), np.asarray(alpha)])
-
-
 class Canvas:
     """A flat printed thing with measures that do not depend on its resolution.
 
@@ -257,5 +244,10 @@ class Canvas:
         self.pen = ImageDraw.Draw(self.image)
 
     def finish(self, radius: float) -> Array:
-        """Cut the canvas out with rounded corners; see :func:`rounded`."""
-        return rounded(self.image, radius * self.unit)
+        """Cut the canvas out with rounded corners, smooth ones: (h, w, 4) uint8 with alpha."""
+        width, height = self.image.size
+        mask = Image.new("L", (width * 2, height * 2), 0)
+        box = (0, 0, width * 2 - 1, height * 2 - 1)
+        ImageDraw.Draw(mask).rounded_rectangle(box, radius * self.unit * 2, 255)
+        alpha = mask.resize((width, height), Image.Resampling.BOX)
+        return np.dstack([np.asarray(self.image), np.asarray(alpha)])

@@ -153,23 +153,14 @@ def test_goes_on_after_a_kill(tmp_path):
     assert all(torch.equal(expected[key], got[key]) for key in expected)  # as if never killed
 
 
-def test_budget_stops_at_a_checkpoint_and_goes_on(tmp_path):
-    run = replace(TINY, stages=TINY.stages[:1])
-    first = Training(run, tmp_path, device="cpu", budget=0, say=lambda line: None)
-    assert first.train() is None
-    assert len(history(tmp_path)) == 1
-    second = Training(run, tmp_path, device="cpu", say=lambda line: None)
-    assert second.train() is not None
-    assert len(history(tmp_path)) == 2
-
-
-def test_a_budget_leaves_usable_weights(tmp_path, monkeypatch, capsys):
+def test_a_budget_stops_at_a_checkpoint_with_usable_weights(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(train.PLANS, "small", (Stage(64, 16, 2, 2, 0.002, 0.001),))
     command = ["--model", "small", "--device", "cpu", "--out", str(tmp_path)]
     weights = tmp_path / "yolov8_small.pt"
-    for budget, expected in (("0", "Usable so far"), ("9", "Trained")):
+    for epochs, (budget, expected) in enumerate((("0", "Usable so far"), ("9", "Trained")), 1):
         assert train.main([*command, "--budget-minutes", budget]) == 0
         assert f"{expected}: {weights}" in capsys.readouterr().out
+        assert len(history(tmp_path)) == epochs
         Detector(weights, "torch", device="cpu")
 
 

@@ -38,13 +38,12 @@ def mug(rng: Rng, pixels: int) -> Sticker:
     """Mug from above: rim, handle, something to drink."""
     image, pen = _cutout(pixels, round(pixels * 0.78))
     size, colour = image.height, any_colour(rng)
-    pen.rounded_rectangle(
-        (size * 0.7, size * 0.4, pixels - 1, size * 0.6), size * 0.1, (*scaled(colour, 0.8), 255)
-    )
-    pen.ellipse((0, 0, size - 1, size - 1), (*colour, 255))
-    pen.ellipse((size * 0.07, size * 0.07, size * 0.93, size * 0.93), (*scaled(colour, 0.6), 255))
+    handle = (size * 0.7, size * 0.4, pixels - 1, size * 0.6)
+    pen.rounded_rectangle(handle, size * 0.1, scaled(colour, 0.8))
+    pen.ellipse((0, 0, size - 1, size - 1), colour)
+    pen.ellipse((size * 0.07, size * 0.07, size * 0.93, size * 0.93), scaled(colour, 0.6))
     drink = pick(rng, ((60, 34, 18), (150, 100, 60), (40, 20, 12), (190, 120, 40)))
-    pen.ellipse((size * 0.12, size * 0.14, size * 0.9, size * 0.92), (*drink, 255))
+    pen.ellipse((size * 0.12, size * 0.14, size * 0.9, size * 0.92), drink)
     return Sticker(_shaded(rng, image), 60, 0.3)
 
 
@@ -54,11 +53,11 @@ def plate(rng: Rng, pixels: int) -> Sticker:
     rim = pick(rng, ((240, 240, 236), any_colour(rng)))
     for inset, colour in ((0, rim), (0.08, scaled(rim, 0.92)), (0.2, scaled(rim, 0.97))):
         low, high = pixels * inset, pixels * (1 - inset)
-        pen.ellipse((low, low, high, high), (*colour, 255))
+        pen.ellipse((low, low, high, high), colour)
     if chance(rng, 0.4):
         for _ in range(8):
             x, y = rng.uniform(0.3, 0.6, 2) * pixels
-            pen.ellipse((x, y, x + pixels * 0.15, y + pixels * 0.12), (*any_colour(rng), 255))
+            pen.ellipse((x, y, x + pixels * 0.15, y + pixels * 0.12), any_colour(rng))
     return Sticker(_shaded(rng, image), 20, 0.4)
 
 
@@ -67,9 +66,9 @@ def pen(rng: Rng, pixels: int) -> Sticker:
     image, draw = _cutout(pixels, max(5, round(pixels * rng.uniform(0.055, 0.11))))
     width, height = image.size
     body = any_colour(rng)
-    draw.rounded_rectangle((width * 0.07, 0, width - 1, height - 1), height / 2, (*body, 255))
+    draw.rounded_rectangle((width * 0.07, 0, width - 1, height - 1), height / 2, body)
     draw.polygon([(0, height / 2), (width * 0.09, 0), (width * 0.09, height)], (40, 40, 42, 255))
-    light = (*scaled(body, 1.5), 255)
+    light = scaled(body, 1.5)
     draw.rectangle((width * 0.1, height * 0.2, width * 0.95, height * 0.36), light)
     draw.rectangle((width * 0.6, 0, width * 0.64, height), (190, 190, 195, 255))
     return Sticker(np.array(image), 9, 0.4)
@@ -83,9 +82,9 @@ def coins(rng: Rng, pixels: int) -> Sticker:
         x, y = rng.uniform(radius, pixels - radius, 2)
         metal = pick(rng, ((190, 150, 80), (180, 182, 186), (160, 100, 66)))
         box = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse(box, (*metal, 255), (*scaled(metal, 0.6), 255))
+        draw.ellipse(box, metal, scaled(metal, 0.6))
         inner = radius * 0.6
-        draw.ellipse((x - inner, y - inner, x + inner, y + inner), (*scaled(metal, 1.15), 255))
+        draw.ellipse((x - inner, y - inner, x + inner, y + inner), scaled(metal, 1.15))
     return Sticker(_shaded(rng, image), 2, 0.6)
 
 
@@ -116,7 +115,7 @@ def cable(rng: Rng, pixels: int) -> Sticker:
     path = [np.convolve(np.pad(row, 12, "edge"), window, "valid") for row in curve]
     colour: Colour = pick(rng, ((24, 24, 26), (236, 236, 236), any_colour(rng)))
     line = [(float(x), float(y)) for x, y in zip(*path, strict=True)]
-    draw.line(line, (*colour, 255), max(2, pixels // 50), joint="curve")
+    draw.line(line, colour, max(2, pixels // 50), joint="curve")
     return Sticker(np.array(image), 4, 0.1)
 
 
