@@ -99,13 +99,16 @@ def measure(weights: Path = WEIGHTS, *, sample: int = SCENES, seed: int = 0) -> 
     dict of str to float
         ``map50``, ``map50_95`` and ``recall``, 0 to 1.
     """
+    from tqdm import tqdm
+
     from services.id_card.detector import Detector
     from services.id_card.training.evaluate import SEARCH_CONF, evaluate
     from services.id_card.training.synth import make_scene
 
     detector = Detector(weights, backend="onnx", conf=SEARCH_CONF)
-    scenes = (make_scene("val", number, seed, "mixed", imgsz=320) for number in range(sample))
-    result = evaluate(detector, scenes, progress="validation scenes", total=sample)
+    numbers = tqdm(range(sample), "validation scenes", unit="scene")
+    scenes = (make_scene("val", number, seed, "mixed", imgsz=320) for number in numbers)
+    result = evaluate(detector, scenes)
     values = {"map50": result.map50(resamples=2), "map50_95": result.map50_95(resamples=2)}
     return {name: one.value for name, one in {**values, "recall": result.recall()}.items()}
 

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
+from tqdm import tqdm
+
 from services import command_line
 from services.environment import usable_cores
 from services.id_card.detector import SERVED_CONF, Detector
@@ -70,7 +72,6 @@ def report(
     empty: int = 200,
     conf: float = SERVED_CONF,
     workers: int = 1,
-    progress: bool = True,
 ) -> list[Line]:
     """Measure everything that there is a target for; a line has what was reached beside it.
 
@@ -79,7 +80,7 @@ def report(
     strong tilt, blur and noise, and *empty* one, typical without a card. *workers* is the number of
     processes that draw.
     """
-    run = partial(_run, detector, seed=seed, conf=conf, workers=workers, progress=progress)
+    run = partial(_run, detector, seed=seed, conf=conf, workers=workers)
     lines = []
     for scenes in (SceneSet("typical", "typical", typical), SceneSet("harsh", "harsh", harsh)):
         lines += _card_lines(scenes, run(scenes))
@@ -117,14 +118,13 @@ def threshold_report(
     with_cards: int = 500,
     empty: int = 500,
     workers: int = 1,
-    progress: bool = True,
 ) -> str:
     """Choose the confidence that serves, on typical scenes of the validation split.
 
     The detector is made with ``conf=0.001``. Return the curve as a table, and the confidence of the
     least cost; see :mod:`.threshold`.
     """
-    run = partial(_run, detector, seed=seed, workers=workers, progress=progress)
+    run = partial(_run, detector, seed=seed, workers=workers)
     cards = run(SceneSet("cards", "typical", with_cards, split="val"))
     without = run(SceneSet("empty", "typical", empty, cards=0, split="val"))
     points = choose(cards.images, without.images)
@@ -132,17 +132,10 @@ def threshold_report(
 
 
 def _run(
-    detector: Detector,
-    scenes: SceneSet,
-    *,
-    seed: int,
-    workers: int,
-    progress: bool,
-    conf: float = SERVED_CONF,
+    detector: Detector, scenes: SceneSet, *, seed: int, workers: int, conf: float = SERVED_CONF
 ) -> Result:
-    title = progress and f"{scenes.name:<8}"
-    drawn = scenes.scenes(seed, workers)
-    return evaluate(detector, drawn, conf=conf, progress=title, total=scenes.count)
+    drawn = tqdm(scenes.scenes(seed, workers), f"{scenes.name:<8}", scenes.count, unit="scene")
+    return evaluate(detector, drawn, conf=conf)
 
 
 def _parser() -> argparse.ArgumentParser:

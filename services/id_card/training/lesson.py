@@ -75,13 +75,11 @@ class Answer:
 def questions(size: Size, seed: int) -> dict[str, list[Scene]]:
     """Draw the scenes of each question: one card each, in fair light."""
     return {
-        name: [_scene(split, first + i, seed, size) for i in range(size.few)]
+        name: [
+            make_scene(split, first + i, seed, cards=1, imgsz=_drawn(size)) for i in range(size.few)
+        ]
         for name, (split, first) in QUESTIONS.items()
     }
-
-
-def _scene(split: Split, number: int, seed: int, size: Size) -> Scene:
-    return make_scene(split, number, seed, "typical", cards=1, imgsz=_drawn(size))
 
 
 def _drawn(size: Size) -> int:

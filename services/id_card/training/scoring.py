@@ -8,7 +8,6 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
-from tqdm import tqdm
 
 from services.id_card.detector import SERVED_CONF, Detection, Detector
 from services.id_card.training.metrics import (
@@ -60,19 +59,11 @@ class Result:
         return share(wrong, len(self.images))
 
 
-def evaluate(
-    detector: Detector,
-    scenes: Iterable[Scene],
-    *,
-    conf: float = SERVED_CONF,
-    progress: bool | str = False,
-    total: int | None = None,
-) -> Result:
+def evaluate(detector: Detector, scenes: Iterable[Scene], *, conf: float = SERVED_CONF) -> Result:
     """Run a detector over scenes, a few at a time, and score it image by image.
 
     Average precision looks at all boxes, so the detector has a low threshold: ValueError if it is
     above 0.05. The served confidence *conf*, 0 to 1, changes recall and false positives, not mAP.
-    *progress* shows a bar, of *total* scenes if given; a string is its title.
     """
     if detector.conf > 0.05:
         raise ValueError(
@@ -80,12 +71,8 @@ def evaluate(
             f"{detector.conf}. Evaluate Detector(conf={SEARCH_CONF})"
         )
     images: list[ImageScore] = []
-    title = progress if isinstance(progress, str) else None
-    with tqdm(total=total, desc=title, unit="scene", disable=not progress) as bar:
-        for batch in batches(scenes, 16):
-            found = detector.detect([scene.image for scene in batch])
-            images += map(_score, found, batch)
-            bar.update(len(batch))
+    for batch in batches(scenes, 16):
+        images += map(_score, detector.detect([scene.image for scene in batch]), batch)
     return Result(tuple(images), conf)
 
 

@@ -205,7 +205,7 @@ def test_report_holds_every_target_beside_what_was_reached(monkeypatch):
     monkeypatch.setattr(scene_sets, "SCENE_SIZE", 96)
     sets = [("typical", None), ("harsh", None), ("typical", 0)]
     drawn = [s for kind, cards in sets for s in SceneSet("", kind, 4, cards=cards).scenes(0, 1)]
-    counts = {"typical": 4, "harsh": 4, "empty": 4, "progress": False}
+    counts = {"typical": 4, "harsh": 4, "empty": 4}
     lines = report(Oracle(drawn), **counts)
     assert [line.target for line in lines] == [
         "≥ 0.97", "≥ 0.87", "", "≥ 0.93", "≥ 0.77", "", "≤ 5%", "≤ 8%", "0",
@@ -296,7 +296,7 @@ def test_the_threshold_comes_from_the_validation_split(monkeypatch):
     monkeypatch.setattr(scene_sets, "SCENE_SIZE", 96)
     sets = [SceneSet("", "typical", 4, cards, "val") for cards in (None, 0)]
     drawn = [scene for each in sets for scene in each.scenes(0, 1)]
-    text = threshold_report(Oracle(drawn, alarm=(0.6,)), with_cards=4, empty=4, progress=False)
+    text = threshold_report(Oracle(drawn, alarm=(0.6,)), with_cards=4, empty=4)
     [marked] = [row for row in text.splitlines() if "least cost" in row]
     assert marked.split()[:3] == ["0.85", "0.0%", "0.0%"]  # the oracle is sure to 0.9
 
