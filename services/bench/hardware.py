@@ -79,8 +79,7 @@ class Throughput:
     """The joint throughput of several workers."""
 
     rate: float  # images per second, by all workers
-    # the time of each image, first those of the first worker, then those of the others
-    milliseconds: tuple[float, ...]
+    milliseconds: tuple[float, ...]  # the time of each image, worker after worker
     mib: float  # memory of all workers in MiB; shared pages count once if the system reports them
 
     def percentile(self, percent: float) -> float:

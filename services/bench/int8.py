@@ -56,19 +56,15 @@ class Row:
     variant: str  # a key of VARIANTS
     kib: int  # size of the file in KiB
     float_convolutions: int  # convolutions that are not quantised
-    # speed-up over the float export in processor time, with one thread: the median over rounds
-    times_as_fast: float
+    times_as_fast: float  # than the float export, in processor time with one thread: the median
     # typical, harsh: mAP50-95 on test scenes of each difficulty, 0 to 1
     typical: float
     harsh: float
-    # typical_found, harsh_found: share of the cards that are found at the served confidence
-    # threshold, 0 to 1
+    # typical_found, harsh_found: share of the cards found at the served confidence, 0 to 1
     typical_found: float
     harsh_found: float
     alarms: float  # share of the scenes without a card in which a box is found, 0 to 1
-    # the number of typical scenes; there are three fifths as many harsh and two fifths as many
-    # empty ones
-    scenes: int
+    scenes: int  # typical ones; three fifths as many are harsh, and two fifths empty
 
 
 def make(folder: Path) -> dict[str, Path]:

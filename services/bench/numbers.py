@@ -54,9 +54,7 @@ class Round:
 
     rate: float  # answers per second
     latencies: list[float]  # seconds until each answer
-    # processor time per answer, in seconds, of all the server's processes together; without the
-    # client's
-    cpu: float
+    cpu: float  # processor time per answer, in seconds, of all the server's processes together
 
 
 def figures(rounds: Sequence[Round]) -> dict[str, Spread]:

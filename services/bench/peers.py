@@ -75,16 +75,12 @@ class Peer:
 
     name: str  # its key in the results
     title: str  # its name in tables and plots
-    # starts it with an environment and the exported network, and returns when it is ready
-    start: Callable[[Environment, Path], Server]
-    # the files that were written for it, relative to the repository's root
-    adapter: tuple[str, ...]
-    # this repository's files that work around the framework's bugs, or catch clients' mistakes
-    support: tuple[str, ...]
+    start: Callable[[Environment, Path], Server]  # takes an environment and the exported network
+    adapter: tuple[str, ...]  # the files written for it, relative to the repository's root
+    support: tuple[str, ...]  # our files that work around its bugs, or catch clients' mistakes
     batching: str  # what it offers for computing several requests at once, from its documentation
     field: str = "image"  # the field in which the server expects an image
-    # makes a request from an image's bytes; the second argument names the field
-    ask: Callable[[bytes, str], Ask] = upload
+    ask: Callable[[bytes, str], Ask] = upload  # makes a request of an image and a field's name
     read: Callable[[Any], list[DetectionDict]] = same  # extracts the boxes from an answer
 
     def request(self, picture: bytes) -> Ask:

@@ -41,8 +41,7 @@ class Plan:
     requests: int = 96  # requests per round with the real network, a multiple of each concurrency
     null_requests: int = 384  # requests per round with the network that computes nothing
     starts: int = 3  # how often each server is started with the real network, 1 or more
-    # how many requests are in flight when a server gets SIGTERM; 0 leaves this out
-    ending: int = 24
+    ending: int = 24  # requests in flight when a server gets SIGTERM; 0 leaves this out
 
     def __post_init__(self) -> None:
         unknown = set(self.peers) - set(PEERS)

@@ -6,14 +6,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
-from tqdm.auto import tqdm
-
 
 def interleaved(
     ways: Mapping[str, Callable[[], object]],
     rounds: int,
     *,
-    progress: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Time each of *ways* once a round, in an order that rotates from round to round.
@@ -32,7 +29,7 @@ def interleaved(
         call()
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
-    for turn in tqdm(range(rounds), disable=not progress):
+    for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             start = clock()

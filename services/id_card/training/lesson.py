@@ -59,8 +59,7 @@ class Answer:
     training: str
     question: str
     pictures: int  # how many the network had been trained on by then, repetitions included
-    # map50, low, high: average precision at an overlap of 0.5, 0 to 1, and its 95 % interval by
-    # bootstrap
+    # map50, low, high: average precision at an overlap of 0.5, and its 95 % interval by bootstrap
     map50: float
     low: float
     high: float

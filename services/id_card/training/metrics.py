@@ -24,12 +24,10 @@ class ImageScore:
     """How one image went."""
 
     truths: int  # cards in the image
-    confidences: Floats  # shape (n,): of the boxes found, the most confident first
-    # shape (n, 10), bool: whether each box is right, at each of THRESHOLDS
-    correct: NDArray[np.bool_]
-    overlaps: Floats  # shape (n,): of each box with the card it fits best, 0 to 1
-    # shape (truths,): for each card the confidence of the box that found it at an overlap of 0.5; 0
-    # if none
+    confidences: Floats  # of the n boxes found, shape (n,), the most confident first
+    correct: NDArray[np.bool_]  # whether each box is right, at each of THRESHOLDS, shape (n, 10)
+    overlaps: Floats  # of each box with the card it fits best, shape (n,), 0 to 1
+    # for each card the confidence of the box that found it at an overlap of 0.5, else 0
     found: Floats
 
     def misses(self, conf: float = 0.5) -> int:
@@ -102,10 +100,10 @@ def score_image(boxes: Floats, confidences: Floats, truths: Floats) -> ImageScor
 class Curve:
     """Precision against recall at an overlap of 0.5, and average precision at all ten."""
 
-    # recall, precision: shape (1000,): 0 to 1; precision is made to fall, as for the average
+    # recall, precision: of shape (1000,), 0 to 1; precision is made to fall, as for the average
     recall: Floats
     precision: Floats
-    average_precision: Floats  # shape (10,): one for each of THRESHOLDS
+    average_precision: Floats  # one for each of THRESHOLDS, shape (10,)
 
 
 def curve(images: Sequence[ImageScore]) -> Curve:

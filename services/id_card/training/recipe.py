@@ -25,8 +25,7 @@ class Stage:
     lr: float
     lr_end: float
     val_every: int = 3  # epochs from one validation to the next; the last epoch is always validated
-    # share of the scenes that are drawn without any card, beside those that happen to be
-    empty: float = 0.0
+    empty: float = 0.0  # share of scenes drawn without a card, beside those that happen to be
     # how many further scenes without a card are searched before the stage begins; those in which
     # the network of the stage before finds one make up most of the card-free share
     mine: int = 0
@@ -85,10 +84,8 @@ class Run:
     seed: int = 0  # of the scenes, the first weights and the augmentation
     model: str = "nano"  # YOLOv8n, or a network of half its width
     weights: str | None = None  # a checkpoint to start from instead of random weights
-    # a data set in YOLO format (its data.yaml) to train on instead of drawn scenes
-    data: str | None = None
-    # where in the stages to begin, from 0: with weights that have the earlier ones behind them
-    first_stage: int = 0
+    data: str | None = None  # data.yaml of own images, in YOLO format, instead of drawn scenes
+    first_stage: int = 0  # where to begin, with weights that have the earlier ones behind them
 
     def record(self, folder: Path) -> None:
         """Write this into the run folder; ValueError if the folder belongs to another training."""

@@ -31,8 +31,7 @@ SEARCH_CONF = 0.001
 class Result:
     """How a detector did on a set of scenes."""
 
-    # one for each scene, in their order: hits, misses and false alarms
-    images: tuple[ImageScore, ...]
+    images: tuple[ImageScore, ...]  # one for each scene, in their order
     conf: float = SERVED_CONF  # the served confidence, for what depends on one
 
     @cached_property

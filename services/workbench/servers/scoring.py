@@ -39,8 +39,7 @@ class Outcome:
 
     status: int  # the HTTP status
     message: str  # the error's message in one line; empty if the request was answered
-    # this repository's code for the error, if the body has one (error.code); else MLflow's
-    code: str
+    code: str  # this repository's code for the error, if the body has one; else MLflow's
     trace: bool  # whether the body holds a stack trace of the server
     predictions: list[Any]  # the answers; empty in case of an error
 

@@ -22,14 +22,11 @@ class Scene:
     """A made-up photograph."""
 
     image: Image.Image  # RGB
-    # shape (n, 4), float32: one row a card: x0, y0, x1, y1 in pixels, inside the image, tight to
-    # the card's outline (also where fingers or things lie over it). 0 to 4 rows.
+    # (n, 4) float32, 0 to 4 rows: x0, y0, x1, y1 in pixels, inside the image, tight to the card's
+    # outline (also where fingers or things lie over it)
     boxes: Array
-    # shape (n, h, w), bool: the cards' silhouettes in the frame, before anything was laid over them
-    outlines: Array
-    # shape (n,), float32: how much of each whole card is visible, 0..1; never below
-    # stage.MIN_VISIBLE
-    visible: Array
+    outlines: Array  # (n, h, w) bool: silhouettes in the frame, before anything lay over them
+    visible: Array  # (n,) float32: the share of each whole card that shows, MIN_VISIBLE to 1
 
 
 _RECIPES = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,6 +11,7 @@ from PIL import Image
 from services.environment import ROOT
 from services.workbench.front_page import banner, drawing, numbers, terminal
 from services.workbench.front_page.theme import PICTURES, THEMES
+from services.workbench.site.pages import slug
 
 README = numbers.README.read_text(encoding="utf-8")
 REMEDY = "make readme ARGS=--pictures"
@@ -79,17 +79,12 @@ def test_pictures_are_small_described_and_used() -> None:
 
 
 def test_links_in_the_readme_lead_to_files_and_headings() -> None:
-    anchors = {
-        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", README, re.M)
-    }
+    anchors = set(map(slug, re.findall(r"^#+ (.+)$", README, re.M)))
     dead = []
     for link in re.findall(r"\]\(([^)\s]+)\)", README):
         name, _, anchor = link.partition("#")
         if "://" in link or link.startswith("../../actions"):
             continue  # other sites, and GitHub's own pages
-        if (name and not Path(ROOT / name).exists()) or (
-            anchor and not name and anchor not in anchors
-        ):
+        if not (ROOT / name).exists() if name else anchor not in anchors:
             dead.append(link)
     assert dead == []
