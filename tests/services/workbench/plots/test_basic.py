@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -12,6 +13,8 @@ from PIL import Image
 from services.environment import ROOT
 from services.id_card.detector import Detection
 from services.workbench import plots
+from services.workbench.plots import curves, experiments, graphs, rankings
+from services.workbench.plots.gallery import gallery
 
 
 def picture(width: int = 40, height: int = 30, mode: str = "RGB") -> Image.Image:
@@ -56,8 +59,27 @@ def test_quantities_over_time_share_the_axis_and_the_marks() -> None:
     assert [text.get_text() for text in upper.texts] == ["killed"]
     assert (upper.get_title(loc="left"), lower.get_xlabel()) == ("Load", "seconds")
     assert upper.get_ylim()[0] == 0
-    with pytest.raises(ValueError, match="no quantity"):
-        plots.over_time({})
+
+
+@pytest.mark.parametrize(
+    ("draw", "nothing", "message"),
+    [
+        (plots.over_time, {}, "no quantity"),
+        (plots.picture_grid, [], "no image"),
+        (gallery, [], "no image"),
+        (curves.losses, [], "no epoch"),
+        (curves.training, [], "no epoch"),
+        (curves.learning, {}, "no panel"),
+        (experiments.differences, {}, "nothing to draw"),
+        (graphs.dependency_graph, {}, "nothing to draw"),
+        (rankings.losses, {}, "no loss"),
+        (rankings.losses, {"mf": []}, "no loss"),
+        (rankings.two_orders, {}, "no model"),
+    ],
+)
+def test_nothing_to_draw_is_refused(draw: Any, nothing: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw(nothing)
 
 
 @pytest.mark.parametrize("ratio", [0.0, -1.0, float("nan"), float("inf")])
@@ -89,9 +111,7 @@ def test_picture_grid_uses_no_more_columns_than_pictures() -> None:
     assert fig.get_figwidth() == 4
 
 
-def test_picture_grid_needs_images_and_a_title_for_each() -> None:
-    with pytest.raises(ValueError, match="no image"):
-        plots.picture_grid([])
+def test_picture_grid_needs_a_title_for_each_image() -> None:
     with pytest.raises(ValueError, match="1 images, but 2 titles"):
         plots.picture_grid([picture()], ["a", "b"])
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import matplotlib as mpl
-import pytest
 
 from services.id_card.training import history
 from services.id_card.training.lesson import Answer
@@ -64,11 +63,3 @@ def test_learning_has_a_panel_a_training_and_shades_the_intervals() -> None:
     shade = few.collections[0].get_paths()[0].vertices
     assert (shade[:, 1].min(), shade[:, 1].max()) == (0.1, 0.6)
     assert mpl.colors.to_hex(few.lines[0].get_color()).upper() == COLORS["blue"]
-
-
-def test_nothing_to_draw_is_refused() -> None:
-    for draw in (curves.losses, curves.training):
-        with pytest.raises(ValueError, match="no epoch"):
-            draw([])
-    with pytest.raises(ValueError, match="no panel"):
-        curves.learning({})

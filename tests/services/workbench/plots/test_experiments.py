@@ -34,8 +34,6 @@ def test_a_difference_is_drawn_with_its_interval() -> None:
     assert axes.patches[0].get_width() == pytest.approx(2 * one.detectable)
 
 
-def test_nothing_is_no_plot() -> None:
+def test_no_replies_are_no_plot() -> None:
     with pytest.raises(ValueError, match="no replies"):
         versions_over_time([], {})
-    with pytest.raises(ValueError, match="nothing to draw"):
-        differences({})

@@ -29,9 +29,9 @@ def test_the_frame_leaves_out_the_first_column_and_holds_the_rest() -> None:
     assert "a service" in places
 
 
-@pytest.mark.parametrize("depends_on", [{}, {"a": ["b"], "b": ["a"]}, {"a": ["a"]}])
+@pytest.mark.parametrize("depends_on", [{"a": ["b"], "b": ["a"]}, {"a": ["a"]}])
 def test_what_is_no_graph(depends_on: dict) -> None:
-    with pytest.raises(ValueError, match=r"nothing to draw|form a cycle"):
+    with pytest.raises(ValueError, match="form a cycle"):
         graphs.dependency_graph(depends_on)
 
 

@@ -24,12 +24,6 @@ def test_losses_have_a_panel_each_and_start_at_epoch_one() -> None:
     assert list(right.lines[0].get_ydata()) == [0.6, 0.5, 0.4]
 
 
-@pytest.mark.parametrize("curves", [{}, {"mf": []}])
-def test_there_is_a_loss_to_draw(curves: dict) -> None:
-    with pytest.raises(ValueError, match="no loss to draw"):
-        rankings.losses(curves)
-
-
 def test_overview_shares_add_up_and_half_of_the_ratings_is_marked() -> None:
     left, right = rankings.overview([1, 2, 2, 5], [1, 10, 4, 1]).axes
     assert sum(bar.get_height() for bar in left.patches) == pytest.approx(1)
@@ -43,8 +37,3 @@ def test_each_panel_has_its_own_order_the_best_on_top() -> None:
     (interval,) = right.lines
     assert list(interval.get_xdata()) == [0.05, 0.15]
     assert list(interval.get_ydata()) == [0, 0]
-
-
-def test_there_is_a_model_to_draw() -> None:
-    with pytest.raises(ValueError, match="no model to draw"):
-        rankings.two_orders({})
