@@ -150,9 +150,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--val", type=int, help="how many validation images (a tenth of --n)")
     parser.add_argument("--test", type=int, help="how many test images (a tenth of --n)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
-    parser.add_argument(
-        "--first", type=int, default=0, help="index of the first training image (0)"
-    )
     parser.add_argument("--imgsz", type=int, default=384, help="longer side, in pixels (384)")
     parser.add_argument("--difficulty", choices=DIFFICULTIES, default="mixed",
                         help="how hard the scenes are (mixed)")  # fmt: skip

@@ -147,16 +147,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see the module's docstring."""
     parser = command_line.parser("services.id_card.training.lesson", __doc__)
     parser.add_argument("--out", type=Path, help="folder to work in (build/lesson)")
-    parser.add_argument("--csv", type=Path, help="file for the result (lesson.csv in that folder)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
-    parser.add_argument("--looks", type=int, default=Size().looks,
-                        help="times each image is shown, a multiple of 32 (64)")  # fmt: skip
     args = parser.parse_args(arguments)
-    if args.looks < 32 or args.looks % 32:
-        parser.error(f"--looks is a multiple of 32; got {args.looks}")
     out = args.out or build_dir() / "lesson"
     out.mkdir(parents=True, exist_ok=True)
-    write(compare(out, Size(looks=args.looks), args.seed), args.csv or out / "lesson.csv")
+    write(compare(out, seed=args.seed), out / "lesson.csv")
     return 0
 
 

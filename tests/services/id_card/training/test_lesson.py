@@ -68,14 +68,6 @@ def test_the_committed_result_is_the_whole_experiment():
     ]
 
 
-@pytest.mark.parametrize("looks", ["0", "-32", "40"])
-def test_command_refuses_looks_that_do_not_divide(looks, capsys):
-    with pytest.raises(SystemExit) as stop:
-        lesson.main(["--looks", looks])
-    assert stop.value.code == 2
-    assert "multiple of 32" in capsys.readouterr().err
-
-
 def test_an_answer_says_what_it_is_about():
     line = str(Answer("few pictures, often", "held-out designs", 2000, 0.5, 0.4, 0.6))
     assert "held-out designs" in line
