@@ -17,7 +17,6 @@ from services.id_card.training.synth.drawing import CARD_MM, Array, Rng, chance,
 from services.id_card.training.synth.negatives.cards import CARDS
 from services.id_card.training.synth.negatives.cutouts import CUTOUTS
 from services.id_card.training.synth.negatives.desk import DESK
-from services.id_card.training.synth.negatives.faces import FACES
 from services.id_card.training.synth.negatives.held_out import HELD_OUT
 from services.id_card.training.synth.negatives.near import NEAR_MISSES
 from services.id_card.training.synth.negatives.paper import PAPER
@@ -30,7 +29,7 @@ from services.id_card.training.synth.stage import Light, Stage
 from services.id_card.training.synth.stickers import Sticker, Thing
 
 HELD_MM = 25.0  # how far a card in a hand is above what is behind it, for its shadow
-THINGS = CARDS | PAPER | FACES | NEAR_MISSES | DESK | CUTOUTS | HELD_OUT
+THINGS = CARDS | PAPER | NEAR_MISSES | DESK | CUTOUTS | HELD_OUT
 _MODES = ("desk", "close-up", "hand", "scan")
 _SHAPES = ((1, 1), (1, 0.75), (0.75, 1), (1, 0.75), (0.75, 1), (1, 0.5625), (0.5625, 1), (1, 2 / 3))
 

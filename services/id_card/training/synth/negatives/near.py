@@ -24,8 +24,7 @@ from services.id_card.training.synth.drawing import (
     readable_on,
 )
 from services.id_card.training.synth.fonts import BOLD, MONO, SANS, SCRIPT
-from services.id_card.training.synth.negatives.faces import picture, till_code
-from services.id_card.training.synth.negatives.paper import scenery
+from services.id_card.training.synth.negatives.paper import picture, scenery, till_code
 from services.id_card.training.synth.stickers import Sticker, things
 
 _CLUBS = (
