@@ -66,24 +66,12 @@ def write_dataset(
 ) -> Summary:
     """Write a data set that ultralytics can train on.
 
-    Parameters
-    ----------
-    out : path
-        Folder; made if it is missing. Must not hold images of other sizes or seeds: files
-        of the same name are overwritten, others are left alone.
-    n, val, test : int
-        Number of training, validation and test images; of the last two a tenth of *n* by default.
-    first : int
-        Number of the first training image: fresh ones for the next epoch of a training.
-    imgsz, difficulty, cards
-        See :func:`services.id_card.training.synth.make_scene`.
-    workers : int
-        Processes to draw with.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range, or there would be no image at all.
+    *out* is made if it is missing. It must not hold images of other sizes or seeds: files of the
+    same name are overwritten, others are left alone. There are *n* training images, numbered from
+    *first* (to get fresh ones for the next epoch of a training), *val* for validation and *test*
+    for the test; of these a tenth of *n* each unless given. For the rest see
+    :func:`services.id_card.training.synth.make_scene`; *workers* is the number of processes to draw
+    with. Raises ValueError if a number is out of range, or there would be no image at all.
     """
     counts: dict[Split, int] = {
         "train": n,

@@ -67,19 +67,10 @@ def _multiplies_bfloat16() -> bool:
 class CardTrainer(DetectionTrainer):
     """A detection trainer that renews its images and can be killed at any moment.
 
-    Parameters
-    ----------
-    overrides : dict
-        ultralytics' settings.
-    scale : {"nano", "small"}
-        Key of :data:`SCALES`: YOLOv8n, or half its width.
-    renew : callable
-        Called with the number of an epoch, from 0, before it begins; makes that epoch's
-        images and returns whether they have changed.
-    epoch_done : callable
-        Called with the trainer after each epoch's checkpoint; returns whether to stop there.
-    val_every : int
-        Validate after every so many epochs, and after the last.
+    *overrides* are ultralytics' settings, *scale* is a key of :data:`SCALES`. *renew* is called
+    with the number of an epoch, from 0, before it begins; it makes that epoch's images and returns
+    whether they have changed. *epoch_done* is called with the trainer after each epoch's checkpoint
+    and returns whether to stop there. Every *val_every* epochs, and after the last, it validates.
     """
 
     def __init__(

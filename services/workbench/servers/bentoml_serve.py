@@ -42,18 +42,12 @@ def bentoml(
     shared. BentoML keeps the counts behind ``/metrics`` in that folder and empties it at each
     start, so a second server in the same folder would reset the first one's metrics to zero.
 
-    Parameters
-    ----------
-    target : str
-        What to serve: ``"package.module:Name"``, the tag of a Bento, or a Bento's folder.
-    api_workers : int, optional
-        API processes, 1 or more, of a ``bentoml.legacy.Service``; one per core if not given.
-        BentoML ignores it for a ``@bentoml.service``, which states its ``workers=`` itself.
-    working_dir : str or path, optional
-        The folder from which *target* is imported; the repository if not given.
-    ready, name, timeout, env
-        As for :func:`start`. With another *ready* than ``"/readyz"``, a model that cannot be loaded
-        is not detected; with it, it is a :class:`CrashedError`.
+    *target* is ``"package.module:Name"``, to be imported from *working_dir* (the repository if not
+    given), the tag of a Bento, or a Bento's folder. *api_workers* is the number of API processes, 1
+    or more, of a ``bentoml.legacy.Service``, one per core if not given; BentoML ignores it for a
+    ``@bentoml.service``, which states its ``workers=`` itself. The rest is as for :func:`start`;
+    with another *ready* than ``"/readyz"``, a model that cannot be loaded is not detected, with it,
+    it is a :class:`CrashedError`.
     """
     command = [sys.executable, "-m", "bentoml", "serve", target, "--host", HOST]
     command += ["--port", "{port}", "--working-dir", str(working_dir)]

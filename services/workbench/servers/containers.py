@@ -111,35 +111,16 @@ def run(
     arguments: Sequence[str] = (),
     mounts: Mapping[str, str | Path] | None = None,
 ) -> Container:
-    """Run an image and return once it is ready.
+    """Run an image of the engine's own store and return once *ready*, a path, answers 200.
 
-    Parameters
-    ----------
-    image : str
-        An image in the engine's own store; nothing is downloaded.
-    env : mapping of str to str or None, optional
-        Variables for the container; None removes a variable that would be passed on.
-    ready : str
-        The path that must answer 200.
-    timeout : float
-        Seconds within which it must answer.
-    engine : str, optional
-        As :func:`find_engine` returns it.
-    served : int, default 3000
-        The port inside the container, 1 to 65535.
-    hardened : bool, default True
-        Whether to apply :data:`HARDENED`; an image that writes elsewhere needs False.
-    arguments : sequence of str
-        The command to run in place of the image's own.
-    mounts : mapping of str to path, optional
-        Folders inside the container, mapped to folders of this machine, which it may read.
+    *env* are variables for the container; None removes one that would be passed on. *engine* is as
+    :func:`find_engine` returns it, and *served* the port inside, 1 to 65535. An image that writes
+    elsewhere than to ``/tmp`` must not be *hardened*. *arguments* replace the image's own command,
+    and *mounts* are folders inside, mapped to folders of this machine, which the container may
+    read.
 
-    Raises
-    ------
-    NotRunError
-        If there is no engine, or no such image.
-    ContainerError
-        If it ends, or is not ready in time; the message has the last lines it printed.
+    Raises NotRunError if there is no engine, or no such image (nothing is downloaded), and
+    ContainerError if the container ends, or is not ready in time, with the last lines it printed.
     """
     engine = engine or find_engine()
     if not has_image(engine, image):

@@ -67,38 +67,25 @@ def start(
     gives_up: str | None = None,
     pages: Mapping[str, str] | None = None,
 ) -> Server:
-    """Start a server and return once it is ready.
+    """Start a server and return once it is ready, within *timeout* seconds.
 
-    Parameters
-    ----------
-    command : sequence of str
-        The program and its arguments; ``{port}`` in any of them is replaced by the port. Programs
-        of this interpreter's environment come first on the ``PATH``.
-    ready : str or callable, default "/readyz"
-        A path: the server is ready when ``GET`` answers 200 and one of *its* processes listens on
-        the port. Or a function of the :class:`Server` that returns true; it must return soon.
-    name : str, optional
-        For messages and the log; the program's name if not given.
-    port : int, optional
-        A port of 127.0.0.1, 1 to 65535; a free one if not given.
-    timeout : float, default 120.0
-        Seconds, above 0, within which the server must be ready.
-    env : mapping of str to str, optional
-        Variables added to those of this process.
-    cwd : str or path, optional
-        The folder to run in; the repository if not given.
-    gives_up : str, optional
-        Text in the log that means the server will never be ready, although it still runs: a
-        supervisor often survives the worker that could not load its model.
-    pages : mapping of str to str, optional
-        Paths to open in a browser, by title; a notebook that shows the server links to them.
+    ``{port}`` in any part of *command* is replaced by *port*, a free one of 127.0.0.1 if not given.
+    Programs of this interpreter's environment come first on the ``PATH``. *name* is for messages
+    and the log; the program's if not given. *env* is added to this process's variables, and *cwd*
+    is the folder to run in, the repository if not given.
+
+    If *ready* is a path, the server is ready when ``GET`` answers 200 and one of *its* processes
+    listens on the port. Else it is a function of the :class:`Server` that returns true, soon.
+    *gives_up* is a text in the log that means the server will never be ready, although it still
+    runs: a supervisor often survives the worker that could not load its model. *pages* are paths to
+    open in a browser, by title; a notebook that shows the server links to them.
 
     Raises
     ------
     CrashedError
         If the server ended, or gave up, before it was ready.
     NotReadyError
-        If it is not ready within *timeout* seconds.
+        If it is not ready in time.
     PortTakenError
         If another process has *port*, or took each of the free ports that were tried.
     FileNotFoundError

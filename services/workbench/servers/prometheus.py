@@ -140,26 +140,13 @@ def start(
     hold: float | None = 3.0,
     job: Job = JOB,
 ) -> Prometheus:
-    """Start Prometheus and return once it is ready.
+    """Start Prometheus on the servers at these URLs and return once it is ready.
 
-    Parameters
-    ----------
-    targets : sequence of str
-        The URLs of the servers to scrape.
-    scrape_every : float, default 1.0
-        Seconds, 0.1 or more, between two scrapes, and between two evaluations of the rules.
-    hold : float or None, default 3.0
-        Seconds that a condition must hold before its alert fires, instead of the minutes in
-        ``alerts.yml``; None keeps the minutes.
-    job : str, default "id_card_detector"
-        The job in ``prometheus.yml`` that the servers belong to; other jobs are left out.
-
-    Raises
-    ------
-    FileNotFoundError
-        If Prometheus is not installed.
-    ServerError
-        If it does not start.
+    *scrape_every* is the number of seconds, 0.1 or more, between two scrapes, and between two
+    evaluations of the rules. A condition must hold for *hold* seconds before its alert fires,
+    instead of the minutes in ``alerts.yml``; None keeps the minutes. *job* is the job in
+    ``prometheus.yml`` that the servers belong to; other jobs are left out. Raises FileNotFoundError
+    if Prometheus is not installed, and ServerError if it does not start.
     """
     program = shutil.which("prometheus")
     if program is None:
