@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -108,7 +109,8 @@ def end(root: int, mark: str, grace: float) -> set[psutil.Process]:
         if not members:
             break
         for process in members:
-            _signal(process, force=True)
+            with suppress(psutil.Error):
+                process.kill()
         _wait(members, time.monotonic() + 0.5)
     return members
 
@@ -194,15 +196,9 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
 def _terminate(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
     asked = set(processes)
     for process in asked:
-        _signal(process, force=False)
+        with suppress(psutil.Error):  # it ended by itself
+            process.terminate()
     return asked
-
-
-def _signal(process: psutil.Process, *, force: bool) -> None:
-    try:
-        process.kill() if force else process.terminate()
-    except psutil.Error:
-        return  # It ended by itself.
 
 
 def _wait(processes: set[psutil.Process], deadline: float) -> None:

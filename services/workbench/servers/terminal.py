@@ -67,8 +67,8 @@ def shell(
     words = [word.replace("$PORT", "{port}") for word in shlex.split(line)]
     command = [word for word in words if "=" not in word or word.startswith("-")]
     name = "-".join(command[:3])
-    run = start_bentoml if command[0] == "bentoml" else start
-    server = run(["env", *words], ready=ready, name=name, cwd=cwd)
+    way = start_bentoml if command[0] == "bentoml" else start
+    server = way(["env", *words], ready=ready, name=name, cwd=cwd)
     typed = line.replace("$PORT", str(server.port))
     print(wrapped(f"$ {' '.join(typed.split())}", end=" \\"))
     for logged in first_lines(server.log, log_lines):
