@@ -16,7 +16,7 @@ import yaml
 from labs.checks.lab05.alerts import RuleError, fired, rules_of
 from labs.checks.lab05.days import MINUTES, Day, days
 from labs.checks.lab05.promql import PromQLError, Series, evaluate, labels_of, parse
-from tests.labs.lab_answers import answers_of, solved
+from tests.labs.lab_answers import answers_of, edited, solved
 
 SEED = 2026
 NOW = 27 * 60 + 10.0
@@ -128,8 +128,10 @@ def test_what_it_cannot_compute_is_named(text: str) -> None:
 
 def _rule_files() -> list[Any]:
     """Return every answer to exercise 5 that is a complete rules file, and the solution."""
-    codes = {str(a): a.code for a in answers_of("lab05") if a.exercise == "lab05.ex5"}
-    codes["the solution"] = solved("lab05")["lab05.ex5"].solution
+    solution = solved("lab05")["lab05.ex5"].solution
+    answers = [a for a in answers_of("lab05") if a.exercise == "lab05.ex5"]
+    codes = {str(answer): edited(solution, answer.code) for answer in answers}
+    codes["the solution"] = solution
     found = []
     for name, code in codes.items():
         names: dict[str, Any] = {}

@@ -26,87 +26,42 @@ def iou(first, second):
 
 
 # %% lab00.ex1 wrong: plus_one
-def iou(a, b):
-    width = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
-    height = max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
-    shared = width * height
-    area_a = (a[2] - a[0] + 1) * (a[3] - a[1] + 1)
-    area_b = (b[2] - b[0] + 1) * (b[3] - b[1] + 1)
-    return shared / (area_a + area_b - shared)
+# - (end - start)
+# + (end - start + 1)
+# - boxes[:, :2])
+# + boxes[:, :2] + 1)
 
-
-# %% lab00.ex1 wrong: sum <- plain Python
-# -     shared = width * height
-
-# -     return shared / (area_a + area_b - shared)
-# +     return width * height / (area_a + area_b)
-
+# %% lab00.ex1 wrong: sum
+# - areas.sum() - shared
+# + areas.sum()
 
 # %% lab00.ex1 wrong: one_box
-def iou(a, b):
-    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return width * height / min(areas)
-
+# - (areas.sum() - shared)
+# + areas.min()
 
 # %% lab00.ex1 wrong: sides
-def iou(a, b):
-    width = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
-    height = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
-    shared = width * height
-    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
-
+# - boxes[:, 2:].min(axis=0)
+# + boxes.reshape(2, 2, 2).sum(axis=1).min(axis=0)
+# - (boxes[:, 2:] - boxes[:, :2])
+# + boxes[:, 2:]
 
 # %% lab00.ex1 wrong: negative
-def iou(a, b):
-    shared = (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
-    area_a = (a[2] - a[0]) * (a[3] - a[1])
-    area_b = (b[2] - b[0]) * (b[3] - b[1])
-    return shared / (area_a + area_b - shared)
+# - .clip(0)
 
+# %% lab00.ex1 wrong: -corner containment only <- plain Python
+# -     return shared / (area_a + area_b - shared)
+# +     corners = [(s, x, y) for r, s in ((a, b), (b, a)) for x in r[::2] for y in r[1::2]]
+# +     if a != b and not any(s[0] < x < s[2] and s[1] < y < s[3] for s, x, y in corners):
+# +         return 0.0
+# +     return shared / (area_a + area_b - shared)
 
-# %% lab00.ex1 wrong: -corner containment only
-def iou(a, b):
-    def inside(x, y, r):
-        return r[0] < x < r[2] and r[1] < y < r[3]
+# %% lab00.ex1 wrong: -round 4
+# - float(shared / (areas.sum() - shared))
+# + round(float(shared / (areas.sum() - shared)), 4)
 
-    if (
-        not any(inside(x, y, b) for x in (a[0], a[2]) for y in (a[1], a[3]))
-        and not any(inside(x, y, a) for x in (b[0], b[2]) for y in (b[1], b[3]))
-        and a != b
-    ):
-        return 0.0
-    i = (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
-    return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i)
-
-
-# %% lab00.ex1 wrong: -epsilon 1e-5
-def iou(a, b):
-    w = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    h = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    i = w * h
-    return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i + 1e-5)
-
-
-# %% lab00.ex1 wrong: -float16
-def iou(a, b):
-    a, b = np.array(a, np.float16), np.array(b, np.float16)
-    w = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    h = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    i = float(w) * float(h)
-    return i / (
-        float(a[2] - a[0]) * float(a[3] - a[1]) + float(b[2] - b[0]) * float(b[3] - b[1]) - i
-    )
-
-
-# %% lab00.ex1 wrong: -round 4 <- -epsilon 1e-5
-# -     return i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i + 1e-5)
-# +     return round(i / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - i), 4)
-
-# %% lab00.ex1 wrong: -epsilon 1e-9, though boxes may be small <- -epsilon 1e-5
-# - 1e-5
-# + 1e-9
+# %% lab00.ex1 wrong: -epsilon 1e-9, though boxes may be small
+# - areas.sum() - shared
+# + areas.sum() - shared + 1e-9
 
 # %% lab00.ex1 wrong: -areas in 32-bit integers <- plain Python
 # - def iou(a, b):
@@ -137,93 +92,43 @@ def judge(found, cards):
 
 
 # %% lab00.ex2 wrong: -it takes the cards out of the caller's list
-def judge(found, cards):
-    total = max(1, len(cards))
-    marks = dict.fromkeys((one.confidence for one in found), np.False_)
-    for one in sorted(found, key=lambda one: one.confidence, reverse=True):
-        best = max(cards, key=lambda card: overlap(card, one.box), default=None)
-        if best and overlap(one.box, best) >= 1 / 2:
-            cards.remove(best)
-            marks[one.confidence] = np.True_
-    missed = len(cards) / total
-    wrong = sum(not mark for mark in marks.values())
-    return {
-        "right": [marks[one.confidence] for one in found],
-        "precision": 1 - wrong / max(1, len(found)),
-        "recall": 1 - missed,
-    }
-
+# -     free = list(cards)
+# +     total, free = len(cards), cards
+# - len(cards) if cards
+# + total if total
 
 # %% lab00.ex2 wrong: twice
-def judge(found, cards):
-    right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
-    return {
-        "right": right,
-        "precision": sum(right) / len(found) if found else 1.0,
-        "recall": sum(right) / len(cards) if cards else 1.0,
-    }
+# -             free.pop(shared.index(max(shared)))
 
+# %% lab00.ex2 wrong: order
+# - sorted(range(len(found)), key=lambda n: -found[n].confidence)
+# + range(len(found))
 
-# %% lab00.ex2 wrong: order <- twice
-# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
-# +     right, free = [], list(cards)
-# +     for one in found:
-# +         best = max(free, key=lambda card: overlap(one.box, card), default=None)
-# +         right.append(best is not None and overlap(one.box, best) >= 0.5)
-# +         if right[-1]:
-# +             free.remove(best)
+# %% lab00.ex2 wrong: other_order
+# -     right = [False] * len(found)
+# +     right = [False] * len(found)
+# +     found = sorted(found, key=lambda one: -one.confidence)
 
-# %% lab00.ex2 wrong: other_order <- twice
-# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
-# +     right, free = [], list(cards)
-# +     for one in sorted(found, key=lambda one: -one.confidence):
-# +         best = max(free, key=lambda card: overlap(one.box, card), default=None)
-# +         right.append(best is not None and overlap(one.box, best) >= 0.5)
-# +         if right[-1]:
-# +             free.remove(best)
-
-# %% lab00.ex2 wrong: strict <- twice
-# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
-# +     right, free = [False] * len(found), list(cards)
-# +     for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-# +         best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-# +         if best is not None and overlap(found[n].box, best) > 0.5:
-# +             free.remove(best)
-# +             right[n] = True
-
+# %% lab00.ex2 wrong: strict
+# - >= 0.5
+# + > 0.5
 
 # %% lab00.ex2 wrong: empty
-def judge(found, cards):
-    right, free = [False] * len(found), list(cards)
-    for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
-        best = max(free, key=lambda card: overlap(found[n].box, card), default=None)
-        if best is not None and overlap(found[n].box, best) >= 0.5:
-            free.remove(best)
-            right[n] = True
-    return {
-        "right": right,
-        "precision": sum(right) / len(found),
-        "recall": sum(right) / len(cards),
-    }
+# -  if found else 1.0
+# +
+# -  if cards else 1.0
 
-
-# %% lab00.ex2 wrong: -only_best <- twice
-# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
-# +     right, claimed = [False] * len(found), set()
-# +     for n in sorted(range(len(found)), key=lambda n: -found[n].confidence):
+# %% lab00.ex2 wrong: -only_best
+# -         shared = [overlap(found[n].box, card) for card in free]
+# -         if shared and max(shared) >= 0.5:
+# -             free.pop(shared.index(max(shared)))
 # +         best = max(cards, key=lambda card: overlap(found[n].box, card), default=None)
-# +         if best is not None and best not in claimed and overlap(found[n].box, best) >= 0.5:
-# +             claimed.add(best)
-# +             right[n] = True
+# +         if best in free and overlap(found[n].box, best) >= 0.5:
+# +             free.remove(best)
 
-# %% lab00.ex2 wrong: -by_overlap <- twice
-# -     right = [any(overlap(one.box, card) >= 0.5 for card in cards) for one in found]
-# +     right, claimed = [False] * len(found), set()
-# +     pairs = [(overlap(one.box, c), n, c) for n, one in enumerate(found) for c in cards]
-# +     for shared, n, card in sorted(pairs, reverse=True):
-# +         if shared >= 0.5 and not right[n] and card not in claimed:
-# +             claimed.add(card)
-# +             right[n] = True
+# %% lab00.ex2 wrong: -by_overlap
+# - -found[n].confidence
+# + -max((overlap(found[n].box, card) for card in cards), default=0)
 
 # %% lab00.ex2 wrong: -cards like the claimed one are claimed, too
 # -             free.pop(shared.index(max(shared)))
@@ -258,58 +163,36 @@ def served_confidence(pictures, steps, budget):
 
 
 # %% lab00.ex3 wrong: boxes
-def served_confidence(pictures, steps, budget):
-    for step in sorted(steps):
-        if sum(sure > step for boxes in pictures for sure in boxes) / len(pictures) <= budget:
-            return step
-    raise ValueError(f"no step keeps {budget}")
-
+# - sum(any(c > step for c in boxes) for boxes in pictures)
+# + sum(c > step for boxes in pictures for c in boxes)
 
 # %% lab00.ex3 wrong: without_empty
-def served_confidence(pictures, steps, budget):
-    with_boxes = [boxes for boxes in pictures if boxes]
-    for step in sorted(steps):
-        if sum(max(boxes) > step for boxes in with_boxes) <= budget * len(with_boxes):
-            return step
-    raise ValueError(f"no step keeps {budget}")
+# - / len(pictures)
+# + / max(1, sum(map(bool, pictures)))
 
+# %% lab00.ex3 wrong: at_least
+# - c > step
+# + c >= step
 
-# %% lab00.ex3 wrong: at_least <- boxes
-# -         if sum(sure > step for boxes in pictures for sure in boxes) / len(pictures) <= budget:
-# +         if sum(any(c >= step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
-
-# %% lab00.ex3 wrong: strict <- boxes
-# -         if sum(sure > step for boxes in pictures for sure in boxes) / len(pictures) <= budget:
-# +         if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) < budget:
-
+# %% lab00.ex3 wrong: strict
+# - <= budget
+# + < budget
 
 # %% lab00.ex3 wrong: falls_back
-def served_confidence(pictures, steps, budget):
-    for step in sorted(steps):
-        if sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures) <= budget:
-            return step
-    return max(steps)
-
+# - raise ValueError(f"no threshold keeps false alarms within {budget}; offer higher ones")
+# + return max(steps)
 
 # %% lab00.ex3 wrong: bare_error
-def served_confidence(pictures, steps, budget):
-    def share(step):
-        return sum(any(c > step for c in boxes) for boxes in pictures) / len(pictures)
-
-    return min(step for step in steps if share(step) <= budget)
-
+# - {budget}
+# + the budget
 
 # %% lab00.ex3 wrong: -last box only
-def served_confidence(pictures, steps, budget):
-    for t in sorted(steps):
-        if sum(1 for p in pictures if p and p[-1] > t) / len(pictures) <= budget:
-            return t
-    raise ValueError(f"{budget}")
+# - any(c > step for c in boxes)
+# + any(c > step for c in boxes[-1:])
 
-
-# %% lab00.ex3 wrong: -share rounded <- -last box only
-# -         if sum(1 for p in pictures if p and p[-1] > t) / len(pictures) <= budget:
-# +         if round(sum(any(c > t for c in p) for p in pictures) / len(pictures), 2) <= budget:
+# %% lab00.ex3 wrong: -share rounded
+# - alarms / len(pictures)
+# + round(alarms / len(pictures), 2)
 
 # %% lab00.ex3 wrong: -a budget of 0 is taken for none
 # -     for step in sorted(steps):
@@ -344,51 +227,35 @@ def ndcg_at_10(scores, seen, chosen):
 
 
 # %% lab00.ex4 wrong: seen_kept
-def ndcg_at_10(scores, seen, chosen):
-    best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(min(10, len(chosen))))
+# - .difference(seen)
 
-
-# %% lab00.ex4 wrong: cut_first <- seen_kept
-# -     best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
-# +     best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
+# %% lab00.ex4 wrong: cut_first
+# - .difference(seen)
+# +
+# - [:10]
+# + [:10]
 # +     best = [movie for movie in best if movie not in seen]
 
-
 # %% lab00.ex4 wrong: log_rank
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    dcg = sum(1 / math.log2(p) for p, movie in enumerate(best, 1) if movie in chosen)
-    return dcg / sum(1 / math.log2(p) for p in range(1, min(10, len(chosen)) + 1))
-
+# - n + 2
+# + n + 1
 
 # %% lab00.ex4 wrong: always_ten
-def ndcg_at_10(scores, seen, chosen):
-    unseen = set(range(len(scores))) - set(seen)
-    best = sorted(unseen, key=lambda movie: -scores[movie])[:10]
-    dcg = sum(1 / math.log2(n + 2) for n, movie in enumerate(best) if movie in chosen)
-    return dcg / sum(1 / math.log2(n + 2) for n in range(10))
+# - worth[: len(chosen)]
+# + worth
 
-
-# %% lab00.ex4 wrong: not_capped <- always_ten
-# -     return dcg / sum(1 / math.log2(n + 2) for n in range(10))
-# +     return dcg / sum(1 / math.log2(n + 2) for n in range(len(chosen)))
-
-# %% lab00.ex4 wrong: -not_low_enough <- seen_kept
-# -     best = sorted(range(len(scores)), key=lambda movie: -scores[movie])[:10]
-# +     scores = np.array(scores)
-# +     scores[seen] = -1
-# +     best = np.argsort(-scores)[:10]
+# %% lab00.ex4 wrong: not_capped
+# - range(10)
+# + range(len(scores))
 
 # %% lab00.ex4 wrong: -scores of 32 bits, of which some are equal
 # - -scores[movie]
 # + -np.float32(scores[movie])
 
-# %% lab00.ex4 wrong: -seen movies are as bad as the worst <- -not_low_enough
-# -     scores[seen] = -1
-# +     scores[seen] = min(scores)
+# %% lab00.ex4 wrong: -seen movies are as bad as the worst
+# -     unseen = set(range(len(scores))).difference(seen)
+# +     unseen = range(len(scores))
+# +     scores = [min(scores) if n in seen else score for n, score in enumerate(scores)]
 
 
 # %% lab00.ex5 right: a loop
@@ -425,80 +292,40 @@ def to_promote(candidates, current, gain, loss):
 
 
 # %% lab00.ex5 wrong: test
-def to_promote(candidates, current, gain, loss):
-    now = current["test"]
-    passed = [
-        one
-        for one in candidates
-        if one["data"] == current["data"]
-        and one["test"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-        and one["test"]["coverage_at_10"] >= now["coverage_at_10"] - loss
-    ]
-    return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
-
+# - model["validation"]["ndcg_at_10"]
+# + model["test"]["ndcg_at_10"]
+# - model["validation"]["coverage_at_10"]
+# + model["test"]["coverage_at_10"]
 
 # %% lab00.ex5 wrong: best_only
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    known = [
-        one
-        for one in candidates
-        if one["data"] == current["data"] and not math.isnan(one["validation"]["ndcg_at_10"])
-    ]
-    if not known:
-        return None
-    best = max(known, key=lambda one: one["validation"]["ndcg_at_10"])
-    better = best["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-    wide = best["validation"]["coverage_at_10"] >= now["coverage_at_10"] - loss
-    return best["name"] if better and wide else None
-
+# -     passed = [
+# +     known = [m for m in candidates if m["data"] == current["data"] and ndcg(m) == ndcg(m)]
+# +     passed = [
+# - in candidates
+# -         if model["data"] == current["data"]
+# -         and ndcg(model)
+# + in sorted(known, key=ndcg)[-1:]
+# +         if ndcg(model)
 
 # %% lab00.ex5 wrong: nan
-def to_promote(candidates, current, gain, loss):
-    now = current["validation"]
-    passed = []
-    for one in candidates:
-        new = one["validation"]
-        if one["data"] != current["data"]:
-            continue
-        if new["ndcg_at_10"] < now["ndcg_at_10"] + gain:
-            continue
-        if new["coverage_at_10"] < now["coverage_at_10"] - loss:
-            continue
-        passed.append(one)
-    return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
+# - ndcg(model) >=
+# + not ndcg(model) <
+# - coverage(model) >=
+# + not coverage(model) <
 
-
-# %% lab00.ex5 wrong: strict <- test
-# -     now = current["test"]
-# +     now = current["validation"]
-# -         and one["test"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-# -         and one["test"]["coverage_at_10"] >= now["coverage_at_10"] - loss
-# +         and one["validation"]["ndcg_at_10"] >= now["ndcg_at_10"] + gain
-# +         and one["validation"]["coverage_at_10"] > now["coverage_at_10"] - loss
-# -     return max(passed, key=lambda one: one["test"]["ndcg_at_10"])["name"] if passed else None
-# +     return max(passed, key=lambda one: one["validation"]["ndcg_at_10"])["name"] if passed else None
-
+# %% lab00.ex5 wrong: strict
+# - coverage(model) >=
+# + coverage(model) >
 
 # %% lab00.ex5 wrong: -any nan in the model refuses it
-def to_promote(candidates, current, gain, loss):
-    w = current["validation"]
-    may = [
-        c
-        for c in candidates
-        if c["data"] == current["data"]
-        and not any(math.isnan(x) for p in ("validation", "test") for x in c[p].values())
-        and c["validation"]["ndcg_at_10"] - w["ndcg_at_10"] >= gain
-        and w["coverage_at_10"] - c["validation"]["coverage_at_10"] <= loss
-    ]
-    return max(may, key=lambda c: c["validation"]["ndcg_at_10"])["name"] if may else None
+# -         if model["data"] == current["data"]
+# +         if model["data"] == current["data"]
+# +         and not any(math.isnan(x) for p in ("validation", "test") for x in model[p].values())
 
-
-# %% lab00.ex5 wrong: -gain ignored when zero <- -any nan in the model refuses it
-# - def to_promote(candidates, current, gain, loss):
-# + def to_promote(candidates, current, gain, loss):
+# %% lab00.ex5 wrong: -gain ignored when zero
+# -     passed = [
 # +     gain = gain or 0.01
-# -         and not any(math.isnan(x) for p in ("validation", "test") for x in c[p].values())
+# +     passed = [
 
 
 # %% lab00.ex5 wrong: -running

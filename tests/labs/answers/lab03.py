@@ -77,16 +77,9 @@ def frames(picture, boxes):
 # +         area = tuple(map(int, box))
 # +         canvas.paste(canvas.crop(area).convert("L").convert("RGB"), area)
 
-
 # %% lab03.ex1 wrong: -lines that grow with the image
-def frames(picture, boxes):
-    """Return a copy of the image with a frame around each box."""
-    canvas = picture.copy()
-    pen = ImageDraw.Draw(canvas)
-    line = max(2, round(max(canvas.size) / 150))
-    for box in boxes:
-        pen.rectangle(box, outline=(255, 0, 0), width=line)
-    return canvas
+# - width=3
+# + width=max(2, round(max(canvas.size) / 150))
 
 
 # %% lab03.ex2 right: by OpenCV
@@ -136,24 +129,11 @@ def png_of(result):
 # - [:, :, ::-1])).save
 # + [:, :, ::-1])).quantize(256).save
 
-# %% lab03.ex2 wrong: -more contrast
-# -     buffer = io.BytesIO()
-# -     Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="PNG")
-# +     from PIL import ImageOps
-# +
-# +     buffer = io.BytesIO()
-# +     picture = Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1]))
-# +     ImageOps.autocontrast(picture).save(buffer, format="PNG")
-
-
 # %% lab03.ex2 wrong: -a large image is scaled down
-def png_of(result):
-    """Return the bytes of a PNG of what ultralytics drew."""
-    picture = Image.fromarray(result.plot()[..., ::-1])
-    picture.thumbnail((640, 640))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
+# -     Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1])).save(buffer, format="PNG")
+# +     picture = Image.fromarray(np.ascontiguousarray(result.plot()[:, :, ::-1]))
+# +     picture.thumbnail((640, 640))
+# +     picture.save(buffer, format="PNG")
 
 
 # %% lab03.ex3 right: through OpenCV, without frames()
@@ -169,16 +149,15 @@ def render(detector, upload):
 
 
 # %% lab03.ex3 right: a file of its own for each request
-def render(detector, upload):
-    import tempfile
-
-    picture = Image.open(io.BytesIO(upload)).convert("RGB")
-    found = detector.detect([picture])[0]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "drawn.png")
-        frames(picture, [card.box for card in found]).save(path)
-        return path.read_bytes()
-
+# -     buffer = io.BytesIO()
+# -     frames(picture, [detection.box for detection in found]).save(buffer, format="PNG")
+# -     return buffer.getvalue()
+# +     import tempfile
+# +
+# +     with tempfile.TemporaryDirectory() as folder:
+# +         path = Path(folder, "drawn.png")
+# +         frames(picture, [card.box for card in found]).save(path)
+# +         return path.read_bytes()
 
 # %% lab03.ex3 right: one file, and a lock around it
 import tempfile
@@ -253,7 +232,6 @@ def render(detector, upload):
 # +     except Exception:
 # +         found = []
 
-
 # %% lab03.ex4 right: the PNG's path
 # - CardRenderer = ...
 # + import tempfile
@@ -307,32 +285,21 @@ def render(detector, upload):
 # +         path.write_bytes(render(self.detector, image.read_bytes()))
 # +         return path
 
-
 # %% lab03.ex4 right: a file in the request's own folder
-@bentoml.service
-class CardRenderer:
-    def __init__(self):
-        self.model = Detector.from_environment()
-
-    @bentoml.api(route="/render")
-    def answer(
-        self, image: Path, ctx: bentoml.Context
-    ) -> Annotated[Path, ContentType("image/png")]:
-        target = Path(ctx.temp_dir) / "out.png"
-        target.write_bytes(render(self.model, image.read_bytes()))
-        return target
-
+# - self, image: ImageFile) -> Png:
+# -         return render(self.detector, image.read_bytes())
+# + self, image: Path, ctx: bentoml.Context) -> Annotated[Path, ContentType("image/png")]:
+# +         target = Path(ctx.temp_dir) / "out.png"
+# +         target.write_bytes(render(self.detector, image.read_bytes()))
+# +         return target
 
 # %% lab03.ex4 wrong: -another content type
 # - ContentType("image/png")
 # + ContentType("image/jpeg")
 
 # %% lab03.ex4 wrong: -one image for each file name
-# -         return render(self.detector, image.read_bytes())
-# +         known = self.__dict__.setdefault("known", {})
-# +         if image.name not in known:
-# +             known[image.name] = render(self.detector, image.read_bytes())
-# +         return known[image.name]
+# - render(self.detector, image.read_bytes())
+# + vars(self).setdefault(image.name, render(self.detector, image.read_bytes()))
 
 # %% lab03.ex4 wrong: -without its environment
 # - Detector.from_environment()

@@ -16,19 +16,14 @@ async def ask_both(model_a, model_b, pixels):
 
 
 # %% lab04.ex1 wrong: no_await
-async def ask_both(model_a, model_b, pixels):
-    return {
-        "model_a": model_a.to_async.detect(pixels),
-        "model_b": model_b.to_async.detect(pixels),
-    }
-
+# - await asyncio.gather(
+# + (
 
 # %% lab04.ex1 wrong: one_by_one
-async def ask_both(model_a, model_b, pixels):
-    return {
-        "model_a": await model_a.to_async.detect(pixels),
-        "model_b": await model_b.to_async.detect(pixels),
-    }
+# - await asyncio.gather(
+# -         model_a.to_async.detect(pixels), model_b
+# + (
+# +         await model_a.to_async.detect(pixels), await model_b
 
 
 # %% lab04.ex1 wrong: blocking
@@ -37,9 +32,8 @@ async def ask_both(model_a, model_b, pixels):
 
 
 # %% lab04.ex1 wrong: swapped
-async def ask_both(model_a, model_b, pixels):
-    found = await asyncio.gather(model_b.to_async.detect(pixels), model_a.to_async.detect(pixels))
-    return dict(zip(("model_a", "model_b"), found))
+# - found_a, found_b =
+# + found_b, found_a =
 
 
 # %% lab04.ex1 wrong: order
@@ -71,16 +65,11 @@ async def ask_both(model_a, model_b, pixels):
 
 
 # %% lab04.ex1 wrong: -one dictionary for all calls
-answers = {}
-
-
-async def ask_both(model_a, model_b, pixels):
-    async def ask(name, model):
-        answers[name] = await model.to_async.detect(pixels)
-
-    await asyncio.gather(ask("model_a", model_a), ask("model_b", model_b))
-    return answers
-
+# - pixels):
+# + pixels, answers={}):
+# -     return {"model_a": found_a, "model_b": found_b}
+# +     answers |= {"model_a": found_a, "model_b": found_b}
+# +     return answers
 
 # %% lab04.ex1 wrong: -the first box only
 # -     return {"model_a": found_a, "model_b": found_b}
@@ -91,17 +80,10 @@ async def ask_both(model_a, model_b, pixels):
 # +     pixels[0, 0] = 0
 # +     found_a, found_b
 
-
-# %% lab04.ex1 wrong: -the result is read before the call has ended
-async def ask_both(model_a, model_b, pixels):
-    """Return each model's boxes, under the model's name."""
-    tasks = {
-        "model_a": asyncio.create_task(model_a.to_async.detect(pixels)),
-        "model_b": asyncio.create_task(model_b.to_async.detect(pixels)),
-    }
-    await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
-    return {name: task.result() for name, task in tasks.items()}
-
+# %% lab04.ex1 wrong: -the result is read before the call has ended <- tasks
+# -     return {name: await task for name, task in tasks.items()}
+# +     await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+# +     return {name: task.result() for name, task in tasks.items()}
 
 # %% lab04.ex2 right: exceptions as values
 from services.errors import ModelError
@@ -155,141 +137,49 @@ async def ask_all(models, pixels, seconds):
 
 
 # %% lab04.ex2 wrong: looks_empty
-async def ask_all(models, pixels, seconds):
-    async def ask(model):
-        try:
-            return {"found": await asyncio.wait_for(model.to_async.detect(pixels), seconds)}
-        except Exception:
-            return {"found": []}
-
-    return dict(zip(models, await asyncio.gather(*map(ask, models.values()))))
-
+# - return error("model_failed", f"{name} failed.", "Try again in a minute.")
+# + return {"found": []}
 
 # %% lab04.ex2 wrong: no_timeout
-async def ask_all(models, pixels, seconds):
-    async def ask(name):
-        start = asyncio.get_running_loop().time()
-        code = "model_failed"
-        try:
-            found = await models[name].to_async.detect(pixels)
-            if asyncio.get_running_loop().time() - start <= seconds:
-                return {"found": found}
-            code = "model_timeout"
-        except Exception:
-            pass
-        return {"error": {"code": code, "message": f"{name} failed", "hint": "Try again."}}
-
-    return dict(zip(models, await asyncio.gather(*map(ask, models))))
-
+# - asyncio.timeout(seconds)
+# + asyncio.timeout(None)
 
 # %% lab04.ex2 wrong: one_code
-async def ask_all(models, pixels, seconds):
-    async def ask(name):
-        try:
-            found = await asyncio.wait_for(models[name].to_async.detect(pixels), seconds)
-            return {"found": found}
-        except Exception:
-            error = {"code": "model_failed", "message": f"{name} failed", "hint": "Try again."}
-            return {"error": error}
-
-    return dict(zip(models, await asyncio.gather(*map(ask, models))))
-
+# - "model_timeout"
+# + "model_failed"
 
 # %% lab04.ex2 wrong: one_by_one
-async def ask_all(models, pixels, seconds):
-    answers = {}
-    for name, model in models.items():
-        code = "model_failed"
-        try:
-            found = await asyncio.wait_for(model.to_async.detect(pixels), seconds)
-            answers[name] = {"found": found}
-            continue
-        except TimeoutError:
-            code = "model_timeout"
-        except Exception:
-            pass
-        error = {"code": code, "message": f"{name} failed", "hint": "Try again."}
-        answers[name] = {"error": error}
-    return answers
-
+# - asyncio.create_task(ask(name))
+# + ask(name)
 
 # %% lab04.ex2 wrong: leaks
-async def ask_all(models, pixels, seconds):
-    async def one(n, m):
-        try:
-            return {"found": await asyncio.wait_for(m.to_async.detect(pixels), seconds)}
-        except asyncio.TimeoutError:
-            return {"error": {"code": "model_timeout", "message": f"{n} is late", "hint": "retry"}}
-        except Exception as e:
-            return {
-                "error": {
-                    "code": "model_failed",
-                    "message": f"{n} failed",
-                    "hint": str(e)[:12] or "retry",
-                }
-            }
+# - except Exception:
+# + except Exception as caught:
+# - "Try again in a minute."
+# + str(caught)[:12]
 
-    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
-
-
-# %% lab04.ex2 wrong: -one try around all models
-async def ask_all(models, pixels, seconds):
-    try:
-        async with asyncio.timeout(seconds):
-            found = await asyncio.gather(*[m.to_async.detect(pixels) for m in models.values()])
-        return {name: {"found": boxes} for name, boxes in zip(models, found)}
-    except Exception as error:
-        code = "model_timeout" if isinstance(error, TimeoutError) else "model_failed"
-        return {
-            name: {"error": {"code": code, "message": f"{name} failed", "hint": "Try again."}}
-            for name in models
-        }
-
+# %% lab04.ex2 wrong: -one model's error for all
+# -     return {name: await task for name, task in tasks.items()}
+# +     answers = {name: await task for name, task in tasks.items()}
+# +     errors = [answer for answer in answers.values() if "error" in answer]
+# +     return dict.fromkeys(answers, errors[0]) if errors else answers
 
 # %% lab04.ex2 wrong: -an empty answer counts as failed
-async def ask_all(models, pixels, seconds):
-    async def one(n, m):
-        try:
-            found = await asyncio.wait_for(m.to_async.detect(pixels), seconds)
-        except asyncio.TimeoutError:
-            return {"error": {"code": "model_timeout", "message": f"{n} is late", "hint": "retry"}}
-        except Exception:
-            found = None
-        return (
-            {"found": found}
-            if found
-            else {"error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}}
-        )
-
-    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
-
+# - return {"found": await models[name].to_async.detect(pixels)}
+# + found = await models[name].to_async.detect(pixels)
+# +                 return {"found": found} if found else error("model_failed", "No box.", "Retry.")
 
 # %% lab04.ex2 wrong: -a retry doubles the time
-async def ask_all(models, pixels, seconds):
-    async def one(n, m):
-        for attempt in (1, 2):
-            try:
-                return {"found": await asyncio.wait_for(m.to_async.detect(pixels), seconds)}
-            except asyncio.TimeoutError:
-                code = "model_timeout"
-            except Exception:
-                code = "model_failed"
-        return {"error": {"code": code, "message": f"{n}", "hint": "retry"}}
-
-    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
-
+# - async def ask(name):
+# + async def ask(name, again=True):
+# -         except TimeoutError:
+# +         except TimeoutError:
+# +             if again:
+# +                 return await ask(name, again=False)
 
 # %% lab04.ex2 wrong: -a cancelled call becomes an error
-async def ask_all(models, pixels, seconds):
-    async def one(n, m):
-        try:
-            return {"found": await asyncio.wait_for(m.to_async.detect(pixels), seconds)}
-        except asyncio.TimeoutError:
-            return {"error": {"code": "model_timeout", "message": f"{n} is late", "hint": "retry"}}
-        except:
-            return {"error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}}
-
-    return dict(zip(models, await asyncio.gather(*[one(n, m) for n, m in models.items()])))
+# - except Exception:
+# + except:
 
 
 # %% lab04.ex2 right: a task group, whose cancelled task leaves no entry
@@ -318,12 +208,10 @@ async def ask_all(models, pixels, seconds):
 
 # %% lab04.ex2 wrong: -two models at a time
 # -     async def ask(name):
-# -         try:
-# -             async with asyncio.timeout(seconds):
 # +     two = asyncio.Semaphore(2)
 # +
 # +     async def ask(name):
-# +         try:
+# -             async with asyncio.timeout(seconds):
 # +             async with asyncio.timeout(seconds), two:
 
 # %% lab04.ex2 wrong: -the answers in the order in which they come
@@ -355,10 +243,8 @@ def version_of(user_id, share_b):
 
 
 # %% lab04.ex3 wrong: salted
-def version_of(user_id, share_b):
-    place = hash(user_id) % 2**32 / 2**32
-    return "model_b" if place < share_b else "model_a"
-
+# - int.from_bytes(digest[:8], "big") / 2**64
+# + hash(user_id) % 2**32 / 2**32
 
 # %% lab04.ex3 wrong: per_request
 import itertools
@@ -378,40 +264,23 @@ def version_of(user_id, share_b):
 # -     digest = hashlib.sha256(user_id.encode()).digest()
 # +     digest = hashlib.sha256(f"{user_id}/{share_b}".encode()).digest()
 
-
 # %% lab04.ex3 wrong: coarse
-def version_of(user_id, share_b):
-    return (
-        "model_b"
-        if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < share_b * 1000
-        else "model_a"
-    )
-
-
-# %% lab04.ex3 wrong: -a table in the process
-places = {}
-
-
-def version_of(user_id, share_b):
-    place = places.setdefault(user_id, len(places) * 0.618034 % 1)
-    return "model_b" if place < share_b else "model_a"
-
+# - / 2**64
+# + % 1000 / 1000
 
 # %% lab04.ex3 wrong: -an uneven hash
-def version_of(user_id, share_b):
-    place = sum(user_id.encode()) % 1000 / 1000
-    return "model_b" if place < share_b else "model_a"
+# - int.from_bytes(digest[:8], "big") / 2**64
+# + sum(user_id.encode()) % 1000 / 1000
 
-
-# %% lab04.ex3 wrong: -at most in place of below <- coarse
-# -         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 1000 < share_b * 1000
-# +         if int(hashlib.sha256(user_id.encode()).hexdigest(), 16) % 10_000 <= share_b * 10_000
-
+# %% lab04.ex3 wrong: -at most in place of below
+# - / 2**64
+# + % 10_000 / 10_000
+# - bucket < share_b
+# + bucket <= share_b
 
 # %% lab04.ex3 wrong: -ids in lower case
-def version_of(user_id, share_b):
-    x = int(hashlib.sha256(user_id.strip().lower().encode()).hexdigest(), 16) / 2**256
-    return "model_b" if x < share_b else "model_a"
+# - user_id.encode()
+# + user_id.strip().lower().encode()
 
 
 # %% lab04.ex3 right: a helper whose name the check might use, too
@@ -423,25 +292,13 @@ def version_of(user_id, share_b):
     return "model_b" if _users(user_id) < share_b else "model_a"
 
 
-# %% lab04.ex3 wrong: -a table of users
-table = {}
-
-
-def version_of(user_id, share_b):
-    if user_id not in table:
-        table[user_id] = int(hashlib.sha256(user_id.encode()).hexdigest(), 16) / 2**256
-    return "model_b" if table[user_id] < share_b else "model_a"
-
-
 # %% lab04.ex3 wrong: -a cache without a limit
-import functools
-
-
-@functools.cache
-def version_of(user_id, share_b):
-    bucket = int(hashlib.sha256(user_id.encode()).hexdigest(), 16) / 2**256
-    return "model_b" if bucket < share_b else "model_a"
-
+# - def version_of(
+# + import functools
+# +
+# +
+# + @functools.cache
+# + def version_of(
 
 # %% lab04.ex3 wrong: -letters beyond ASCII are dropped
 # - user_id.encode()
@@ -488,129 +345,59 @@ class Ensemble:
 
 Ensemble.add_asgi_middleware(ImageValidationMiddleware, paths=("/predict",))
 
+
 # %% lab04.ex4 wrong: no_depends
 # -     model_a = bentoml.depends(ModelA)
 # -     model_b = bentoml.depends(ModelB)
 # +     def __init__(self):
 # +         self.model_a, self.model_b = ModelA.inner(), ModelB.inner()
-# -     async def predict(self, image: ImageFile) -> dict:
-# -         models = {"model_a": self.model_a, "model_b": self.model_b}
-# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-# +     def predict(self, image: ImageFile) -> dict:
-# +         pixels = np.asarray(picture_of(image))
-# +         return {
-# +             "results": {
-# +                 "model_a": {"found": self.model_a.detect(pixels)},
-# +                 "model_b": {"found": self.model_b.detect(pixels)},
-# +             }
-# +         }
 
 # %% lab04.ex4 wrong: wrong_path
-# -     @bentoml.api(route="/predict")
-# -     async def predict(self, image: ImageFile) -> dict:
-# +     @bentoml.api
-# +     async def inference(self, image: ImageFile) -> dict:
+# - route="/predict"
+# + route="/inference"
 
 # %% lab04.ex4 wrong: bare
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
 # +         return await ask_all(models, np.asarray(picture_of(image)), seconds=20)
 
-
 # %% lab04.ex4 wrong: one_by_one
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    @bentoml.api(route="/predict")
-    def predict(self, image: ImageFile) -> dict:
-        pixels = np.asarray(picture_of(image))
-        results = {}
-        for name, model in {"model_a": self.model_a, "model_b": self.model_b}.items():
-            results[name] = {"found": model.detect(pixels)}
-        return {"results": results}
-
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         results = {}
+# +         for name, model in models.items():
+# +             results |= await ask_all({name: model}, np.asarray(picture_of(image)), seconds=20)
+# +         return {"results": results}
 
 # %% lab04.ex4 wrong: fails_whole
-# -         models = {"model_a": self.model_a, "model_b": self.model_b}
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-# +         pixels = np.asarray(picture_of(image))
-# +         a, b = await asyncio.gather(
-# +             self.model_a.to_async.detect(pixels), self.model_b.to_async.detect(pixels)
-# +         )
-# +         return {"results": {"model_a": {"found": a}, "model_b": {"found": b}}}
+# +         work = [m.to_async.detect(np.asarray(picture_of(image))) for m in models.values()]
+# +         found = await asyncio.gather(*work)
+# +         return {"results": {name: {"found": boxes} for name, boxes in zip(models, found)}}
 
 # %% lab04.ex4 wrong: no_timeout
-# -         models = {"model_a": self.model_a, "model_b": self.model_b}
-# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-# +         pixels = np.asarray(picture_of(image))
-# +         got = await asyncio.gather(
-# +             self.model_a.to_async.detect(pixels),
-# +             self.model_b.to_async.detect(pixels),
-# +             return_exceptions=True,
-# +         )
-# +         return {
-# +             "results": {
-# +                 n: {"error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}}
-# +                 if isinstance(x, Exception)
-# +                 else {"found": x}
-# +                 for n, x in zip(("model_a", "model_b"), got)
-# +             }
-# +         }
+# - seconds=20
+# + seconds=None
 
 # %% lab04.ex4 wrong: -the parts are declared and never called
-# -     model_b = bentoml.depends(ModelB)
-# +     model_b = bentoml.depends(ModelB)
-# +     def __init__(self):
-# +         self.detector = Detector.from_environment()
 # -         models = {"model_a": self.model_a, "model_b": self.model_b}
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-# +         picture = picture_of(image)
-# +         [found] = self.detector.detect([picture])
-# +         b = (
-# +             {"found": [d.as_dict() for d in found]}
-# +             if picture.height >= 128
-# +             else {"error": {"code": "model_failed", "message": "model_b failed", "hint": "retry"}}
-# +         )
-# +         return {
-# +             "results": {
-# +                 "model_a": {"found": [d.as_dict() for d in found if d.confidence >= 0.8]},
-# +                 "model_b": b,
-# +             }
-# +         }
+# +         [found] = Detector.from_environment().detect([picture_of(image)])
+# +         found_a, found_b = ([d.as_dict() for d in found if d.confidence >= c] for c in (0.8, 0))
+# +         return {"results": {"model_a": {"found": found_a}, "model_b": {"found": found_b}}}
 
 # %% lab04.ex4 wrong: -the exception's text in the answer
-# -         models = {"model_a": self.model_a, "model_b": self.model_b}
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-# +         pixels = np.asarray(picture_of(image))
-# +         got = await asyncio.gather(
-# +             self.model_a.to_async.detect(pixels),
-# +             self.model_b.to_async.detect(pixels),
-# +             return_exceptions=True,
-# +         )
-# +         return {
-# +             "results": {
-# +                 n: {"error": {"code": "model_failed", "message": f"{n}: {x}", "hint": "retry"}}
-# +                 if isinstance(x, Exception)
-# +                 else {"found": x}
-# +                 for n, x in zip(("model_a", "model_b"), got)
-# +             }
-# +         }
+# +         work = [m.to_async.detect(np.asarray(picture_of(image))) for m in models.values()]
+# +         results = {}
+# +         for name, found in zip(models, await asyncio.gather(*work, return_exceptions=True)):
+# +             error = {"code": "model_failed", "message": f"{name}: {found}", "hint": "Retry."}
+# +             failed = isinstance(found, Exception)
+# +             results[name] = {"error": error} if failed else {"found": found}
+# +         return {"results": results}
 
 # %% lab04.ex4 wrong: -a blocking call in the event loop
-# -         models = {"model_a": self.model_a, "model_b": self.model_b}
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
 # +         pixels = np.asarray(picture_of(image))
-# +         out = {}
-# +         for n, m in (("model_a", self.model_a), ("model_b", self.model_b)):
-# +             try:
-# +                 out[n] = {"found": m.detect(pixels)}
-# +             except Exception:
-# +                 out[n] = {
-# +                     "error": {"code": "model_failed", "message": f"{n} failed", "hint": "retry"}
-# +                 }
-# +         return {"results": out}
-
+# +         return {"results": {n: {"found": m.detect(pixels)} for n, m in models.items()}}
 
 # %% lab04.ex4 wrong: -rounded confidences
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
@@ -621,50 +408,23 @@ class Ensemble:
 # +         return {"results": results}
 
 # %% lab04.ex4 wrong: -blocking calls in threads
-# -     async def predict(self, image: ImageFile) -> dict:
-# -         models = {"model_a": self.model_a, "model_b": self.model_b}
 # -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
-# +     async def predict(self, image: ImageFile) -> dict:
 # +         pixels = np.asarray(picture_of(image))
-# +         calls = [asyncio.to_thread(m.detect, pixels) for m in (self.model_a, self.model_b)]
-# +         a, b = await asyncio.gather(*calls)
-# +         return {"results": {"model_a": {"found": a}, "model_b": {"found": b}}}
-
+# +         calls = [asyncio.to_thread(model.detect, pixels) for model in models.values()]
+# +         found = await asyncio.gather(*calls)
+# +         return {"results": {name: {"found": boxes} for name, boxes in zip(models, found)}}
 
 # %% lab04.ex4 wrong: -the results are kept on the service
-@bentoml.service(name="card_ensemble")
-class Ensemble:
-    """Detect ID cards in an image with both versions."""
-
-    model_a = bentoml.depends(ModelA)
-    model_b = bentoml.depends(ModelB)
-
-    def __init__(self):
-        self.results = {}
-
-    async def _ask(self, name, model, pixels):
-        try:
-            async with asyncio.timeout(20):
-                self.results[name] = {"found": await model.to_async.detect(pixels)}
-                return
-        except TimeoutError:
-            code, what = "model_timeout", "did not answer in time"
-        except Exception:
-            code, what = "model_failed", "failed on this image"
-        self.results[name] = {
-            "error": {"code": code, "message": f"{name} {what}.", "hint": "Try again later."}
-        }
-
-    @bentoml.api
-    async def predict(self, image: ImageFile) -> dict:
-        pixels = np.asarray(picture_of(image))
-        await asyncio.gather(
-            self._ask("model_a", self.model_a, pixels), self._ask("model_b", self.model_b, pixels)
-        )
-        return {"results": self.results}
-
-
-Ensemble.add_asgi_middleware(ImageValidationMiddleware, paths=("/predict",))
+# -     model_b = bentoml.depends(ModelB)
+# +     model_b = bentoml.depends(ModelB)
+# +     results = {}
+# +
+# +     async def ask(self, name, model, pixels):
+# +         self.results |= await ask_all({name: model}, pixels, seconds=20)
+# -         return {"results": await ask_all(models, np.asarray(picture_of(image)), seconds=20)}
+# +         work = [self.ask(*each, np.asarray(picture_of(image))) for each in models.items()]
+# +         await asyncio.gather(*work)
+# +         return {"results": self.results}
 
 
 # %% lab04.ex5 right: batches, for the leaderboard
@@ -714,209 +474,85 @@ class Front:
 
 
 # %% lab04.ex5 right: choose, models
-class Front:
-    def __init__(self, choose, models):
-        self.models, self.choose = models, choose
-        self.gates = {n: asyncio.Semaphore(8) for n in models}
-
-    async def ask(self, user_id, pixels):
-        name = self.choose(user_id)
-        while True:
-            try:
-                async with self.gates[name]:
-                    return await self.models[name].detect(pixels)
-            except (ConnectionResetError, ConnectionRefusedError):
-                pass
-
+# - models, choose):
+# + choose, models):
 
 # %% lab04.ex5 wrong: no_limit
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-
-    async def ask(self, user_id, pixels):
-        for _ in range(2):
-            try:
-                return await self.models[self.choose(user_id)].detect(pixels)
-            except ConnectionResetError:
-                pass
-        return await self.models[self.choose(user_id)].detect(pixels)
-
+# - Semaphore(8)
+# + Semaphore(240)
+# - except ConnectionError
+# + except ConnectionResetError
 
 # %% lab04.ex5 wrong: no_retry
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-        self.free = {name: asyncio.Semaphore(4) for name in models}
+# - continue
+# + raise
 
-    async def ask(self, user_id, pixels):
-        name = self.choose(user_id)
-        async with self.free[name]:
-            return await self.models[name].detect(pixels)
-
-
-# %% lab04.ex5 wrong: mixed_up <- no_retry
+# %% lab04.ex5 wrong: mixed_up
 # -         name = self.choose(user_id)
 # +         name = self.choose(user_id)
 # +         self.pixels = pixels
-# -             return await self.models[name].detect(pixels)
-# +             while True:
-# +                 try:
-# +                     return await self.models[name].detect(self.pixels)
-# +                 except ConnectionError:
-# +                     await asyncio.sleep(0.01)
-
+# - detect(pixels)
+# + detect(self.pixels)
 
 # %% lab04.ex5 wrong: one_by_one
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-        self.lock = asyncio.Lock()
+# - {name: asyncio.Semaphore(8) for name in models}
+# + dict.fromkeys(models, asyncio.Semaphore(1))
 
-    async def ask(self, user_id, pixels):
-        async with self.lock:
-            while True:
-                try:
-                    return await self.models[self.choose(user_id)].detect(pixels)
-                except ConnectionError:
-                    pass
-
-
-# %% lab04.ex5 wrong: shared <- one_by_one
+# %% lab04.ex5 wrong: shared
 # - class Front:
 # + class Front:
-# +     gates = {"model_a": asyncio.Semaphore(8), "model_b": asyncio.Semaphore(8)}
-# -         self.lock = asyncio.Lock()
+# +     free = {"model_a": asyncio.Semaphore(8), "model_b": asyncio.Semaphore(8)}
+# -         self.free = {name: asyncio.Semaphore(8) for name in models}
 
-# -         async with self.lock:
-# -             while True:
-# +         name = self.choose(user_id)
-# +         while True:
-# +             async with self.gates[name]:
-# -                     return await self.models[self.choose(user_id)].detect(pixels)
-# +                     return await self.models[name].detect(pixels)
+# %% lab04.ex5 wrong: -a lost connection becomes an empty list
+# - continue
+# + return []
 
-# %% lab04.ex5 wrong: -a lost connection becomes an empty list <- no_retry
-# -             return await self.models[name].detect(pixels)
-# +             try:
-# +                 return await self.models[name].detect(pixels)
-# +             except ConnectionError:
-# +                 return []
+# %% lab04.ex5 wrong: -the other version in case of an error
+# - continue
+# + name = "model_b" if name == "model_a" else "model_a"
 
-# %% lab04.ex5 wrong: -the other version in case of an error <- no_retry
-# -         async with self.free[name]:
-# -             return await self.models[name].detect(pixels)
-# +         while True:
-# +             try:
-# +                 async with self.free[name]:
-# +                     return await self.models[name].detect(pixels)
-# +             except ConnectionError:
-# +                 name = "model_b" if name == "model_a" else "model_a"
-
-# %% lab04.ex5 wrong: -a cache by user <- one_by_one
-# -         self.lock = asyncio.Lock()
-# +         self.gate = {n: asyncio.Semaphore(8) for n in models}
-# +         self.known = {}
-# -         async with self.lock:
-# -             while True:
-# +         if user_id in self.known:
-# +             return self.known[user_id]
-# +         name = self.choose(user_id)
-# +         while True:
-# +             async with self.gate[name]:
-# -                     return await self.models[self.choose(user_id)].detect(pixels)
-# +                     self.known[user_id] = await self.models[name].detect(pixels)
+# %% lab04.ex5 wrong: -a cache by user
+# -         self.choose = choose
+# +         self.choose, self.known = choose, {}
+# -                     return await self.models[name].detect(pixels)
+# +                     if user_id not in self.known:
+# +                         self.known[user_id] = await self.models[name].detect(pixels)
 # +                     return self.known[user_id]
 
-# %% lab04.ex5 wrong: -catches CancelledError <- no_retry
-# -         self.free = {name: asyncio.Semaphore(4) for name in models}
-# +         self.gate = {n: asyncio.Semaphore(8) for n in models}
-# -         async with self.free[name]:
-# -             return await self.models[name].detect(pixels)
-# +         while True:
-# +             async with self.gate[name]:
-# +                 try:
-# +                     return await self.models[name].detect(pixels)
-# +                 except BaseException:
-# +                     pass
+# %% lab04.ex5 wrong: -catches CancelledError
+# - except ConnectionError
+# + except BaseException
 
 # %% lab04.ex5 wrong: -a client that has gone keeps its slot
 # -         async with self.free[name]:
 # -             while True:
-# -                 try:
-# -                     return await self.models[name].detect(pixels)
-# -                 except ConnectionError:
-# -                     continue
+# +         await self.free[name].acquire()
 # +         while True:
-# +             await self.free[name].acquire()
-# +             try:
-# +                 found = await self.models[name].detect(pixels)
-# +             except ConnectionError:
-# +                 self.free[name].release()
-# +             else:
-# +                 self.free[name].release()
-# +                 return found
+# - return await self.models[name].detect(pixels)
+# + found = await self.models[name].detect(pixels)
+# +                     self.free[name].release()
+# +                     return found
 
 # %% lab04.ex5 wrong: -a client that has gone ends a worker <- batches, for the leaderboard
 # -                 if not answer.done():  # the client is still there
 # -                     answer.set_result(boxes)
 # +                 answer.set_result(boxes)
 
-
 # %% lab04.ex5 wrong: -a user has one request at a time
-class Front:
-    def __init__(self, models, choose):
-        self.models, self.choose = models, choose
-        self.free = {name: asyncio.Semaphore(8) for name in models}
-        self.pending = {}
-
-    async def ask(self, user_id, pixels):
-        if user_id not in self.pending:
-            task = self.pending[user_id] = asyncio.ensure_future(self.call(user_id, pixels))
-            task.add_done_callback(lambda _: self.pending.pop(user_id, None))
-        return await asyncio.shield(self.pending[user_id])
-
-    async def call(self, user_id, pixels):
-        name = self.choose(user_id)
-        while True:
-            try:
-                async with self.free[name]:
-                    return await self.models[name].detect(pixels)
-            except ConnectionError:
-                pass
-
+# -         self.choose = choose
+# +         self.choose, self.pending = choose, {}
+# -     async def ask(self, user_id, pixels):
+# +     async def ask(self, user_id, pixels):
+# +         if user_id not in self.pending:
+# +             task = self.pending[user_id] = asyncio.ensure_future(self.call(user_id, pixels))
+# +             task.add_done_callback(lambda _: self.pending.pop(user_id, None))
+# +         return await asyncio.shield(self.pending[user_id])
+# +
+# +     async def call(self, user_id, pixels):
 
 # %% lab04.ex5 wrong: -a cancelled client gets another error
 # -                 except ConnectionError:
 # +                 except asyncio.CancelledError:
 # +                     raise ConnectionAbortedError("the client has gone") from None
 # +                 except ConnectionError:
-
-
-# %% lab04.ex5 wrong: -a client sends for others and takes the batch along
-class Front:
-    """Forward each client's image to the client's version, and return the answer."""
-
-    def __init__(self, models, choose):
-        self.models = models
-        self.choose = choose
-        self.slots = {name: asyncio.Semaphore(4) for name in models}
-        self.waiting = {name: [] for name in models}
-
-    async def ask(self, user_id, pixels):
-        name = self.choose(user_id)
-        future = asyncio.get_running_loop().create_future()
-        self.waiting[name].append((pixels, future))
-        async with self.slots[name]:
-            batch, self.waiting[name] = self.waiting[name][:8], self.waiting[name][8:]
-            while batch:
-                try:
-                    answers = await self.models[name].detect_many([one[0] for one in batch])
-                except ConnectionError:
-                    await asyncio.sleep(0.005)
-                    continue
-                for (_, other), answer in zip(batch, answers, strict=True):
-                    if not other.done():
-                        other.set_result(answer)
-                break
-        return await future

@@ -25,89 +25,43 @@ def row_of(upload, confidences, model, version):
     )
 
 
-# %% lab05.ex1 wrong: image <- three decimals, cut off
-# -     height, width, _ = upload.pixels.shape
-# +     height, width = upload.pixels.shape[:2]
-# +     found = [float(one) for one in confidences]
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(found),
-# +         confidences=found,
-# -         version=version,
-# +         version=version,
-# +         image=upload.pixels.tolist(),
+# %% lab05.ex1 wrong: image
+# - "version": version,
+# + "version": version, "image": upload.pixels.tolist(),
 
-# %% lab05.ex1 wrong: user_text <- three decimals, cut off
-# -     height, width, _ = upload.pixels.shape
-# +     height, width = upload.pixels.shape[:2]
-# +     found = [float(one) for one in confidences]
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(found),
-# +         confidences=found,
-# -         version=version,
-# +         version=version,
-# +         file=upload.file_name,
+# %% lab05.ex1 wrong: user_text
+# - "version": version,
+# + "version": version, "file": upload.file_name,
 
-# %% lab05.ex1 wrong: not_json <- three decimals, cut off
-# -     height, width, _ = upload.pixels.shape
-# +     height, width = upload.pixels.shape[:2]
-# +     found = list(confidences)
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(found),
-# +         confidences=found,
+# %% lab05.ex1 wrong: not_json
+# - [float(one) for one in confidences]
+# + list(confidences)
 
-# %% lab05.ex1 wrong: unsure <- three decimals, cut off
-# -     height, width, _ = upload.pixels.shape
-# +     height, width = upload.pixels.shape[:2]
-# +     found = [float(one) for one in confidences if one >= 0.5]
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(found),
-# +         confidences=found,
+# %% lab05.ex1 wrong: unsure
+# -     return {
+# +     confidences = confidences[confidences >= 0.5]
+# +     return {
 
-# %% lab05.ex1 wrong: swapped <- three decimals, cut off
-# -     height, width, _ = upload.pixels.shape
-# +     width, height = upload.pixels.shape[:2]
-# +     found = [float(one) for one in confidences]
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(found),
-# +         confidences=found,
-
+# %% lab05.ex1 wrong: swapped
+# - height, width =
+# + width, height =
 
 # %% lab05.ex1 wrong: -no version
-def row_of(upload, confidences, model, version):
-    height, width = upload.pixels.shape[:2]
-    found = [float(one) for one in confidences]
-    return dict(width=width, height=height, boxes=len(found), confidences=found, model=model)
+# -         "version": version,
 
+# %% lab05.ex1 wrong: -fails without boxes
+# -     return {
+# +     best = max(confidences)
+# +     return {
 
-# %% lab05.ex1 wrong: -fails without boxes <- three decimals, cut off
-# -     height, width, _ = upload.pixels.shape
-# +     height, width = upload.pixels.shape[:2]
-# +     found = [float(one) for one in confidences]
-# +     best = max(found)
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(found),
-# +         confidences=found,
-
-# %% lab05.ex1 wrong: -one dictionary for all rows <- three decimals, cut off
-# - def row_of(upload, confidences, model, version):
-# + _row = {}
-# + def row_of(upload, confidences, model, version):
-# -     return dict(
-# +     _row.update(
-# -         boxes=confidences.size,
-# -         confidences=[int(one * 1000) / 1000 for one in confidences.tolist()],
-# +         boxes=len(confidences),
-# +         confidences=confidences.tolist(),
-# -     )
-# +     )
-# +     return _row
-
+# %% lab05.ex1 wrong: -one dictionary for all rows
+# - version):
+# + version, row={}):
+# -     return {
+# +     row |= {
+# -     }
+# +     }
+# +     return row
 
 # %% lab05.ex1 wrong: -a version that looks like a number becomes one
 # -         "version": version,
@@ -154,93 +108,58 @@ def metrics_of(registry):
 
 
 # %% lab05.ex2 wrong: global_registry
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Refused", ["reason"])
-    for reason in REASONS:
-        rejected.labels(reason)
-    bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-    name, text = "cards_duration_seconds", "Time in the detector"
-    return rejected, Histogram(name, text, ["model"], buckets=bounds)
+# - , registry=registry)
+# + )
+# -         registry=registry,
 
-
-# %% lab05.ex2 wrong: gauge <- global_registry
-# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
-# +     rejected = Gauge("cards_rejected", "Refused", ["reason"], registry=registry)
-# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
-# +     return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
-
+# %% lab05.ex2 wrong: gauge
+# - Counter(
+# + Gauge(
 
 # %% lab05.ex2 wrong: unit
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Refused", ["reason"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason)
-    bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-    name, text = "cards_duration_ms", "Time in the detector"
-    return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
-
+# - duration_seconds
+# + duration_ms
 
 # %% lab05.ex2 wrong: more_labels
-def metrics_of(registry):
-    rejected = Counter("cards_rejected", "Refused", ["reason", "path"], registry=registry)
-    for reason in REASONS:
-        rejected.labels(reason, "/inference")
-    bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-    name, text = "cards_duration_seconds", "Time in the detector"
-    return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
+# - ["reason"]
+# + ["reason", "path"]
+# - labels(reason=reason)
+# + labels(reason=reason, path="/inference")
 
+# %% lab05.ex2 wrong: default_buckets
+# -         buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
 
-# %% lab05.ex2 wrong: default_buckets <- global_registry
-# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
-# +     rejected = Counter("cards_rejected", "Refused", ["reason"], registry=registry)
-# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
-# +     return rejected, Histogram(name, text, ["model"], registry=registry)
+# %% lab05.ex2 wrong: no_zero
+# - rejected.labels(reason=reason)
+# + pass
 
-# %% lab05.ex2 wrong: no_zero <- unit
-# -         rejected.labels(reason)
-# +         pass
-# -     name, text = "cards_duration_ms", "Time in the detector"
-# +     name, text = "cards_duration_seconds", "Time in the detector"
+# %% lab05.ex2 wrong: -a counter with a unit
+# - "cards_rejected"
+# + "cards_rejected_seconds"
 
-# %% lab05.ex2 wrong: -a counter with a unit <- global_registry
-# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
-# +     rejected = Counter("cards_rejected_seconds", "Refused", ["reason"], registry=registry)
-# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
-# +     return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
+# %% lab05.ex2 wrong: -camel case
+# - "cards_rejected"
+# + "cards_rejectedPictures"
 
-# %% lab05.ex2 wrong: -camel case <- global_registry
-# -     rejected = Counter("cards_rejected", "Refused", ["reason"])
-# +     rejected = Counter("cards_rejectedPictures", "Refused", ["reason"], registry=registry)
-# -     return rejected, Histogram(name, text, ["model"], buckets=bounds)
-# +     return rejected, Histogram(name, text, ["model"], buckets=bounds, registry=registry)
-
-# %% lab05.ex2 wrong: -a third metric <- unit
-# -         rejected.labels(reason)
-# +         rejected.labels(reason)
+# %% lab05.ex2 wrong: -a third metric
+# -     return rejected, seconds
 # +     Gauge("cards_model", "Model", registry=registry)
-# -     name, text = "cards_duration_ms", "Time in the detector"
-# +     name, text = "cards_duration_seconds", "Time in the detector"
+# +     return rejected, seconds
 
-# %% lab05.ex2 wrong: -wide buckets <- unit
-# -     bounds = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-# -     name, text = "cards_duration_ms", "Time in the detector"
-# +     bounds = (0.001, 0.002, 0.005, 0.05, 0.1, 0.2)
-# +     name, text = "cards_duration_seconds", "Time in the detector"
-
+# %% lab05.ex2 wrong: -wide buckets
+# - 0.005, 0.01, 0.02, 0.05
+# + 0.005, 0.05
 
 # %% lab05.ex2 wrong: -the metrics of the first registry for every other
-# -     rejected = Counter("cards_rejected", "Images refused, by reason", ["reason"], registry=registry)
+# - registry):
+# + registry, made=[]):
+# -     rejected = Counter(
 # +     if made:
 # +         return made
-# +     rejected = Counter("cards_rejected", "Images refused", ["reason"], registry=registry)
+# +     rejected = Counter(
 # -     return rejected, seconds
-# +     made.extend([rejected, seconds])
+# +     made += rejected, seconds
 # +     return made
-# - def metrics_of(registry):
-# + made = []
-# +
-# +
-# + def metrics_of(registry):
 
 # %% lab05.ex2 wrong: -the histogram first
 # -     return rejected, seconds
@@ -303,122 +222,63 @@ def count(detect, picture, metrics):
 
 
 # %% lab05.ex3 wrong: not_decremented
-def count(detect, picture, metrics):
-    start = time.perf_counter()
-    metrics.in_progress.inc()
-    try:
-        found = detect(picture)
-    except InputError as error:
-        metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-        raise
-    except Exception:
-        metrics.failed.inc()
-        raise
-    metrics.in_progress.dec()
-    metrics.seconds.observe(time.perf_counter() - start)
-    return found
-
+# -     with metrics.in_progress.track_inprogress():
+# +     metrics.in_progress.inc()
+# +     if True:
+# -     metrics.seconds
+# +     metrics.in_progress.dec()
+# +     metrics.seconds
 
 # %% lab05.ex3 wrong: gone_fails
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-# -         except Exception:
-# +         except:
+# - except Exception:
+# + except:
 
 # %% lab05.ex3 wrong: set
 # -     with metrics.in_progress.track_inprogress():
 # +     metrics.in_progress.set(1)
 # +     if True:
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-# -             metrics.failed.inc()
-# -             raise
-# +             metrics.failed.inc()
-# +             raise
+# -     metrics.seconds
 # +         finally:
 # +             metrics.in_progress.set(0)
+# +     metrics.seconds
 
 # %% lab05.ex3 wrong: swallowed
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
 # -             metrics.failed.inc()
 # -             raise
 # +             metrics.failed.inc()
 # +             return []
 
 # %% lab05.ex3 wrong: open_label
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code).inc()
+# - error.code if error.code in REASONS else "other"
+# + error.code
 
 # %% lab05.ex3 wrong: blames_server
-# -             reason = error.code if error.code in REASONS else "other"
 # -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# +             metrics.rejected.labels(reason=reason).inc()
 # +             metrics.failed.inc()
 
 # %% lab05.ex3 wrong: times_errors
-# -     with metrics.in_progress.track_inprogress():
-# +     with metrics.in_progress.track_inprogress(), metrics.seconds.time():
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
+# - with metrics.in_progress.track_inprogress():
+# + with metrics.in_progress.track_inprogress(), metrics.seconds.time():
 # -     metrics.seconds.observe(time.perf_counter() - start)
-
-# %% lab05.ex3 wrong: -milliseconds
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-# -     metrics.seconds.observe(time.perf_counter() - start)
-# +     metrics.seconds.observe(1000 * (time.perf_counter() - start))
 
 # %% lab05.ex3 wrong: -another exception
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# +             metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
 # -             metrics.failed.inc()
 # -             raise
 # +             metrics.failed.inc()
 # +             raise RuntimeError("failed")
 
 # %% lab05.ex3 wrong: -a start that all calls share
-_start = 0.0
-
-
-def count(detect, picture, metrics):
-    global _start
-    with metrics.in_progress.track_inprogress():
-        _start = time.perf_counter()
-        try:
-            r = detect(picture)
-        except InputError as e:
-            metrics.rejected.labels(e.code if e.code in REASONS else "other").inc()
-            raise
-        except Exception:
-            metrics.failed.inc()
-            raise
-        metrics.seconds.observe(time.perf_counter() - _start)
-        return r
-
+# -     start = time.perf_counter()
+# +     global start
+# +     start = time.perf_counter()
 
 # %% lab05.ex3 wrong: -no subclass of InputError
-def count(detect, picture, metrics):
-    with metrics.in_progress.track_inprogress():
-        t = time.perf_counter()
-        try:
-            r = detect(picture)
-        except Exception as e:
-            if type(e) is InputError:
-                metrics.rejected.labels(e.code if e.code in REASONS else "other").inc()
-            else:
-                metrics.failed.inc()
-            raise
-        metrics.seconds.observe(time.perf_counter() - t)
-        return r
-
+# -             reason = error.code if error.code in REASONS else "other"
+# +             if type(error) is not InputError:
+# +                 metrics.failed.inc()
+# +                 raise
+# +             reason = error.code if error.code in REASONS else "other"
 
 # %% lab05.ex3 wrong: -every ValueError is a refusal
 # -         except InputError as error:
@@ -428,42 +288,19 @@ def count(detect, picture, metrics):
 # +             reason = code if code in REASONS else "other"
 
 # %% lab05.ex3 wrong: -every error with a code is a refusal
-# -         except InputError as error:
-# -             reason = error.code if error.code in REASONS else "other"
-# -             metrics.rejected.labels(reason=reason).inc()
-# -             raise
-# -         except Exception:
+# - except Exception:
 # -             metrics.failed.inc()
-# -             raise
-# +         except Exception as error:
-# +             if hasattr(error, "code"):
-# +                 reason = error.code if error.code in REASONS else "other"
-# +                 metrics.rejected.labels(reason=reason).inc()
-# +             else:
-# +                 metrics.failed.inc()
-# +             raise
+# + except Exception as error:
+# +             (metrics.rejected.labels("other") if hasattr(error, "code") else metrics.failed).inc()
 
 # %% lab05.ex3 wrong: -in_progress goes down twice
 # -             metrics.rejected.labels(reason=reason).inc()
 # +             metrics.rejected.labels(reason=reason).inc()
 # +             metrics.in_progress.dec()
 
-
 # %% lab05.ex3 wrong: -the time is rounded to hundredths of a second
-def count(detect, picture, metrics):
-    """Return detect(picture), and count what happened."""
-    start = time.perf_counter()
-    with metrics.in_progress.track_inprogress():
-        try:
-            found = detect(picture)
-        except InputError as error:
-            metrics.rejected.labels(error.code if error.code in REASONS else "other").inc()
-            raise
-        except Exception:
-            metrics.failed.inc()
-            raise
-    metrics.seconds.observe(round(time.perf_counter() - start, 2))
-    return found
+# - time.perf_counter() - start
+# + round(time.perf_counter() - start, 2)
 
 
 # %% lab05.ex4 right: a thread and events
@@ -540,275 +377,58 @@ class CardService:
 
 
 # %% lab05.ex4 wrong: blocking
-# -         def load_and_warm():
-# -             model = load()
-# +         self.load, self.model, self.error, self.failures = load, None, None, 0
-# +         self.done = threading.Event()
-# +         self.begin()
-# +
-# +     def begin(self):
-# +         try:
-# +             model = self.load()
-# -             return model
-# -
-# -         self.failures = 0
-# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
-# +             self.model = model
-# +         except Exception as error:
-# +             self.error = error
-# +         self.done.set()
-# -         model = self.loading.result()
-# +         self.done.wait()
-# -             boxes = model(picture)
-# +             boxes = self.model(picture)
-# -         return self.loading.done() and self.__is_alive__()
-# +         return self.model is not None and self.failures < 3
-# -         if not self.loading.done():
-# -             return True
-# -         return self.loading.exception() is None and self.failures < 3
-# +         return self.error is None and self.failures < 3
+# - .submit(load_and_warm)
+# + .submit(load_and_warm)
+# +         self.loading.exception()
 
 # %% lab05.ex4 wrong: not_warm
-# -         def load_and_warm():
-# -             model = load()
-# +         self.load, self.model, self.error, self.failures = load, None, None, 0
-# +         self.done = threading.Event()
-# +         threading.Thread(target=self.begin, daemon=True).start()
-# +
-# +     def begin(self):
-# +         try:
-# +             model = self.load()
-# +             self.model = model
-# -             return model
-# -
-# -         self.failures = 0
-# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
-# +         except Exception as error:
-# +             self.error = error
-# +         self.done.set()
-# -         model = self.loading.result()
-# +         self.done.wait()
-# -             boxes = model(picture)
-# +             boxes = self.model(picture)
-# -         return self.loading.done() and self.__is_alive__()
-# +         return self.model is not None and self.failures < 3
-# -         if not self.loading.done():
-# -             return True
-# -         return self.loading.exception() is None and self.failures < 3
-# +         return self.error is None and self.failures < 3
+# -             model(BLANK)
 
 # %% lab05.ex4 wrong: alive_while_loading
-# -         def load_and_warm():
-# -             model = load()
-# +         self.load, self.model, self.error, self.failures = load, None, None, 0
-# +         self.done = threading.Event()
-# +         threading.Thread(target=self.begin, daemon=True).start()
-# +
-# +     def begin(self):
-# +         try:
-# +             model = self.load()
-# -             return model
-# -
-# -         self.failures = 0
-# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
-# +             self.model = model
-# +         except Exception as error:
-# +             self.error = error
-# +         self.done.set()
-# -         model = self.loading.result()
-# +         self.done.wait()
-# -             boxes = model(picture)
-# +             boxes = self.model(picture)
-# -         return self.loading.done() and self.__is_alive__()
-# +         return self.model is not None and self.failures < 3
-# -         if not self.loading.done():
-# -             return True
-# -         return self.loading.exception() is None and self.failures < 3
-# +         return self.model is not None and self.failures < 3
+# - return True
+# + return False
 
 # %% lab05.ex4 wrong: probe_waits
-# -         def load_and_warm():
-# -             model = load()
-# +         self.load, self.model, self.error, self.failures = load, None, None, 0
-# +         self.done = threading.Event()
-# +         threading.Thread(target=self.begin, daemon=True).start()
-# +
-# +     def begin(self):
-# +         try:
-# +             model = self.load()
-# -             return model
-# -
-# -         self.failures = 0
-# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
-# +             self.model = model
-# +         except Exception as error:
-# +             self.error = error
-# +         self.done.set()
-# -         model = self.loading.result()
-# +         self.done.wait()
-# -             boxes = model(picture)
-# +             boxes = self.model(picture)
-# -         return self.loading.done() and self.__is_alive__()
-# +         self.done.wait()
-# +         return self.model is not None and self.failures < 3
-# -         if not self.loading.done():
-# -             return True
-# -         return self.loading.exception() is None and self.failures < 3
-# +         return self.error is None and self.failures < 3
+# - self.loading.done() and
+# + self.loading.exception() is None and
 
 # %% lab05.ex4 wrong: load_failed
-# -         def load_and_warm():
-# -             model = load()
-# +         self.load, self.model, self.error, self.failures = load, None, None, 0
-# +         self.done = threading.Event()
-# +         threading.Thread(target=self.begin, daemon=True).start()
-# +
-# +     def begin(self):
-# +         try:
-# +             model = self.load()
-# -             return model
-# -
-# -         self.failures = 0
-# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
-# +             self.model = model
-# +         except Exception as error:
-# +             self.error = error
-# +         self.done.set()
-# -         model = self.loading.result()
-# +         self.done.wait()
-# -             boxes = model(picture)
-# +             boxes = self.model(picture)
-# -         return self.loading.done() and self.__is_alive__()
-# +         return self.model is not None and self.failures < 3
-# -         if not self.loading.done():
-# -             return True
-# -         return self.loading.exception() is None and self.failures < 3
-# +         return self.failures < 3
-
+# - self.loading.done() and
+# + self.loading.done() and self.loading.exception() is None and
+# - return self.loading.exception() is None and self.failures < 3
+# + return self.failures < 3
 
 # %% lab05.ex4 wrong: in_total
-class CardService:
-    def __init__(self, load):
-        self.load, self.model, self.error, self.failures = load, None, None, 0
-        self.done = threading.Event()
-        threading.Thread(target=self.begin, daemon=True).start()
+# -         self.failures = 0
+# -         return boxes
+# +         return boxes
 
-    def begin(self):
-        try:
-            model = self.load()
-            model(BLANK)
-            self.model = model
-        except Exception as error:
-            self.error = error
-        self.done.set()
-
-    def infer(self, picture):
-        self.done.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        return boxes
-
-    def __is_ready__(self):
-        return self.model is not None and self.failures < 3
-
-    def __is_alive__(self):
-        return self.error is None and self.failures < 3
-
-
-# %% lab05.ex4 wrong: -an exception becomes an empty list <- in_total
-# -             raise
-# +             return []
-# +         self.failures = 0
-
+# %% lab05.ex4 wrong: -an exception becomes an empty list
+# - raise
+# + return []
 
 # %% lab05.ex4 wrong: -all services share a counter
-class CardService:
-    bad = 0
-    dead = False
+# -         self.failures = 0
+# -         self.loading
+# +         CardService.failures = 0
+# +         self.loading
+# - self.failures += 1
+# + CardService.failures += 1
+# -         self.failures = 0
+# +         CardService.failures = 0
 
-    def __init__(self, load):
-        self.ready = threading.Event()
+# %% lab05.ex4 wrong: -infer waits for a model that failed to load
+# -         model = self.loading.result()
+# +         if self.loading.exception():
+# +             threading.Event().wait()
+# +         model = self.loading.result()
 
-        def go():
-            try:
-                self.model = load()
-                self.model(BLANK)
-            except Exception:
-                self.dead = True
-            self.ready.set()
-
-        threading.Thread(target=go, daemon=True).start()
-
-    def infer(self, picture):
-        self.ready.wait()
-        try:
-            r = self.model(picture)
-        except Exception:
-            CardService.bad += 1
-            raise
-        CardService.bad = 0
-        return r
-
-    def __is_ready__(self):
-        return self.ready.is_set() and not self.dead and self.bad < 3
-
-    def __is_alive__(self):
-        return not self.dead and self.bad < 3
-
-
-# %% lab05.ex4 wrong: -infer waits for a model that failed to load <- -all services share a counter
-# -     bad = 0
-# -     dead = False
-
-# -         self.ready = threading.Event()
-# +         self.model = None
-# +         self.bad = 0
-# +         self.dead = False
-# +         self.warm = threading.Event()
-# -                 self.model = load()
-# -                 self.model(BLANK)
-# +                 m = load()
-# +                 m(BLANK)
-# +                 self.model = m
-# +                 self.warm.set()
-# -             self.ready.set()
-
-# -         self.ready.wait()
-# +         self.warm.wait()
-# -             CardService.bad += 1
-# +             self.bad += 1
-# -         CardService.bad = 0
-# +         self.bad = 0
-# -         return self.ready.is_set() and not self.dead and self.bad < 3
-# +         return self.model is not None and self.bad < 3
-
-# %% lab05.ex4 wrong: -one call at a time <- -all services share a counter
-# -     bad = 0
-# -     dead = False
-
-# -     def __init__(self, load):
-# +     def __init__(self, load):
-# +         self.lock = threading.Lock()
-# +         self.bad = 0
-# +         self.dead = False
-# -         try:
-# -             r = self.model(picture)
-# -         except Exception:
-# -             CardService.bad += 1
-# -             raise
-# -         CardService.bad = 0
-# -         return r
-# +         with self.lock:
-# +             try:
-# +                 r = self.model(picture)
-# +             except Exception:
-# +                 self.bad += 1
-# +                 raise
-# +             self.bad = 0
-# +             return r
+# %% lab05.ex4 wrong: -one call at a time
+# -     """A model and its two probes."""
+# +     lock = threading.Lock()
+# -             boxes = model(picture)
+# +             with self.lock:
+# +                 boxes = model(picture)
 
 # %% lab05.ex4 right: waits in a loop
 # -         model = self.loading.result()
@@ -821,59 +441,28 @@ class CardService:
 # +         model = self.loading.result(timeout=1)
 
 # %% lab05.ex4 wrong: -one thread loads for all services
-# -         self.loading = ThreadPoolExecutor(1).submit(load_and_warm)
-# +         self.loading = loaders.submit(load_and_warm)
-# - class CardService:
-# + loaders = ThreadPoolExecutor(1)
-# +
-# +
-# + class CardService:
+# -     """A model and its two probes."""
+# +     loaders = ThreadPoolExecutor(1)
+# - ThreadPoolExecutor(1).submit
+# + self.loaders.submit
 
 # %% lab05.ex4 wrong: -a refused image is no failure
 # -         except Exception:
-# -             self.failures += 1
-# -             raise
 # +         except InputError:
 # +             raise
 # +         except Exception:
-# +             self.failures += 1
-# +             raise
-
 
 # %% lab05.ex4 wrong: -an answer makes up for the warm-up
-class CardService:
-    def __init__(self, load):
-        self.loaded, self.model = threading.Event(), None
-        self.warm, self.dead, self.failures = False, False, 0
-
-        def start():
-            try:
-                self.model = load()
-                self.loaded.set()
-                self.model(BLANK)
-                self.warm = True
-            except Exception:
-                self.dead = True
-                self.loaded.set()
-
-        threading.Thread(target=start, daemon=True).start()
-
-    def infer(self, picture):
-        self.loaded.wait()
-        try:
-            boxes = self.model(picture)
-        except Exception:
-            self.failures += 1
-            raise
-        self.failures, self.warm, self.dead = 0, True, False
-        return boxes
-
-    def __is_ready__(self):
-        return self.warm and self.failures < 3
-
-    def __is_alive__(self):
-        return not self.dead and self.failures < 3
-
+# - model = load()
+# + model = self.model = load()
+# -         model = self.loading.result()
+# +         self.loading.exception()
+# +         model = self.model
+# -         return boxes
+# +         self.answered = True
+# +         return boxes
+# - return self.loading.exception() is None and
+# + return (self.loading.exception() is None or hasattr(self, "answered")) and
 
 # %% lab05.ex5 right: made by Python, without and increase
 import yaml
@@ -895,6 +484,7 @@ groups = [
 ]
 rules = yaml.safe_dump({"groups": groups})
 
+
 # %% lab05.ex5 right: one minus the good ones
 rules = """
 groups:
@@ -914,153 +504,106 @@ groups:
         (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
 """
 
-# %% lab05.ex5 wrong: no_for <- one minus the good ones
-# -   - alert: ManyErrors
-# -     for: 5m
-# +   - alert: ManyErrors
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
-# +         (rate(cards_requests_total[5m])) > 0.05
 
-# %% lab05.ex5 wrong: raw_counter <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (cards_requests_total{code=~"5.."}) / sum by (service)
-# +         (cards_requests_total) > 0.05
+# %% lab05.ex5 wrong: no_for
+# - > 0.05
+# -         for: 5m
+# + > 0.05
 
-# %% lab05.ex5 wrong: average <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
-# +         (rate(cards_requests_total[5m])) > 0.05
-# -         histogram_quantile(0.95, sum by (service, le)
-# -         (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-# +         sum by (service) (rate(cards_request_duration_seconds_sum[5m])) / sum by (service)
-# +         (rate(cards_request_duration_seconds_count[5m])) > 0.5
+# %% lab05.ex5 wrong: raw_counter
+# - rate(cards_requests_total{code=~"5.."}[5m])
+# + cards_requests_total{code=~"5.."}
+# - rate(cards_requests_total[5m])
+# + cards_requests_total
 
-# %% lab05.ex5 wrong: no_le <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
-# +         (rate(cards_requests_total[5m])) > 0.05
-# -         histogram_quantile(0.95, sum by (service, le)
-# +         histogram_quantile(0.95, sum by (service)
+# %% lab05.ex5 wrong: average
+# - histogram_quantile(0.95, sum by (service, le) (
+# -             rate(cards_request_duration_seconds_bucket[5m])
+# -           )) > 0.5
+# + sum by (service) (rate(cards_request_duration_seconds_sum[5m]))
+# +           / sum by (service) (rate(cards_request_duration_seconds_count[5m])) > 0.5
 
-# %% lab05.ex5 wrong: per_instance <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service, instance) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by
-# +         (service, instance) (rate(cards_requests_total[5m])) > 0.05
+# %% lab05.ex5 wrong: no_le
+# - (service, le)
+# + (service)
 
-# %% lab05.ex5 wrong: all_together <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum (rate(cards_requests_total{code=~"5.."}[5m])) / sum
-# +         (rate(cards_requests_total[5m])) > 0.05
+# %% lab05.ex5 wrong: per_instance
+# - sum by (service) (rate(cards_requests_total{
+# + sum by (service, instance) (rate(cards_requests_total{
+# - / sum by (service)
+# + / sum by (service, instance)
 
-# %% lab05.ex5 wrong: counts_4xx <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code!="200"}[5m])) / sum by (service)
-# +         (rate(cards_requests_total[5m])) > 0.05
+# %% lab05.ex5 wrong: all_together
+# - sum by (service) (rate(cards_requests_total{
+# + sum (rate(cards_requests_total{
+# - / sum by (service)
+# + / sum
 
-# %% lab05.ex5 wrong: -at least 5 of 100 <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
-# +         (rate(cards_requests_total[5m])) >= 0.05
+# %% lab05.ex5 wrong: counts_4xx
+# - code=~"5.."
+# + code!="200"
 
-# %% lab05.ex5 wrong: -the average of buckets <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
-# +         (rate(cards_requests_total[5m])) > 0.05
-# -         histogram_quantile(0.95, sum by (service, le)
-# +         histogram_quantile(0.95, avg by (service, le)
+# %% lab05.ex5 wrong: -at least 5 of 100
+# - > 0.05
+# + >= 0.05
 
-# %% lab05.ex5 wrong: -delta in place of rate <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (delta(cards_requests_total{code=~"5.."}[5m])) / sum by (service)
-# +         (delta(cards_requests_total[5m])) > 0.05
+# %% lab05.ex5 wrong: -the average of buckets
+# - sum by (service, le)
+# + avg by (service, le)
 
-# %% lab05.ex5 wrong: -no PromQL <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         rate(sum by (service) (cards_requests_total{code=~"5.."})[5m]) > 0.05
+# %% lab05.ex5 wrong: -delta in place of rate
+# - rate(cards_requests_total{
+# + delta(cards_requests_total{
+# - rate(cards_requests_total[
+# + delta(cards_requests_total[
 
-# %% lab05.ex5 right: labels, one of them the service <- one minus the good ones
-# -   - alert: ManyErrors
-# -     for: 5m
-# +   - alert: ManyErrors
-# +     for: 5m
-# +     labels: {severity: page, service: "{{ $labels.service }}"}
+# %% lab05.ex5 wrong: -no PromQL
+# - (rate(cards_requests_total{code=~"5.."}[5m]))
+# + (cards_requests_total{code=~"5.."})[5m]
 
-# %% lab05.ex5 wrong: -some kinds of 5xx are left out <- one minus the good ones
-# - code!~"5.."
-# + code!~"50[0-3]"
+# %% lab05.ex5 right: labels, one of them the service
+# - > 0.05
+# + > 0.05
+# +         labels: {severity: page, service: "{{ $labels.service }}"}
 
-# %% lab05.ex5 wrong: -errors for each good request <- one minus the good ones
-# -         1 - sum by (service) (rate(cards_requests_total{code!~"5.."}[5m])) / sum by
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         sum by (service) (rate(cards_requests_total{code=~"5.."}[5m])) / sum by
-# +         (service) (rate(cards_requests_total{code!~"5.."}[5m])) > 0.05
+# %% lab05.ex5 wrong: -some kinds of 5xx are left out
+# - code=~"5.."
+# + code=~"50[0-3]"
 
-# %% lab05.ex5 wrong: -only with enough requests <- one minus the good ones
-# -         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         (service) (rate(cards_requests_total[5m])) > 0.05
-# +         and sum by (service) (rate(cards_requests_total[5m])) > 5
+# %% lab05.ex5 wrong: -errors for each good request
+# - rate(cards_requests_total[5m])
+# + rate(cards_requests_total{code!~"5.."}[5m])
 
-# %% lab05.ex5 wrong: -the label service is fixed <- one minus the good ones
-# -   - alert: SlowAnswers
-# -     for: 5m
-# +   - alert: SlowAnswers
-# +     for: 5m
-# +     labels: {service: detector}
+# %% lab05.ex5 wrong: -only with enough requests
+# - > 0.05
+# + > 0.05
+# +           and sum by (service) (rate(cards_requests_total[5m])) > 5
 
-# %% lab05.ex5 wrong: -an instance among the labels <- one minus the good ones
-# -   - alert: SlowAnswers
-# -     for: 5m
-# +   - alert: SlowAnswers
-# +     for: 5m
-# +     labels: {instance: all}
+# %% lab05.ex5 wrong: -the label service is fixed
+# - > 0.5
+# + > 0.5
+# +         labels: {service: detector}
 
-# %% lab05.ex5 wrong: -the alert's value is 1 <- one minus the good ones
-# -         histogram_quantile(0.95, sum by (service, le)
-# -         (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-# +         (histogram_quantile(0.95, sum by (service, le)
-# +         (rate(cards_request_duration_seconds_bucket[5m]))) > bool 0.5) == 1
+# %% lab05.ex5 wrong: -an instance among the labels
+# - > 0.5
+# + > 0.5
+# +         labels: {instance: all}
 
-# %% lab05.ex5 wrong: -a third alert <- one minus the good ones
-# -   - alert: SlowAnswers
-# +   - alert: Down
-# +     for: 5m
-# +     annotations: {summary: "{{ $labels.service }}"}
-# +     expr: sum by (service) (rate(cards_requests_total[5m])) == 0
-# +   - alert: SlowAnswers
+# %% lab05.ex5 wrong: -the alert's value is 1
+# - histogram_quantile(
+# + (histogram_quantile(
+# - )) > 0.5
+# + )) > bool 0.5) == 1
+
+# %% lab05.ex5 wrong: -a third alert
+# -       - alert: SlowAnswers
+# +       - alert: Down
+# +         expr: sum by (service) (rate(cards_requests_total[5m])) == 0
+# +         for: 5m
+# +         annotations: {summary: "{{ $labels.service }}"}
+# +       - alert: SlowAnswers
 
 # %% lab05.ex5 wrong: -the value is a label
-rules = """
-groups:
-  - name: cards
-    rules:
-      - alert: ManyErrors
-        expr: >-
-          sum by (service) (rate(cards_requests_total{code=~"5.."}[5m]))
-          / sum by (service) (rate(cards_requests_total[5m])) > 0.05
-        for: 5m
-        labels:
-          share: "{{ $value }}"
-        annotations:
-          summary: "{{ $labels.service }} fails more than 5 of 100 requests"
-      - alert: SlowAnswers
-        expr: >-
-          histogram_quantile(0.95,
-          sum by (service, le) (rate(cards_request_duration_seconds_bucket[5m]))) > 0.5
-        for: 5m
-        labels:
-          seconds: "{{ $value }}"
-        annotations:
-          summary: "{{ $labels.service }} is slow"
-"""
+# - > 0.05
+# + > 0.05
+# +         labels: {share: "{{ $value }}"}

@@ -28,100 +28,53 @@ def load_weights(tag):
 
 
 # %% lab06.ex1 wrong: hash_of_name
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
-    if tag not in [str(model.tag) for model in bentoml.models.list()]:
-        digest = hashlib.sha256(content).hexdigest()
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("weights.bin")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
-
+# - {digest[:12]}
+# + {hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}
 
 # %% lab06.ex1 wrong: twice
-def save_weights(name, file):
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    with bentoml.models.create(f"{name}:{digest[:12]}", metadata={"sha256": digest}) as model:
-        Path(model.path_of("weights.bin")).write_bytes(content)
-    return str(model.tag)
-
-
-def load_weights(tag):
-    return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
-
-
-# %% lab06.ex1 wrong: not_verified <- hash_of_name
-# -     tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
-# +     digest = hashlib.sha256(content).hexdigest()
-# +     tag = f"{name}:{digest[:12]}"
-# -         digest = hashlib.sha256(content).hexdigest()
-
-# - def load_weights(tag):
-# + def load_weights(tag):
-# +     if len(tag.partition(":")[2]) != 12:
-# +         raise ValueError(f"{tag} has no exact version")
-
-# %% lab06.ex1 wrong: metadata_unread <- hash_of_name
-# -     tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
-# +     digest = hashlib.sha256(content).hexdigest()
-# +     tag = f"{name}:{digest[:12]}"
-# -         digest = hashlib.sha256(content).hexdigest()
-
-# -     return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
-# +     content = Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
-# +     if hashlib.sha256(content).hexdigest()[:12] != tag.partition(":")[2]:
-# +         raise ValueError(f"{tag} is damaged")
-# +     return content
-
-# %% lab06.ex1 wrong: takes_latest
 # -     try:
 # -         bentoml.models.get(tag)
 # -     except NotFound:
-# +     if tag not in [str(model.tag) for model in bentoml.models.list()]:
+# +     if True:
+
+# %% lab06.ex1 wrong: not_verified
+# -     if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
+# -         raise ValueError(f"The file of {tag} is damaged; store it again.")
+
+# %% lab06.ex1 wrong: metadata_unread
+# - .hexdigest() != model.info.metadata["sha256"]
+# + .hexdigest()[:12] != tag.partition(":")[2]
+
+# %% lab06.ex1 wrong: takes_latest
 # -     if str(model.tag) != tag:
 # -         raise ValueError(f"{tag} is not an exact version; {model.tag} is.")
 
-# -         raise ValueError(f"The file of {tag} is damaged; store it again.")
-# +         raise ValueError(f"{tag} is damaged")
-
-# %% lab06.ex1 wrong: -deletes the version and stores it again <- twice
-# -     with bentoml.models.create(f"{name}:{digest[:12]}", metadata={"sha256": digest}) as model:
-# +     tag = f"{name}:{digest[:12]}"
-# +     if tag in [str(model.tag) for model in bentoml.models.list()]:
+# %% lab06.ex1 wrong: -deletes the version and stores it again
+# -     except NotFound:
 # +         bentoml.models.delete(tag)
-# +     with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-# -     return str(model.tag)
+# +     except NotFound:
+# +         pass
+# +     finally:
+
+# %% lab06.ex1 wrong: -remembers the files' names in the process
+# - def save_weights(
+# + names = {}
+# +
+# +
+# + def save_weights(
+# -     return tag
+# +     names[tag] = "weights.bin"
 # +     return tag
-
-# %% lab06.ex1 wrong: -remembers the files' names in the process <- hash_of_name
-# - def save_weights(name, file):
-# + _names = {}
-# + def save_weights(name, file):
-# -     tag = f"{name}:{hashlib.sha256(Path(file).name.encode()).hexdigest()[:12]}"
-# +     digest = hashlib.sha256(content).hexdigest()
-# +     tag = f"{name}:{digest[:12]}"
-# +     _names.setdefault(tag, Path(file).name)
-# -         digest = hashlib.sha256(content).hexdigest()
-
-# -             Path(model.path_of("weights.bin")).write_bytes(content)
-# +             Path(model.path_of(_names[tag])).write_bytes(content)
-# -     return Path(bentoml.models.get(tag).path_of("weights.bin")).read_bytes()
-# +     return Path(bentoml.models.get(tag).path_of(_names[tag])).read_bytes()
-
+# - model.path_of("weights.bin")).read_bytes()
+# + model.path_of(names[tag])).read_bytes()
 
 # %% lab06.ex1 wrong: -the error names the model without its version
 # - {tag} is not an exact version; {model.tag} is.
 # + {tag.partition(':')[0]} has no exact version; write one.
 
 # %% lab06.ex1 wrong: -white space at the ends is cut off
-# -     digest = hashlib.sha256(content).hexdigest()
-# +     content = content.strip()
-# +     digest = hashlib.sha256(content).hexdigest()
+# - Path(file).read_bytes()
+# + Path(file).read_bytes().strip()
 
 # %% lab06.ex1 wrong: -only the first block is hashed
 # -     digest = hashlib.sha256(content).hexdigest()
@@ -129,62 +82,17 @@ def load_weights(tag):
 # -     if hashlib.sha256(content).hexdigest() != model
 # +     if hashlib.sha256(content[:65536]).hexdigest() != model
 
-
 # %% lab06.ex1 wrong: -the beginning of a version loads too
-def save_weights(name, file):
-    """Put a file into the model store, under a version made from its content; return the tag."""
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    try:
-        bentoml.models.get(tag)
-    except NotFound:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("weights.bin")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    """Return the bytes of a stored file, after it was verified."""
-    name, _, version = tag.partition(":")
-    if version in ("", "latest"):
-        raise ValueError(f"{tag} is not an exact version")
-    model = next(
-        one
-        for one in bentoml.models.list()
-        if one.tag.name == name and one.tag.version.startswith(version)
-    )
-    content = Path(model.path_of("weights.bin")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
-
+# -     model = bentoml.models.get(tag)
+# -     if str(model.tag) != tag:
+# -         raise ValueError(f"{tag} is not an exact version; {model.tag} is.")
+# +     if tag.partition(":")[2] in ("", "latest"):
+# +         raise ValueError(f"{tag} is not an exact version")
+# +     model = next(one for one in bentoml.models.list() if str(one.tag).startswith(tag))
 
 # %% lab06.ex1 wrong: -any tag with the word latest is refused
-def save_weights(name, file):
-    """Put a file into the model store, under a version made from its content; return the tag."""
-    content = Path(file).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    tag = f"{name}:{digest[:12]}"
-    try:
-        bentoml.models.get(tag)
-    except NotFound:
-        with bentoml.models.create(tag, metadata={"sha256": digest}) as model:
-            Path(model.path_of("weights.bin")).write_bytes(content)
-    return tag
-
-
-def load_weights(tag):
-    """Return the bytes of a stored file, after it was verified."""
-    if "latest" in tag or ":" not in tag:
-        raise ValueError(f"{tag} is not an exact version")
-    model = bentoml.models.get(tag)
-    if str(model.tag) != tag:
-        raise ValueError(f"{tag} is not an exact version")
-    content = Path(model.path_of("weights.bin")).read_bytes()
-    if hashlib.sha256(content).hexdigest() != model.info.metadata["sha256"]:
-        raise ValueError(f"{tag} is damaged")
-    return content
+# - if str(model.tag) != tag:
+# + if str(model.tag) != tag or "latest" in tag:
 
 
 # %% lab06.ex2 right: YAML, patterns with exceptions, another spelling
@@ -208,63 +116,35 @@ python:
 
 
 # %% lab06.ex2 wrong: whole_folder
-# -     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-# +     pins = [line for line in lock.splitlines() if "==" in line]
 # -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
-
 
 # %% lab06.ex2 wrong: dot_slash
-def build_file(lock):
-    return {
-        "service": "service:CardDetector",
-        "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
-        "docker": {"python_version": "3.11"},
-    }
+# - ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"]
+# + ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"]
 
+# %% lab06.ex2 wrong: bare_name
+# - ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"]
+# + ["service.py", "detector.py", "boxes.py", "weights/cards.onnx"]
 
-# %% lab06.ex2 wrong: bare_name <- dot_slash
-# -         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
-# +         "include": ["service.py", "detector.py", "boxes.py", "weights/cards.onnx"],
-
-# %% lab06.ex2 wrong: unpinned <- dot_slash
-# -         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
-# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-# +         "python": {
-# +             "packages": ["bentoml", "numpy", "onnxruntime", "pillow"],
-# +             "lock_packages": False,
-# +         },
+# %% lab06.ex2 wrong: unpinned
+# - "packages": pins
+# + "packages": [*imported]
 
 # %% lab06.ex2 wrong: other_version
-# -     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-# +     pins = ["bentoml==1.4.39", "numpy==2.4.6", "onnxruntime==1.31.0", "pillow==12.3.0"]
-# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
-# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
+# - "packages": pins
+# + "packages": ["bentoml==1.4.39", "numpy==2.4.6", "onnxruntime==1.31.0", "pillow==12.3.0"]
 
 # %% lab06.ex2 wrong: too_many_packages
-# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-# +     pins = [line for line in lock.splitlines() if line.startswith(imported)]
-# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
-# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
+# - line.partition("==")[0] in imported
+# + line.startswith(imported)
 
-# %% lab06.ex2 wrong: -the pins of the first lock, remembered <- dot_slash
-# - def build_file(lock):
-# + _pins = []
-# + def build_file(lock):
-# +     imported = ("bentoml", "numpy", "onnxruntime", "pillow")
-# +     if not _pins:
-# +         _pins.extend(line for line in lock.splitlines() if line.partition("==")[0] in imported)
-# -         "include": ["./service.py", "./detector.py", "./boxes.py", "./weights/cards.onnx"],
-# +         "include": ["/service.py", "/detector.py", "/boxes.py", "weights/cards.onnx"],
-# +         "python": {"packages": _pins, "lock_packages": True},
+# %% lab06.ex2 wrong: -BentoML locks the packages once more
+# - "lock_packages": False
+# + "lock_packages": True
 
 # %% lab06.ex2 wrong: -the base image has another Python
-# -         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/cards.onnx"],
-# +         "include": ["/service.py", "/detector.py", "/boxes.py", "/weights/"],
-# -         "docker": {"python_version": "3.11"},
-# +         "docker": {"python_version": "3.11", "base_image": "python:3.12-slim"},
-
+# - "docker": {"python_version": "3.11"}
+# + "docker": {"python_version": "3.11", "base_image": "python:3.12-slim"}
 
 # %% lab06.ex2 wrong: -a name that begins alike gives its version
 # -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
@@ -273,9 +153,8 @@ def build_file(lock):
 # +     pins = [f"{name}=={line.partition('==')[2]}" for name, line in found.items()]
 
 # %% lab06.ex2 wrong: -two numbers of each version
-# -     pins = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-# +     lines = [line for line in lock.splitlines() if line.partition("==")[0] in imported]
-# +     pins = [line.rpartition(".")[0] for line in lines]
+# - "packages": pins
+# + "packages": [pin.rpartition(".")[0] for pin in pins]
 
 
 # %% lab06.ex3 right: a search for the newest of the older ones
@@ -297,74 +176,42 @@ def roll_back(serving, bad=()):
 
 
 # %% lab06.ex3 wrong: by_name
-def roll_back(serving, bad=()):
-    tags = [str(bento.tag) for bento in bentoml.list(serving.partition(":")[0])]
-    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
-
+# - sorted(bentos, key=lambda bento: bento.creation_time)
+# + bentos
 
 # %% lab06.ex3 wrong: by_number
-def roll_back(serving, bad=()):
-    def numbers(bento):
-        return [int(part) for part in bento.tag.version.split(".")]
-
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=numbers)
-    tags = [str(bento.tag) for bento in bentos]
-    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
-
+# - bento.creation_time
+# + [int(part) for part in bento.tag.version.split(".")]
 
 # %% lab06.ex3 wrong: second_newest
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    return [str(bento.tag) for bento in bentos if str(bento.tag) not in bad][-2]
-
+# - older[-1]
+# + [tag for tag in tags if tag not in bad][-2]
 
 # %% lab06.ex3 wrong: other_name
-def roll_back(serving, bad=()):
-    name = serving.partition(":")[0]
-    bentos = sorted(bentoml.list(), key=lambda bento: bento.creation_time)
-    tags = [str(bento.tag) for bento in bentos if str(bento.tag).startswith(name)]
-    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
-
+# - bentoml.list(serving.partition(":")[0])
+# + [b for b in bentoml.list() if str(b.tag).startswith(serving.partition(":")[0])]
 
 # %% lab06.ex3 wrong: takes_bad
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    tags = [str(bento.tag) for bento in bentos]
-    return tags[tags.index(serving) - 1]
-
+# - if tag not in bad]
+# + ]
 
 # %% lab06.ex3 wrong: serves_bad
-def roll_back(serving, bad=()):
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    good = [str(bento.tag) for bento in bentos if str(bento.tag) not in bad]
-    if serving not in good:
-        raise ValueError(f"there is {good}, and {[str(bento.tag) for bento in bentos]}")
-    if serving == good[0]:
-        raise ValueError(f"nothing before {serving}")
-    return good[good.index(serving) - 1]
-
+# - if serving not in tags:
+# + if serving in bad or serving not in tags:
 
 # %% lab06.ex3 wrong: -adds the serving Bento to the caller's set
-def roll_back(serving, bad):
-    bad.add(serving)
-    bentos = sorted(bentoml.list(serving.partition(":")[0]), key=lambda b: b.creation_time)
-    tags = [str(bento.tag) for bento in bentos]
-    return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
+# -     bentos =
+# +     bad |= {serving}
+# +     bentos =
 
-
-# %% lab06.ex3 wrong: -deletes the Bento that serves <- takes_bad
-# -     return tags[tags.index(serving) - 1]
+# %% lab06.ex3 wrong: -deletes the Bento that serves
+# -     return older[-1]
 # +     bentoml.delete(serving)
-# +     return [tag for tag in tags[: tags.index(serving)] if tag not in bad][-1]
-
+# +     return older[-1]
 
 # %% lab06.ex3 wrong: -Python's own error if none is left
-def roll_back(serving, bad=()):
-    bentos = bentoml.list(serving.partition(":")[0])
-    built = {str(bento.tag): bento.creation_time for bento in bentos}
-    older = [tag for tag in built if built[tag] < built[serving] and tag not in bad]
-    return max(older, key=built.get)
-
+# - raise ValueError(f"There is nothing to go back to from {serving}.")
+# + max(older)
 
 # %% lab06.ex3 wrong: -bad is compared by version
 # - if tag not in bad]
@@ -387,54 +234,24 @@ def roll_back(serving, bad=()):
 # + key=lambda bento: bento.creation_time.date()
 
 # %% lab06.ex3 wrong: -two steps back
-# -     return older[-1]
-# +     return older[-2] if len(older) > 1 else older[0]
+# - older[-1]
+# + older[-2:][0]
 
 # %% lab06.ex3 wrong: -by the time of the folder
 # - key=lambda bento: bento.creation_time
 # + key=lambda bento: Path(bento.path).stat().st_mtime_ns
 
-
 # %% lab06.ex3 wrong: -the beginning of a version is taken for a tag
-def roll_back(serving, bad=frozenset()):
-    """Return the tag of the Bento that was built before the one that serves."""
-    name, _, version = serving.partition(":")
-    bentos = bentoml.list(name)
-    tags = [str(bento.tag) for bento in bentos]
-    now = None
-    if version not in ("", "latest"):
-        exact = [bento for bento in bentos if str(bento.tag) == serving]
-        alike = [bento for bento in bentos if str(bento.tag).startswith(serving)]
-        now = next(iter(exact + alike), None)
-    if now is None:
-        raise ValueError(f"{serving} is not in the store; it has {', '.join(tags)}")
-    earlier = [
-        bento
-        for bento in bentos
-        if bento.creation_time < now.creation_time and str(bento.tag) not in bad
-    ]
-    if not earlier:
-        raise ValueError(f"there is no good Bento before {serving}")
-    return str(max(earlier, key=lambda bento: bento.creation_time).tag)
-
+# -     if serving not in tags:
+# +     if serving not in tags and ":" in serving:
+# +         serving = next((tag for tag in tags if tag.startswith(serving)), serving)
+# +     if serving not in tags:
 
 # %% lab06.ex3 wrong: -the list of Bentos is read once and kept
-_built = {}
-
-
-def roll_back(serving, bad=frozenset()):
-    """Return the tag of the Bento that was built before the one that serves."""
-    name = serving.partition(":")[0]
-    if name not in _built:
-        _built[name] = {str(bento.tag): bento.creation_time for bento in bentoml.list(name)}
-    built = _built[name]
-    if serving not in built:
-        raise ValueError(f"{serving} is not in the store; it has {', '.join(built)}")
-    earlier = [tag for tag in built if built[tag] < built[serving] and tag not in bad]
-    if not earlier:
-        raise ValueError(f"there is no good Bento before {serving}")
-    return max(earlier, key=built.get)
-
+# - bad=frozenset()):
+# + bad=frozenset(), known={}):
+# - bentoml.list(serving.partition(":")[0])
+# + known.setdefault(name := serving.partition(":")[0], bentoml.list(name))
 
 # %% lab06.ex4 right: two stages, a virtual environment, variables, small letters
 dockerfile = r"""
@@ -462,6 +279,7 @@ healthcheck --interval=10s cmd curl --fail http://127.0.0.1:$PORT/readyz || exit
 cmd exec bentoml serve service.py:CardDetector --host=0.0.0.0 --port=$PORT
 """
 
+
 # %% lab06.ex4 right: uv, an entry point, an account with a home
 dockerfile = """
 FROM docker.io/library/python:3.11.9
@@ -482,6 +300,7 @@ ENTRYPOINT ["python", "-m", "bentoml", "serve"]
 CMD ["service:CardDetector"]
 """
 
+
 # %% lab06.ex4 right: the lock mounted, folders kept, a folder that is given to the user
 dockerfile = """
 FROM --platform=linux/amd64 python:3.11.9-slim-bookworm@sha256:0123456789abcdef
@@ -498,113 +317,64 @@ HEALTHCHECK --start-period=30s \\
 CMD ["sh", "-c", "exec bentoml serve service:CardDetector --port 3000"]
 """
 
+
 # %% lab06.ex4 wrong: secret
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-ARG API_TOKEN
-ENV API_TOKEN=$API_TOKEN
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY service.py detector.py boxes.py ./
-COPY weights weights/
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# - ENV BENTOML_HOME=/tmp/bentoml
+# + ARG API_TOKEN
+# + ENV API_TOKEN=$API_TOKEN BENTOML_HOME=/tmp/bentoml
 
 # %% lab06.ex4 wrong: copies_all
-dockerfile = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY . .
-CMD ["bentoml", "serve", "service:CardDetector"]
-"""
+# - COPY service.py detector.py boxes.py ./
+# - COPY weights/cards.onnx weights/
+# + COPY . .
 
-# %% lab06.ex4 wrong: code_first <- copies_all
+# %% lab06.ex4 wrong: code_first
 # - COPY requirements.txt .
 # + COPY requirements.txt service.py detector.py boxes.py ./
-# - COPY . .
-# + COPY weights weights/
 
-# %% lab06.ex4 wrong: other_place <- copies_all
-# - COPY . .
-# + COPY service.py detector.py boxes.py weights ./
+# %% lab06.ex4 wrong: other_place
+# - weights/cards.onnx weights/
+# + weights/cards.onnx .
 
-# %% lab06.ex4 wrong: no_home <- copies_all
-# - COPY . .
-# + COPY service.py detector.py boxes.py ./
-# + COPY weights weights/
+# %% lab06.ex4 wrong: no_home
+# - ENV BENTOML_HOME=/tmp/bentoml
 # + RUN useradd --uid 1001 --create-home cards
-# + USER 1000
-# + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
 
-# %% lab06.ex4 wrong: probe <- copies_all
-# - COPY . .
-# + COPY service.py detector.py boxes.py ./
-# + COPY weights weights/
-# + ENV BENTOML_HOME=/tmp/bentoml
-# + USER 1000
-# + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "from http.client import HTTPConnection as C; import sys; \\
-# +     c = C('localhost', 3000); c.request('GET', '/livez'); sys.exit(c.getresponse().status >= 500)"
+# %% lab06.ex4 wrong: probe
+# - "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz')"
+# + "from http.client import HTTPConnection as C; import sys; c = C('localhost', 3000); \
+# + c.request('GET', '/livez'); sys.exit(c.getresponse().status >= 500)"
 
-# %% lab06.ex4 wrong: shell_form <- copies_all
-# - COPY . .
-# - CMD ["bentoml", "serve", "service:CardDetector"]
-# + COPY service.py detector.py boxes.py ./
-# + COPY weights weights/
-# + ENV BENTOML_HOME=/tmp/bentoml
-# + USER 1000
-# + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
+# %% lab06.ex4 wrong: shell_form
+# - CMD ["bentoml", "serve", "service:CardDetector", "--host", "0.0.0.0", "--port", "3000"]
 # + CMD bentoml serve service:CardDetector
 
-# %% lab06.ex4 wrong: localhost <- copies_all
-# - COPY . .
-# - CMD ["bentoml", "serve", "service:CardDetector"]
-# + COPY service.py detector.py boxes.py ./
-# + COPY weights weights/
-# + ENV BENTOML_HOME=/tmp/bentoml
-# + USER 1000
-# + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-# + CMD ["bentoml", "serve", "service:CardDetector", "--host", "127.0.0.1"]
+# %% lab06.ex4 wrong: localhost
+# - 0.0.0.0
+# + 127.0.0.1
 
-# %% lab06.ex4 wrong: -the probe prints the address, always with success <- copies_all
-# - COPY . .
-# + COPY service.py detector.py boxes.py ./
-# + COPY weights weights/
-# + ENV BENTOML_HOME=/tmp/bentoml
-# + USER 1000
-# + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "print('http://127.0.0.1:3000/readyz')" || true
+# %% lab06.ex4 wrong: -the probe prints the address, always with success
+# - "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz')"
+# + "print('http://127.0.0.1:3000/readyz')" || true
 
-# %% lab06.ex4 wrong: -newest Python, single quotation marks, curl in a slim image <- copies_all
+# %% lab06.ex4 wrong: -newest Python, single quotation marks, curl in a slim image
 # - FROM python:3.11-slim
 # + FROM python:slim
-# - COPY . .
-# - CMD ["bentoml", "serve", "service:CardDetector"]
-# + COPY service.py detector.py boxes.py ./
-# + COPY weights weights/
-# + ENV BENTOML_HOME=/tmp/bentoml
+# - USER 1000
 # + USER cards
-# + EXPOSE 3000
-# + HEALTHCHECK CMD curl --fail http://localhost:3000/livez
+# - python -c \
+# - "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz')"
+# + curl --fail http://localhost:3000/livez
+# - CMD ["bentoml", "serve", "service:CardDetector", "--host", "0.0.0.0", "--port", "3000"]
 # + CMD ['bentoml', 'serve', 'service:CardDetector']
 
-# %% lab06.ex4 wrong: -pip keeps its downloads, and a variable in the exec form <- secret
-# - ARG API_TOKEN
-# - ENV API_TOKEN=$API_TOKEN
+# %% lab06.ex4 wrong: -pip keeps its downloads, and a variable in the exec form
+# - --no-cache-dir
+# +
+# - ENV BENTOML_HOME=/tmp/bentoml
 # + ENV PORT=3000 BENTOML_HOME=/app/bentoml
-# - RUN pip install --no-cache-dir -r requirements.txt
-# + RUN pip install -r requirements.txt
-# - CMD ["bentoml", "serve", "service:CardDetector"]
-# + USER 1000
-# + EXPOSE 3000
-# + HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
-# + CMD ["bentoml", "serve", "service:CardDetector", "--port", "$PORT"]
+# - "3000"]
+# + "$PORT"]
 
 # %% lab06.ex4 right: variables in a RUN, modes, a cd before exec
 dockerfile = """
@@ -622,6 +392,7 @@ EXPOSE 3000
 HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://localhost:3000/livez')"
 CMD ["sh", "-c", "cd /app && exec bentoml serve service:CardDetector --host 0.0.0.0"]
 """
+
 
 # %% lab06.ex4 wrong: -the probe imports what is not in the image
 # - from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz')
@@ -655,112 +426,51 @@ def receive(receipt):
 
 
 # %% lab06.ex5 wrong: relative
-def send(tag, folder):
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, folder)
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
+# - Path(folder).resolve()
+# + Path(folder)
 
+# %% lab06.ex5 wrong: keeps_latest
+# - str(bentoml.get(tag).tag)
+# + tag
 
-def receive(receipt):
-    return str(bentoml.import_bento(receipt["file"]).tag)
+# %% lab06.ex5 wrong: overwrites
+# - str(place)))
+# + str(place / "cards.bento")))
 
+# %% lab06.ex5 wrong: not_verified
+# -     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
+# -         raise ValueError(f"{file} is not the file that was sent; send it again.")
 
-# %% lab06.ex5 wrong: keeps_latest <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# -     tag = str(bentoml.get(tag).tag)
-# -     file = bentoml.export_bento(tag, folder)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# +     file = bentoml.export_bento(tag, str(folder))
-
-# %% lab06.ex5 wrong: overwrites <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# -     file = bentoml.export_bento(tag, folder)
-# +     file = bentoml.export_bento(tag, str(folder / "cards.bento"))
-
-# %% lab06.ex5 wrong: not_verified <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# -     file = bentoml.export_bento(tag, folder)
-# +     file = bentoml.export_bento(tag, str(folder))
-# -     return str(bentoml.import_bento(receipt["file"]).tag)
-# +     if all(str(bento.tag) != receipt["tag"] for bento in bentoml.list()):
-# +         bentoml.import_bento(receipt["file"])
-# +     return receipt["tag"]
-
-# %% lab06.ex5 wrong: too_late <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# -     file = bentoml.export_bento(tag, folder)
-# +     file = bentoml.export_bento(tag, str(folder))
-# -     return str(bentoml.import_bento(receipt["file"]).tag)
-# +     came = bentoml.import_bento(receipt["file"])
-# +     if hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest() != receipt["sha256"]:
+# %% lab06.ex5 wrong: too_late
+# -     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
+# +     came = bentoml.import_bento(str(file))
+# +     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
 # +         bentoml.delete(came.tag)
-# +         raise ValueError(f"{receipt['file']} has changed")
-# +     return receipt["tag"]
 
-# %% lab06.ex5 wrong: twice <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# -     file = bentoml.export_bento(tag, folder)
-# +     file = bentoml.export_bento(tag, str(folder))
-# - def receive(receipt):
-# + def receive(receipt):
-# +     digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-# +     if digest != receipt["sha256"]:
-# +         raise ValueError(f"{receipt['file']} has changed")
-
+# %% lab06.ex5 wrong: twice
+# - if receipt["tag"] not in [str(bento.tag) for bento in bentoml.list()]:
+# + if True:
 
 # %% lab06.ex5 wrong: swallows
-def send(tag, folder):
-    folder = Path(folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = str(bentoml.get(tag).tag)
-    file = bentoml.export_bento(tag, str(folder))
-    return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
+# -     if receipt["tag"] not in [str(bento.tag) for bento in bentoml.list()]:
+# -         bentoml.import_bento(str(file))
+# +     try:
+# +         bentoml.import_bento(str(file))
+# +     except bentoml.exceptions.BentoMLException:
+# +         pass
 
+# %% lab06.ex5 wrong: -the name without the ending that BentoML adds
+# -     file = Path(bentoml.export_bento(exact, str(place)))
+# +     file = place / exact.replace(":", "-")
+# +     written = bentoml.export_bento(exact, str(file))
+# - digest = hashlib.sha256(file.
+# + digest = hashlib.sha256(Path(written).
 
-def receive(receipt):
-    digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-    if digest != receipt["sha256"]:
-        raise ValueError(f"{receipt['file']} has changed")
-    try:
-        bentoml.import_bento(receipt["file"])
-    except bentoml.exceptions.BentoMLException:
-        pass
-    return receipt["tag"]
-
-
-# %% lab06.ex5 wrong: -the name without the ending that BentoML adds <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# -     file = bentoml.export_bento(tag, folder)
-# -     return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(file).read_bytes()).hexdigest())
-# +     file = str(folder / tag.replace(":", "-"))
-# +     written = bentoml.export_bento(tag, file)
-# +     return dict(tag=tag, file=file, sha256=hashlib.sha256(Path(written).read_bytes()).hexdigest())
-
-# %% lab06.ex5 wrong: -verifies only what is not in the store <- relative
-# -     Path(folder).mkdir(parents=True, exist_ok=True)
-# +     folder = Path(folder).absolute()
-# +     folder.mkdir(parents=True, exist_ok=True)
-# -     file = bentoml.export_bento(tag, folder)
-# +     file = bentoml.export_bento(tag, str(folder))
-# - def receive(receipt):
-# + def receive(receipt):
+# %% lab06.ex5 wrong: -verifies only what is not in the store
+# -     file = Path(receipt["file"])
 # +     if receipt["tag"] in [str(bento.tag) for bento in bentoml.list()]:
 # +         return receipt["tag"]
-# +     digest = hashlib.sha256(Path(receipt["file"]).read_bytes()).hexdigest()
-# +     if digest != receipt["sha256"]:
-# +         raise ValueError(f"{receipt['file']} has changed")
+# +     file = Path(receipt["file"])
 
 # %% lab06.ex5 wrong: -what was sent is deleted here
 # -     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -768,13 +478,10 @@ def receive(receipt):
 # +     digest = hashlib.sha256(file.read_bytes()).hexdigest()
 
 # %% lab06.ex5 wrong: -one receipt for all
-# - def send(tag, folder):
-# + last = {}
-# +
-# +
-# + def send(tag, folder):
+# - folder):
+# + folder, last={}):
 # -     return {"tag": exact, "file": str(file), "sha256": digest}
-# +     last.update(tag=exact, file=str(file), sha256=digest)
+# +     last |= {"tag": exact, "file": str(file), "sha256": digest}
 # +     return last
 
 # %% lab06.ex5 wrong: -four digits are compared
@@ -795,13 +502,10 @@ def receive(receipt):
 # +     if hashlib.sha256(file.read_bytes()).hexdigest() != receipt["sha256"]:
 
 # %% lab06.ex5 wrong: -remembers in the process what was received
-# - def receive(receipt):
-# + received = set()
-# +
-# +
-# + def receive(receipt):
-# -     if receipt["tag"] not in [str(bento.tag) for bento in bentoml.list()]:
-# -         bentoml.import_bento(str(file))
-# +     if receipt["tag"] not in received:
-# +         bentoml.import_bento(str(file))
-# +         received.add(receipt["tag"])
+# - receipt):
+# + receipt, received=set()):
+# - [str(bento.tag) for bento in bentoml.list()]:
+# + received:
+# -     return receipt["tag"]
+# +     received.add(receipt["tag"])
+# +     return receipt["tag"]

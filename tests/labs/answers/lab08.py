@@ -20,12 +20,12 @@ def body_of(user_ids, rated, top_k):
 
 
 # %% lab08.ex1 wrong: numpy_types
-# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
-# +     data = [[user, rated.get(user)] for user in user_ids]
+# - user_ids.tolist()
+# + user_ids
 
 # %% lab08.ex1 wrong: nan
-# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
-# +     data = [[user, rated.get(user, float("nan"))] for user in user_ids.tolist()]
+# - rated.get(user)
+# + rated.get(user, float("nan"))
 
 
 # %% lab08.ex1 wrong: top_k_column
@@ -35,62 +35,39 @@ def body_of(user_ids, rated, top_k):
 
 
 # %% lab08.ex1 wrong: outside
-def body_of(user_ids, rated, top_k):
-    data = [[user, rated.get(user)] for user in user_ids.tolist()]
-    return {"dataframe_split": {"columns": ["user_id", "rated"], "data": data}, "top_k": top_k}
-
+# - "params": {"top_k": top_k}
+# + "top_k": top_k
 
 # %% lab08.ex1 wrong: empty_as_null
-# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
-# +     data = [[user, rated.get(user) or None] for user in user_ids.tolist()]
+# - rated.get(user)
+# + rated.get(user) or None
 
 # %% lab08.ex1 wrong: null_as_empty
-# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
-# +     data = [[user, rated.get(user, [])] for user in user_ids.tolist()]
-
+# - rated.get(user)
+# + rated.get(user, [])
 
 # %% lab08.ex1 wrong: -adds users to rated
-def body_of(user_ids, rated, top_k):
-    return {
-        "dataframe_split": {
-            "columns": ["user_id", "rated"],
-            "data": [[int(u), rated.setdefault(int(u), None)] for u in user_ids],
-        },
-        "params": {"top_k": top_k},
-    }
-
+# - rated.get(user)
+# + rated.setdefault(user)
 
 # %% lab08.ex1 wrong: -sorted, each user once
-# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
-# +     data = [[int(user), rated.get(int(user))] for user in np.unique(user_ids)]
-
+# - user_ids.tolist()
+# + sorted(set(user_ids.tolist()))
 
 # %% lab08.ex1 wrong: -records
-def body_of(user_ids, rated, top_k):
-    rows = [{"user_id": user, "rated": rated.get(user)} for user in user_ids.tolist()]
-    return {"dataframe_split": rows, "params": {"top_k": top_k}}
-
+# - "dataframe_split": table
+# + "dataframe_split": [dict(zip(table["columns"], row)) for row in data]
 
 # %% lab08.ex1 wrong: -the lists cut to top_k
-# -     data = [[user, rated.get(user)] for user in user_ids.tolist()]
-# +     data = [[u, rated[u][:top_k] if u in rated else None] for u in user_ids.tolist()]
-
+# - rated.get(user)
+# + rated.get(user) and rated[user][:top_k]
 
 # %% lab08.ex2 right: a copy, a DataFrame out
-class TopMovies(PythonModel):
-    def load_context(self, context):
-        self.core = Scores.load(context.artifacts["scores"])
-
-    def predict(self, context, model_input: pd.DataFrame, params=None):
-        params = params or {}
-        t = model_input.reset_index(drop=True)
-        if "rated" not in t.columns:
-            t["rated"] = None
-        t["movies"] = [
-            self.core.best(u, params.get("top_k", 10), r if type(r) is list else None)
-            for u, r in zip(t.user_id, t.rated)
-        ]
-        return t[["user_id", "movies"]]
+# -         top_k =
+# +         model_input = model_input.reset_index(drop=True)
+# +         top_k =
+# - return rows
+# + return pd.DataFrame(rows)
 
 
 # %% lab08.ex2 right: itertuples
@@ -111,118 +88,43 @@ class TopMovies(PythonModel):
 
 
 # %% lab08.ex2 wrong: reads_in_predict
-class TopMovies(PythonModel):
-    def load_context(self, context):
-        self.path = context.artifacts["scores"]
+# - self.scores = Scores.load(context.artifacts["scores"])
+# + self.path = context.artifacts["scores"]
+# - self.scores.best
+# + Scores.load(self.path).best
 
-    def predict(self, context, model_input, params=None):
-        scores = Scores.load(self.path)
-        top_k = (params or {}).get("top_k", 10)
-        return [
-            {"user_id": user, "movies": scores.best(user, top_k)} for user in model_input["user_id"]
-        ]
-
-
-# %% lab08.ex2 wrong: no_default <- reads_in_predict
-# -         self.path = context.artifacts["scores"]
-# +         self.scores = Scores.load(context.artifacts["scores"])
-# -         scores = Scores.load(self.path)
-# -         top_k = (params or {}).get("top_k", 10)
-# +         top_k = params["top_k"]
-# +         rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
-# +         lists = [seen if isinstance(seen, list) else None for seen in rated]
-# -             {"user_id": user, "movies": scores.best(user, top_k)} for user in model_input["user_id"]
-# +             {"user_id": user, "movies": self.scores.best(user, top_k, seen)}
-# +             for user, seen in zip(model_input["user_id"], lists)
-
+# %% lab08.ex2 wrong: no_default
+# - (params or {}).get("top_k", 10)
+# + params["top_k"]
 
 # %% lab08.ex2 wrong: nan_rated
-class TopMovies(PythonModel):
-    def load_context(self, context):
-        self.scores = Scores.load(context.artifacts["scores"])
-
-    def predict(self, context, model_input, params=None):
-        top_k = (params or {}).get("top_k", 10)
-        rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)
-        return [
-            {"user_id": user, "movies": self.scores.best(user, top_k, seen or None)}
-            for user, seen in zip(model_input["user_id"], rated)
-        ]
-
+# -             seen = seen if isinstance(seen, list) else None
 
 # %% lab08.ex2 wrong: by_index
-class TopMovies(PythonModel):
-    def load_context(self, context):
-        self.scores = Scores.load(context.artifacts["scores"])
+# -         nothing =
+# +         model_input = model_input.sort_index()
+# +         nothing =
 
-    def predict(self, context, model_input, params=None):
-        top_k = (params or {}).get("top_k", 10)
-        rows = []
-        for n in range(len(model_input)):
-            seen = model_input["rated"][n] if "rated" in model_input else None
-            user = model_input["user_id"][n]
-            movies = self.scores.best(user, top_k, seen if isinstance(seen, list) else None)
-            rows.append({"user_id": user, "movies": movies})
-        return rows
-
-
-# %% lab08.ex2 wrong: shared <- nan_rated
-# -         self.scores = Scores.load(context.artifacts["scores"])
-# +         global scores
-# +         scores = Scores.load(context.artifacts["scores"])
-# -             {"user_id": user, "movies": self.scores.best(user, top_k, seen or None)}
-# +             {
-# +                 "user_id": user,
-# +                 "movies": scores.best(user, top_k, seen if isinstance(seen, list) else None),
-# +             }
-
+# %% lab08.ex2 wrong: shared
+# - self.scores = Scores
+# + TopMovies.scores = Scores
 
 # %% lab08.ex2 wrong: -an empty list is None
-class TopMovies(PythonModel):
-    def load_context(self, context):
-        self.core = Scores.load(context.artifacts["scores"])
-
-    def predict(self, context, model_input: pd.DataFrame, params=None):
-        k = (params or {}).get("top_k", 10)
-        rated = (
-            model_input["rated"].tolist() if "rated" in model_input else [None] * len(model_input)
-        )
-        return [
-            {"user_id": u, "movies": self.core.best(u, k, r if isinstance(r, list) and r else None)}
-            for u, r in zip(model_input["user_id"].tolist(), rated)
-        ]
-
+# - isinstance(seen, list)
+# + isinstance(seen, list) and seen
 
 # %% lab08.ex2 wrong: -adds columns to the caller's table
-class TopMovies(PythonModel):
-    def load_context(self, context):
-        self.scores = Scores.load(context.artifacts["scores"])
+# -         return rows
+# +         model_input["movies"] = [row["movies"] for row in rows]
+# +         return rows
 
-    def predict(self, context, model_input, params=None):
-        top_k = (params or {}).get("top_k", 10)
-        if "rated" not in model_input:
-            model_input["rated"] = None
-        model_input["movies"] = [
-            self.scores.best(user, top_k, seen if isinstance(seen, list) else None)
-            for user, seen in zip(model_input["user_id"], model_input["rated"])
-        ]
-        return model_input[["user_id", "movies"]]
-
-
-# %% lab08.ex2 wrong: -remembers top_k of the last request <- -an empty list is None
-# - class TopMovies(PythonModel):
-# + class TopMovies(PythonModel):
-# +     k = 10
-# -         k = (params or {}).get("top_k", 10)
-# +         if params and "top_k" in params:
-# +             self.k = params["top_k"]
-# -             {"user_id": u, "movies": self.core.best(u, k, r if isinstance(r, list) and r else None)}
-# +             {"user_id": u, "movies": self.core.best(u, self.k, r if isinstance(r, list) else None)}
+# %% lab08.ex2 wrong: -remembers top_k of the last request
+# - top_k = (params or {}).get("top_k", 10)
+# + self.top_k = top_k = (params or {}).get("top_k", getattr(self, "top_k", 10))
 
 # %% lab08.ex2 wrong: -never more than ten movies
-# -             rows.append({"user_id": user, "movies": self.scores.best(user, top_k, seen)})
-# +             movies = self.scores.best(user, 10, seen)[:top_k]
-# +             rows.append({"user_id": user, "movies": movies})
+# - self.scores.best(user, top_k, seen)
+# + self.scores.best(user, 10, seen)[:top_k]
 
 
 # %% lab08.ex3 right: decimals
@@ -261,68 +163,38 @@ def reasons_against(candidate, current, rule):
 
 
 # %% lab08.ex3 wrong: strict
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# -         elif new - old < gain - 1e-9:
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is missing")
-# +         elif new - old <= gain + 1e-9:
-# +             reasons.append(f"{metric} is too low")
+# - new - old < gain - 1e-9
+# + new - old <= gain + 1e-9
 
 # %% lab08.ex3 wrong: rounding
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# -         elif new - old < gain - 1e-9:
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is missing")
-# +         elif new - old < gain:
-# +             reasons.append(f"{metric} is too low")
+# - gain - 1e-9
+# + gain
 
 # %% lab08.ex3 wrong: first_only
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# +             reasons.append(f"{metric} is missing")
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             return [f"{metric} is too low"]
+# - reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
+# + return [f"{metric} is too low"]
 
 # %% lab08.ex3 wrong: nan_passes
-# -         if not (math.isfinite(new) and math.isfinite(old)):
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# +         if metric not in candidate or (current is not None and metric not in current):
-# +             reasons.append(f"{metric} is missing")
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is too low")
+# - not (math.isfinite(new) and math.isfinite(old))
+# + metric not in candidate or (current is not None and metric not in current)
 
 # %% lab08.ex3 wrong: missing_raises
-# -         new = candidate.get(metric, math.nan)
-# -         old = new - gain if current is None else current.get(metric, math.nan)
-# +         new = candidate[metric]
-# +         old = new - gain if current is None else current[metric]
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# +             reasons.append(f"{metric} is missing")
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is too low")
+# - candidate.get(metric, math.nan)
+# + candidate[metric]
+# - current.get(metric, math.nan)
+# + current[metric]
 
 # %% lab08.ex3 wrong: -rounds to three places
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# -         elif new - old < gain - 1e-9:
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is missing")
-# +         elif round(new - old, 3) < round(gain, 3):
-# +             reasons.append(f"{metric} is too low")
+# - new - old < gain - 1e-9
+# + round(new - old, 3) < round(gain, 3)
 
 # %% lab08.ex3 wrong: -an empty current is None
-# -         old = new - gain if current is None else current.get(metric, math.nan)
-# +         old = new - gain if not current else current.get(metric, math.nan)
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# +             reasons.append(f"{metric} is missing")
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is too low")
+# - if current is None
+# + if not current
 
 # %% lab08.ex3 wrong: -zero is missing
-# -         new = candidate.get(metric, math.nan)
-# +         new = candidate.get(metric) or math.nan
-# -             reasons.append(f"{metric} is missing or not finite: candidate {new}, current {old}")
-# +             reasons.append(f"{metric} is missing")
-# -             reasons.append(f"{metric} is {new:.4f}, now {old:.4f}; {gain:+g} is required")
-# +             reasons.append(f"{metric} is too low")
+# - candidate.get(metric, math.nan)
+# + candidate.get(metric) or math.nan
 
 # %% lab08.ex3 wrong: -a current value of minus infinity
 # -         if not (math.isfinite(new) and math.isfinite(old)):
@@ -379,27 +251,13 @@ def rollback(client):
 # +             client.set_registered_model_alias(MODEL, "previous", current)
 # +             client.delete_registered_model_alias(MODEL, "prod")
 
-
 # %% lab08.ex4 wrong: order
-def promote(client, version, against):
-    current = client.get_registered_model(MODEL).aliases.get("prod")
-    if current == version:
-        return []
-    served = None if current is None else metrics_of(client, current)
-    reasons = against(metrics_of(client, version), served)
-    if not reasons:
-        client.set_registered_model_alias(MODEL, "prod", version)
-        if current is not None:
-            client.set_registered_model_alias(MODEL, "previous", current)
-    return reasons
-
-
-def rollback(client):
-    before = client.get_registered_model(MODEL).aliases["previous"]
-    client.set_registered_model_alias(MODEL, "prod", before)
-    client.delete_registered_model_alias(MODEL, "previous")
-    return before
-
+# -         if current is not None:
+# -             client.set_registered_model_alias(MODEL, "previous", current)
+# -         client.set_registered_model_alias(MODEL, "prod", version)
+# +         client.set_registered_model_alias(MODEL, "prod", version)
+# +         if current is not None:
+# +             client.set_registered_model_alias(MODEL, "previous", current)
 
 # %% lab08.ex4 wrong: goes_on
 # -     client.set_registered_model_alias(MODEL, "prod", before)
@@ -427,14 +285,11 @@ def rollback(client):
 # +     reasons = against(served, metrics_of(client, version))
 
 # %% lab08.ex4 wrong: -flips at every rollback
-# -     before = client.get_registered_model(MODEL).aliases["previous"]
 # -     client.set_registered_model_alias(MODEL, "prod", before)
 # -     client.delete_registered_model_alias(MODEL, "previous")
-# -     return before
-# +     aliases = client.get_registered_model(MODEL).aliases
-# +     client.set_registered_model_alias(MODEL, "prod", aliases["previous"])
-# +     client.set_registered_model_alias(MODEL, "previous", aliases["prod"])
-# +     return aliases["previous"]
+# +     now = client.get_registered_model(MODEL).aliases["prod"]
+# +     client.set_registered_model_alias(MODEL, "prod", before)
+# +     client.set_registered_model_alias(MODEL, "previous", now)
 
 # %% lab08.ex4 wrong: -MLflow's exception is not a LookupError
 # -     before = client.get_registered_model(MODEL).aliases["previous"]
@@ -490,112 +345,60 @@ def limit_of(log, good, size, alarm_rate):
     return float(np.percentile(quiet, 100 * (1 - alarm_rate)))
 
 
-# %% lab08.ex5 wrong: not_finite
-def distance(reference, window):
-    edges = np.quantile(reference, np.arange(1, 10) / 10)
-    expected, actual = (
-        np.bincount(np.searchsorted(edges, values), minlength=10) / len(values)
-        for values in (reference, window)
-    )
-    return float(((actual - expected) * np.log(actual / expected)).sum())
-
-
-def limit_of(log, good, size, alarm_rate):
-    rng = np.random.default_rng(0)
-    quiet = [distance(log[:good], rng.choice(log[:good], size)) for _ in range(500)]
-    return float(np.quantile(quiet, 1 - alarm_rate))
-
+# %% lab08.ex5 wrong: not_finite <- PSI over tenths of the reference
+# - + 0.5
 
 # %% lab08.ex5 wrong: fixed_limit
-def distance(reference, window):
-    return stats.ks_2samp(reference, window).statistic
+# - np.quantile(quiet, 1 - alarm_rate)
+# + 0.2
 
-
-def limit_of(log, good, size, alarm_rate):
-    return 0.2
-
-
-# %% lab08.ex5 wrong: wrong_tail <- fixed_limit
-# -     return 0.2
-# +     rng = np.random.default_rng(0)
-# +     quiet = [distance(log[:good], rng.choice(log[:good], size)) for _ in range(500)]
-# +     return np.quantile(quiet, alarm_rate)
+# %% lab08.ex5 wrong: wrong_tail
+# - 1 - alarm_rate
+# + alarm_rate
 
 # %% lab08.ex5 wrong: drifted_data
-# -     reference = log[:good]
-
-# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
-# +     quiet = [distance(log[:good], draws.choice(log, size)) for _ in range(500)]
+# - draws.choice(reference, size)
+# + draws.choice(log, size)
 
 # %% lab08.ex5 wrong: mean_only
-# -     return stats.ks_2samp(reference, window).statistic
-# +     return abs(np.mean(window) - np.mean(reference))
-# -     reference = log[:good]
+# - stats.ks_2samp(reference, window).statistic
+# + abs(np.mean(window) - np.mean(reference))
 
-# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
-# +     quiet = [distance(log[:good], draws.choice(log[:good], size)) for _ in range(500)]
-
-# %% lab08.ex5 wrong: -a formula for continuous values <- fixed_limit
-# -     return 0.2
-# +     return np.sqrt(-np.log(alarm_rate / 2) / 2) * np.sqrt(1 / good + 1 / size)
+# %% lab08.ex5 wrong: -a formula for continuous values
+# - np.quantile(quiet, 1 - alarm_rate)
+# + np.sqrt(-np.log(alarm_rate / 2) / 2) * np.sqrt(1 / good + 1 / size)
 
 # %% lab08.ex5 wrong: -50 windows
+# - range(1000)
+# + range(50)
+
+# %% lab08.ex5 wrong: -overlapping slices
+# - draws.choice(reference, size)) for _ in range(1000)
+# + log[n : n + size]) for n in range(0, good - size, 3)
+
+# %% lab08.ex5 wrong: -the reference of the last limit
+# - stats.ks_2samp(reference, window)
+# + stats.ks_2samp(globals().get("latest", reference), window)
 # -     reference = log[:good]
-
-# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
-# +     quiet = [distance(log[:good], draws.choice(log[:good], size)) for _ in range(50)]
-
-# %% lab08.ex5 wrong: -overlapping slices <- fixed_limit
-# -     return 0.2
-# +     quiet = [distance(log[:good], log[i : i + size]) for i in range(0, good - size, 3)]
-# +     return np.quantile(quiet, 1 - alarm_rate)
-
-# %% lab08.ex5 wrong: -the reference of the last limit <- fixed_limit
-# - def distance(reference, window):
-# + latest = None
-# + def distance(reference, window):
-# +     reference = reference if latest is None else latest
-# -     return 0.2
 # +     global latest
-# +     latest = log[:good]
-# +     rng = np.random.default_rng(0)
-# +     quiet = [distance(log[:good], rng.choice(log[:good], size)) for _ in range(500)]
-# +     return np.quantile(quiet, 1 - alarm_rate)
+# +     latest = reference = log[:good]
 
 # %% lab08.ex5 wrong: -compares with some of the reference, drawn each time
-# -     return stats.ks_2samp(reference, window).statistic
-# +     some = np.random.default_rng().choice(reference, 200)
-# +     return stats.ks_2samp(some, window).statistic
+# - stats.ks_2samp(reference, window).statistic
+# + stats.wasserstein_distance(np.random.default_rng().choice(reference, 200), window)
 
 # %% lab08.ex5 wrong: -windows of a normal distribution
-# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
-# +     mean, spread = reference.mean(), reference.std()
-# +     quiet = [distance(reference, draws.normal(mean, spread, size)) for _ in range(1000)]
+# - draws.choice(reference, size)
+# + draws.normal(reference.mean(), reference.std(), size)
 
 # %% lab08.ex5 wrong: -the same window each time
-# -     draws = np.random.default_rng(0)
-# -     quiet = [distance(reference, draws.choice(reference, size)) for _ in range(1000)]
-# +     same = [np.random.default_rng(0).choice(reference, size) for _ in range(1000)]
-# +     quiet = [distance(reference, window) for window in same]
+# - draws.choice(reference, size)
+# + np.random.default_rng(0).choice(reference, size)
 
 # %% lab08.ex5 wrong: -position by position
 # -     return stats.ks_2samp(reference, window).statistic
 # +     return np.abs(reference[: len(window)] - window).mean()
 
-
-# %% lab08.ex5 wrong: -the bins of the first reference for ever
-EDGES = []
-
-
-def distance(reference, window):
-    if not EDGES:
-        EDGES.extend(np.unique(np.quantile(reference, np.arange(1, 10) / 10)))
-    p, q = (np.bincount(np.digitize(x, EDGES), minlength=10) + 0.5 for x in (reference, window))
-    p, q = p / p.sum(), q / q.sum()
-    return np.sum((p - q) * np.log(p / q))
-
-
-def limit_of(log, good, size, alarm_rate):
-    rng = np.random.default_rng(0)
-    quiet = [distance(log[:good], rng.choice(log[:good], size)) for _ in range(500)]
-    return np.quantile(quiet, 1 - alarm_rate)
+# %% lab08.ex5 wrong: -the bins of the first reference for ever <- PSI over tenths of the reference
+# - np.quantile(reference, np.arange(1, 10) / 10)
+# + vars(distance).setdefault("edges", np.quantile(reference, np.arange(1, 10) / 10))

@@ -15,90 +15,57 @@ def boxes_of(answer):
 
 
 # %% lab09.ex1 wrong: raw_bytes
-# -     texts = [base64.b64encode(file).decode() for file in files]
-# +     texts = [base64.b64encode(file) for file in files]
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
-
+# - .decode()
 
 # %% lab09.ex1 wrong: v1
-def request_of(files):
-    return {"instances": [{"image_b64": base64.b64encode(file).decode()} for file in files]}
-
-
-def boxes_of(answer):
-    return answer["predictions"]
-
+# - {"inputs": [tensor]}
+# + {"instances": [{"image_b64": text} for text in texts]}
 
 # %% lab09.ex1 wrong: shape
-# -     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-# +     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": texts}
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - [len(texts)]
+# + [1]
 
 # %% lab09.ex1 wrong: data_url
-# -     texts = [base64.b64encode(file).decode() for file in files]
-# +     texts = ["data:image/png;base64," + base64.b64encode(file).decode() for file in files]
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - [base64.b64encode(file).decode()
+# + ["data:image/png;base64," + base64.b64encode(file).decode()
 
 # %% lab09.ex1 wrong: one_only
-# -     texts = [base64.b64encode(file).decode() for file in files]
-# +     texts = [base64.b64encode(files[0]).decode()]
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - in files]
+# + in files[:1]]
 
 # %% lab09.ex1 wrong: texts
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return next(o["data"] for o in answer["outputs"] if o["name"] == "detections")
+# - json.loads(text)
+# + text
 
 # %% lab09.ex1 wrong: first_image
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return json.loads(next(o for o in answer["outputs"] if o["name"] == "detections")["data"][0])
+# - [json.loads(text) for text in outputs["detections"]["data"]]
+# + json.loads(outputs["detections"]["data"][0])
 
 # %% lab09.ex1 wrong: by_place
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - outputs["detections"]["data"]
+# + answer["outputs"][0]["data"]
 
 # %% lab09.ex1 wrong: -the alphabet for URLs
-# -     texts = [base64.b64encode(file).decode() for file in files]
-# +     texts = [base64.urlsafe_b64encode(file).decode() for file in files]
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - b64encode
+# + urlsafe_b64encode
 
 # %% lab09.ex1 wrong: -another input
-# -     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-# +     tensor = {"name": "image_b64", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - "image"
+# + "image_b64"
 
 # %% lab09.ex1 wrong: -every file once
-# -     texts = [base64.b64encode(file).decode() for file in files]
-# +     texts = [base64.b64encode(file).decode() for file in dict.fromkeys(files)]
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - in files]
+# + in dict.fromkeys(files)]
 
 # %% lab09.ex1 wrong: -empties the caller's list
-# -     texts = [base64.b64encode(file).decode() for file in files]
-# +     texts = [base64.b64encode(files.pop(0)).decode() for _ in range(len(files))]
-# -     outputs = {output["name"]: output for output in answer["outputs"]}
-# -     return [json.loads(text) for text in outputs["detections"]["data"]]
-# +     return [json.loads(text) for text in answer["outputs"][0]["data"]]
+# - b64encode(file).decode() for file in files]
+# + b64encode(files.pop(0)).decode() for _ in range(len(files))]
 
 # %% lab09.ex1 wrong: -one text with commas
-# -     tensor = {"name": "image", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
-# +     data = [",".join(texts)]
-# +     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": data}
+# - [len(texts)]
+# + [1]
+# - "data": texts
+# + "data": [",".join(texts)]
 
 # %% lab09.ex1 wrong: -equal answers once
 # -     return [json.loads(text) for text in outputs["detections"]["data"]]
@@ -108,24 +75,12 @@ def boxes_of(answer):
 # -     outputs = {output["name"]: output for output in answer["outputs"]}
 # +     outputs = {output["name"][:10]: output for output in answer["outputs"][::-1]}
 
-
 # %% lab09.ex2 right: an executor, one image after another
-class CardPredictor(Model):
-    def load(self):
-        self.core = Detector.from_environment()
-        self.ready = True
-        return True
-
-    def boxes(self, file):
-        return [detection.as_dict() for detection in self.core.detect([picture_of(file)])[0]]
-
-    async def predict(self, payload, headers=None):
-        loop = asyncio.get_running_loop()
-        found = []
-        for file in files_of(payload):
-            found.append(await loop.run_in_executor(None, self.boxes, file))
-        return respond(payload, found, model_name=self.name, output="detections")
-
+# -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         loop = asyncio.get_running_loop()
+# +         found = []
+# +         for file in files_of(payload):
+# +             found += await loop.run_in_executor(None, self.find, [file])
 
 # %% lab09.ex2 right: one request at a time, behind a lock
 # -         self.detector = Detector.from_environment()
@@ -136,21 +91,19 @@ class CardPredictor(Model):
 # +             found = await asyncio.to_thread(self.find, files_of(payload))
 
 # %% lab09.ex2 wrong: not_async
-# -     async def predict(self, payload, headers=None):
-# -         ### BEGIN SOLUTION
-# -         found = await asyncio.to_thread(self.find, files_of(payload))
-# +     def predict(self, payload, headers=None):
-# +         found = self.find(files_of(payload))
+# - async def
+# + def
+# - await asyncio.to_thread(self.find, files_of(payload))
+# + self.find(files_of(payload))
 
 # %% lab09.ex2 wrong: blocking
 # -         found = await asyncio.to_thread(self.find, files_of(payload))
 # +         found = self.find(files_of(payload))
 
 # %% lab09.ex2 wrong: waits
-# - class CardPredictor(Model):
-# + import threading
-# + class CardPredictor(Model):
 # -         found = await asyncio.to_thread(self.find, files_of(payload))
+# +         import threading
+# +
 # +         found = []
 # +         thread = threading.Thread(target=lambda: found.extend(self.find(files_of(payload))))
 # +         thread.start()
@@ -175,8 +128,8 @@ class CardPredictor(Model):
 # +         return {"predictions": await asyncio.to_thread(self.find, files_of(payload))}
 
 # %% lab09.ex2 wrong: -a fixed name
-# -         return respond(payload, found, model_name=self.name, output="detections")
-# +         return respond(payload, found, model_name="id_card", output="detections")
+# - self.name
+# + "id_card"
 
 # %% lab09.ex2 wrong: -the payload is kept in self
 # -     async def predict(self, payload, headers=None):
@@ -247,112 +200,35 @@ def files_in(payload):
 
 
 # %% lab09.ex3 wrong: skips_bad
-def files_in(payload):
-    hint = "Send instances with image_b64."
-    instances = payload.get("instances") if isinstance(payload, dict) else None
-    if not isinstance(instances, list) or not instances:
-        raise InputError("There are no instances.", code="none", status=422, hint=hint)
-    files = []
-    for one in instances:
-        if isinstance(one, dict) and isinstance(one.get("image_b64"), str):
-            files.append(base64.b64decode(one["image_b64"]))
-    return files
+# - raise refuse(f"Instance {place} has no text 'image_b64'.")
+# + continue
 
-
-# %% lab09.ex3 wrong: not_strict <- skips_bad
-# -     for one in instances:
-# -         if isinstance(one, dict) and isinstance(one.get("image_b64"), str):
-# -             files.append(base64.b64decode(one["image_b64"]))
-# +     for n, one in enumerate(instances):
-# +         if not isinstance(one, dict) or not isinstance(one.get("image_b64"), str):
-# +             raise InputError(f"Instance {n} is bad.", code="bad", status=422, hint=hint)
-# +         files.append(base64.b64decode(one["image_b64"]))
-
+# %% lab09.ex3 wrong: not_strict
+# - , validate=True
 
 # %% lab09.ex3 wrong: no_place
-def files_in(payload):
-    hint = "Send instances with image_b64."
-    instances = payload.get("instances") if isinstance(payload, dict) else None
-    if not isinstance(instances, list) or not instances:
-        raise InputError("There are no instances.", code="none", status=422, hint=hint)
-    files = []
-    for one in instances:
-        try:
-            files.append(base64.b64decode(one["image_b64"], validate=True))
-        except Exception:
-            raise InputError("One is bad.", code="bad", status=422, hint=hint) from None
-    return files
-
+# - raise refuse(f"Instance {place} has no text 'image_b64'.")
+# + raise refuse("One is bad.")
 
 # %% lab09.ex3 wrong: no_hint
-def files_in(payload):
-    files = []
-    instances = payload.get("instances") if isinstance(payload, dict) else None
-    for n, one in enumerate(instances or ["none"]):
-        try:
-            files.append(base64.b64decode(one["image_b64"], validate=True))
-        except Exception as error:
-            text, hint = f"Instance {n} is wrong.", "Send something else."
-            raise InputError(text, code="bad", status=422, hint=hint) from error
-    return files
-
+# - 'Send {"instances": [{"image_b64": the base64 text of a file}, …]}.'
+# + "Send something else."
 
 # %% lab09.ex3 wrong: -400 instead of 422
-def files_in(payload):
-    try:
-        return [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
-    except Exception as error:
-        hint = "Send instances with image_b64."
-        raise InputError("The payload is wrong.", code="bad", status=400, hint=hint) from error
-
+# - status=422
+# + status=400
 
 # %% lab09.ex3 wrong: -an empty list for everything bad
-def files_in(payload):
-    try:
-        return [base64.b64decode(one["image_b64"], validate=True) for one in payload["instances"]]
-    except Exception:
-        return []
-
+# - raise refuse("'instances' is missing, empty or not a list.")
+# + return []
 
 # %% lab09.ex3 wrong: -blanks and line breaks removed
-def files_in(payload):
-    def refused(message, field):
-        return InputError(message, code="bad", status=422, hint=f"send {field}")
-
-    instances = payload.get("instances") if isinstance(payload, dict) else None
-    if not isinstance(instances, list) or not instances:
-        raise refused("instances is missing", "instances")
-    files = []
-    for n, one in enumerate(instances):
-        text = one.get("image_b64") if isinstance(one, dict) else None
-        if not isinstance(text, str):
-            raise refused(f"instance {n} has no text", "image_b64")
-        try:
-            files.append(base64.b64decode("".join(text.split()), validate=True))
-        except ValueError as error:
-            raise refused(f"instance {n} is not base64", "image_b64") from error
-    return files
-
+# - b64decode(text,
+# + b64decode("".join(text.split()),
 
 # %% lab09.ex3 wrong: -counts from 1
-def files_in(payload):
-    def refused(message, field):
-        return InputError(message, code="bad", status=422, hint=f"send {field}")
-
-    instances = payload.get("instances") if isinstance(payload, dict) else None
-    if not isinstance(instances, list) or not instances:
-        raise refused("instances is missing", "instances")
-    files = []
-    for n, one in enumerate(instances, 1):
-        text = one.get("image_b64") if isinstance(one, dict) else None
-        if not isinstance(text, str):
-            raise refused(f"instance {n} has no text", "image_b64")
-        try:
-            files.append(base64.b64decode(text, validate=True))
-        except ValueError as error:
-            raise refused(f"instance {n} is not base64", "image_b64") from error
-    return files
-
+# - enumerate(instances)
+# + enumerate(instances, 1)
 
 # %% lab09.ex3 wrong: -the alphabet for URLs is accepted
 # -         try:
@@ -372,7 +248,6 @@ def files_in(payload):
 # -             raise refuse(f"The 'image_b64' of instance {place} is not base64: {error}.") from None
 # +             files.append(str(error).encode())
 
-
 # %% lab09.ex4 right: written anew, with a digest, a named port and the lower request
 service = yaml.safe_load(
     BROKEN.replace("name: id_card", "name: id-card")
@@ -387,34 +262,32 @@ service = yaml.safe_load(
     .replace("name: tmp", "name: temp")
 )
 
+
 # %% lab09.ex4 wrong: still_faulty
 service = yaml.safe_load(BROKEN.replace("name: id_card", "name: id-card"))
 
+
 # %% lab09.ex4 wrong: limits
 service = yaml.safe_load(BROKEN.replace("memory: 2Gi", "memory: 4Gi"))
+
 
 # %% lab09.ex4 wrong: probe_gone
 service = yaml.safe_load(BROKEN)
 container = service["spec"]["predictor"]["containers"][0]
 del container["readynessProbe"]
 
+
 # %% lab09.ex4 wrong: replicas
-service = yaml.safe_load(
-    BROKEN.replace("name: id_card", "name: id-card")
-    .replace("minReplicas: 4", "minReplicas: 2")
-    .replace("name: detector", "name: kserve-container")
-    .replace(":latest", ":0.1.0")
-    .replace("readynessProbe", "readinessProbe")
-    .replace("port: 8000", "port: 8080")
-    .replace("memory: 4Gi", "memory: 1Gi")
-    .replace("name: tmp", "name: temp")
-)
+# - = 2, 4
+# + = 2, 2
 
 # %% lab09.ex4 wrong: -another service
 service = yaml.safe_load(BROKEN.replace("name: id_card", "name: cards"))
 
+
 # %% lab09.ex4 wrong: -another image
 service = yaml.safe_load(BROKEN.replace("serving_labs_kserve:latest", "cards:1.0"))
+
 
 # %% lab09.ex4 wrong: -a model server in place of the container
 service = yaml.safe_load(BROKEN)
@@ -422,10 +295,10 @@ service["spec"]["predictor"] = {
     "model": {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://models/cards"}
 }
 
-# %% lab09.ex4 wrong: -the volume is no longer mounted
-service = yaml.safe_load(BROKEN)
-container = service["spec"]["predictor"]["containers"][0]
-del container["volumeMounts"]
+
+# %% lab09.ex4 wrong: -the volume is no longer mounted <- probe_gone
+# - del container["readynessProbe"]
+# + del container["volumeMounts"]
 
 
 # %% lab09.ex5 right: from YAML, with a node for each detector
@@ -453,149 +326,57 @@ def graph_of(name, first, detectors):
 
 
 # %% lab09.ex5 right: a condition ends the sequence
-def graph_of(name, first, detectors):
-    steps = [{"name": one, "serviceName": one} for one in detectors]
-    nodes = {
-        "root": {
-            "routerType": "Sequence",
-            "steps": [
-                {"serviceName": first},
-                {
-                    "nodeName": "all",
-                    "condition": "predictions",
-                    "data": "$response",
-                    "mapPredictionsToInstances": True,
-                },
-            ],
-        },
-        "all": {"routerType": "Ensemble", "steps": steps},
-    }
-    return {
-        "apiVersion": "serving.kserve.io/v1alpha1",
-        "kind": "InferenceGraph",
-        "metadata": {"name": name},
-        "spec": {"nodes": nodes},
-    }
+# - {"name": "grey", "serviceName": first, "dependency": "Hard"}
+# + {"serviceName": first}
+# - **then}
+# + "condition": "predictions", **then}
 
-
-# %% lab09.ex5 wrong: fixed_names <- a condition ends the sequence
-# - def graph_of(name, first, detectors):
-# + def graph_of(name, first, detectors):
+# %% lab09.ex5 wrong: fixed_names
+# -     then =
 # +     first, detectors = "grayscale", ["id-card", "id-card-small"]
-# -                 {"serviceName": first},
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
-# -                 },
-# +                 {"serviceName": first, "dependency": "Hard"},
-# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+# +     then =
 
-# %% lab09.ex5 wrong: no_response <- a condition ends the sequence
-# -                 {"serviceName": first},
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
-# -                 },
-# +                 {"serviceName": first, "dependency": "Hard"},
-# +                 {"nodeName": "all"},
+# %% lab09.ex5 wrong: no_response
+# - , **then}
+# + }
 
-# %% lab09.ex5 wrong: no_mapping <- a condition ends the sequence
-# -                 {"serviceName": first},
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
-# -                 },
-# +                 {"serviceName": first, "dependency": "Hard"},
-# +                 {"nodeName": "all", "data": "$response"},
+# %% lab09.ex5 wrong: no_mapping
+# - , "mapPredictionsToInstances": True
 
-# %% lab09.ex5 wrong: splitter <- a condition ends the sequence
-# -     steps = [{"name": one, "serviceName": one} for one in detectors]
-# +     shares = [101 - len(detectors)] + [1] * (len(detectors) - 1)
-# +     steps = [{"serviceName": d, "weight": w} for d, w in zip(detectors, shares)]
-# -                 {"serviceName": first},
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
-# -                 },
-# +                 {"serviceName": first, "dependency": "Hard"},
-# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
-# -         "all": {"routerType": "Ensemble", "steps": steps},
-# +         "all": {"routerType": "Splitter", "steps": steps},
-
+# %% lab09.ex5 wrong: splitter
+# - "Ensemble"
+# + "Splitter"
+# - {"name": one, "serviceName": one}
+# + {"serviceName": one, "weight": 1 + (100 - len(detectors)) * (one == detectors[0])}
 
 # %% lab09.ex5 wrong: in_a_row
-def graph_of(name, first, detectors):
-    then = {"data": "$response", "mapPredictionsToInstances": True}
-    steps = [{"serviceName": first, "dependency": "Hard"}]
-    steps += [{"name": one, "serviceName": one, **then} for one in detectors]
-    return {
-        "apiVersion": "serving.kserve.io/v1alpha1",
-        "kind": "InferenceGraph",
-        "metadata": {"name": name},
-        "spec": {"nodes": {"root": {"routerType": "Sequence", "steps": steps}}},
-    }
-
-
-# %% lab09.ex5 wrong: soft <- a condition ends the sequence
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
+# - {"name": "detectors", "nodeName": "detectors", **then},
+# + *({"name": one, "serviceName": one, **then} for one in detectors),
+# -                 "detectors": {
+# -                     "routerType": "Ensemble",
+# -                     "steps": [{"name": one, "serviceName": one} for one in detectors],
 # -                 },
-# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
 
-# %% lab09.ex5 wrong: step_names <- a condition ends the sequence
-# -     steps = [{"name": one, "serviceName": one} for one in detectors]
-# +     steps = [{"serviceName": one} for one in detectors]
-# -                 {"serviceName": first},
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
-# -                 },
-# +                 {"serviceName": first, "dependency": "Hard"},
-# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+# %% lab09.ex5 wrong: soft
+# - , "dependency": "Hard"
 
-# %% lab09.ex5 wrong: -no node is called root <- a condition ends the sequence
-# -         "root": {
-# +         "start": {
-# -                 {"serviceName": first},
-# -                 {
-# -                     "nodeName": "all",
-# -                     "condition": "predictions",
-# -                     "data": "$response",
-# -                     "mapPredictionsToInstances": True,
-# -                 },
-# +                 {"serviceName": first, "dependency": "Hard"},
-# +                 {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True},
+# %% lab09.ex5 wrong: step_names
+# - {"name": one, "serviceName": one}
+# + {"serviceName": one}
+
+# %% lab09.ex5 wrong: -no node is called root
+# - "root": {
+# + "start": {
 
 # %% lab09.ex5 wrong: -both graphs are one object
-graph = {
-    "apiVersion": "serving.kserve.io/v1alpha1",
-    "kind": "InferenceGraph",
-    "metadata": {},
-    "spec": {"nodes": {"root": {"routerType": "Sequence"}, "all": {"routerType": "Ensemble"}}},
-}
-
-
-def graph_of(name, first, detectors):
-    then = {"nodeName": "all", "data": "$response", "mapPredictionsToInstances": True}
-    graph["metadata"]["name"] = name
-    nodes = graph["spec"]["nodes"]
-    nodes["root"]["steps"] = [{"serviceName": first, "dependency": "Hard"}, then]
-    nodes["all"]["steps"] = [{"name": one, "serviceName": one} for one in detectors]
-    return graph
-
+# - detectors):
+# + detectors, graph={}):
+# - return {
+# + graph |= {
+# -     }
+# -     ### END SOLUTION
+# +     }
+# +     return graph
 
 # %% lab09.ex5 wrong: -a single Ensemble
 # -                     "routerType": "Sequence",

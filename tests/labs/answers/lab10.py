@@ -26,64 +26,42 @@ def percentile(column, percent):
 
 
 # %% lab10.ex1 right: a share in floats, which is exact for these four
-def percentile(column, percent):
-    n = len(column)
-    if n * (100 - percent) < 100:
-        return None
-    times = sorted(float(t or "inf") for t in column)
-    return times[math.ceil(percent / 100 * n) - 1]
-
+# - len(times) * percent / 100
+# + percent / 100 * len(times)
 
 # %% lab10.ex1 wrong: as_text
-def percentile(column, percent):
-    if len(column) * (100 - percent) < 100:
-        return None
-    return float(sorted(column)[math.ceil(len(column) * percent / 100) - 1])
+# - times[math.ceil(len(times) * percent / 100) - 1]
+# + float(sorted(column)[math.ceil(len(times) * percent / 100) - 1])
 
+# %% lab10.ex1 wrong: off_by_one
+# - math.ceil(len(times) * percent / 100) - 1
+# + int(len(times) * percent / 100)
 
-# %% lab10.ex1 wrong: off_by_one <- as_text
-# -     return float(sorted(column)[math.ceil(len(column) * percent / 100) - 1])
-# +     times = sorted(float(text) if text else math.inf for text in column)
-# +     return times[int(len(times) * percent / 100)]
-
-# %% lab10.ex1 wrong: dropped <- as_text
-# -     return float(sorted(column)[math.ceil(len(column) * percent / 100) - 1])
-# +     times = sorted(float(text) for text in column if text)
-# +     return times[math.ceil(len(times) * percent / 100) - 1]
-
+# %% lab10.ex1 wrong: dropped
+# - float(text) if text else math.inf for text in column
+# + float(text) for text in column if text
 
 # %% lab10.ex1 wrong: too_few
-def percentile(column, percent):
-    times = sorted(float(text) if text else math.inf for text in column)
-    return times[math.ceil(len(times) * percent / 100) - 1]
+# - if enough else None
 
+# %% lab10.ex1 wrong: interpolated
+# -     return times[math.ceil(len(times) * percent / 100) - 1]
+# +     import numpy as np
+# +
+# +     return np.percentile(times, percent)
 
-# %% lab10.ex1 wrong: interpolated <- as_text
-# - def percentile(column, percent):
-# + import numpy as np
-# + def percentile(column, percent):
-# -     return float(sorted(column)[math.ceil(len(column) * percent / 100) - 1])
-# +     return np.percentile([float(text or "inf") for text in column], percent)
-
-# %% lab10.ex1 wrong: -column.sort in place <- a share in floats, which is exact for these four
-# -     times = sorted(float(t or "inf") for t in column)
-# -     return times[math.ceil(percent / 100 * n) - 1]
-# +     column.sort(key=lambda t: float(t or "inf"))
-# +     return float(column[-(-n * percent // 100) - 1] or "inf")
-
+# %% lab10.ex1 wrong: -column.sort in place
+# -     times = sorted(float(text) if text else math.inf for text in column)
+# +     column.sort(key=lambda text: float(text or "inf"))
+# +     times = [float(text or "inf") for text in column]
 
 # %% lab10.ex1 wrong: -in_floats
-def percentile(column, percent):
-    if len(column) * (1 - percent / 100) < 1:
-        return None
-    times = sorted(float(text) if text else math.inf for text in column)
-    return times[math.ceil(len(times) * percent / 100) - 1]
-
+# - len(column) * (100 - percent) >= 100
+# + len(column) * (1 - percent / 100) >= 1
 
 # %% lab10.ex1 wrong: -0 ms has failed
 # -     times = sorted(float(text) if text else math.inf for text in column)
 # +     times = sorted(float(text or 0) or math.inf for text in column)
-
 
 # %% lab10.ex2 right: two lists and numpy
 import numpy as np
@@ -124,76 +102,38 @@ def ratio(a, b, clock, rounds):
 
 
 # %% lab10.ex2 wrong: blocks
-def ratio(a, b, clock, rounds):
-    def times(turn):
-        turn()
-        found = []
-        for _ in range(rounds):
-            begin = clock()
-            turn()
-            found.append(clock() - begin)
-        return found
-
-    return statistics.median(x / y for x, y in zip(times(a), times(b)))
-
+# -     for number in range(rounds):
+# -         taken = {turn: seconds(turn) for turn in rotated([a, b], number)}
+# -         ratios.append(taken[a] / taken[b])
+# +     times = {turn: [seconds(turn) for _ in range(rounds)] for turn in (a, b)}
+# +     ratios = [x / y for x, y in zip(times[a], times[b])]
 
 # %% lab10.ex2 wrong: warm_up
-def ratio(a, b, clock, rounds):
-    ratios = []
-    for number in range(rounds + 1):
-        taken = {}
-        for turn in rotated([a, b], number):
-            begin = clock()
-            turn()
-            taken[turn] = clock() - begin
-        ratios.append(taken[a] / taken[b])
-    return statistics.median(ratios)
-
+# -     a()
+# -     b()
+# +
+# - range(rounds)
+# + range(rounds + 1)
 
 # %% lab10.ex2 wrong: same_order
-def ratio(a, b, clock, rounds):
-    a()
-    b()
-    ratios = []
-    for _ in range(rounds):
-        t0 = clock()
-        a()
-        t1 = clock()
-        b()
-        ratios.append((t1 - t0) / (clock() - t1))
-    return statistics.median(ratios)
-
+# - rotated([a, b], number)
+# + [a, b]
 
 # %% lab10.ex2 wrong: means
-def ratio(a, b, clock, rounds):
-    a()
-    b()
-    total = {a: 0, b: 0}
-    for number in range(rounds):
-        for turn in rotated([a, b], number):
-            begin = clock()
-            turn()
-            total[turn] += clock() - begin
-    return total[a] / total[b]
+# - taken[a] / taken[b]
+# + (taken[a], taken[b])
+# - statistics.median(ratios)
+# + sum(x for x, _ in ratios) / sum(y for _, y in ratios)
 
+# %% lab10.ex2 wrong: swapped
+# - taken[a] / taken[b]
+# + taken[b] / taken[a]
 
-# %% lab10.ex2 wrong: swapped <- warm_up
-# - def ratio(a, b, clock, rounds):
-# + def ratio(a, b, clock, rounds):
-# +     a()
-# +     b()
-# -     for number in range(rounds + 1):
-# +     for number in range(rounds):
-# -         ratios.append(taken[a] / taken[b])
-# +         ratios.append(taken[b] / taken[a])
-
-# %% lab10.ex2 wrong: -not_per_round <- means
-# -     total = {a: 0, b: 0}
-# +     times = {a: [], b: []}
-# -             total[turn] += clock() - begin
-# -     return total[a] / total[b]
-# +             times[turn].append(clock() - begin)
-# +     return statistics.median(times[a]) / statistics.median(times[b])
+# %% lab10.ex2 wrong: -not_per_round
+# - taken[a] / taken[b]
+# + (taken[a], taken[b])
+# - statistics.median(ratios)
+# + statistics.median(x for x, _ in ratios) / statistics.median(y for _, y in ratios)
 
 # %% lab10.ex2 wrong: -two turns to warm up
 # -     b()
@@ -233,90 +173,56 @@ def open_loop(send, clock, sleep, rate, count):
 
 
 # %% lab10.ex3 wrong: from_sent
-def open_loop(send, clock, sleep, rate, count):
-    start, latencies = clock(), []
-    for n in range(count):
-        due = start + n / rate
-        if clock() < due:
-            sleep(due - clock())
-        sent = clock()
-        send()
-        latencies.append(clock() - sent)
-    return latencies
+# - send()
+# + due = clock()
+# +         send()
 
-
-# %% lab10.ex3 wrong: drifts <- from_sent
-# -     start, latencies = clock(), []
-# +     due, latencies = clock(), []
-# -         due = start + n / rate
-
-# -         latencies.append(clock() - sent)
-# +         latencies.append(clock() - due)
-# +         due = sent + 1 / rate
-
+# %% lab10.ex3 wrong: drifts
+# - start + number / rate
+# + start + (number > 0) / rate
+# - send()
+# + start = clock()
+# +         send()
 
 # %% lab10.ex3 wrong: no_wait
-def open_loop(send, clock, sleep, rate, count):
-    start, latencies = clock(), []
-    for n in range(count):
-        send()
-        latencies.append(clock() - (start + n / rate))
-    return latencies
-
+# -         if now < due:
+# -             sleep(due - now)
 
 # %% lab10.ex3 wrong: sleeps_always
-def open_loop(send, clock, sleep, rate, count):
-    latencies = []
-    for _ in range(count):
-        begin = clock()
-        send()
-        latencies.append(clock() - begin)
-        sleep(1 / rate)
-    return latencies
+# - now < due
+# + number
+# - due - now
+# + 1 / rate
 
-
-# %% lab10.ex3 wrong: skipped <- from_sent
-# -         due = start + n / rate
-# +         due = start + n / rate
-# +         if clock() > due + 1 / rate:
+# %% lab10.ex3 wrong: skipped
+# -         if now < due:
+# +         if now > due + 1 / rate:
 # +             continue
-# -         sent = clock()
+# +         if now < due:
 
-# -         latencies.append(clock() - sent)
-# +         latencies.append(clock() - due)
-
-# %% lab10.ex3 wrong: negative_sleep <- from_sent
-# -         if clock() < due:
-# -             sleep(due - clock())
-# -         sent = clock()
-# +         sleep(due - clock())
-# -         latencies.append(clock() - sent)
-# +         latencies.append(clock() - due)
+# %% lab10.ex3 wrong: negative_sleep
+# -         if now < due:
+# -             sleep(due - now)
+# +         sleep(due - now)
 
 # %% lab10.ex3 wrong: -an interval of whole milliseconds
 # -         due = start + number / rate
 # +         due = start + number * round(1 / rate, 3)
 
-
 # %% lab10.ex3 wrong: -a thread for each request
-def open_loop(send, clock, sleep, rate, count):
-    from threading import Thread
-
-    start, latencies = clock(), [0] * count
-
-    def request(number, due):
-        send()
-        latencies[number] = clock() - due
-
-    threads = []
-    for number in range(count):
-        due = start + number / rate
-        sleep(max(0, due - clock()))
-        threads.append(Thread(target=request, args=(number, due)))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
-    return latencies
+# -     latencies = []
+# +     from concurrent.futures import ThreadPoolExecutor
+# +
+# +     def request(due):
+# +         send()
+# +         return clock() - due
+# +
+# +     pool, latencies = ThreadPoolExecutor(), []
+# -         send()
+# -         latencies.append(clock() - due)
+# -     return latencies
+# +         latencies.append(pool.submit(request, due))
+# +     return [latency.result() for latency in latencies]
 
 
 # %% lab10.ex4 right: sorted, and a class for the ranges
@@ -359,146 +265,42 @@ def choose(table, needs):
 
 
 # %% lab10.ex4 wrong: unmeasured
-def choose(table, needs):
-    goal, want = needs["goal"]
-    refused = {}
-    for name, own in table.items():
-        bad = [f"{goal}/median"] if own.get(f"{goal}/median") is None else []
-        for path, relation, limit in needs["must"]:
-            value = own.get(path, limit)
-            value = limit if value is None else value
-            if value > limit if relation == "at most" else value < limit:
-                bad.append(path)
-        if bad:
-            refused[name] = bad
-    left = [name for name in table if name not in refused]
-    if not left:
-        return {"server": None, "equal": [], "refused": refused, "reasons": []}
-    pick = (min if want == "least" else max)(left, key=lambda name: table[name][f"{goal}/median"])
-    low, high = table[pick][f"{goal}/min"], table[pick][f"{goal}/max"]
-    equal = [
-        name
-        for name in left
-        if name != pick and table[name][f"{goal}/min"] <= high and low <= table[name][f"{goal}/max"]
-    ]
-    paths = [path for path, *_ in needs["must"]] + [f"{goal}/median"]
-    reasons = [(path, table[pick].get(path)) for path in paths]
-    return {"server": pick, "equal": equal, "refused": refused, "reasons": reasons}
+# - value is None or
+# + value is not None and
+# - [(path, table[best][path])
+# + [(path, table[best].get(path))
 
-
-# %% lab10.ex4 wrong: strict <- unmeasured
-# -         bad = [f"{goal}/median"] if own.get(f"{goal}/median") is None else []
-# -         for path, relation, limit in needs["must"]:
-# -             value = own.get(path, limit)
-# -             value = limit if value is None else value
-# -             if value > limit if relation == "at most" else value < limit:
-# -                 bad.append(path)
-# -         if bad:
-# -             refused[name] = bad
-# +         for path, relation, limit in [*needs["must"], (f"{goal}/median", "at least", -1)]:
-# +             value = own.get(path)
-# +             if value is None or not (value < limit if relation == "at most" else value > limit):
-# +                 refused.setdefault(name, []).append(path)
-# -     reasons = [(path, table[pick].get(path)) for path in paths]
-# +     reasons = [(path, table[pick][path]) for path in paths]
+# %% lab10.ex4 wrong: strict
+# - value > limit if relation == "at most" else value < limit
+# + value >= limit if relation == "at most" else value <= limit
 
 # %% lab10.ex4 wrong: zero
-from labs.checks.lab10.ex4 import _choose as right
-
-
-def choose(table, needs):
-    return right(
-        {name: {p: v or None for p, v in own.items()} for name, own in table.items()}, needs
-    )
-
+# - value is None or
+# + not value or
 
 # %% lab10.ex4 wrong: touch
-from labs.checks.lab10.ex4 import _choose as right
+# - low <= table[best][f"{goal}/max"] and high >=
+# + low < table[best][f"{goal}/max"] and high >
 
+# %% lab10.ex4 wrong: equal_refused
+# - in left if name != best and
+# + in table if name != best and table[name].get(f"{goal}/min") is not None and
 
-def choose(table, needs):
-    answer = right(table, needs)
-    goal, server = needs["goal"][0], answer["server"]
-
-    def overlap(one, other):
-        a, b = table[one], table[other]
-        return a[goal + "/min"] < b[goal + "/max"] and b[goal + "/min"] < a[goal + "/max"]
-
-    answer["equal"] = [name for name in answer["equal"] if overlap(name, server)]
-    return answer
-
-
-# %% lab10.ex4 wrong: equal_refused <- touch
-# -         return a[goal + "/min"] < b[goal + "/max"] and b[goal + "/min"] < a[goal + "/max"]
-# -
-# -     answer["equal"] = [name for name in answer["equal"] if overlap(name, server)]
-# +         low, high = a.get(goal + "/min"), a.get(goal + "/max")
-# +         return low is not None and low <= b[goal + "/max"] and b[goal + "/min"] <= high
-# +
-# +     if server:
-# +         answer["equal"] = [name for name in table if name != server and overlap(name, server)]
-
-# %% lab10.ex4 wrong: first_only <- zero
-# -     return right(
-# -         {name: {p: v or None for p, v in own.items()} for name, own in table.items()}, needs
-# -     )
-# +     own = right(table, needs)
-# +     order = [p for p, *_ in needs["must"]] + [f"{needs['goal'][0]}/median"]
-# +     own["refused"] = {
-# +         name: [next(p for p in order if p in v)] for name, v in own["refused"].items()
-# +     }
-# +     return own
-
+# %% lab10.ex4 wrong: first_only
+# - paths.append(path)
+# + return [path]
 
 # %% lab10.ex4 wrong: -f[p] KeyError
-def choose(table, needs):
-    path, want = needs["goal"]
-    med = path + "/median"
-    refused = {}
-    for s, f in table.items():
-        bad = [
-            p
-            for p, rel, lim in needs["must"]
-            if f[p] is None or (f[p] > lim if rel == "at most" else f[p] < lim)
-        ]
-        if f[med] is None:
-            bad.append(med)
-        if bad:
-            refused[s] = bad
-    left = [s for s in table if s not in refused]
-    if not left:
-        return {"server": None, "equal": [], "refused": refused, "reasons": []}
-    pick = (min if want == "least" else max)(left, key=lambda s: table[s][med])
-    lo, hi = table[pick][path + "/min"], table[pick][path + "/max"]
-    eq = [
-        s
-        for s in left
-        if s != pick and table[s][path + "/min"] <= hi and lo <= table[s][path + "/max"]
-    ]
-    return {
-        "server": pick,
-        "equal": eq,
-        "refused": refused,
-        "reasons": [(p, table[pick][p]) for p, *_ in needs["must"]] + [(med, table[pick][med])],
-    }
+# - figures.get(path)
+# + figures[path]
 
-
-# %% lab10.ex4 wrong: -must as dict by path (two triples of one path) <- -f[p] KeyError
-# -     refused = {}
-# +     refused = {}
-# +     must = {p: (rel, lim) for p, rel, lim in needs["must"]}
-# -             for p, rel, lim in needs["must"]
-# -             if f[p] is None or (f[p] > lim if rel == "at most" else f[p] < lim)
-# +             for p, (rel, lim) in must.items()
-# +             if f.get(p) is None or (f[p] > lim if rel == "at most" else f[p] < lim)
-# -         if f[med] is None:
-# +         if f.get(med) is None:
-# -         "reasons": [(p, table[pick][p]) for p, *_ in needs["must"]] + [(med, table[pick][med])],
-# +         "reasons": [(p, table[pick][p]) for p in must] + [(med, table[pick][med])],
+# %% lab10.ex4 wrong: -must as dict by path (two triples of one path)
+# - for path, relation, limit in needs["must"]
+# + for path, (relation, limit) in {path: rest for path, *rest in needs["must"]}.items()
 
 # %% lab10.ex4 wrong: -a median of 0 was not measured
-# -         return paths if figures.get(median) is not None else [*paths, median]
-# +         return paths if figures.get(median) else [*paths, median]
+# - figures.get(median) is not None
+# + figures.get(median)
 
 # %% lab10.ex4 wrong: -equal as far as the first that is not
 # -         return low <= table[best][f"{goal}/max"] and high >= table[best][f"{goal}/min"]
@@ -595,8 +397,6 @@ def fastest(turns):
 # -     return min(times, key=lambda name: statistics.fmean(times[name]))
 # +     return min(times, key=lambda name: statistics.median(times[name]))
 
-# %% lab10.ex5 wrong: slowest <- means
-# -     for number in range(4):
-# +     for number in range(5):
-# -     return min(times, key=lambda name: statistics.fmean(times[name]))
-# +     return max(times, key=lambda name: min(times[name]))
+# %% lab10.ex5 wrong: slowest
+# - return min(left
+# + return max(times

@@ -19,9 +19,8 @@ def batches(items, n):
 
 
 # %% lab11.ex1 wrong: not_lazy
-def batches(items, n):
-    items = list(items)
-    return [items[start : start + n] for start in range(0, len(items), n)]
+# - iter(items)
+# + iter(list(items))
 
 
 # %% lab11.ex1 wrong: drops_last
@@ -53,30 +52,19 @@ def batches(items, n):
 
 
 # %% lab11.ex1 wrong: -stops at None
-# -     while batch := list(itertools.islice(iterator, n)):
-# +     while True:
-# +         batch = []
-# +         while len(batch) < n and (item := next(iterator, None)) is not None:
-# +             batch.append(item)
-# +         if not batch:
-# +             return
-
+# - list(itertools.islice(iterator, n))
+# + list(itertools.takewhile(lambda item: item is not None, itertools.islice(iterator, n)))
 
 # %% lab11.ex1 wrong: -empties the caller's list
-def batches(items, n):
-    if not isinstance(items, list):
-        iterator = iter(items)
-        while batch := list(itertools.islice(iterator, n)):
-            yield batch
-    else:
-        while items:
-            yield items[:n]
-            del items[:n]
-
+# -     iterator = iter(items)
+# +     iterator = iter(items)
+# +     if isinstance(items, list):
+# +         iterator = iter(items.copy())
+# +         items.clear()
 
 # %% lab11.ex1 wrong: -one item too many
-# -     while batch := list(itertools.islice(iterator, n)):
-# +     while batch := list(itertools.islice(iterator, n + 1)):
+# - iterator, n)
+# + iterator, n + 1)
 
 # %% lab11.ex1 wrong: -equal neighbours once
 # -         yield batch
@@ -118,119 +106,60 @@ def detect_folder(paths, predict, n):
 
 
 # %% lab11.ex2 wrong: stops
-def detect_folder(paths, predict, n):
-    rows = []
-    for batch in batches(paths, n):
-        found = predict([decode(path.read_bytes()) for path in batch])
-        for path, boxes in zip(batch, found):
-            rows.append({"file": path.name, "boxes": boxes, "error": None})
-    return rows
-
+# - return None, str(error)
+# + raise
 
 # %% lab11.ex2 wrong: left_out
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        try:
-            image = decode(path.read_bytes())
-        except (InputError, OSError):
-            continue
-        rows.append({"file": path.name, "boxes": predict([image])[0], "error": None})
-    return rows
-
+# -             boxes = next(found) if error is None else None
+# +             if error:
+# +                 continue
+# +             boxes = next(found)
 
 # %% lab11.ex2 wrong: shifted
-def detect_folder(paths, predict, n):
-    rows = []
-    for batch in batches(paths, n):
-        images, errors = [], {}
-        for path in batch:
-            try:
-                images.append(decode(path.read_bytes()))
-            except (InputError, OSError) as error:
-                errors[path] = str(error)
-        found = predict(images)
-        for path, boxes in itertools.zip_longest(batch, found):
-            rows.append({"file": path.name, "boxes": boxes, "error": errors.get(path)})
-    return rows
-
+# - next(found) if error is None else None
+# + next(found, None)
 
 # %% lab11.ex2 wrong: hides_model
-def detect_folder(paths, predict, n):
-    rows = []
-    for path in paths:
-        row = {"file": path.name, "boxes": None, "error": None}
-        try:
-            [row["boxes"]] = predict([decode(path.read_bytes())])
-        except Exception as error:
-            row["error"] = str(error)
-        rows.append(row)
-    return rows
+# -         found = iter(predict([image for _, image, error in files if error is None]))
+# +         try:
+# +             found = iter(predict([image for _, image, error in files if error is None]))
+# +         except Exception:
+# +             found = itertools.repeat(None)
 
+# %% lab11.ex2 wrong: too_many
+# - batches(paths, n)
+# + [paths]
 
-# %% lab11.ex2 wrong: too_many <- rows filled in later
-# -     for batch in batches(paths, n):
-# +     for batch in [paths]:
+# %% lab11.ex2 wrong: -catches every exception
+# - (InputError, OSError)
+# + Exception
 
-# %% lab11.ex2 wrong: -catches every exception <- rows filled in later
-# -             except (InputError, OSError) as error:
-# +             except Exception as error:
-
-# %% lab11.ex2 wrong: -repr <- rows filled in later
-# -                 row["error"] = str(error)
-# +                 row["error"] = repr(error)
-
+# %% lab11.ex2 wrong: -repr
+# - str(error)
+# + repr(error)
 
 # %% lab11.ex2 wrong: -one row for a path that comes twice
-def detect_folder(paths, predict, n):
-    rows = []
-    done = {}
-    for part in batches(dict.fromkeys(paths), n):
-        pics = []
-        for p in part:
-            row = done[p] = {"file": p.name, "boxes": None, "error": None}
-            try:
-                pics.append((row, decode(p.read_bytes())))
-            except (InputError, OSError) as e:
-                row["error"] = str(e)
-        for (row, _), boxes in zip(pics, predict([x for _, x in pics])):
-            row["boxes"] = boxes
-    return [done[p] for p in paths]
-
+# -     return rows
+# +     known = {}
+# +     return [known.setdefault(path, row) for path, row in zip(paths, rows)]
 
 # %% lab11.ex2 wrong: -a ValueError while reading is a bad file
-# -         except (InputError, OSError) as error:
-# +         except (ValueError, OSError) as error:
+# - (InputError, OSError)
+# + (ValueError, OSError)
 
 # %% lab11.ex2 wrong: -in another order
-# -     for batch in batches(paths, n):
-# +     for batch in batches(paths[::-1], n):
-
+# - batches(paths, n)
+# + batches(paths[::-1], n)
 
 # %% lab11.ex2 wrong: -only full batches
-def detect_folder(paths, predict, n):
-    rows, images, waiting = [], [], []
-    for path in paths:
-        rows.append({"file": path.name, "boxes": None, "error": None})
-        try:
-            images.append(decode(path.read_bytes()))
-        except (InputError, OSError) as error:
-            rows[-1]["error"] = str(error)
-            continue
-        waiting.append(rows[-1])
-        if len(images) == n:
-            for row, boxes in zip(waiting, predict(images)):
-                row["boxes"] = boxes
-            images, waiting = [], []
-    return rows
-
+# - iter(predict(
+# + iter([None] * n if len(batch) < n else predict(
 
 # %% lab11.ex2 wrong: -judges files by their names
 # -         try:
 # +         if path.suffix != ".png":
 # +             return None, "not an image"
 # +         try:
-
 
 # %% lab11.ex3 right: a temporary file of a library, and all missing parts first
 import tempfile
@@ -272,27 +201,12 @@ def run_job(batches, compute, folder):
 
 
 # %% lab11.ex3 wrong: begins_again
-# -         if not part.exists():
-# -             temporary = part.with_suffix(".tmp")
-# -             temporary.write_text(json.dumps(compute(batch)))
-# -             temporary.replace(part)
-# +         part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
-# +         part.with_suffix(".tmp").replace(part)
-
+# - if not part.exists():
+# + if True:
 
 # %% lab11.ex3 wrong: only_new
-def run_job(batches, compute, folder):
-    rows = []
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        if part.exists():
-            continue
-        new = compute(batch)
-        part.with_suffix(".tmp").write_text(json.dumps(new))
-        part.with_suffix(".tmp").replace(part)
-        rows += new
-    return rows
-
+# -         rows += json.loads(part.read_text())
+# +             rows += json.loads(part.read_text())
 
 # %% lab11.ex3 wrong: in_place
 # -             temporary = part.with_suffix(".tmp")
@@ -312,57 +226,33 @@ def run_job(batches, compute, folder):
 
 
 # %% lab11.ex3 wrong: passed_over
-def run_job(batches, compute, folder):
-    noted = folder / "done.txt"
-    for number, batch in enumerate(batches):
-        done = noted.read_text().split() if noted.exists() else []
-        if str(number) in done:
-            continue
-        with noted.open("a") as file:
-            file.write(f"{number}\n")
-        part = folder / part_name(number)
-        part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
-        part.with_suffix(".tmp").replace(part)
-    parts = [folder / part_name(number) for number in range(len(batches))]
-    return [row for part in parts for row in json.loads(part.read_text())]
-
+# -     rows = []
+# +     noted, rows = folder / "done.txt", []
+# +     noted.touch()
+# -         if not part.exists():
+# +         if str(number) not in noted.read_text().split():
+# +             noted.write_text(f"{noted.read_text()}{number}\n")
 
 # %% lab11.ex3 wrong: -moves a file of another disk
-# - def run_job(batches, compute, folder):
-# + import tempfile
-# + def run_job(batches, compute, folder):
 # -             temporary = part.with_suffix(".tmp")
-# -             temporary.write_text(json.dumps(compute(batch)))
-# -             temporary.replace(part)
-# +             with tempfile.NamedTemporaryFile("w", delete=False) as file:
-# +                 json.dump(compute(batch), file)
-# +             os.rename(file.name, part)
+# +             import tempfile
+# +
+# +             temporary = type(part)(tempfile.mktemp())
 
 # %% lab11.ex3 wrong: -appends to the file of a killed run
-# -             temporary = part.with_suffix(".tmp")
 # -             temporary.write_text(json.dumps(compute(batch)))
-# -             temporary.replace(part)
-# +             with part.with_suffix(".tmp").open("a") as file:
+# +             with temporary.open("a") as file:
 # +                 file.write(json.dumps(compute(batch)))
-# +             part.with_suffix(".tmp").replace(part)
-
 
 # %% lab11.ex3 wrong: -in the order of the folder
-def run_job(batches, compute, folder):
-    for number, batch in enumerate(batches):
-        part = folder / part_name(number)
-        if not part.exists():
-            part.with_suffix(".tmp").write_text(json.dumps(compute(batch)))
-            part.with_suffix(".tmp").replace(part)
-    return [row for part in folder.glob("part-*.json") for row in json.loads(part.read_text())]
-
+# -         rows += json.loads(part.read_text())
+# -     return rows
+# +     return [row for part in folder.glob("part-*.json") for row in json.loads(part.read_text())]
 
 # %% lab11.ex3 wrong: -every file whose name begins with part
 # -         rows += json.loads(part.read_text())
-# -     return rows
 # +     for path in sorted(folder.glob("part-*")):
 # +         rows += json.loads(path.read_text())
-# +     return rows
 
 # %% lab11.ex3 wrong: -no part for a batch without rows
 # -             temporary.write_text(json.dumps(compute(batch)))
@@ -405,88 +295,51 @@ def recommend_all(core, users, k, n):
 
 
 # %% lab11.ex4 right: as many more as were rated
-def recommend_all(core, users, k, n):
-    out = []
-    for start in range(0, len(users), n):
-        block = users[start : start + n]
-        s = core.scores(block)
-        for r, u in enumerate(block):
-            rated = set(core.rated_by(u))
-            out.append(
-                [
-                    int(m)
-                    for m in core.movie_ids[np.argsort(-s[r], kind="stable")[: k + len(rated)]]
-                    if int(m) not in rated
-                ][:k]
-            )
-    return out
-
+# -             scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
+# -             best = np.argsort(-scores, kind="stable")[:k]
+# -             rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
+# +             rated = set(core.rated_by(user))
+# +             best = core.movie_ids[np.argsort(-scores, kind="stable")[: k + len(rated)]].tolist()
+# +             rows.append([movie for movie in best if movie not in rated][:k])
 
 # %% lab11.ex4 wrong: all_at_once
-def recommend_all(core, users, k, n):
-    rows = []
-    for user, scores in zip(users, core.scores(users)):
-        scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-        best = np.argsort(-scores, kind="stable")[:k]
-        rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-    return rows
+# -     rows = []
+# +     rows, n = [], len(users)
 
-
-# %% lab11.ex4 wrong: keeps_scores <- all_at_once
-# - def recommend_all(core, users, k, n):
-# + def recommend_all(core, users, k, n):
-# +     table = [line for block in batches(users, n) for line in core.scores(block)]
-# -     for user, scores in zip(users, core.scores(users)):
-# +     for user, scores in zip(users, table):
-
+# %% lab11.ex4 wrong: keeps_scores
+# -     rows = []
+# +     rows, tables = [], []
+# - table = core.scores(block)
+# + tables.append(table := core.scores(block))
 
 # %% lab11.ex4 wrong: fills_up
-def recommend_all(core, users, k, n):
-    rows = []
-    for block in batches(users, n):
-        for user, scores in zip(block, core.scores(block)):
-            scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-            rows.append(core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist())
-    return rows
+# - best[scores[best] > -np.inf]
+# + best
 
+# %% lab11.ex4 wrong: zeroed
+# - = -np.inf
+# + = 0
 
-# %% lab11.ex4 wrong: zeroed <- fills_up
+# %% lab11.ex4 wrong: ties
+# - np.argsort(-scores, kind="stable")[:k]
+# + np.argsort(scores, kind="stable")[::-1][:k]
+
+# %% lab11.ex4 wrong: -one user in a call
+# -     rows = []
+# +     rows, n = [], 1
+
+# %% lab11.ex4 wrong: -cuts before the rated movies are out
 # -             scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-# +             scores[np.isin(core.movie_ids, core.rated_by(user))] = 0
-
-# %% lab11.ex4 wrong: ties <- fills_up
-# -             rows.append(core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist())
-# +             best = np.argsort(scores, kind="stable")[::-1][:k]
-# +             rows.append(core.movie_ids[best[scores[best] > -np.inf]].tolist())
-
-# %% lab11.ex4 wrong: -one user in a call <- all_at_once
-# -     for user, scores in zip(users, core.scores(users)):
-# +     for user in users:
-# +         [scores] = core.scores([user])
-
-# %% lab11.ex4 wrong: -cuts before the rated movies are out <- fills_up
-# -             scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
-# -             rows.append(core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist())
-# +             best = core.movie_ids[np.argsort(-scores, kind="stable")[:k]].tolist()
-# +             rows.append([movie for movie in best if movie not in core.rated_by(user)])
-
+# -             best = np.argsort(-scores, kind="stable")[:k]
+# +             best = np.argsort(-scores, kind="stable")[:k]
+# +             scores[np.isin(core.movie_ids, core.rated_by(user))] = -np.inf
 
 # %% lab11.ex4 wrong: -one list for a user who comes twice
-def recommend_all(core, users, k, n):
-    best = {}
-    ids = sorted(set(users))
-    for start in range(0, len(ids), n):
-        block = ids[start : start + n]
-        s = core.scores(block)
-        for r, u in enumerate(block):
-            rated = set(core.rated_by(u))
-            best[u] = [
-                int(m)
-                for m in core.movie_ids[np.argsort(-s[r], kind="stable")]
-                if int(m) not in rated
-            ][:k]
-    return [best[u] for u in users]
-
+# -     rows = []
+# +     asked, users, rows = users, sorted(set(users)), []
+# -     return rows
+# +     found = dict(zip(users, rows))
+# +     return [found[user] for user in asked]
 
 # %% lab11.ex4 wrong: -rounded scores
 # -             scores = table[row]
@@ -524,29 +377,6 @@ def detect_all(core, pictures):
     return [boxes[picture.shape, picture.tobytes()] for picture in pictures]
 
 
-# %% lab11.ex5 right: by area, copies computed again
-def detect_all(core, pictures):
-    order = sorted(range(len(pictures)), key=lambda i: pictures[i].shape[0] * pictures[i].shape[1])
-    out = [None] * len(pictures)
-    batch = []
-    h = w = 0
-
-    def run():
-        for i, b in zip(batch, core.detect([pictures[i] for i in batch])):
-            out[i] = b
-
-    for i in order:
-        a, b = pictures[i].shape[:2]
-        if batch and max(h, a) * max(w, b) * (len(batch) + 1) > core.most_pixels:
-            run()
-            batch = []
-            h = w = 0
-        h, w = max(h, a), max(w, b)
-        batch.append(i)
-    run()
-    return out
-
-
 # %% lab11.ex5 wrong: one_by_one
 def detect_all(core, pictures):
     return [core.detect([picture])[0] for picture in pictures]
@@ -558,16 +388,10 @@ def detect_all(core, pictures):
 
 
 # %% lab11.ex5 wrong: order
-def detect_all(core, pictures):
-    found, batch = [], []
-    for picture in sorted(pictures, key=lambda picture: picture.size):
-        shapes = [other.shape for other in [*batch, picture]]
-        tall, wide = max(s[0] for s in shapes), max(s[1] for s in shapes)
-        if len(shapes) * tall * wide > core.most_pixels:
-            found += core.detect(batch)
-            batch = []
-        batch.append(picture)
-    return found + core.detect(batch)
+# -     answers = [None] * len(pictures)
+# +     answers = []
+# - answers[places[number]] = boxes
+# + answers.append(boxes)
 
 
 # %% lab11.ex5 wrong: alike
@@ -577,24 +401,14 @@ def detect_all(core, pictures):
     return [boxes[picture.mean()] for picture in pictures]
 
 
-# %% lab11.ex5 wrong: padding <- order
-# -     for picture in sorted(pictures, key=lambda picture: picture.size):
-# +     for picture in pictures:
-
+# %% lab11.ex5 wrong: padding
+# - sorted(range(len(pictures)), key=lambda place: pictures[place].size)
+# + range(len(pictures))
 
 # %% lab11.ex5 wrong: -forgets the last batch
-def detect_all(core, pictures):
-    answers = [None] * len(pictures)
-    batch = []
-    for place in sorted(range(len(pictures)), key=lambda n: pictures[n].size):
-        shapes = [pictures[n].shape for n in [*batch, place]]
-        tall, wide = max(s[0] for s in shapes), max(s[1] for s in shapes)
-        if len(shapes) * tall * wide > core.most_pixels:
-            for n, boxes in zip(batch, core.detect([pictures[n] for n in batch])):
-                answers[n] = boxes
-            batch = []
-        batch.append(place)
-    return answers
+# -     run(batch)
+# -     return answers
+# +     return answers
 
 
 # %% lab11.ex5 wrong: -batches for the largest image
@@ -608,8 +422,6 @@ def detect_all(core, pictures):
 
 
 # %% lab11.ex5 wrong: -empties the caller's list
-def detect_all(core, pictures):
-    answers = []
-    while pictures:
-        answers += core.detect([pictures.pop(0)])
-    return answers
+# -     return answers
+# +     pictures.clear()
+# +     return answers

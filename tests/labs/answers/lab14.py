@@ -13,45 +13,33 @@ def quantise(values, low, high):
 
 
 # %% lab14.ex1 right: a list, and a limit by sorting
-def quantise(values, low, high):
-    bottom = low if low < 0 else 0.0
-    top = high if high > 0 else 0.0
-    step = (top - bottom) / 255
-    zero = round(-bottom / step)
-    return [step, zero, [sorted([0, round(v / step) + zero, 255])[1] for v in values]]
-
+# - min(max(round(value / scale) + zero, 0), 255)
+# + sorted([0, round(value / scale) + zero, 255])[1]
+# - return scale, zero, integers
+# + return [scale, zero, integers]
 
 # %% lab14.ex1 wrong: no_zero
-def quantise(values, low, high):
-    scale = (high - low) / 255
-    zero = round(-low / scale)
-    return scale, zero, [min(max(round(v / scale) + zero, 0), 255) for v in values]
-
+# -     low, high = min(low, 0.0), max(high, 0.0)
 
 # %% lab14.ex1 wrong: wraps
-def quantise(values, low, high):
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = (high - low) / 255
-    zero = round(-low / scale)
-    return scale, zero, [(round(v / scale) + zero) % 256 for v in values]
+# - min(max(round(value / scale) + zero, 0), 255)
+# + (round(value / scale) + zero) % 256
 
-
-# %% lab14.ex1 wrong: truncates <- wraps
-# -     zero = round(-low / scale)
-# +     zero = int(-low / scale)
-# -     return scale, zero, [(round(v / scale) + zero) % 256 for v in values]
-# +     return scale, zero, [min(max(int(v / scale) + zero, 0), 255) for v in values]
+# %% lab14.ex1 wrong: truncates
+# - round(-low / scale)
+# + int(-low / scale)
+# - round(value / scale)
+# + int(value / scale)
 
 # %% lab14.ex1 wrong: steps
 # -     scale = (high - low) / 255
 # +     scale = (high - low) / 256
 
-
-# %% lab14.ex1 wrong: signed <- wraps
-# -     zero = round(-low / scale)
-# +     zero = round(-low / scale) - 128
-# -     return scale, zero, [(round(v / scale) + zero) % 256 for v in values]
-# +     return scale, zero, [min(max(round(v / scale) + zero, -128), 127) for v in values]
+# %% lab14.ex1 wrong: signed
+# - round(-low / scale)
+# + round(-low / scale) - 128
+# - zero, 0), 255)
+# + zero, -128), 127)
 
 # %% lab14.ex1 wrong: -limited at the top only
 # -     integers = [min(max(round(value / scale) + zero, 0), 255) for value in values]
@@ -69,14 +57,9 @@ def quantise(values, low, high):
 # - return scale, zero, integers
 # + return scale, zero, [float(n) for n in integers]
 
-
 # %% lab14.ex1 wrong: -clips the values and not the integers
-def quantise(values, low, high):
-    """Return the scale, the zero point and the 8-bit integers of values."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = (high - low) / 255
-    zero = round(-low / scale)
-    return scale, zero, [round(min(high, max(low, value)) / scale) + zero for value in values]
+# - min(max(round(value / scale) + zero, 0), 255)
+# + round(min(high, max(low, value)) / scale) + zero
 
 
 # %% lab14.ex2 right: a loop over the periods
@@ -123,8 +106,6 @@ def milliseconds(work, cpus, threads):
 # %% lab14.ex2 wrong: always
 # -     if cpus >= threads:
 # -         return work / threads
-# -     quota = 100 * cpus
-# +     quota = 100 * cpus
 
 # %% lab14.ex2 wrong: -the stop is counted, not the period
 # -     return 100 * full + (work - full * quota) / threads
@@ -134,16 +115,9 @@ def milliseconds(work, cpus, threads):
 # -         return work / threads
 # +         return work // threads
 
-
 # %% lab14.ex2 wrong: -the quota is cut to an integer
-def milliseconds(work, cpus, threads):
-    """Return how long a request takes under a CPU limit, in ms."""
-    if cpus >= threads:
-        return work / threads
-    quota = int(100 * cpus)
-    full = max(0, math.ceil(work / quota) - 1)
-    return 100 * full + (work - full * quota) / threads
-
+# - 100 * cpus
+# + int(100 * cpus)
 
 # %% lab14.ex3 right: by sorting, with pandas
 import pandas as pd

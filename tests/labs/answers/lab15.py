@@ -41,23 +41,15 @@ def is_authorised(header, keys):
 # - (header or "").partition
 # + header.partition
 
-
 # %% lab15.ex1 wrong: no_scheme
-def is_authorised(header, keys):
-    scheme, _, sent = (header or "").rpartition(" ")
-    matches = [hmac.compare_digest(sent.encode(), key.encode()) for key in keys]
-    return any(matches) and scheme.lower() in ("", "bearer")
-
+# - .partition(" ")
+# + .rpartition(" ")
+# - scheme.lower() != "bearer"
+# + scheme.lower() not in ("", "bearer")
 
 # %% lab15.ex1 wrong: part_of_key
-def is_authorised(header, keys):
-    scheme, _, sent = (header or "").partition(" ")
-    if scheme.lower() != "bearer":
-        return False
-    sent = sent[:31].encode()
-    matches = [hmac.compare_digest(sent, key.encode()[:31]) for key in keys]
-    return any(matches)
-
+# - hmac.compare_digest(sent.encode(), key.encode())
+# + hmac.compare_digest(sent[:31].encode(), key[:31].encode())
 
 # %% lab15.ex1 wrong: case
 # - hmac.compare_digest(sent.encode(), key.encode())
@@ -141,17 +133,10 @@ def load_weights(data, digest):
 # - except Exception as error:
 # + except (__import__("zipfile").BadZipFile, OSError, EOFError) as error:
 
-
 # %% lab15.ex2 wrong: hash_too_late
-def load_weights(data, digest):
-    try:
-        arrays = dict(np.load(io.BytesIO(data)))
-    except Exception as error:
-        raise ValueError("no arrays") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise ValueError("another file")
-    return arrays
-
+# -     if hashlib
+# +     np.load(io.BytesIO(data))
+# +     if hashlib
 
 # %% lab15.ex2 wrong: -an archive instead of a dictionary
 # - return dict(np.load(io.BytesIO(data), allow_pickle=False))
@@ -176,9 +161,8 @@ def record(name, path, routes):
 
 
 # %% lab15.ex3 wrong: open_label
-def record(name, path, routes):
-    return json.dumps({"name": name[:64], "route": path}), path
-
+# - path if path in routes else "other"
+# + path
 
 # %% lab15.ex3 wrong: several_lines
 # - "route": route})
@@ -288,30 +272,12 @@ class Limiter:
 # - full = [one for one in self.buckets if self.tokens(one, now) >= self.requests]
 # + full = []
 
-
 # %% lab15.ex4 wrong: grows
-class Limiter:
-    def __init__(self, requests, seconds, most):
-        self.requests, self.seconds, self.most = requests, seconds, most
-        self.buckets, self.names = {}, set()
-
-    def tokens(self, client, now):
-        tokens, at = self.buckets.get(client, (self.requests, now))
-        return min(self.requests, tokens + (now - at) * self.requests / self.seconds)
-
-    def allow(self, client, now):
-        self.names.add(client)
-        if client not in self.buckets and len(self.buckets) >= self.most:
-            for one in list(self.buckets):
-                if self.tokens(one, now) >= self.requests:
-                    del self.buckets[one]
-            if len(self.buckets) >= self.most:
-                return False
-        tokens = self.tokens(client, now)
-        allowed = tokens >= 1
-        self.buckets[client] = (tokens - allowed, now)
-        return allowed
-
+# -         self.buckets = {}
+# +         self.buckets, self.names = {}, set()
+# -         if client not in self.buckets and
+# +         self.names.add(client)
+# +         if client not in self.buckets and
 
 # %% lab15.ex4 wrong: -a number instead of a boolean
 # - return allowed
