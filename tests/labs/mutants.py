@@ -48,12 +48,10 @@ class Mutant:
 
 def mutants_of(exercise: str, cell: str) -> list[Mutant]:
     """Return the mutants of a solved cell, without doubles and without those equal to it."""
-    lines = _solution_lines(cell)
     tree = ast.parse(cell)
     original = ast.unparse(tree)
     found: dict[str, Mutant] = {}
-    for what, line, mutated in _mutations(tree, lines):
-        code = ast.unparse(ast.fix_missing_locations(mutated))
+    for what, line, code in _mutations(tree, _solution_lines(cell)):
         if code == original or code in found:
             continue
         name = f"{exercise} {what} in line {line}"
@@ -71,105 +69,69 @@ def _solution_lines(cell: str) -> set[int]:
     return lines
 
 
-def _mutations(tree: ast.Module, lines: set[int]) -> Iterator[tuple[str, int, ast.Module]]:
-    """Yield what was changed, the line, and the changed tree."""
-    nodes = list(ast.walk(tree))
-    for n, node in enumerate(nodes):
+def _mutations(tree: ast.Module, lines: set[int]) -> Iterator[tuple[str, int, str]]:
+    """Yield what was changed, the line, and the changed code."""
+    for node in list(ast.walk(tree)):
         line = getattr(node, "lineno", 0)
         if line not in lines:
             continue
-        for what in _changes(node):
-            mutated = copy.deepcopy(tree)
-            twin = list(ast.walk(mutated))[n]
-            if _change(mutated, twin, what):
-                yield what, line, mutated
+        for what, changed in _changes(node):
+            if isinstance(node, ast.Constant) and _is_prose(tree, node):
+                continue
+            _replace(tree, node, changed)
+            yield what, line, ast.unparse(ast.fix_missing_locations(tree))
+            _replace(tree, changed, node)
 
 
-def _changes(node: ast.AST) -> Iterator[str]:
-    """Yield the names of what can be changed about a node."""
+def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Yield what can be changed about a node, and the node after the change."""
     match node:
         case ast.Compare():
-            yield f"flip {type(node.ops[0]).__name__}"
+            operator = type(node.ops[0])
+            flipped = [_FLIPPED[operator](), *node.ops[1:]]
+            yield f"flip {operator.__name__}", _with(node, ops=flipped)
         case ast.BinOp() if type(node.op) in _SWAPPED:
-            yield f"swap {type(node.op).__name__}"
+            yield f"swap {type(node.op).__name__}", _with(node, op=_SWAPPED[type(node.op)]())
         case ast.BoolOp():
-            yield "and for or"
+            other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+            yield "and for or", _with(node, op=other)
         case ast.UnaryOp(op=ast.Not()):
-            yield "drop not"
+            yield "drop not", node.operand
         case ast.Constant(value=bool()):
-            yield "not the constant"
-        case ast.Constant(value=int() | float()):
-            yield "off by one"
-        case ast.Constant(value=str()) if _is_a_name(node.value):
-            yield "another text"
+            yield "not the constant", ast.Constant(not node.value)
+        case ast.Constant(value=int() | float() as number):
+            yield "off by one", ast.Constant(number + 1)
+        case ast.Constant(value=str() as text) if re.fullmatch(r"[\w./:@-]+", text):
+            # What is no name, path or key is written for people and may differ.
+            yield "another text", ast.Constant(f"{text}x")
         case ast.Return() if node.value is not None:
-            yield "drop return"
+            yield "drop return", ast.Return()
         case ast.Expr(value=ast.Call() | ast.Await()):
-            yield "delete call"
+            yield "delete call", ast.Pass()
         case ast.Assign():
-            yield "delete assignment"
+            yield "delete assignment", ast.Pass()
         case ast.Await():
-            yield "drop await"
-        case ast.Call():
-            if len(node.args) >= 2 and not any(isinstance(a, ast.Starred) for a in node.args):
-                yield "swap arguments"
-            if node.keywords:
-                yield "drop keyword"
+            yield "drop await", node.value
+        case ast.Call(args=args, keywords=keywords):
+            if len(args) >= 2 and not any(isinstance(arg, ast.Starred) for arg in args):
+                yield "swap arguments", _with(node, args=[args[1], args[0], *args[2:]])
+            if keywords:
+                yield "drop keyword", _with(node, keywords=keywords[:-1])
         case ast.FunctionDef() | ast.AsyncFunctionDef() if node.decorator_list:
-            yield "drop decorator"
+            yield "drop decorator", _with(node, decorator_list=node.decorator_list[1:])
         case ast.If():
-            yield "never"
+            yield "never", _with(node, test=ast.Constant(False))
         case ast.comprehension() if node.ifs:
-            yield "drop filter"
-        case _:
-            return
+            yield "drop filter", _with(node, ifs=node.ifs[:-1])
 
 
-def _change(tree: ast.Module, node: ast.AST, what: str) -> bool:
-    """Change *node* in place; say whether it could be done."""
-    match node:
-        case ast.Compare():
-            node.ops[0] = _FLIPPED[type(node.ops[0])]()
-        case ast.BinOp():
-            node.op = _SWAPPED[type(node.op)]()
-        case ast.BoolOp():
-            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        case ast.UnaryOp():
-            return _replace(tree, node, node.operand)
-        case ast.Constant(value=bool()):
-            node.value = not node.value
-        case ast.Constant(value=int() | float()):
-            node.value = node.value + 1
-        case ast.Constant(value=str()):
-            if _is_prose(tree, node):
-                return False
-            node.value = f"{node.value}x"
-        case ast.Return():
-            node.value = None
-        case ast.Expr() | ast.Assign():
-            return _replace(tree, node, ast.Pass())
-        case ast.Await():
-            return _replace(tree, node, node.value)
-        case ast.Call():
-            if what == "swap arguments":
-                node.args[0], node.args[1] = node.args[1], node.args[0]
-            else:
-                node.keywords.pop()
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            node.decorator_list.pop(0)
-        case ast.If():
-            node.test = ast.Constant(False)
-        case ast.comprehension():
-            node.ifs.pop()
-    return True
+def _with(node: ast.AST, **fields: object) -> ast.AST:
+    changed = copy.copy(node)
+    vars(changed).update(fields)
+    return changed
 
 
-def _is_a_name(text: str) -> bool:
-    """Say whether a text is a name, a path or a key; what is written for people may differ."""
-    return re.fullmatch(r"[\w./:@-]+", text) is not None
-
-
-def _is_prose(tree: ast.Module, node: ast.Constant) -> bool:
+def _is_prose(tree: ast.Module, node: ast.AST) -> bool:
     """Say whether a text is a docstring or a part of an f-string."""
     for parent in ast.walk(tree):
         if isinstance(parent, ast.Expr) and parent.value is node:
@@ -179,14 +141,11 @@ def _is_prose(tree: ast.Module, node: ast.Constant) -> bool:
     return False
 
 
-def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> bool:
+def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> None:
     """Put *new* in the place of *old*, which is found by identity."""
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
             if value is old:
                 setattr(parent, name, new)
-                return True
-            if isinstance(value, list) and any(item is old for item in value):
+            elif isinstance(value, list) and any(item is old for item in value):
                 setattr(parent, name, [new if item is old else item for item in value])
-                return True
-    return False
