@@ -24,7 +24,6 @@ from unittest.mock import patch
 from PIL import ImageFile
 
 from labs.build import source as text
-from labs.engine.registry import Exercise, exercises_of
 from labs.engine.result import Result
 from labs.engine.workspace import Workspace
 
@@ -82,11 +81,6 @@ def edited(solution: str, code: str) -> str:
     return solution
 
 
-@functools.cache
-def _source(lab: str) -> Path:
-    return text.sources(lab)[0]
-
-
 @dataclass(frozen=True)
 class Solved:
     """A lab whose cells ran up to an exercise, with the code of that exercise and its check."""
@@ -111,7 +105,7 @@ def solved(lab: str) -> dict[str, Solved]:
     """Run a lab's cells, its checks left out, and return the state before each exercise."""
     workspace = Workspace()
     found: dict[str, Solved] = {}
-    cells = [cell for cell in text.read(_source(lab)).cells if cell.cell_type == "code"]
+    cells = [cell for cell in text.read(text.sources(lab)[0]).cells if cell.cell_type == "code"]
     for n, cell in enumerate(cells):
         tags = set(cell.metadata.get("tags", []))
         if tags & {"check", "hint", "volatile", "teardown"}:
@@ -121,7 +115,3 @@ def solved(lab: str) -> dict[str, Solved]:
             found[name] = Solved(workspace.copy(), cell.source, cells[n + 1].source)
         workspace.run(cell.source, cell.id)
     return found
-
-
-def declared(lab: str) -> list[Exercise]:
-    return exercises_of(lab)
