@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from services.errors import InputError
 from services.http.api_key import ApiKeys
 from services.http.asgi import (
     App,
+    BodyFor,
     OnRefusal,
     Receive,
-    Refusal,
     Scope,
     Send,
     discard_body,
     header,
     ignore_refusal,
     send_refusal,
+    usual_body,
 )
 from services.http.rate_limit import RateLimit, client_of
 
@@ -34,14 +35,8 @@ PROBES = re.compile(
 DRAINED = 32 * 2**20
 """How much of a refused body is read, in bytes: a client still sending would miss the answer."""
 
-RespondTo = Callable[[Scope, Refusal, Send], Awaitable[None]]
-
 CLIENT = "serving_labs.client"
 """The scope's field that names the client that was let in: by its key, or by its address."""
-
-
-async def _respond(_: Scope, refusal: Refusal, send: Send) -> None:
-    await send_refusal(refusal, send)
 
 
 class Access:
@@ -96,8 +91,8 @@ class AccessMiddleware:
         The access rules; those of the environment if not given.
     on_refusal : callable
         Called with each refusal, to count it.
-    respond : callable
-        Sends a refusal, in the form that the protocol prescribes.
+    body_for : callable
+        As for :class:`~services.http.asgi.BodyLimit`.
     """
 
     def __init__(
@@ -106,12 +101,12 @@ class AccessMiddleware:
         *,
         access: Access | None = None,
         on_refusal: OnRefusal = ignore_refusal,
-        respond: RespondTo = _respond,
+        body_for: BodyFor = usual_body,
     ) -> None:
         self.app = app
         self.access = access or Access.from_environment()
         self.on_refusal = on_refusal
-        self.respond = respond
+        self.body_for = body_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; see the ASGI specification."""
@@ -128,7 +123,7 @@ class AccessMiddleware:
             self.on_refusal(refusal)
             if header(scope, b"expect") is None:
                 await discard_body(receive, max_bytes=DRAINED, seconds=5.0)
-            await self.respond(scope, refusal, send)
+            await send_refusal(refusal, send, self.body_for(scope["path"], refusal))
             return
         await self.app({**scope, CLIENT: client}, receive, send)
 

@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Refusal = InputError | ModelError
 OnRefusal = Callable[[Refusal], object]
-Respond = Callable[[Refusal, Send], Awaitable[None]]
+BodyFor = Callable[[str, Refusal], Mapping[str, object]]
 
 FREE_BYTES = 2**20
 """Bytes of memory for every body while it arrives; more comes out of a shared budget."""
@@ -35,6 +35,11 @@ BUFFERED_BYTES = 128 * 2**20
 
 def ignore_refusal(refusal: Refusal) -> None:
     """Do nothing with *refusal*; the default callback of the middleware here."""
+
+
+def usual_body(path: str, refusal: Refusal) -> Mapping[str, object]:
+    """Return the JSON body of a refusal, whatever the path."""
+    return refusal.as_dict()
 
 
 class ClientGoneError(InputError):
@@ -78,8 +83,8 @@ class BodyLimit:
         Called once with each refusal that this limit answers with, to count it.
     too_large_hint : str
         The hint for a body that is too large: how to make it smaller.
-    respond : callable
-        Sends a refusal as the response; :func:`send_refusal` unless a protocol has its own form.
+    body_for : callable
+        Returns the JSON body of a refusal, by the path, where a protocol has its own form.
     buffered : Budget
         The memory that the bodies of all requests share; pass it if a process has several limits.
     """
@@ -92,13 +97,13 @@ class BodyLimit:
         seconds: float = 30.0,
         on_refusal: OnRefusal = ignore_refusal,
         too_large_hint: str = "Send a smaller body.",
-        respond: Respond | None = None,
+        body_for: BodyFor = usual_body,
         buffered: Budget | None = None,
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.seconds = seconds
-        self.respond = respond or send_refusal
+        self.body_for = body_for
         self.on_refusal = on_refusal
         self.too_large_hint = too_large_hint
         self.buffered = buffered or body_budget()
@@ -113,7 +118,7 @@ class BodyLimit:
             # A client that asked first ("Expect: 100-continue") has not begun to send.
             sending = header(scope, b"expect") is None
             refusal = self._too_large(f"{declared:,} bytes")
-            await self._refuse(refusal, receive, send, drain=sending)
+            await self._refuse(refusal, scope, receive, send, drain=sending)
             return
         body = _CountedBody(receive, self)
         started = False
@@ -132,15 +137,17 @@ class BodyLimit:
         finally:
             self.buffered.give(body.taken)
         if body.refusal is not None and not started:
-            await self._refuse(body.refusal, receive, send, drain=not body.complete)
+            await self._refuse(body.refusal, scope, receive, send, drain=not body.complete)
 
-    async def _refuse(self, refusal: Refusal, receive: Receive, send: Send, *, drain: bool) -> None:
+    async def _refuse(
+        self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, *, drain: bool
+    ) -> None:
         self.on_refusal(refusal)
         # A client that is still sending may see a reset connection instead of the answer, so
         # what it sends is read and thrown away, within bounds.
         if drain:
             await discard_body(receive, max_bytes=4 * self.max_bytes, seconds=5.0)
-        await self.respond(refusal, send)
+        await send_refusal(refusal, send, self.body_for(scope["path"], refusal))
 
     def _too_large(self, size: str) -> BodyLimitError:
         return BodyLimitError(

@@ -45,15 +45,7 @@ Payload = dict[str, object] | InferRequest
 
 
 class Model(kserve.Model):
-    """A KServe model that checks its requests itself.
-
-    Attributes
-    ----------
-    codes : tuple of str
-        The codes of its own errors, for :mod:`services.kserve_support.metrics`.
-    """
-
-    codes: tuple[str, ...] = ()
+    """A KServe model that checks its requests itself."""
 
     def validate(self, payload: Any) -> Any:
         """Leave the checks to ``predict``, whose errors say what to change."""

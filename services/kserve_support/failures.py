@@ -115,10 +115,6 @@ def body_for(path: str, refusal: Refusal) -> dict[str, object]:
     return {**refusal.as_dict()}
 
 
-UPSTREAM_CODES = ("predictor_failed", "predictor_timeout", "predictor_unavailable")
-"""The codes of a transformer whose predictor does not answer."""
-
-
 def passed_on(status: int, body: bytes) -> Refusal:
     """Return the error that a predictor answered with, so that it can be passed on.
 

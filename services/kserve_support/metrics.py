@@ -16,40 +16,6 @@ PROTOCOLS = ("v1", "v2", "grpc")
 UNKNOWN = "unknown"
 """The label for every model that a request names and the server does not have."""
 
-OTHER = "other"
-"""The label for an error code that is neither in :data:`CODES` nor one of a model's."""
-
-CODES = (
-    "binary_size",
-    "body_missing",
-    "body_too_large",
-    "body_too_slow",
-    "cloud_event",
-    "content_type",
-    "data_missing",
-    "encoding_unsupported",
-    "instances_empty",
-    "instances_invalid",
-    "instances_missing",
-    "instances_too_many",
-    "internal",
-    "json_invalid",
-    "message_invalid",
-    "model_not_ready",
-    "model_unknown",
-    "not_offered",
-    "output_unknown",
-    "overloaded",
-    "request_incomplete",
-    "request_malformed",
-    "tensor_lengths",
-    "tensor_malformed",
-    "tensor_missing",
-    "tensor_repeated",
-    "tensor_unknown",
-)
-"""The codes that this package refuses requests with; a model's attribute ``codes`` has its own."""
-
 OUTCOMES = ("answered", "refused", "failed")
 """The request was answered; or the client has to change it (4xx); or the server failed (5xx)."""
 
@@ -61,12 +27,10 @@ ERRORS = Counter(
 )
 
 _models: set[str] = set()
-_codes: set[str] = set(CODES)
 
 
-def register(models: Iterable[str], codes: Iterable[str]) -> None:
-    """Register the label values: the models' names, whose counts start at 0, and their codes."""
-    _codes.update(codes)
+def register(models: Iterable[str]) -> None:
+    """Register the models' names, whose counts start at 0."""
     for model in (*models, UNKNOWN):
         _models.add(model)
         for protocol in PROTOCOLS:
@@ -83,7 +47,7 @@ def not_answered(model: str, protocol: str, status: int, code: str) -> None:
     """Count one request that was not answered, by its HTTP status and its error's code."""
     outcome = "refused" if status < 500 else "failed"
     REQUESTS.labels(_known(model), protocol, outcome).inc()
-    ERRORS.labels(_known(model), protocol, code if code in _codes else OTHER).inc()
+    ERRORS.labels(_known(model), protocol, code).inc()
 
 
 def _known(model: str) -> str:

@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import fastapi
@@ -31,7 +30,6 @@ from services.http.asgi import (
 )
 from services.http.budget import Budget
 from services.kserve_support import metrics
-from services.kserve_support.cloud_events import CLOUD_EVENT, is_cloud_event
 from services.kserve_support.failures import KSERVES, body_for, refusal_for
 
 PREDICTION = re.compile(
@@ -81,7 +79,7 @@ class RequestMiddleware:
             self._open,
             max_bytes=self.max_bytes,
             on_refusal=refusals.append,
-            respond=partial(_respond, path),
+            body_for=body_for,
             buffered=self.buffered,
         )
         try:
@@ -103,14 +101,13 @@ class RequestMiddleware:
                 hint="Send the body uncompressed, without Content-Encoding.",
             )
             scope[SEEN].append(refusal)
-            await _respond(scope["path"], refusal, send)
+            await send_refusal(refusal, send, body_for(scope["path"], refusal))
             return
         if scope["path"].startswith("/v2/"):
             # With this type KServe leaves every body as it is, for our own reader: see wire.
-            scope = _with_content_type(scope, b"application/octet-stream")
-        elif is_cloud_event(header(scope, b"content-type") or ""):
-            # KServe compares the whole header, parameters and case included.
-            scope = _with_content_type(scope, CLOUD_EVENT.encode())
+            kept = [one for one in scope["headers"] if one[0] != b"content-type"]
+            kind = (b"content-type", b"application/octet-stream")
+            scope = {**scope, "headers": [*kept, kind]}
         await self.app(scope, receive, send)
 
 
@@ -206,7 +203,7 @@ class RestServer(RESTServer):
             redoc_url=None,
         )
         app.add_middleware(RequestMiddleware, max_bytes=self.max_bytes, buffered=self.buffered)
-        app.add_middleware(AccessMiddleware, access=self.access, respond=_respond_to)
+        app.add_middleware(AccessMiddleware, access=self.access, body_for=body_for)
         self._register_endpoints(app)
         self._add_exception_handlers(app)
         self.config.app = app
@@ -224,19 +221,3 @@ class RestServer(RESTServer):
             status_code=refusal.status,
             headers=headers_of(refusal),
         )
-
-
-def _with_content_type(scope: Scope, value: bytes) -> Scope:
-    kept = [one for one in scope["headers"] if one[0] != b"content-type"]
-    return {**scope, "headers": [*kept, (b"content-type", value)]}
-
-
-async def _respond(path: str, refusal: Refusal, send: Send) -> None:
-    await send_refusal(refusal, send, body_for(path, refusal))
-
-
-async def _respond_to(scope: Scope, refusal: Refusal, send: Send) -> None:
-    await _respond(scope["path"], refusal, send)
-
-
-__all__ = ["PREDICTION", "RequestMiddleware", "RestServer"]

@@ -21,7 +21,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cloudevents.sdk.converters.util import has_binary_headers
 from kserve import logging as kserve_logging
 from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
@@ -39,7 +38,6 @@ from services.kserve_support import (
     metrics,
     setting,
 )
-from services.kserve_support.cloud_events import is_cloud_event, read_event, unreadable
 from services.kserve_support.grpc_interceptor import GrpcServer
 from services.kserve_support.rest import RestServer
 from services.kserve_support.wire import read_json, read_request
@@ -108,15 +106,7 @@ class GuardedDataPlane(DataPlane):
         """Read a REST request; see :mod:`services.kserve_support.wire`."""
         if protocol_version == "v2":
             return read_request(body, headers, model_name or ""), {}
-        if is_cloud_event(headers.get("content-type", "")):
-            return read_event(body)
-        if not has_binary_headers(headers):
-            return read_json(body), {}
-        try:
-            fields, attributes = super().decode(body, headers)
-            return read_json(body) if isinstance(fields, bytes) else dict(fields), attributes
-        except Exception as error:
-            raise unreadable(str(error).rstrip(".")) from None
+        return read_json(body), {}
 
     async def infer(self, model_name: str, request: Any, **kwargs: Any) -> Any:
         """Call a model, unless too many requests are waiting already."""
@@ -211,8 +201,7 @@ class Server(ModelServer):
             If none is loaded.
         """
         self._register_and_check_atleast_one_model_is_ready(list(models))
-        codes = [code for model in models for code in model.codes]
-        metrics.register([model.name for model in models], codes)
+        metrics.register([model.name for model in models])
         return RestServer(
             self.dataplane,
             self.model_repository_extension,

@@ -238,14 +238,6 @@ ANY_MODEL = {
     "load": Refused(
         Request("/v2/repository/models/{}/load", b""), 403, "repository_closed", "ALLOW_UNLOAD"
     ),
-    "a broken CloudEvent": Refused(
-        Request(
-            "/v1/models/{}:predict",
-            b"no JSON",
-            {**JSON, "ce-specversion": "1.0", "ce-id": "1", "ce-source": "here", "ce-type": "test"},
-        ),
-        *(400, "cloud_event", "instances"),
-    ),
 }
 
 any_model = pytest.mark.parametrize("refused", ANY_MODEL.values(), ids=ANY_MODEL)

@@ -18,7 +18,7 @@ import base64
 import sys
 
 from services.id_card.kserve.decoding import Decoder
-from services.id_card.kserve.predictor import FIELD, IdCardPredictor, files_of
+from services.id_card.kserve.predictor import FIELD, files_of
 from services.id_card.kserve.transformer import grey_file
 from services.kserve_support import InferResponse, Model, Payload, server
 from services.kserve_support.payloads import respond
@@ -28,8 +28,6 @@ OUTPUT = "pictures"
 
 class GrayscaleStep(Model):
     """Answer with the grey version of each image."""
-
-    codes = IdCardPredictor.codes
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -40,12 +40,6 @@ MAX_PICTURES = 32
 class IdCardPredictor(Model):
     """Find ID cards in images."""
 
-    codes = (
-        *("base64_invalid", "field_missing", "field_unknown", "instance_invalid"),
-        *("image_damaged", "image_empty", "image_format"),
-        *("image_too_many_pixels", "image_too_slow"),
-    )
-
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._decoder = Decoder()

@@ -26,13 +26,7 @@ from kserve.model import append_forwardable_headers
 from PIL import Image
 
 from services.id_card.kserve.decoding import Decoder
-from services.id_card.kserve.predictor import (
-    FIELD,
-    INPUT,
-    OUTPUT,
-    IdCardPredictor,
-    files_of,
-)
+from services.id_card.kserve.predictor import FIELD, INPUT, OUTPUT, files_of
 from services.id_card.model.images import encode_png, grayscale
 from services.kserve_support import (
     InferInput,
@@ -49,8 +43,6 @@ from services.kserve_support.payloads import respond
 
 class GrayscaleTransformer(Model):
     """Send the predictor the grey version of each image."""
-
-    codes = (*IdCardPredictor.codes, *failures.UPSTREAM_CODES)
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

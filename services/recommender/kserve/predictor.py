@@ -37,7 +37,6 @@ from services.kserve_support.payloads import (
     instances_of,
     respond,
 )
-from services.recommender.model import requests
 from services.recommender.model.requests import RecommendRequest
 from services.recommender.recommender import AnswerDict, Recommender
 
@@ -62,8 +61,6 @@ class RecommenderPredictor(Model):
     version : str, optional
         Named in every answer; if not given, :func:`version_of` finds it.
     """
-
-    codes = requests.CODES
 
     def __init__(self, name: str, model_dir: str | Path, version: str | None = None) -> None:
         super().__init__(name)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from services.errors import InputError
 from services.http.budget import OverloadedError
 from services.id_card.detector import Detector
 from services.id_card.kserve import decoding, predictor
@@ -22,10 +20,11 @@ from services.id_card.kserve.decoding import Decoder, picture_of
 from services.id_card.kserve.predictor import MAX_PICTURES, OUTPUT, IdCardPredictor
 from services.id_card.model.images import decode
 from services.kserve_support import server
-from services.kserve_support.metrics import CODES, ERRORS, REQUESTS
+from services.kserve_support.metrics import ERRORS
 from services.workbench.hostile_images import png_declaring
 from tests.services.id_card.image_files import CARDS, encoded, quarters, sample_bytes
 from tests.services.kserve_requests import (
+    LENGTH,
     Refused,
     Request,
     answers,
@@ -95,7 +94,7 @@ def test_the_content_type_plays_no_part(
     headers = {k: v for k, v in WAYS[way].headers.items() if k != "Content-Type"}
     if kind:
         headers["Content-Type"] = kind
-    sent = Request(WAYS[way].path, WAYS[way].body, headers)
+    sent = replace(WAYS[way], headers=headers)
     assert answers(sent.send(client, NAME), OUTPUT) == expected
 
 
@@ -103,13 +102,7 @@ def test_the_answer_carries_the_requests_id(client: TestClient) -> None:
     assert v2(tensor("image", TEXTS[:1]), id="of-mine").send(client, NAME).json()["id"] == "of-mine"
 
 
-def test_a_cloud_event_is_answered_with_one(client: TestClient, expected: list[Any]) -> None:
-    event = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "here", "ce-type": "test"}
-    sent = Request(WAYS["V1"].path, WAYS["V1"].body, {**WAYS["V1"].headers, **event})
-    response = sent.send(client, NAME)
-    assert response.headers["ce-type"] == "io.kserve.inference.response"
-    assert response.json()["predictions"] == expected
-
+BINARY = v2_binary("image", b"x")
 
 REFUSED = {
     "no picture": Refused(v1([{"image_b64": text(b"text")}]), 415, "image_format", "JPEG, PNG"),
@@ -172,15 +165,21 @@ REFUSED = {
     ),
     "no picture, binary": Refused(v2_binary("image", b"?text"), 415, "image_format"),
     "cut off, binary": Refused(
-        Request(WAYS["V2 binary"].path, WAYS["V2 binary"].body[:-1], WAYS["V2 binary"].headers),
-        *(400, "data_missing", "binary_data_size"),
+        replace(BINARY, body=BINARY.body[:-1]), 400, "data_missing", "binary_data_size"
     ),
     "too long, binary": Refused(
-        Request(WAYS["V2 binary"].path, WAYS["V2 binary"].body + b"x", WAYS["V2 binary"].headers),
-        *(400, "binary_size", "add up", "1 bytes"),
+        replace(BINARY, body=BINARY.body + b"x"), 400, "binary_size", "add up", "1 bytes"
+    ),
+    "frames that are none": Refused(
+        # The element's length is far beyond the end.
+        replace(BINARY, body=BINARY.body[:-5] + b"\xff" * 5),
+        *(422, "tensor_malformed", "four bytes"),
+    ),
+    "a header of five thousand digits": Refused(
+        v2_body(b"{}", **{LENGTH: "1" * 5000}), 400, "binary_size", "", "'1111"
     ),
     "without the header, binary": Refused(
-        v2_body(WAYS["V2 binary"].body), 400, "json_invalid", "inference-header-content-length"
+        v2_body(BINARY.body), 400, "json_invalid", "inference-header-content-length"
     ),
 }
 
@@ -193,71 +192,6 @@ def test_a_client_is_told_what_to_change(client: TestClient, refused: Refused) -
 @any_model
 def test_a_request_that_is_none(client: TestClient, refused: Refused) -> None:
     refused.check(client, NAME)
-
-
-STRUCTURED = {
-    "specversion": "1.0",
-    "id": "1",
-    "source": "here",
-    "type": "test",
-    "data": {"instances": [{"image_b64": one} for one in TEXTS]},
-}
-
-
-def event(content: dict[str, Any], kind: str = "application/cloudevents+json") -> Request:
-    return Request(WAYS["V1"].path, json.dumps(content).encode(), {"Content-Type": kind})
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "application/cloudevents+json",
-        "application/cloudevents+json; charset=utf-8",
-        "Application/CloudEvents+JSON",
-    ],
-)
-@pytest.mark.parametrize("more", [{}, {"time": "2026-01-01T00:00:00Z"}], ids=["no time", "time"])
-@pytest.mark.parametrize("merge", ["false", "true"])  # KServe's setting for the response's fields
-def test_a_structured_cloud_event_is_answered_with_one(
-    client: TestClient,
-    expected: list[Any],
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
-    more: dict[str, str],
-    merge: str,
-) -> None:
-    monkeypatch.setenv("CE_MERGE", merge)
-    response = event({**STRUCTURED, **more}, kind).send(client, NAME)
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"] == "application/cloudevents+json"
-    assert response.json()["type"] == "io.kserve.inference.response"
-    assert response.json()["data"]["predictions"] == expected
-
-
-def test_a_structured_cloud_events_data_may_be_base64(
-    client: TestClient, expected: list[Any]
-) -> None:
-    content = {**STRUCTURED, "data_base64": text(json.dumps(STRUCTURED["data"]).encode())}
-    del content["data"]
-    assert event(content).send(client, NAME).json()["data"]["predictions"] == expected
-
-
-BROKEN_EVENTS: dict[str, tuple[dict[str, Any], str]] = {
-    "no id": ({**STRUCTURED, "id": None}, "'id'"),
-    "no data": ({**STRUCTURED, "data": None}, "'data'"),
-    "no base64": ({**STRUCTURED, "data_base64": "?"}, "data_base64"),
-    "base64 of no JSON": ({**STRUCTURED, "data_base64": text(b"?")}, "data_base64"),
-}
-
-
-@pytest.mark.parametrize(("content", "message"), BROKEN_EVENTS.values(), ids=BROKEN_EVENTS)
-def test_a_broken_cloud_event(client: TestClient, content: dict[str, Any], message: str) -> None:
-    Refused(event(content), 400, "cloud_event", "instances", message).check(client, NAME)
-
-
-def test_a_header_of_five_thousand_digits(client: TestClient) -> None:
-    sent = v2_body(b"{}", **{"Inference-Header-Content-Length": "1" * 5000})
-    Refused(sent, 400, "binary_size", "", "'1111").check(client, NAME)
 
 
 @pytest.mark.parametrize("field", ["shape", "data"])
@@ -278,12 +212,6 @@ def test_so_many_values_that_parsing_them_would_hold_up_everybody(client: TestCl
     begun = time.monotonic()
     Refused(v2_body(body), 413, "body_too_large", "several", "2,000,0").check(client, NAME)
     assert time.monotonic() - begun < 2
-
-
-def test_frames_that_are_none(client: TestClient) -> None:
-    sent = v2_binary("image", b"x")
-    sent.body = sent.body[:-5] + b"\xff" * 5  # the element's length is far beyond the end
-    Refused(sent, 422, "tensor_malformed", "four bytes").check(client, NAME)
 
 
 def test_a_body_that_is_too_large(client: TestClient) -> None:
@@ -331,12 +259,6 @@ def test_requests_and_errors_are_counted(client: TestClient) -> None:
     assert grown.pop(error) == 1
     assert "scanner" not in client.get("/metrics").text
     assert 'request_predict_seconds_count{model_name="id_card"}' in client.get("/metrics").text
-
-
-def test_every_code_that_is_tested_has_a_label() -> None:
-    known = {*CODES, *IdCardPredictor.codes}
-    assert {refused.code for refused in REFUSED.values()} <= known
-    assert len(list(REQUESTS.collect())) == 1
 
 
 def test_the_probes_and_the_metadata(client: TestClient) -> None:
@@ -436,11 +358,6 @@ def test_a_file_is_never_taken_for_base64(kind: str) -> None:
     file = encoded(quarters(), kind)
     for way in (file, text(file), text(file).encode()):
         assert picture_of(way).size == (64, 48)
-
-
-def test_bytes_that_are_neither(client: httpx.Client) -> None:
-    with pytest.raises(InputError, match="not an image"):
-        picture_of(b"\x00\x01")
 
 
 @pytest.mark.parametrize(

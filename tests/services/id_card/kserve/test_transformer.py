@@ -9,15 +9,14 @@ from typing import Any
 
 import grpc
 import httpx
-import numpy as np
 import pytest
-from kserve import InferInput, InferRequest, InferResponse
+from kserve import InferResponse
 from kserve.inference_client import InferenceRESTClient, RESTConfig
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
 from services.errors import ModelError
 from services.id_card.detector import Detector
-from services.id_card.kserve.transformer import _found, grey_file, v2
+from services.id_card.kserve.transformer import _found, v2
 from services.id_card.model.images import decode, grayscale
 from services.kserve_support import failures
 from services.workbench import servers
@@ -152,12 +151,6 @@ def test_kserves_own_way_sends_two_content_types_and_ours_one() -> None:
     assert seen == [["application/json", "application/octet-stream"], ["application/octet-stream"]]
 
 
-def test_a_grey_file_is_the_cores_grey_picture() -> None:
-    image = decode(grey_file(decode(sample_bytes("one_card"))))
-    expected = grayscale(decode(sample_bytes("one_card"))).convert("RGB")
-    assert np.array_equal(np.asarray(image), np.asarray(expected))
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -189,11 +182,3 @@ def test_what_the_predictor_refuses_is_passed_on(
 ) -> None:
     refusal = failures.passed_on(status, body)
     assert (refusal.status, refusal.code) == expected
-
-
-def test_kserves_request_carries_the_files_as_they_are() -> None:
-    request = v2("m", [b"\xff\xd8", b"x"])
-    assert isinstance(request, InferRequest)
-    [tensor] = request.inputs
-    assert isinstance(tensor, InferInput)
-    assert tensor.as_numpy().tolist() == [b"\xff\xd8", b"x"]

@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 
 from services.errors import InputError
 from services.kserve_support import server
-from services.kserve_support.metrics import CODES
 from services.recommender.kserve.predictor import (
     MAX_INSTANCES,
     OUTPUT,
@@ -178,10 +177,6 @@ def test_a_client_is_told_what_to_change(client: TestClient, refused: Refused) -
 @any_model
 def test_a_request_that_is_none(client: TestClient, refused: Refused) -> None:
     refused.check(client, NAME)
-
-
-def test_every_code_that_is_tested_has_a_label() -> None:
-    assert {one.code for one in REFUSED.values()} <= {*CODES, *RecommenderPredictor.codes}
 
 
 # ------------------------------------------------------------------ the model's folder
