@@ -52,8 +52,6 @@ class ValidationMiddleware(ABC):
         The endpoints that are guarded, also behind a prefix; requests to others pass untouched.
     max_bytes : int
         The largest request body, in bytes.
-    seconds : float
-        How long a body may take to arrive.
     max_concurrency : int
         How many requests may be answered at a time; one more gets a 429. A request counts
         from the last byte of its body on, so slow uploads do not block others.
@@ -73,7 +71,6 @@ class ValidationMiddleware(ABC):
         *,
         paths: Collection[str],
         max_bytes: int,
-        seconds: float = 30.0,
         max_concurrency: int = 16,
         on_refusal: OnRefusal = ignore_refusal,
     ) -> None:
@@ -86,7 +83,6 @@ class ValidationMiddleware(ABC):
         self._guarded = BodyLimit(
             self._check,
             max_bytes=max_bytes,
-            seconds=seconds,
             on_refusal=on_refusal,
             too_large_hint=self.too_large_hint,
         )

@@ -30,11 +30,11 @@ import pyarrow as pa
 from PIL import Image
 
 from services.batch import Job, JobError, command
-from services.batch.job import content_hash, digest, parts_folder
+from services.batch.job import digest, parts_folder
 from services.errors import InputError
 from services.id_card.detector import SERVED_CONF, Detection, Detector
 from services.id_card.model.backends import BackendName
-from services.id_card.model.checkpoint import WEIGHTS
+from services.id_card.model.checkpoint import WEIGHTS, content_hash
 from services.id_card.model.images import MAX_BYTES, decode
 
 _BOX = pa.struct([(edge, pa.float64()) for edge in ("x1", "y1", "x2", "y2")])

@@ -28,7 +28,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm.auto import tqdm
 
 from services.errors import InputError, shown
 from services.id_card.detector import Detection, Detector
@@ -57,15 +56,10 @@ class Saliency:
         0 (does not matter) to 1 (matters most) for each pixel of the upright image. Read-only.
     detection : Detection
         What is explained.
-    masks, cells, seed : int
-        How many masks, of how many patches in each direction, from which seed.
     """
 
     map: Floats
     detection: Detection
-    masks: int
-    cells: int
-    seed: int
 
     def peak(self) -> tuple[int, int]:
         """Return x and y of the pixel that matters most."""
@@ -91,9 +85,7 @@ def explain(
     box: int = 0,
     *,
     masks: int = MASKS,
-    cells: int = CELLS,
     seed: int = 0,
-    progress: bool = False,
 ) -> Saliency:
     """Explain one of the boxes that a detector finds in an image.
 
@@ -109,31 +101,26 @@ def explain(
         Which box, as ``detector.detect`` orders them: 0 is the most confident.
     masks : int
         How many, 1 to :data:`MOST_MASKS`. The noise falls with the square root.
-    cells : int
-        Patches in each direction, 2 to 64. Fewer make a coarser and less noisy map.
     seed : int
         The same arguments and seed give the same map, on the same machine.
-    progress : bool
-        Show a bar.
 
     Raises
     ------
     InputError
         422 if there is no such box (``box_unknown``), or if a number is none or out of range
-        (``box_invalid``, ``masks_invalid``, ``cells_invalid``).
+        (``box_invalid``, ``masks_invalid``).
     """
     _check_number("box", box, 0, None)
     _check_number("masks", masks, 1, MOST_MASKS)
-    _check_number("cells", cells, 2, 64)
     picture = upright_rgb(image)
     detection = _detection(detector.detect([picture])[0], box)
     target = Target(detector, picture.size, detection)
     board = target.board(picture)
     rng = np.random.default_rng(seed)
     weighted, seen = np.zeros((2, *target.shape), np.float64)
-    for start in tqdm(range(0, masks, BATCH), f"{BATCH} masks each", disable=not progress):
+    for start in range(0, masks, BATCH):
         count = min(BATCH, masks - start)
-        batch = np.stack([*random_masks(count, target.shape, cells, rng)])
+        batch = np.stack([*random_masks(count, target.shape, rng)])
         weighted += np.tensordot(target.scores(board, batch), batch, 1)
         seen += batch.sum(axis=0)
     means = weighted / np.maximum(seen, 1e-9)
@@ -141,12 +128,10 @@ def explain(
     scaled = (means - means.min()) / spread if spread else np.zeros_like(means)
     whole = cv2.resize(scaled.astype(np.float32), picture.size, interpolation=cv2.INTER_LINEAR)
     whole.flags.writeable = False
-    return Saliency(whole, detection, masks, cells, seed)
+    return Saliency(whole, detection)
 
 
-def random_masks(
-    count: int, shape: tuple[int, int], cells: int, rng: np.random.Generator
-) -> Iterator[Floats]:
+def random_masks(count: int, shape: tuple[int, int], rng: np.random.Generator) -> Iterator[Floats]:
     """Draw soft masks: a coarse grid of 0 and 1, enlarged smoothly and shifted at random.
 
     Yields
@@ -155,12 +140,11 @@ def random_masks(
         0 (hidden) to 1 (visible), 0.5 on average.
     """
     height, width = shape
-    high, wide = -(-height // cells), -(-width // cells)
+    high, wide = -(-height // CELLS), -(-width // CELLS)
     for _ in range(count):
-        grid = (rng.random((cells + 1, cells + 1)) < KEEP).astype(np.float32)
-        large = cv2.resize(
-            grid, (wide * (cells + 1), high * (cells + 1)), interpolation=cv2.INTER_LINEAR
-        )
+        grid = (rng.random((CELLS + 1, CELLS + 1)) < KEEP).astype(np.float32)
+        size = wide * (CELLS + 1), high * (CELLS + 1)
+        large = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)
         y, x = rng.integers(high + 1), rng.integers(wide + 1)
         yield large[y : y + height, x : x + width]
 
@@ -184,45 +168,6 @@ def overlay(image: Image.Image, saliency: Saliency) -> Image.Image:
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     mixed = cv2.addWeighted(np.asarray(picture), 0.5, colours, 0.5, 0)
     return draw(Image.fromarray(mixed), [saliency.detection])
-
-
-def deletion(
-    detector: Detector,
-    image: Image.Image,
-    detection: Detection,
-    order: NDArray[np.floating],
-    shares: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4),
-) -> list[float]:
-    """Hide ever more of an image and return what is left of a detection each time.
-
-    If a map is right, hiding the most important pixels first loses the detection sooner than hiding
-    others (Petsiuk, Das and Saenko, RISE, BMVC 2018, section 4.3).
-
-    Parameters
-    ----------
-    detector, image, detection
-        What was explained.
-    order : ndarray of shape (height, width)
-        What to hide first: the pixels with the highest values. A map, or noise to compare with.
-    shares : sequence of float
-        Shares of the image to hide, 0 to 1.
-
-    Returns
-    -------
-    list of float
-        ``IoU * confidence`` of the best box that is left, 0 to 1, for each share.
-    """
-    picture = upright_rgb(image)
-    target = Target(detector, picture.size, detection)
-    height, width = target.shape
-    small = cv2.resize(
-        order.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
-    ).ravel()
-    rank = np.empty(small.size, np.int64)
-    rank[np.argsort(-small, kind="stable")] = np.arange(small.size)
-    masks = [(rank >= share * small.size).reshape(height, width) for share in shares]
-    scores = target.scores(target.board(picture), np.stack(masks).astype(np.float32))
-    return [float(score) for score in scores]
 
 
 class Target:

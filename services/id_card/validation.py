@@ -37,7 +37,6 @@ from services.id_card.model.images import (
     decoded_bytes,
     upright_rgb,
 )
-from services.id_card.model.opening import MAX_PIXELS
 
 FIELD = "image"
 """The name of the multipart field that carries the image."""
@@ -94,15 +93,13 @@ class ImageValidationMiddleware(ValidationMiddleware):
         It receives a ``multipart/form-data`` body with the one file field ``image``.
     max_bytes : int
         The largest request body, in bytes.
-    max_pixels : int
-        The largest image, in pixels.
     in_full : collection of str
         The endpoints that need every pixel. The others get a large image reduced, as
         :func:`~services.id_card.model.images.decode` does for :data:`WORKING_SIDE`.
     pass_file : bool
         Hand the file itself on, for a framework that decodes it in another process.
     **options
-        ``paths``, ``seconds`` and ``on_refusal``, as for its base class.
+        ``paths`` and ``on_refusal``, as for its base class.
 
     Notes
     -----
@@ -120,13 +117,11 @@ class ImageValidationMiddleware(ValidationMiddleware):
         app: App,
         *,
         max_bytes: int = MAX_BYTES,
-        max_pixels: int = MAX_PIXELS,
         in_full: Collection[str] = ("/render", "/explain"),
         pass_file: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(app, max_bytes=max_bytes, **options)
-        self.max_pixels = max_pixels
         self.in_full = tuple(in_full)
         self.pass_file = pass_file
         busy = "it is decoding too many large images"
@@ -176,10 +171,8 @@ class ImageValidationMiddleware(ValidationMiddleware):
         """Decode in a thread; a large image waits for memory, and never takes every slot."""
         side = None if path.rstrip("\n").endswith(self.in_full) else WORKING_SIDE
         # Reading a header may take time as well: the event loop has other requests to serve.
-        needed = await anyio.to_thread.run_sync(
-            partial(decoded_bytes, data, max_pixels=self.max_pixels, side=side)
-        )
-        work = partial(decode, data, max_pixels=self.max_pixels, side=side)
+        needed = await anyio.to_thread.run_sync(partial(decoded_bytes, data, side=side))
+        work = partial(decode, data, side=side)
         if needed <= SMALL:
             held.enter_context(self._admitted())
             return await anyio.to_thread.run_sync(work)

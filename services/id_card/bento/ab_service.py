@@ -79,7 +79,7 @@ class AbTest:
             return {"version": version, "id": identifier, "detections": found}
         except (InputError, ModelError) as error:
             if isinstance(error, InputError):
-                metrics.rejected(error.code)
+                metrics.rejected(error)
             ctx.response.status_code = error.status  # it overrules the response's own
             return error_response(error)
 
@@ -95,5 +95,5 @@ def _id_of(headers: Headers) -> str:
 AbTest.add_asgi_middleware(  # type: ignore[attr-defined]
     ImageValidationMiddleware,
     paths=("/predict",),
-    on_refusal=lambda refusal: metrics.rejected(refusal.code),
+    on_refusal=metrics.rejected,
 )

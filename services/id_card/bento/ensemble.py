@@ -113,5 +113,5 @@ class Ensemble:
 Ensemble.add_asgi_middleware(  # type: ignore[attr-defined]
     ImageValidationMiddleware,
     paths=("/predict",),
-    on_refusal=lambda refusal: metrics.rejected(refusal.code),
+    on_refusal=metrics.rejected,
 )

@@ -57,7 +57,7 @@ class IdCardDetector(observed_service.IdCardDetector.inner):  # type: ignore[nam
         try:
             saliency = explain.explain(self.detector, picture, box, masks=masks)
         except InputError as refusal:
-            _count(refusal)
+            metrics.rejected(refusal)
             return error_response(refusal)
         return encode_png(explain.overlay(picture, saliency))
 
@@ -96,13 +96,11 @@ def _bad(code: str, message: str) -> InputError:
     return InputError(message, code=code, status=422, hint=hint)
 
 
-def _count(refusal: InputError) -> None:
-    metrics.rejected(refusal.code)
-
-
 IdCardDetector.add_asgi_middleware(
-    ImageValidationMiddleware, paths=("/inference", "/invocation", "/render"), on_refusal=_count
+    ImageValidationMiddleware,
+    paths=("/inference", "/invocation", "/render"),
+    on_refusal=metrics.rejected,
 )
 IdCardDetector.add_asgi_middleware(
-    ExplainValidationMiddleware, paths=("/explain",), on_refusal=_count
+    ExplainValidationMiddleware, paths=("/explain",), on_refusal=metrics.rejected
 )

@@ -20,7 +20,6 @@ from bentoml.exceptions import ServiceUnavailable
 from services.bentoml_support import labels
 from services.bentoml_support.log import FileMonitor, write_if_possible
 from services.environment import build_dir
-from services.errors import InputError
 from services.id_card.bento import service
 from services.id_card.bento.model_store import pinned_weights
 from services.id_card.monitoring import metrics
@@ -97,10 +96,8 @@ def _write(inference: Inference) -> None:
         row.log(inference.version, "version", "prediction", "categorical")
 
 
-def _count(refusal: InputError) -> None:
-    metrics.rejected(refusal.code)
-
-
 IdCardDetector.add_asgi_middleware(
-    ImageValidationMiddleware, paths=("/inference", "/invocation", "/render"), on_refusal=_count
+    ImageValidationMiddleware,
+    paths=("/inference", "/invocation", "/render"),
+    on_refusal=metrics.rejected,
 )

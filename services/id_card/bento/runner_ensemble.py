@@ -80,7 +80,7 @@ svc = bentoml.legacy.Service("object_detectors", runners=[grayscale_converter, m
 svc.add_asgi_middleware(
     ImageValidationMiddleware,
     paths=("/predict",),
-    on_refusal=lambda refusal: metrics.rejected(refusal.code),
+    on_refusal=metrics.rejected,
 )
 
 

@@ -22,6 +22,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's names and contents."""
+    if not path.is_dir():
+        return sha256(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = "".join(f"{sha256(file)}  {file.relative_to(path)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def check_hash(weights: Path) -> None:
     """Check a checkpoint against the hash recorded beside it.
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from services.id_card.detector import Detection
 
 _COLOUR = (214, 39, 120)  # a magenta that cards and desks rarely have
 _TEXT = (255, 255, 255)
 
 
-class Box(Protocol):
-    """What :func:`draw` needs to know of a detection."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def confidence(self) -> float: ...  # noqa: D102
-    @property
-    def box(self) -> tuple[float, float, float, float]: ...  # noqa: D102
-
-
-def draw(image: Image.Image, detections: Sequence[Box]) -> Image.Image:
+def draw(image: Image.Image, detections: Sequence[Detection]) -> Image.Image:
     """Return a copy of *image* with a frame and a label around each detection.
 
     Parameters

@@ -10,7 +10,6 @@ Without --out, the export is kept under build/exports and reused for the same we
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Literal
 from filelock import FileLock
 
 from services.environment import build_dir
-from services.id_card.model.checkpoint import WEIGHTS, check_hash, sha256
+from services.id_card.model.checkpoint import WEIGHTS, check_hash, content_hash, sha256
 
 ExportFormat = Literal["onnx", "openvino", "int8"]
 
@@ -67,15 +66,6 @@ def _is_good(target: Path, record: Path) -> bool:
         return target.exists() and record.read_text() == content_hash(target)
     except FileNotFoundError:  # no record, or another process is making the export again
         return False
-
-
-def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's names and contents."""
-    if path.is_file():
-        return sha256(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = "".join(f"{sha256(file)}  {file.relative_to(path)}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -61,7 +61,7 @@ def from_base64(text: object) -> bytes:
         ) from None
 
 
-def decoded_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, side: int | None = None) -> int:
+def decoded_bytes(data: bytes, *, side: int | None = None) -> int:
     """Return the most memory that a file takes until its request is answered.
 
     It is known from the header alone, before anything is decoded.
@@ -70,8 +70,6 @@ def decoded_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, side: int | None
     ----------
     data : bytes
         The content of an image file.
-    max_pixels : int
-        The largest image that is allowed, in pixels.
     side : int, optional
         As for :func:`decode`. Without it every pixel is kept, drawn on and encoded again.
 
@@ -85,7 +83,7 @@ def decoded_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, side: int | None
     InputError
         As :func:`decode`, as far as the header tells.
     """
-    with opened(data, max_pixels) as image:
+    with opened(data, MAX_PIXELS) as image:
         _draft(image, _halved(max(image.size), side))
         width, height = image.size
         # Pillow holds RGB in four bytes a pixel. Turning, blending and 16 bits take copies.

@@ -13,7 +13,7 @@ sends ever becomes a label: each new value is a new time series, kept until the 
         start = time.perf_counter()
         [found] = detector.detect([image])
     metrics.observe(found, time.perf_counter() - start, model="yolov8_custom", version="1f0c…")
-    metrics.rejected("image_format")
+    metrics.rejected(refusal)
 
 Several processes share their counts through files in ``PROMETHEUS_MULTIPROC_DIR``. ``bentoml
 serve`` sets it for its workers; elsewhere it must be set before this module is imported.
@@ -21,15 +21,13 @@ serve`` sets it for its workers; elsewhere it must be set before this module is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Protocol
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.id_card.model.checkpoint import sha256
+from services.errors import InputError, ModelError
+from services.id_card.detector import Detection
 
 REASONS = (
     "body_too_large",
@@ -87,26 +85,18 @@ for _reason in (*REASONS, OTHER):
     REJECTED.labels(_reason)
 
 
-class Box(Protocol):
-    """What is measured of one detection."""
-
-    @property
-    def confidence(self) -> float:
-        """How sure the model is, 0 to 1."""
-
-
-def observe(detections: Sequence[Box], seconds: float, *, model: str, version: str) -> None:
+def observe(detections: Sequence[Detection], seconds: float, *, model: str, version: str) -> None:
     """Record what one image gave.
 
     Parameters
     ----------
-    detections : sequence of objects with ``confidence``
+    detections : sequence of Detection
         The boxes in one image; may be empty.
     seconds : float
         How long the detector took, 0 or more.
     model, version : str
         Which model answered, from its deployment and never from a request: for instance the name
-        of its weights' file, and :func:`version_of` that file.
+        of its weights' file and the start of its hash.
     """
     DETECTIONS.labels(model, version).observe(len(detections))
     INFERENCE_SECONDS.labels(model, version).observe(seconds)
@@ -115,38 +105,11 @@ def observe(detections: Sequence[Box], seconds: float, *, model: str, version: s
         confidence.observe(detection.confidence)
 
 
-def rejected(code: str) -> None:
-    """Count one refused request.
-
-    Parameters
-    ----------
-    code : str
-        The refusal's code; one that is not in :data:`REASONS` counts as :data:`OTHER`.
-    """
-    REJECTED.labels(code if code in REASONS else OTHER).inc()
+def rejected(refusal: InputError | ModelError) -> None:
+    """Count a refused request by its code, or as :data:`OTHER` if it is not in :data:`REASONS`."""
+    REJECTED.labels(refusal.code if refusal.code in REASONS else OTHER).inc()
 
 
 def in_progress() -> AbstractContextManager[object]:
     """Count an image as in the detector for as long as the context lasts, errors included."""
     return IN_PROGRESS.track_inprogress()
-
-
-def version_of(weights: str | Path) -> str:
-    """Return a short name for exactly these weights: 12 digits of the SHA-256 of their content.
-
-    Parameters
-    ----------
-    weights : str or path
-        A file, or a folder (OpenVINO's export), whose files count with their names.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are no such weights.
-    """
-    weights = Path(weights)
-    if not weights.is_dir():
-        return sha256(weights)[:12]
-    files = sorted(path for path in weights.rglob("*") if path.is_file())
-    lines = [f"{sha256(path)}  {path.relative_to(weights).as_posix()}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
 """The detector's core: right boxes from real weights, on every backend and from every thread.
 
 A random network answers every picture alike, and tests that only look at shapes pass with it. So
-everything here uses the shipped weights, and one test shows that a random network would fail.
+everything here uses the shipped weights.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import copy
 import io
 import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from PIL import Image, ImageOps
+from PIL import Image
 from ultralytics import YOLO
 
 from services.id_card.detector import Detection, Detector
@@ -36,7 +34,6 @@ from services.id_card.model.checkpoint import WEIGHTS, check_hash, sha256
 from services.id_card.model.drawing import draw
 from services.id_card.model.export import export, exported, main
 from services.id_card.model.geometry import suppress
-from services.id_card.model.images import decode
 from tests.services.id_card.image_files import CARDS, encoded, sample
 
 IMGSZ = 320
@@ -86,15 +83,6 @@ def by_reference(
     ]
 
 
-def different_pictures_give_different_boxes(detect: Detect) -> bool:
-    """Tell whether the best boxes on pictures of one size differ by more than a pixel."""
-    names = ("one_card", "two_cards", "close_up")
-    pictures = [ImageOps.pad(SAMPLES[name], (640, 640)) for name in names]
-    best = [answer[0].box if answer else (0.0,) * 4 for answer in detect(pictures)]
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    return all(np.abs(np.subtract(best[i], best[j])).max() > 1 for i, j in pairs)
-
-
 class TestWhatIsFound:
     @pytest.mark.parametrize("name", CARDS)
     def test_the_right_number_of_cards(self, detector: Detector, name: str) -> None:
@@ -105,50 +93,9 @@ class TestWhatIsFound:
             assert (found.name, found.class_id) == ("id_card", 0)
             assert 0.5 < found.confidence <= 1
 
-    def test_the_card_is_where_it_is_drawn(self, core: Detector) -> None:
-        # Read off the picture by eye, to within 25 pixels.
-        [card] = find(core, SAMPLES["one_card"])
-
-        assert card.box == pytest.approx((229, 125, 450, 264), abs=25)
-
-    def test_different_pictures_give_different_boxes(self, detector: Detector) -> None:
-        assert different_pictures_give_different_boxes(detector.detect)
-
-    def test_a_random_network_would_be_found_out(self, tmp_path: Path) -> None:
-        YOLO("yolov8n.yaml").save(str(tmp_path / "random.pt"))
-        random = Detector(tmp_path / "random.pt", conf=0.0, imgsz=IMGSZ)
-        assert find(random, SAMPLES["one_card"]), "it answers, so it could pass for a detector"
-
-        assert not different_pictures_give_different_boxes(random.detect)
-
-    def test_the_most_confident_comes_first(self, core: Detector) -> None:
-        many = with_limits(core, conf=0.001, iou=0.9)
-
-        for image in SAMPLES.values():
-            scores = [found.confidence for found in find(many, image)]
-            assert scores == sorted(scores, reverse=True)
-
-    def test_the_box_follows_the_card(self, core: Detector) -> None:
-        picture = SAMPLES["small_card"]
-        moved = Image.new("RGB", (picture.width + 64, picture.height), (90, 90, 90))
-        moved.paste(picture, (64, 0))
-
-        [before], [after] = find(core, picture), find(core, moved)
-
-        shift = np.subtract(after.box, before.box)
-        assert shift == pytest.approx([64, 0, 64, 0], abs=12)
-
 
 class TestDetection:
     FOUND = Detection("id_card", 0, 0.75, (1.5, 2.5, 30.25, 40.0))
-
-    def test_it_is_frozen(self) -> None:
-        with pytest.raises(FrozenInstanceError):
-            self.FOUND.confidence = 1.0  # type: ignore[misc]
-
-    def test_it_compares_and_hashes_by_value(self) -> None:
-        assert replace(self.FOUND) == self.FOUND
-        assert len({self.FOUND, replace(self.FOUND), replace(self.FOUND, confidence=0.5)}) == 2
 
     def test_as_dict_is_the_chapters_json(self) -> None:
         expected = {
@@ -198,16 +145,6 @@ class TestAgreement:
 
         assert_same(answer, expected, pixels=0.01, confidence=1e-4)
 
-    @pytest.mark.parametrize("name", CARDS)
-    def test_of_the_backends(self, detectors: dict[str, Detector], name: str) -> None:
-        torch_s, onnx_s, openvino_s = (
-            find(with_limits(detectors[backend], conf=0.05, iou=0.7), SAMPLES[name])
-            for backend in ("torch", "onnx", "openvino")
-        )
-
-        assert_same(onnx_s, torch_s, pixels=0.01, confidence=1e-4)
-        assert_same(openvino_s, torch_s, pixels=0.01, confidence=1e-4)
-
 
 class TestBatches:
     def test_a_batch_equals_its_pictures_in_their_order(self, detector: Detector) -> None:
@@ -221,14 +158,6 @@ class TestBatches:
 
     def test_an_empty_batch(self, core: Detector) -> None:
         assert core.detect([]) == []
-
-    @pytest.mark.parametrize(
-        "make",
-        [tuple, list, iter, lambda images: (image for image in images)],
-        ids=["tuple", "list", "iter", "generator"],
-    )
-    def test_any_iterable_will_do(self, core: Detector, make: Callable[..., Any]) -> None:
-        assert len(core.detect(make([SAMPLES["one_card"]]))) == 1
 
     @pytest.mark.parametrize(
         ("images", "message"),
@@ -250,49 +179,15 @@ class TestBatches:
 
 
 class TestColours:
-    def test_red_and_blue_are_not_swapped(self, core: Detector, reference: Any) -> None:
-        picture = SAMPLES["one_card"]  # much of it is purple, brown and red
-        swapped = Image.merge("RGB", picture.split()[::-1])
-
-        [right], wrong = find(core, picture), find(core, swapped)
-
-        assert wrong, "the card must still be seen for the comparison to mean something"
-        apart = np.abs(np.subtract(wrong[0].box, right.box)).max()
-        assert apart > 0.5, "far more than the tolerance below"
-        # ultralytics takes PIL images as RGB and arrays as BGR; ours must be the RGB one.
-        bgr = np.ascontiguousarray(np.asarray(picture)[..., ::-1])
-        for source in (picture, bgr):
-            assert_same([right], by_reference(reference, source), pixels=0.01, confidence=1e-4)
-        mistaken = by_reference(reference, np.ascontiguousarray(np.asarray(picture)))
-        assert_same(wrong, mistaken, pixels=0.01, confidence=1e-4)
-
-    @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
-    def test_pictures_of_other_modes(self, core: Detector, mode: str) -> None:
-        rgb = SAMPLES["one_card"]
-        if mode == "I;16":
-            image = Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257)
-        else:
-            image = rgb.convert(mode)
-        expected = rgb.convert("L").convert("RGB") if mode in ("L", "LA", "I;16") else rgb
-
-        found, plain = find(core, image)[0], find(core, expected)[0]  # the most confident ones
-
-        assert found.box == pytest.approx(plain.box, abs=8 if mode == "P" else 3)
-        assert found.confidence == pytest.approx(plain.confidence, abs=0.1)
-
-    @pytest.mark.parametrize("orientation", [3, 6, 8])
-    def test_boxes_are_in_upright_pixels(self, core: Detector, orientation: int) -> None:
-        turns = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
-        turn = turns.get(orientation, Image.Transpose.ROTATE_270)
+    def test_boxes_are_in_upright_pixels(self, core: Detector) -> None:
         exif = Image.Exif()
-        exif[0x0112] = orientation
-        data = encoded(SAMPLES["one_card"].transpose(turn), "PNG", exif=exif)
+        exif[0x0112] = 6
+        held = SAMPLES["one_card"].transpose(Image.Transpose.ROTATE_90)
         straight = find(core, SAMPLES["one_card"])
 
-        with Image.open(io.BytesIO(data)) as held:
-            assert find(core, held) == straight
-            assert core.render(held).size == SAMPLES["one_card"].size
-        assert find(core, decode(data)) == straight
+        with Image.open(io.BytesIO(encoded(held, "PNG", exif=exif))) as picture:
+            assert find(core, picture) == straight
+            assert core.render(picture).size == SAMPLES["one_card"].size
 
     @pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
     def test_the_input_is_not_changed(self, core: Detector, mode: str) -> None:
@@ -368,40 +263,6 @@ class TestParameters:
             Detector(tmp_path / "missing.pt", backend=backend)
         assert list(tmp_path.iterdir()) == [], "nothing was downloaded"
 
-    def test_an_exported_model_of_another_backend(self) -> None:
-        model = exported(WEIGHTS, "onnx")
-
-        with pytest.raises(ValueError, match=r"model for the backend 'onnx', not 'torch'"):
-            Detector(model, backend="torch")
-
-    @pytest.mark.parametrize("backend", ["onnx", "openvino"])
-    def test_an_exported_model_can_be_given_itself(self, backend: Any, core: Detector) -> None:
-        given = Detector(str(exported(WEIGHTS, backend)), backend=backend)
-
-        assert given.imgsz == IMGSZ
-        assert_same(
-            find(given, SAMPLES["one_card"]),
-            find(core, SAMPLES["one_card"]),
-            pixels=0.01,
-            confidence=1e-4,
-        )
-
-    def test_conf_reaches_the_answer(self, detector: Detector) -> None:
-        lowest, low, high, highest = (
-            sum(map(len, with_limits(detector, conf=conf, iou=0.7).detect([*SAMPLES.values()])))
-            for conf in (0.001, 0.5, 0.85, 1.0)
-        )
-
-        assert lowest > low > high > highest == 0
-
-    def test_iou_reaches_the_answer(self, detector: Detector) -> None:
-        none, some, all_ = (
-            len(find(with_limits(detector, conf=0.01, iou=iou), SAMPLES["one_card"]))
-            for iou in (0.0, 0.9, 1.0)
-        )
-
-        assert none < some < all_
-
     def test_the_constructor_passes_them_on(self) -> None:
         strict = Detector(backend="onnx", conf=0.83, iou=0.1)
 
@@ -414,12 +275,6 @@ class TestFromEnvironment:
     def _clean(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("WEIGHTS", "BACKEND", "CONF", "DEVICE"):
             monkeypatch.delenv(f"ID_CARD_{name}", raising=False)
-
-    def test_the_defaults(self, core: Detector) -> None:
-        served = Detector.from_environment()
-
-        assert type(served.network) is type(core.network)
-        assert find(served, SAMPLES["two_cards"]) == find(core, SAMPLES["two_cards"])
 
     def test_every_variable_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         given: dict[str, Any] = {}
@@ -474,30 +329,21 @@ class TestThreads:
         alone = [find(detector, picture) for picture in pictures]
         together = threading.Barrier(8)
 
-        def work(first: int) -> list[tuple[int, Answer]]:
+        def work(first: int) -> list[tuple[Answer, Answer]]:
             together.wait(timeout=30)
-            turns = [(first + k) % len(pictures) for k in range(4)]
-            return [(i, find(detector, pictures[i])) for i in turns]
+            lengths = [1 + (first + k) % len(pictures) for k in range(3)]
+            return [
+                pair
+                for n in lengths
+                for pair in zip(alone[:n], detector.detect(pictures[:n]), strict=True)
+            ]
 
         with ThreadPoolExecutor(8) as pool:
             answers = [pair for pairs in pool.map(work, range(8), timeout=120) for pair in pairs]
 
-        assert len(answers) == 8 * 4
-        for i, answer in answers:
-            assert_same(answer, alone[i], pixels=0.01, confidence=1e-4)
-
-    def test_batches_of_different_lengths_at_once(self, detector: Detector) -> None:
-        pictures = list(SAMPLES.values())
-        alone = [find(detector, picture) for picture in pictures]
-
-        with ThreadPoolExecutor(4) as pool:
-            jobs = [pool.submit(detector.detect, pictures[: 1 + k % 5]) for k in range(12)]
-            batches = [job.result(timeout=60) for job in jobs]
-
-        for k, batch in enumerate(batches):
-            assert len(batch) == 1 + k % 5
-            for answer, expected in zip(batch, alone, strict=False):
-                assert_same(answer, expected, pixels=0.01, confidence=1e-4)
+        assert len(answers) > 8 * 4
+        for expected, answer in answers:
+            assert_same(answer, expected, pixels=0.01, confidence=1e-4)
 
 
 class TestSuppression:
@@ -519,11 +365,6 @@ class TestSuppression:
         )
         assert kept == expected.tolist()
         assert 0 < len(kept) <= 200
-
-    def test_nothing_tosuppress(self) -> None:
-        none = np.empty((0, 4), np.float32)
-
-        assert suppress(none, none[:, 0], np.empty(0, np.int64), 0.7) == []
 
 
 class MakesAFolder:
@@ -578,24 +419,10 @@ class TestChangedWeights:
 
         assert trace.is_dir()
 
-    def test_one_flipped_bit_is_seen(self, folder: Path) -> None:
-        data = bytearray(WEIGHTS.read_bytes())
-        data[len(data) // 2] ^= 1
-        (folder / WEIGHTS.name).write_bytes(data)
-
-        with pytest.raises(ValueError, match="is not the file that ships"):
-            Detector(folder / WEIGHTS.name)
-
     def test_the_right_file_and_ones_own_pass(self, folder: Path) -> None:
         for name in (WEIGHTS.name, "own.pt"):
             shutil.copy(WEIGHTS, folder / name)
             assert len(find(Detector(folder / name), SAMPLES["one_card"])) == 1
-
-    def test_a_file_that_is_no_checkpoint(self, tmp_path: Path) -> None:
-        (tmp_path / "text.pt").write_text("not a checkpoint")
-
-        with pytest.raises(Exception):  # noqa: B017, PT011
-            Detector(tmp_path / "text.pt")
 
     @pytest.mark.parametrize("left", ["", f"{'0' * 64}  another.pt\n", None])
     def test_a_shipped_checkpoint_without_a_record_is_refused(
@@ -658,47 +485,21 @@ class TestRender:
         assert drawn is not SAMPLES["no_card"]
         assert np.array_equal(drawn, SAMPLES["no_card"])
 
-    def test_every_backend_draws_the_same(self, detectors: dict[str, Detector]) -> None:
-        first, *others = (np.asarray(d.render(SAMPLES["one_card"])) for d in detectors.values())
-
-        for other in others:
-            assert (first != other).any(axis=2).mean() < 0.001
-
     @pytest.mark.parametrize("size", [(1, 1), (12, 9), (60, 2000)], ids=str)
     def test_a_frame_and_label_fit_any_size(self, size: tuple[int, int]) -> None:
         everywhere = Detection("id_card", 0, 0.5, (0.0, 0.0, float(size[0]), float(size[1])))
 
         assert draw(Image.new("RGB", size), [everywhere]).size == size
 
-    def test_no_file_is_written(self, tmp_path: Path) -> None:
-        """Counted by the interpreter itself: every ``open`` for writing raises an audit event."""
-        script = textwrap.dedent("""
-            import os, sys
-            from PIL import Image
-            from services.id_card.detector import Detector
+    def test_no_file_is_written(
+        self, core: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ultralytics writes its drawings into a folder ``runs``."""
+        monkeypatch.chdir(tmp_path)
 
-            detector = Detector(backend="onnx")
-            picture = Image.open(sys.argv[1]).convert("RGB")
-            written = []
+        core.render(SAMPLES["one_card"])
 
-            def watch(event, given):
-                if event in ("os.mkdir", "os.rename", "shutil.copyfile"):
-                    written.append((event, *given))
-                if event == "open" and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                    written.append(given)
-
-            sys.addaudithook(watch)
-            detector.render(picture)
-            assert written == [], written
-            open("proof", "w").close()
-            assert len(written) == 1, "the watch does not work"
-            print("fine")
-        """)
-
-        done = python("-c", script, str(WEIGHTS.parents[1] / "samples/one_card.jpg"), cwd=tmp_path)
-
-        assert done.stdout.strip() == "fine", done.stderr
-        assert [path.name for path in tmp_path.iterdir()] == ["proof"]
+        assert list(tmp_path.iterdir()) == []
 
 
 def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -727,22 +528,29 @@ class TestExport:
         with pytest.raises(ModuleNotFoundError, match=r"export onnx --out FILE.*ID_CARD_WEIGHTS"):
             export(WEIGHTS, "onnx", tmp_path / "model.onnx")
 
-    def test_it_is_made_once(self, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        made: list[Path] = []
+    @pytest.fixture
+    def made(self, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+        """Export no network, but write what was asked for; return the files that were written."""
+        written: list[Path] = []
 
         def fake(weights: Path, backend: str, target: Path, *, imgsz: int | None) -> Path:
-            made.append(target)
-            target.write_bytes(b"model")
+            file = target if backend == "onnx" else target / "model.bin"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(f"{backend} {imgsz}".encode() + weights.read_bytes()[:9])
+            written.append(file)
             return target
 
         monkeypatch.setattr(export_module, "export", fake)
+        return written
 
+    def test_it_is_made_once(
+        self, build: Path, made: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         first, second = exported(WEIGHTS, "onnx"), exported(WEIGHTS, "onnx")
 
-        assert first == second == made[0]
+        assert [first] == [second] == made
         assert first.is_relative_to(build / "exports")
         assert sha256(WEIGHTS)[:12] in first.parent.name
-        assert len(made) == 1
 
         # A good export needs no lock: a grader's process or a container may only read the folder.
         monkeypatch.setattr(export_module, "FileLock", None)
@@ -751,51 +559,37 @@ class TestExport:
     @pytest.mark.parametrize("backend", ["onnx", "openvino"])
     @pytest.mark.parametrize("change", ["cut off", "changed", "no record"])
     def test_one_that_is_not_what_was_made_is_made_again(
-        self, build: Path, monkeypatch: pytest.MonkeyPatch, backend: Any, change: str
+        self, build: Path, made: list[Path], backend: Any, change: str
     ) -> None:
-        made: list[Path] = []
-
-        def fake(weights: Path, backend: str, target: Path, *, imgsz: int | None) -> Path:
-            file = target if backend == "onnx" else target / "model.bin"
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(b"the model")
-            made.append(file)
-            return target
-
-        monkeypatch.setattr(export_module, "export", fake)
         exported(WEIGHTS, backend)
+        whole = made[0].read_bytes()
         if change == "no record":
             [record] = build.rglob("*.sha256")
             record.unlink()
         else:
-            made[0].write_bytes(b"the" if change == "cut off" else b"a trojan.")
+            made[0].write_bytes(whole[:3] if change == "cut off" else b"a trojan.")
         exported(WEIGHTS, backend)
         exported(WEIGHTS, backend)
         assert len(made) == 2
-        assert made[1].read_bytes() == b"the model"
+        assert made[1].read_bytes() == whole
 
     def test_other_weights_sizes_and_formats_are_made_anew(
-        self, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, build: Path, made: list[Path], tmp_path: Path
     ) -> None:
-        def fake(weights: Path, backend: str, target: Path, *, imgsz: int | None) -> Path:
-            target.write_bytes(f"{backend} {imgsz}".encode() + weights.read_bytes()[:9])
-            return target
-
-        monkeypatch.setattr(export_module, "export", fake)
         own = tmp_path / WEIGHTS.name
         own.write_bytes(b"my own")
 
-        wanted = [
+        for weights, kind, size in (
             (WEIGHTS, "onnx", None),
             (WEIGHTS, "onnx", 320),
             (WEIGHTS, "openvino", None),
             (own, "onnx", None),
-        ]
-        targets = [exported(path, kind, imgsz=size) for path, kind, size in wanted]  # type: ignore[arg-type]
+        ):
+            exported(weights, kind, imgsz=size)  # type: ignore[arg-type]
+            expected = f"{kind} {size}".encode() + weights.read_bytes()[:9]
+            assert made[-1].read_bytes() == expected
 
-        assert len(set(targets)) == 4
-        for (path, kind, size), target in zip(wanted, targets, strict=True):
-            assert target.read_bytes() == f"{kind} {size}".encode() + path.read_bytes()[:9]
+        assert len(set(made)) == 4
 
     def test_two_processes_at_once_make_one(self, build: Path, tmp_path: Path) -> None:
         script = textwrap.dedent("""
@@ -829,21 +623,18 @@ class TestExport:
         assert [process.returncode for process in done] == [0] * 3, done[0].stderr
         assert log.read_text() == "made\n"
 
-    @pytest.fixture
-    def parts(self, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-        """Make ultralytics' export write a part and fail; return the parts it wrote."""
-        written: list[Path] = []
+    def test_a_failure_leaves_nothing_half_made(
+        self, build: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parts: list[Path] = []
 
         def write_and_fail(self: YOLO, **options: Any) -> str:
             part = Path(self.ckpt_path).with_suffix(".onnx")
             part.write_bytes(b"half a model")
-            written.append(part)
+            parts.append(part)
             raise RuntimeError("the disk is full")
 
         monkeypatch.setattr(YOLO, "export", write_and_fail)
-        return written
-
-    def test_a_failure_leaves_nothing_half_made(self, build: Path, parts: list[Path]) -> None:
         for _ in range(2):
             with pytest.raises(RuntimeError, match="the disk is full"):
                 exported(WEIGHTS, "onnx")
@@ -935,9 +726,3 @@ def test_the_core_imports_no_serving_framework() -> None:
 
     assert "cv2" in loaded
     assert not loaded & {"bentoml", "mlflow", "kserve", "starlette", "fastapi", "torch"}
-
-
-def test_the_malicious_pickle_of_these_tests_is_one(tmp_path: Path) -> None:
-    pickle.loads(pickle.dumps(MakesAFolder(tmp_path / "made")))
-
-    assert (tmp_path / "made").is_dir()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from services.errors import InputError
 from services.id_card.detector import Detection, Detector
-from services.id_card.explain import Saliency, deletion, explain, overlay, random_masks
+from services.id_card.explain import Saliency, explain, overlay, random_masks
 from services.id_card.samples import load_sample
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(backend="onnx")
+def detector(core: Detector) -> Detector:
+    return core
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def two(detector: Detector) -> list[Saliency]:
 
 def noise(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
     """A map of the same smoothness that knows nothing."""
-    [mask] = random_masks(1, shape, 10, np.random.default_rng(seed))
+    [mask] = random_masks(1, shape, np.random.default_rng(seed))
     return mask
 
 
@@ -42,24 +40,11 @@ def test_a_map_points_at_its_own_card(two: list[Saliency]) -> None:
         x1, y1, x2, y2 = saliency.detection.box
         assert x1 <= x <= x2
         assert y1 <= y <= y2
-        swapped = Saliency(saliency.map, other.detection, 240, 10, 0)
+        swapped = Saliency(saliency.map, other.detection)
         assert saliency.contrast() > 1.5 > 1.3 > swapped.contrast()
-        blind = Saliency(noise(saliency.map.shape), saliency.detection, 240, 10, 0)
+        blind = Saliency(noise(saliency.map.shape), saliency.detection)
         assert saliency.contrast() > 1.4 * blind.contrast()
     assert np.corrcoef(two[0].map.ravel(), two[1].map.ravel())[0, 1] < 0.5
-
-
-def test_hiding_what_it_names_ends_the_detection(detector: Detector, two: list[Saliency]) -> None:
-    """The deletion game; noise hides as much and leaves the card."""
-    picture = load_sample("two_cards")
-    for saliency in two:
-        hide = partial(deletion, detector, picture, saliency.detection, shares=(0, 0.05))
-        named = hide(saliency.map)
-        blind = np.array([hide(noise(saliency.map.shape, seed)) for seed in range(8)])
-        confidence = pytest.approx(saliency.detection.confidence, abs=0.05)
-        assert named[0] == blind[0, 0] == confidence
-        assert named[1] < 0.3
-        assert blind[:, 1].mean() > named[1] + 0.3
 
 
 def test_a_seed_gives_the_same_map_and_another_seed_one_like_it(
@@ -95,7 +80,7 @@ def test_any_shape_of_picture_is_explained(detector: Detector, size: tuple[int, 
 
 
 def test_masks_hide_half_on_average_and_softly() -> None:
-    masks = np.stack([*random_masks(300, (60, 83), 8, np.random.default_rng(0))])
+    masks = np.stack([*random_masks(300, (60, 83), np.random.default_rng(0))])
     assert masks.shape == (300, 60, 83)
     assert (masks.min(), masks.max()) == (0, 1)
     np.testing.assert_allclose(masks.mean(axis=0), 0.5, atol=0.12)
@@ -116,7 +101,7 @@ def test_the_overlay_shows_the_map_and_the_box(two: list[Saliency]) -> None:
 
 def test_a_box_that_fills_the_picture_has_no_outside() -> None:
     whole = Detection("id_card", 0, 0.9, (0.0, 0.0, 4.0, 3.0))
-    assert np.isnan(Saliency(np.ones((3, 4), np.float32), whole, 1, 10, 0).contrast())
+    assert np.isnan(Saliency(np.ones((3, 4), np.float32), whole).contrast())
 
 
 @pytest.mark.parametrize(
@@ -134,7 +119,6 @@ def test_a_box_that_fills_the_picture_has_no_outside() -> None:
         ("two_cards", {"box": "0"}, "box_invalid", "'box' is '0'"),
         ("two_cards", {"masks": 0}, "masks_invalid", "'masks' is 0."),
         ("two_cards", {"masks": 10**9}, "masks_invalid", "'masks' is 1000000000."),
-        ("two_cards", {"cells": 1}, "cells_invalid", "'cells' is 1."),
     ],
 )
 def test_bad_values_are_refused(

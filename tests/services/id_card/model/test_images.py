@@ -12,11 +12,11 @@ import warnings
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from services.errors import InputError
 from services.id_card.model import images, opening
-from services.id_card.model.images import decode, encode_png, upright_rgb
+from services.id_card.model.images import decode, upright_rgb
 from services.workbench.hostile_images import FOREIGN, mutant, png_declaring
 from tests.services.id_card.image_files import (
     COLOURS,
@@ -91,11 +91,6 @@ class TestFormats:
     def test_variants_of_a_format_are_read(self, kind: str, options: dict[str, object]) -> None:
         assert_quarters(decode(encoded(quarters(), kind, **options)), tolerance=24)
 
-    def test_the_picture_outlives_the_bytes(self) -> None:
-        image = decode(encoded(quarters(), "PNG"))
-
-        assert_quarters(image.copy())
-
     @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
     def test_of_several_frames_the_first_is_taken(self, kind: str) -> None:
         frames = [Image.new("RGB", quarters().size, colour) for colour in ("black", "white")]
@@ -136,13 +131,7 @@ class TestOrientation:
         with Image.open(io.BytesIO(data)) as file:
             expected = ImageOps.exif_transpose(file).convert("RGB")
         assert np.array_equal(image, expected)
-
-    def test_a_picture_is_not_turned_twice(self) -> None:
-        exif = Image.Exif()
-        exif[ORIENTATION] = 6
-        held = quarters().transpose(HELD[6])
-
-        assert_quarters(upright_rgb(decode(encoded(held, "PNG", exif=exif))))
+        assert np.array_equal(upright_rgb(image), expected), "it was turned twice"
 
     def test_the_orientation_in_xmp_counts_too_and_once(self) -> None:
         xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
@@ -152,14 +141,6 @@ class TestOrientation:
 
         assert_quarters(image)
         assert_quarters(upright_rgb(image))
-
-    @pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "CMYK", "1"])
-    def test_pictures_of_other_modes_are_turned_too(self, mode: str) -> None:
-        image = quarters().transpose(HELD[6]).convert(mode)
-        image.getexif()[ORIENTATION] = 6
-
-        assert upright_rgb(image).size == quarters().size
-        assert image.size == quarters().size[::-1], "the input was changed"
 
     @pytest.mark.parametrize("value", [0, 9, 65535])
     def test_an_orientation_that_does_not_exist_is_ignored(self, value: int) -> None:
@@ -199,72 +180,62 @@ class TestOrientation:
 
 
 class TestModes:
-    def test_palette(self) -> None:
-        image = quarters().convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
-
-        assert_quarters(decode(encoded(image, "PNG")), tolerance=2)
-
-    def test_one_bit(self) -> None:
-        image = Image.new("1", (4, 2))
-        image.putpixel((3, 1), 1)
-
-        got = np.asarray(decode(encoded(image, "PNG")))
-
-        assert got[1, 3].tolist() == [255] * 3
-        assert got.sum() == 3 * 255
-
-    def test_grey(self) -> None:
-        got = np.asarray(decode(encoded(Image.fromarray(RAMP), "PNG")))
+    @pytest.mark.parametrize(
+        ("values", "kind"),
+        [
+            (RAMP, "PNG"),
+            (grey_ramp(), "PNG"),  # of 16 bits the upper 8 are kept
+            (grey_ramp(), "TIFF"),
+            (RAMP.astype(np.int32), "TIFF"),  # wide values up to 255 are taken as they are
+            (RAMP.astype(np.float32), "TIFF"),
+            (grey_ramp().astype(np.int32), "TIFF"),  # above that as 16 bits
+            (grey_ramp().astype(np.float32), "TIFF"),
+        ],
+        ids=lambda value: getattr(value, "dtype", value),
+    )
+    def test_grey_of_any_depth(self, values: np.ndarray, kind: str) -> None:
+        got = np.asarray(decode(encoded(Image.fromarray(values), kind)))
 
         assert np.array_equal(got, np.stack([RAMP] * 3, axis=2))
-
-    @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-    def test_of_16_bits_the_upper_8_are_kept(self, kind: str) -> None:
-        image = Image.fromarray(grey_ramp())
-        assert image.mode == "I;16"
-
-        got = np.asarray(decode(encoded(image, kind)))
-
-        assert np.array_equal(got[..., 0], RAMP)
-        assert np.array_equal(got[..., 0], got[..., 2])
 
     def test_of_big_endian_16_bits_too(self) -> None:
         image = Image.frombytes("I;16B", (16, 16), grey_ramp().astype(">u2").tobytes())
 
         assert np.array_equal(np.asarray(decode(encoded(image, "TIFF")))[..., 0], RAMP)
 
-    def test_a_dark_16_bit_picture_is_not_brightened(self) -> None:
-        image = Image.fromarray(np.full((2, 2), 200, np.uint16))
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            (np.array([[False, True]]), [0, 255]),
+            (np.array([[200, 0]], np.uint16), [0, 0]),  # dark, and not brightened
+            (np.array([[-7.0, 1e9]], np.float32), [0, 255]),
+        ],
+        ids=["one bit", "dark", "out of every range"],
+    )
+    def test_special_values(self, values: np.ndarray, expected: list[int]) -> None:
+        data = encoded(Image.fromarray(values), "TIFF")
 
-        assert decode(encoded(image, "PNG")).getpixel((0, 0)) == (0, 0, 0)
+        assert np.asarray(decode(data))[0, :, 0].tolist() == expected
 
-    @pytest.mark.parametrize("kind", [np.int32, np.float32])
-    def test_wide_values_up_to_255_are_taken_as_they_are(self, kind: type) -> None:
-        data = encoded(Image.fromarray(RAMP.astype(kind)), "TIFF")
+    @pytest.mark.parametrize(("mode", "kind", "tolerance"), [("P", "PNG", 2), ("CMYK", "JPEG", 24)])
+    def test_palette_and_ink(self, mode: str, kind: str, tolerance: int) -> None:
+        image = quarters().convert(mode, palette=Image.Palette.ADAPTIVE, colors=8)
 
-        assert np.array_equal(np.asarray(decode(data))[..., 0], RAMP)
+        assert_quarters(decode(encoded(image, kind)), tolerance=tolerance)
 
-    @pytest.mark.parametrize("kind", [np.int32, np.float32])
-    def test_wide_values_above_255_are_taken_as_16_bits(self, kind: type) -> None:
-        data = encoded(Image.fromarray(grey_ramp().astype(kind)), "TIFF")
+    @pytest.mark.parametrize("mode", MODES)
+    def test_every_mode_of_pillow_becomes_upright_rgb(self, mode: str) -> None:
+        image = Image.new(mode, (3, 2))
+        image.getexif()[ORIENTATION] = 6
 
-        assert np.array_equal(np.asarray(decode(data))[..., 0], RAMP)
-
-    def test_values_out_of_every_range_are_clipped(self) -> None:
-        data = encoded(Image.fromarray(np.array([[-7.0, 1e9]], np.float32)), "TIFF")
-
-        assert np.asarray(decode(data))[0, :, 0].tolist() == [0, 255]
+        assert (upright_rgb(image).mode, upright_rgb(image).size) == ("RGB", (2, 3))
+        assert (image.mode, image.size) == (mode, (3, 2)), "the input was changed"
 
     @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
     def test_values_that_are_no_numbers_do_not_break_it(self) -> None:
         data = encoded(Image.fromarray(np.array([[np.nan, 17.0]], np.float32)), "TIFF")
 
         assert decode(data).getpixel((1, 0)) == (17, 17, 17)
-
-    def test_cmyk(self) -> None:
-        data = encoded(quarters().convert("CMYK"), "JPEG", quality=95)
-
-        assert_quarters(decode(data), tolerance=24)
 
     def test_lab(self) -> None:
         to_lab = ImageCms.buildTransform(
@@ -274,84 +245,42 @@ class TestModes:
 
         assert_quarters(decode(data), tolerance=12)
 
-    @pytest.mark.parametrize(
-        "mode",
-        MODES,
-    )
-    def test_every_mode_of_pillow_becomes_rgb(self, mode: str) -> None:
-        image = Image.new(mode, (3, 2))
 
-        assert upright_rgb(image).mode == "RGB"
-        assert upright_rgb(image).size == (3, 2)
-        assert image.mode == mode
+WHITE, HALF, NIGHT = (255, 255, 255), (127, 127, 127), (0, 0, 200)
+TWO_COLOURS = [0, 0, 0, *NIGHT]
 
 
 class TestTransparency:
     """Transparent parts are laid on white, half transparent ones half so."""
 
-    WHITE = (255, 255, 255)
-
-    def test_rgba(self) -> None:
-        image = Image.new("RGBA", (3, 1), (200, 0, 0, 0))
-        image.putpixel((1, 0), (200, 0, 0, 255))
-        image.putpixel((2, 0), (0, 0, 0, 128))
-
-        got = decode(encoded(image, "PNG"))
-
-        assert got.getpixel((0, 0)) == self.WHITE
-        assert got.getpixel((1, 0)) == (200, 0, 0)
-        assert got.getpixel((2, 0)) == (127, 127, 127)
-
-    def test_grey_and_alpha(self) -> None:
-        image = Image.new("LA", (2, 1), (90, 0))
-        image.putpixel((1, 0), (90, 255))
-
-        got = decode(encoded(image, "PNG"))
-
-        assert (got.getpixel((0, 0)), got.getpixel((1, 0))) == (self.WHITE, (90, 90, 90))
-
-    @pytest.mark.parametrize("kind", ["PNG", "GIF"])
-    def test_palette_with_a_transparent_entry(self, kind: str) -> None:
-        image = Image.new("P", (2, 1), 0)
-        image.putpalette([200, 0, 0, 0, 0, 200])
-        image.putpixel((1, 0), 1)
-
-        got = decode(encoded(image, kind, transparency=0))
-
-        assert (got.getpixel((0, 0)), got.getpixel((1, 0))) == (self.WHITE, (0, 0, 200))
-
-    def test_palette_with_an_alpha_for_each_entry(self) -> None:
-        image = Image.new("P", (2, 1), 0)
-        image.putpalette([0, 0, 0, 0, 0, 200])
-        image.putpixel((1, 0), 1)
-
-        got = decode(encoded(image, "PNG", transparency=b"\x80\xff"))
-
-        assert (got.getpixel((0, 0)), got.getpixel((1, 0))) == ((127, 127, 127), (0, 0, 200))
-
     @pytest.mark.parametrize(
-        ("mode", "clear", "solid"),
-        [("RGB", (10, 20, 30), (10, 20, 31)), ("L", 10, 11)],
-        ids=["rgb", "grey"],
+        ("mode", "pixels", "kind", "transparency", "expected"),
+        [
+            ("RGBA", [(200, 0, 0, 0), (200, 0, 0, 255)], "PNG", None, [WHITE, (200, 0, 0)]),
+            ("RGBA", [(0, 0, 0, 128), (200, 0, 0, 0)], "PNG", None, [HALF, WHITE]),
+            ("LA", [(90, 0), (90, 255)], "PNG", None, [WHITE, (90, 90, 90)]),
+            ("P", [0, 1], "PNG", 0, [WHITE, NIGHT]),
+            ("P", [0, 1], "GIF", 0, [WHITE, NIGHT]),
+            ("P", [0, 1], "PNG", b"\x80\xff", [HALF, NIGHT]),
+            ("RGB", [(10, 20, 30), (10, 20, 31)], "PNG", (10, 20, 30), [WHITE, (10, 20, 31)]),
+            ("L", [10, 11], "PNG", 10, [WHITE, (11, 11, 11)]),
+        ],
     )
-    def test_one_colour_declared_transparent(self, mode: str, clear: object, solid: object) -> None:
-        image = Image.new(mode, (2, 1), clear)
-        image.putpixel((1, 0), solid)
+    def test_it_is_laid_on_white(
+        self, mode: str, pixels: list, kind: str, transparency: object, expected: list
+    ) -> None:
+        image = Image.new(mode, (2, 1))
+        if mode == "P":
+            image.putpalette(TWO_COLOURS)
+        image.putdata(pixels)
+        options = {} if transparency is None else {"transparency": transparency}
 
-        got = decode(encoded(image, "PNG", transparency=clear))
+        got = decode(encoded(image, kind, **options))
 
-        assert got.getpixel((0, 0)) == self.WHITE
-        assert got.getpixel((1, 0)) != self.WHITE
+        assert [got.getpixel((x, 0)) for x in (0, 1)] == expected
 
 
 class TestDamage:
-    def test_empty(self) -> None:
-        error = refusal(b"")
-
-        assert (error.code, error.status) == ("image_empty", 400)
-        assert "0 bytes" in error.message
-        assert "path" in error.hint
-
     @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
     @pytest.mark.parametrize("kind", FORMATS)
     def test_cut_off(self, kind: str, share: float) -> None:
@@ -366,21 +295,8 @@ class TestDamage:
         assert error.message.startswith("The image is cut off or damaged: ")
         assert "all of its bytes" in error.hint
 
-    @pytest.mark.parametrize("kind", FORMATS)
-    @pytest.mark.parametrize("length", [1, 2, 4, 8, 12, 16, 24])
-    def test_cut_off_within_the_header(self, kind: str, length: int) -> None:
-        error = refusal(encoded(quarters(), kind)[:length])
-
-        assert (error.code, error.status) in {("image_format", 415), ("image_damaged", 400)}
-
     def test_bytes_behind_the_picture_are_ignored(self) -> None:
         assert_quarters(decode(encoded(quarters(), "PNG") + b"trailing bytes"))
-
-    def test_a_wrong_checksum(self) -> None:
-        data = bytearray(encoded(quarters(), "PNG"))
-        data[data.index(b"IDAT") + 8] ^= 0xFF
-
-        assert refusal(bytes(data)).code == "image_damaged"
 
     @pytest.mark.filterwarnings("ignore")
     def test_damaged_files_give_a_picture_or_a_refusal_and_nothing_else(self) -> None:
@@ -393,16 +309,11 @@ class TestDamage:
             try:
                 image = decode(data, max_pixels=1_000_000)
             except InputError as refused:
-                outcome: str | InputError = refused
+                outcome = refused.code
             else:
                 outcome = "picture"
                 assert image.mode == "RGB"
                 assert np.asarray(image).shape == (image.height, image.width, 3)
-            if isinstance(outcome, InputError):
-                assert 400 <= outcome.status <= 499
-                assert outcome.message
-                assert outcome.hint
-                outcome = outcome.code
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
 
         assert all(outcomes.values()), outcomes  # the damage is neither too mild nor too harsh
@@ -436,17 +347,6 @@ class TestSize:
 
         assert decode(data, max_pixels=64 * 48).size == (64, 48)
         assert refusal(data, max_pixels=64 * 48 - 1).code == "image_too_many_pixels"
-
-    def test_one_pixel_is_a_picture(self) -> None:
-        assert decode(encoded(Image.new("RGB", (1, 1), "red"), "PNG")).getpixel((0, 0)) == (
-            255,
-            0,
-            0,
-        )
-
-
-def test_encode_png_loses_nothing() -> None:
-    assert np.array_equal(decode(encode_png(quarters())), quarters())
 
 
 def test_only_the_formats_on_the_list_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -525,55 +425,43 @@ class TestCostlyFiles:
 
     def progressive(self, repeats: int) -> bytes:
         """Return a progressive JPEG whose last scan is repeated."""
-        file = io.BytesIO()
-        Image.new("RGB", (2000, 2000), (10, 200, 30)).save(file, "JPEG", progressive=True)
-        data = file.getvalue()
+        data = encoded(Image.new("RGB", (2000, 2000), (10, 200, 30)), "JPEG", progressive=True)
         scan = data[data.rindex(b"\xff\xda") : -2]
         return data[:-2] + repeats * scan + b"\xff\xd9"
 
     def test_progressive_jpegs_are_read(self) -> None:
-        assert images.decode(self.progressive(20)).size == (2000, 2000)
+        assert decode(self.progressive(20)).size == (2000, 2000)
 
     def test_too_many_scans_are_refused_before_decoding(self) -> None:
         with pytest.raises(InputError, match="77 passes over its pixels; at most 64"):
-            images.decode(self.progressive(67))
+            decode(self.progressive(67))
 
     def test_decoding_stops_when_its_time_is_up(self) -> None:
         with pytest.raises(InputError, match="takes more than 0 s to decode") as refusal:
-            images.decode(self.progressive(50), seconds=0)
+            decode(self.progressive(50), seconds=0)
         assert (refusal.value.status, refusal.value.code) == (400, "image_too_slow")
 
     @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"tEXt", b"gAMA", b"pHYs"])
     def test_a_broken_chunk_beside_the_pixels_does_not_matter(self, kind: bytes) -> None:
-        file = io.BytesIO()
-        Image.new("RGB", (40, 30), "red").save(file, "PNG")
-        data = file.getvalue()
-        broken = len(b"damaged").to_bytes(4) + kind + b"damaged" + b"\0\0\0\0"
-        image = images.decode(data[:33] + broken + data[33:])
-        assert image.getpixel((0, 0)) == (255, 0, 0)
+        data = encoded(quarters(), "PNG")
+        broken = len(b"damaged").to_bytes(4) + kind + b"damaged" + bytes(4)
+        assert_quarters(decode(data[:33] + broken + data[33:]))
 
     def test_a_broken_png_is_damaged_not_of_another_format(self) -> None:
-        file = io.BytesIO()
-        Image.new("RGB", (40, 30), "red").save(file, "PNG")
-        data = file.getvalue()
-        with pytest.raises(InputError) as refusal:
-            images.decode(data[:8] + b"\0" * 25 + data[33:])
-        assert refusal.value.code == "image_damaged"
+        data = encoded(quarters(), "PNG")
+        assert refusal(data[:8] + bytes(25) + data[33:]).code == "image_damaged"
 
     @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16", "I", "F"])
     def test_what_it_needs_is_known_before_and_is_halved(self, mode: str) -> None:
-        file = io.BytesIO()
-        Image.new(mode, (2700, 1301)).save(file, "TIFF")
-        assert images.decoded_bytes(file.getvalue()) >= 2700 * 1301 * 5
-        image = images.decode(file.getvalue(), side=1280)
+        data = encoded(Image.new(mode, (2700, 1301)), "TIFF")
+        assert images.decoded_bytes(data) >= 2700 * 1301 * 5
+        image = decode(data, side=1280)
         assert image.size == (1350, 651)
         assert image.info["full_size"] == (2700, 1301)
 
     def test_a_turned_image_keeps_its_full_size_upright(self) -> None:
         exif = Image.Exif()
-        exif[ExifTags.Base.Orientation] = 6
-        file = io.BytesIO()
-        Image.new("RGB", (2700, 1301)).save(file, "JPEG", exif=exif)
-        image = images.decode(file.getvalue(), side=1280)
+        exif[ORIENTATION] = 6
+        image = decode(encoded(Image.new("RGB", (2700, 1301)), "JPEG", exif=exif), side=1280)
         assert image.size == (651, 1350)
         assert image.info["full_size"] == (1301, 2700)

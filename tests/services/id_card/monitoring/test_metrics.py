@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import ast
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
 
 import prometheus_client
 import pytest
 from prometheus_client import multiprocess
 
 from services.environment import ROOT
-from services.id_card.model.checkpoint import WEIGHTS
+from services.errors import InputError
+from services.id_card.detector import Detection
 from services.id_card.monitoring import metrics
 from services.id_card.monitoring.observed_detector import ObservedDetector
 from tests.services.id_card.image_files import CARDS, sample
 
 
-@dataclass(frozen=True)
-class Box:
-    confidence: float
+def boxes(*confidences: float) -> list[Detection]:
+    return [Detection("id_card", 0, confidence, (0.0, 0.0, 1.0, 1.0)) for confidence in confidences]
 
 
 def value(name: str, **labels: str) -> float:
@@ -32,7 +29,7 @@ def value(name: str, **labels: str) -> float:
 
 def test_one_picture_counts_once_and_each_box_once() -> None:
     labels = {"model": "m", "version": "one picture"}
-    metrics.observe([Box(0.92), Box(0.53)], 0.03, **labels)
+    metrics.observe(boxes(0.92, 0.53), 0.03, **labels)
     metrics.observe([], 0.2, **labels)
 
     assert value("id_card_detections_count", **labels) == 2
@@ -49,8 +46,8 @@ def test_one_picture_counts_once_and_each_box_once() -> None:
 
 def test_a_code_of_ours_is_a_reason_and_all_else_is_other() -> None:
     before = {r: value("id_card_rejected_inputs_total", reason=r) for r in ("image_empty", "other")}
-    metrics.rejected("image_empty")
-    metrics.rejected("'; drop table --")
+    for code in ("image_empty", "'; drop table --"):
+        metrics.rejected(InputError("m", code=code, status=400, hint="h"))
 
     for reason, count in before.items():
         assert value("id_card_rejected_inputs_total", reason=reason) == count + 1
@@ -90,20 +87,6 @@ def test_in_progress_falls_again_when_the_work_fails() -> None:
     with pytest.raises(MemoryError):
         fail()
     assert now() == before
-
-
-def test_a_version_names_the_content(tmp_path: Path) -> None:
-    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-    assert metrics.version_of(WEIGHTS) == digest[:12]
-    for name, content in (("a.xml", b"1"), ("b.bin", b"2")):
-        (tmp_path / name).write_bytes(content)
-    folder = metrics.version_of(tmp_path)
-    assert metrics.version_of(tmp_path) == folder
-    assert len(folder) == 12
-    (tmp_path / "b.bin").write_bytes(b"3")
-    assert metrics.version_of(tmp_path) != folder
-    with pytest.raises(FileNotFoundError):
-        metrics.version_of(tmp_path / "nothing")
 
 
 @pytest.fixture(scope="module")
