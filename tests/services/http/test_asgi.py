@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,10 +18,8 @@ from services.http.asgi import (
     Receive,
     Scope,
     Send,
-    header,
     read_body,
     replay,
-    send_refusal,
 )
 
 LIMIT = 100
@@ -32,6 +29,10 @@ DISCONNECT: Message = {"type": "http.disconnect"}
 
 def chunk(size: int, *, more: bool) -> Message:
     return {"type": "http.request", "body": b"x" * size, "more_body": more}
+
+
+def chunks(sizes: list[int]) -> list[Message]:
+    return [chunk(size, more=i < len(sizes)) for i, size in enumerate(sizes, 1)]
 
 
 class Exchange:
@@ -109,38 +110,23 @@ async def stay_silent(scope: Scope, receive: Receive, send: Send) -> None:
         return
 
 
-async def translate(scope: Scope, receive: Receive, send: Send) -> None:
-    """Turn the exception into one of its own."""
-    try:
-        await read_body(receive)
-    except Exception as error:
-        raise RuntimeError("the framework's own") from error
-
-
 async def fail_if_called(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError("the application was called")
 
 
-APPS = pytest.mark.parametrize(
-    "app", [count, forgive, stay_silent, translate], ids=lambda app: app.__name__
-)
+APPS = pytest.mark.parametrize("app", [count, forgive, stay_silent], ids=lambda app: app.__name__)
 
 
 class TestWhatPasses:
-    @pytest.mark.parametrize("size", [0, 1, LIMIT - 1, LIMIT])
-    def test_a_declared_body_up_to_the_limit(self, size: int) -> None:
-        exchange = Exchange([chunk(size, more=False)], headers={"content-length": str(size)})
+    @pytest.mark.parametrize("sizes", [[0], [LIMIT], [LIMIT // 4] * 4 + [0]], ids=str)
+    @pytest.mark.parametrize("declared", [True, False])
+    def test_a_body_up_to_the_limit(self, sizes: list[int], declared: bool) -> None:
+        headers = {"content-length": str(sum(sizes))} if declared else {}
 
-        assert exchange.through(count).status == 200
-        assert exchange.sent[1]["body"] == str(size).encode()
+        exchange = Exchange(chunks(sizes), headers=headers).through(count)
 
-    def test_chunks_that_add_up_to_the_limit(self) -> None:
-        chunks = [chunk(LIMIT // 4, more=True)] * 4 + [chunk(0, more=False)]
-
-        assert Exchange(chunks).through(count).sent[1]["body"] == str(LIMIT).encode()
-
-    def test_a_request_without_a_body(self) -> None:
-        assert Exchange([chunk(0, more=False)]).through(count).status == 200
+        assert exchange.status == 200
+        assert exchange.sent[1]["body"] == str(sum(sizes)).encode()
 
     def test_waiting_for_the_client_to_leave_is_no_slow_body(self) -> None:
         async def wait_then_answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,13 +137,6 @@ class TestWhatPasses:
         messages = [chunk(9, more=False), {**DISCONNECT, "after": 0.3}]
 
         assert Exchange(messages).through(wait_then_answer, seconds=0.1).status == 200
-
-    def test_an_application_that_does_not_read_the_body(self) -> None:
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
-        assert Exchange([chunk(2 * LIMIT, more=False)]).through(answer).status == 204
 
     @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
     def test_other_scopes_are_not_touched(self, kind: str) -> None:
@@ -176,14 +155,6 @@ class TestWhatPasses:
 
         assert seen == [scope, receive, send]
 
-    def test_errors_of_the_application_are_its_own(self) -> None:
-        async def crash(scope: Scope, receive: Receive, send: Send) -> None:
-            await read_body(receive)
-            raise KeyError("mine")
-
-        with pytest.raises(KeyError, match="mine"):
-            Exchange([chunk(1, more=False)]).through(crash)
-
 
 class TestTooLarge:
     def test_declared(self) -> None:
@@ -197,45 +168,20 @@ class TestTooLarge:
         assert "smaller body" in exchange.error["hint"]
 
     @APPS
-    @pytest.mark.parametrize(
-        "sizes",
-        [[101], [60, 60], [60, 40, 1], [50] * 9],
-        ids=lambda sizes: "-".join(map(str, sizes)),
-    )
+    @pytest.mark.parametrize("sizes", [[101], [60, 60], [60, 40, 1], [50] * 9 + [0]], ids=str)
     def test_in_chunks(self, app: App, sizes: list[int]) -> None:
-        chunks = [chunk(size, more=True) for size in sizes] + [chunk(0, more=False)]
-        exchange = Exchange(chunks)
+        exchange = Exchange(chunks(sizes)).through(app)
 
-        assert exchange.through(app).status == 413
+        assert exchange.status == 413
         assert exchange.error["message"] == (
             "The request body has more than 100 bytes; at most 100 are allowed."
         )
 
-    @APPS
-    def test_the_last_chunk_is_the_one_too_many(self, app: App) -> None:
-        """All is read, so there is nothing to wait for: the answer comes at once."""
-        before = time.monotonic()
-        exchange = Exchange([chunk(60, more=True), chunk(60, more=False)])
-
-        assert exchange.through(app).status == 413
-        assert time.monotonic() - before < 1.5
-
-    @pytest.mark.parametrize("declared", ["50", "-1", "", "a lot", "²", "1e1"])
+    @pytest.mark.parametrize("declared", ["50", "-1", "", "a lot", "²", "1e1", "1" * 5000])
     def test_what_arrives_counts_not_what_was_said(self, declared: str) -> None:
-        exchange = Exchange([chunk(101, more=False)], headers={"content-length": declared})
+        exchange = Exchange(chunks([101]), headers={"content-length": declared})
 
         assert exchange.through(count).status == 413
-
-    def test_the_application_gets_no_byte_beyond_the_limit(self) -> None:
-        got: list[int] = []
-
-        async def tally(scope: Scope, receive: Receive, send: Send) -> None:
-            while True:
-                got.append(len((await receive())["body"]))
-
-        exchange = Exchange([chunk(60, more=True)] * 3 + [chunk(0, more=False)]).through(tally)
-
-        assert (got, exchange.status) == ([60], 413)
 
     def test_reading_on_after_the_refusal_refuses_again(self) -> None:
         async def stubborn(scope: Scope, receive: Receive, send: Send) -> None:
@@ -263,9 +209,13 @@ class TestTooLarge:
 class TestWhatTheClientStillSends:
     """A client that writes before it reads sees a reset connection unless its bytes are read."""
 
-    def test_is_read_and_thrown_away(self) -> None:
-        chunks = [chunk(50, more=True) for _ in range(5)] + [chunk(0, more=False)]
-        exchange = Exchange(chunks, headers={"content-length": "250"}).through(fail_if_called)
+    @pytest.mark.parametrize(
+        ("app", "headers"),
+        [(fail_if_called, {"content-length": "250"}), (count, {"expect": "100-continue"})],
+        ids=["declared", "asked, and went on"],
+    )
+    def test_is_read_and_thrown_away(self, app: App, headers: dict[str, str]) -> None:
+        exchange = Exchange(chunks([50] * 5), headers=headers).through(app)
 
         assert exchange.status == 413
         assert exchange.messages == []
@@ -283,13 +233,6 @@ class TestWhatTheClientStillSends:
         assert exchange.status == 413
         assert exchange.reads == 0, "reading would ask it to go on"
 
-    def test_a_client_that_asked_and_went_on_is_read(self) -> None:
-        chunks = [chunk(60, more=True)] * 3 + [chunk(0, more=False)]
-        exchange = Exchange(chunks, headers={"expect": "100-continue"}).through(count)
-
-        assert exchange.status == 413
-        assert exchange.messages == []
-
     def test_a_client_that_leaves_meanwhile_is_not_waited_for(self) -> None:
         headers = {"content-length": "101"}
         exchange = Exchange([chunk(9, more=True), DISCONNECT], headers=headers)
@@ -297,83 +240,26 @@ class TestWhatTheClientStillSends:
         assert exchange.through(fail_if_called).status == 413
 
 
-class TestTooSlow:
+class TestNotThere:
     @APPS
-    def test_a_body_that_stops(self, app: App) -> None:
-        messages = [chunk(9, more=True), {**DISCONNECT, "after": 0.5}]
-        exchange = Exchange(messages, headers={"content-length": "50"})
+    @pytest.mark.parametrize("trickles", [False, True])
+    def test_a_body_that_is_not_there_in_time(self, app: App, trickles: bool) -> None:
+        """The clock runs for the whole body: each single byte may be in time, all are not."""
+        drops = [{**chunk(1, more=i < 19), "after": 0.05} for i in range(20)]
+        stops = [chunk(9, more=True), {**DISCONNECT, "after": 0.5}]
+        exchange = Exchange(drops if trickles else stops, headers={"content-length": "50"})
 
-        assert exchange.through(app, seconds=0.1).status == 408
+        assert exchange.through(app, seconds=0.2).status == 408
         assert exchange.error["code"] == "body_too_slow"
-        assert exchange.error["message"] == "The request body did not arrive within 0.1 seconds."
+        assert exchange.error["message"] == "The request body did not arrive within 0.2 seconds."
         assert "Content-Length" in exchange.error["hint"]
 
-    def test_a_body_that_trickles(self) -> None:
-        """The clock runs for the whole body: each single byte is in time, all of them are not."""
-        drops = [{**chunk(1, more=True), "after": 0.05} for _ in range(20)]
-        exchange = Exchange([*drops, chunk(0, more=False)])
-
-        assert exchange.through(count, seconds=0.3).status == 408
-
-    def test_a_body_that_is_just_in_time(self) -> None:
-        exchange = Exchange([chunk(9, more=True), {**chunk(9, more=False), "after": 0.1}])
-
-        assert exchange.through(count, seconds=1.5).status == 200
-
-
-class TestClientGone:
-    def test_reading_a_body_says_so(self) -> None:
+    def test_reading_a_body_says_that_the_client_is_gone(self) -> None:
         with pytest.raises(ClientGoneError):
             Exchange([chunk(9, more=True), DISCONNECT]).through(count)
 
-    def test_nobody_is_answered(self) -> None:
-        exchange = Exchange([DISCONNECT]).through(stay_silent)
 
-        assert exchange.sent == []
-
-
-class TestPieces:
-    def test_header_is_found_by_its_lower_case_name(self) -> None:
-        scope: Scope = {"headers": [(b"a", b"1"), (b"b", b"\xe9"), (b"a", b"2")]}
-
-        assert header(scope, b"a") == "1"
-        assert header(scope, b"b") == "é"
-        assert header(scope, b"c") is None
-
-    def test_replay_gives_the_body_once_then_what_the_client_does(self) -> None:
-        async def check() -> None:
-            async def gone() -> Message:
-                return DISCONNECT
-
-            again = replay(b"body", gone)
-            assert await again() == {"type": "http.request", "body": b"body", "more_body": False}
-            assert await again() == DISCONNECT
-
-        asyncio.run(check())
-
-    def test_a_refusal_is_sent_with_its_status_as_utf_8(self) -> None:
-        exchange = Exchange([])
-        refusal = InputError("Zu groß", code="too_much", status=413, hint="Weniger schicken…")
-
-        asyncio.run(send_refusal(refusal, exchange.send))
-
-        assert exchange.status == 413
-        assert exchange.error == refusal.as_dict()["error"]
-
-    @pytest.mark.parametrize("status", [200, 399, 500])
-    def test_an_input_error_is_always_the_clients(self, status: int) -> None:
-        with pytest.raises(ValueError, match=f"400 to 499; got {status}"):
-            InputError("message", code="code", status=status, hint="hint")
-
-
-def test_a_length_of_five_thousand_digits_is_none() -> None:
-    """``int`` raises for it; the body is counted as it arrives."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await read_body(receive)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    headers = {"content-length": "1" * 5000}
-    assert Exchange([chunk(10, more=False)], headers=headers).through(app).status == 200
-    assert Exchange([chunk(LIMIT + 1, more=False)], headers=headers).through(app).status == 413
+@pytest.mark.parametrize("status", [200, 399, 500])
+def test_an_input_error_is_always_the_clients(status: int) -> None:
+    with pytest.raises(ValueError, match=f"400 to 499; got {status}"):
+        InputError("message", code="code", status=status, hint="hint")
