@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import http.server
 import os
 import tempfile
+import threading
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +20,7 @@ from services.id_card.detector import Detector
 from services.id_card.model.backends import BackendName
 from services.workbench import servers
 from services.workbench.servers import Server
+from tests.services.id_card.image_files import sample_bytes
 
 pytest.register_assert_rewrite("tests.services.id_card.adapter_contract")
 
@@ -64,8 +69,8 @@ def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
         yield over_http
 
 
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", name="http")
+def http_client(server: Server) -> Iterator[httpx.Client]:
     """A client of the module's server, for up to 16 requests at a time."""
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
     with httpx.Client(
@@ -83,3 +88,37 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("NamedTemporaryFile", "TemporaryFile", "mkstemp", "mkdtemp"):
         monkeypatch.setattr(tempfile, name, refuse)
+
+
+@dataclass
+class Listener:
+    """A little web server that notes who asks it."""
+
+    url: str
+    requests: list[str]
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    asked: list[str] = []
+    card = sample_bytes("one_card")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(card)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{httpd.server_port}/card.jpg"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            assert answer.read() == card, "it would answer"
+        asked.clear()
+        yield Listener(url, asked)
+        httpd.shutdown()
+        thread.join(5)

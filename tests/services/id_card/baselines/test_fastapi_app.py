@@ -16,7 +16,6 @@ from tests.services.id_card.adapter_contract import (
     HttpContract,
     assert_ends_when_asked,
     in_process,
-    listener,  # noqa: F401
 )
 
 COMMAND = [sys.executable, "-m", "uvicorn", "services.id_card.baselines.fastapi_app:app"]

@@ -12,16 +12,8 @@ import pytest
 from services.id_card.detector import Detector
 from services.workbench import servers
 from services.workbench.servers import Server
-from tests.services.id_card.adapter_contract import (
-    REFUSED,
-    TIMEOUT,
-    assert_boxes,
-    assert_refused,
-    form,
-    part,
-    raw,
-)
-from tests.services.id_card.image_files import CARDS, FORMATS, encoded, sample, sample_bytes
+from tests.services.id_card.adapter_contract import TIMEOUT, InferenceContract, assert_boxes, raw
+from tests.services.id_card.image_files import encoded, sample
 
 COMMAND = [sys.executable, "-m", "services.id_card.baselines.litserve_app", "--port", "{port}"]
 
@@ -41,32 +33,14 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield over_http
 
 
-@pytest.mark.parametrize("name", CARDS)
-def test_boxes_are_the_cores(client: httpx.Client, core: Detector, name: str) -> None:
-    data = sample_bytes(name)
-    for upload in (raw(data), form(part(data))):
-        response = upload.send(client)
-        assert response.status_code == 200
-        assert len(response.json()) == CARDS[name]
-        assert_boxes(response.json(), core, data)
-
-
-@pytest.mark.parametrize("kind", FORMATS)
-def test_every_format(client: httpx.Client, core: Detector, kind: str) -> None:
-    data = encoded(sample("one_card"), kind)
-    assert_boxes(raw(data, f"image/{kind.lower()}").send(client).json(), core, data)
+class TestApp(InferenceContract):
+    pass
 
 
 def test_a_file_of_several_megabytes(client: httpx.Client, core: Detector) -> None:
     data = encoded(sample("one_card").resize((1600, 1200)), "BMP")
     assert len(data) > 5_000_000
     assert_boxes(raw(data, "image/bmp").send(client).json(), core, data)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(client: httpx.Client, name: str) -> None:
-    case = REFUSED[name]
-    assert_refused(case.upload.send(client), case.status, case.code, case.hint, case.message)
 
 
 def test_its_own_pages(client: httpx.Client) -> None:

@@ -25,7 +25,7 @@ from services.id_card.model.images import decode, grayscale
 from services.id_card.model.versions import SHIPPED
 from services.workbench import servers
 from services.workbench.servers import Server
-from tests.services.id_card.adapter_contract import GOOD, REFUSED, assert_refused, form, part, raw
+from tests.services.id_card.adapter_contract import GOOD, assert_refused, form, part, raw
 from tests.services.id_card.image_files import CARDS, encoded, sample
 
 TIMEOUT = 60.0
@@ -160,14 +160,6 @@ class EnsembleContract:
         assert is_close(numbers(of_colour), numbers(of_grey))
         [in_colour] = versions()["model_a"].detect([decode(GOOD)])
         assert not is_close(numbers(of_colour), [(box.confidence, *box.box) for box in in_colour])
-
-    @pytest.mark.parametrize("name", REFUSED)
-    def test_what_is_refused(self, http: httpx.Client, name: str) -> None:
-        case = REFUSED[name]
-
-        response = case.upload.send(http, "/predict")
-
-        assert_refused(response, case.status, case.code, case.hint, case.message)
 
     def test_a_refusal_is_counted(self, http: httpx.Client) -> None:
         def count() -> float:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import yaml
 
@@ -91,15 +90,6 @@ class TestBuildFiles:
     def test_the_requirements_are_the_locks(self) -> None:
         remedy = "python -m services.id_card.bento.build requirements"
         assert REQUIREMENTS.read_text(encoding="utf-8") == requirements(), remedy
-
-    def test_every_requirement_is_pinned_as_in_the_lock(self) -> None:
-        pins = locked(REQUIREMENTS)
-        headless = pins.pop("opencv-python-headless")
-
-        assert headless == locked()["opencv-python"]
-        assert {name: locked()[name] for name in pins} == pins
-        assert {"bentoml", "onnxruntime", "numpy", "pillow"} <= set(pins)
-        assert not {"torch", "ultralytics", "opencv-python", "jupyterlab"} & set(pins)
 
     @pytest.mark.parametrize("api", BENTOFILES)
     def test_it_includes_what_the_service_imports_and_nothing_unused(self, api: str) -> None:
@@ -191,22 +181,8 @@ class TestServing:
         assert_boxes(boxes, core, sample_bytes("two_cards"))
         assert_rendered(drawing, core, sample_bytes("two_cards"))
 
-    def test_the_two_versions_can_be_told_apart(self) -> None:
-        confidences = [
-            [found.confidence for found in Detector(weights, backend="onnx").detect([picture])[0]]
-            for weights in (WEIGHTS, SMALL_WEIGHTS)
-            for picture in [_picture("two_cards")]
-        ]
-        assert not np.array_equal(*confidences)
-
 
 class TestStore:
-    def test_without_a_model_the_build_says_which(self, tmp_path: Path) -> None:
-        done = cli(tmp_path, "build", "-f", str(BENTOFILES["service"]))
-
-        assert done.returncode != 0
-        assert "Model id_card:latest could not be found locally" in done.stderr
-
     def test_bentomls_own_command_builds_with_the_newest_model(self, home: Path) -> None:
         done = cli(home, "build", "-f", str(BENTOFILES["service"]), "--version", "3.0.0")
 
@@ -242,9 +218,3 @@ class TestStore:
 
             assert done.returncode != 0
             assert "'/no-such-folder/detector.tar'" in done.stderr
-
-
-def _picture(name: str) -> Any:
-    from services.id_card.samples import load_sample
-
-    return load_sample(name)

@@ -40,10 +40,3 @@ def test_the_class_works_without_a_server() -> None:
 
     for name, boxes in expected(GOOD).items():
         assert is_close(numbers(answer["results"][name]), boxes), name
-
-
-def test_the_names_are_those_of_the_design() -> None:
-    from services.id_card.bento.ensemble import Ensemble
-
-    assert Ensemble.name == "id_card_ensemble"
-    assert set(Ensemble.all_services()) == {"grayscale", "model_a", "model_b", "id_card_ensemble"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
-from bentoml.exceptions import ServiceUnavailable
 
-from services.id_card.bento import observed_service
 from services.id_card.detector import Detector
 from services.id_card.model.checkpoint import WEIGHTS, sha256
 from services.id_card.monitoring import metrics as detector_metrics
@@ -251,28 +248,3 @@ def test_a_failing_start_is_seen_by_the_probes(tmp_path: Path) -> None:
         assert statuses(server) == [503] * 3
         assert infer(server).status_code == 503
         assert "no weights at" in server.log.read_text()
-
-
-def test_the_class_without_a_server_says_the_same(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("ID_CARD_WEIGHTS", str(tmp_path / "none.pt"))
-    with caplog.at_level(logging.ERROR):
-        service = observed_service.IdCardDetector.inner()
-        with pytest.raises(ServiceUnavailable, match="could not be loaded"):
-            service.inference(PICTURE)
-    assert not service.__is_alive__()
-    assert not service.__is_ready__()
-    assert "The model could not be loaded" in caplog.text
-
-
-def test_an_answer_does_not_depend_on_its_line_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("ID_CARD_LOG", str(tmp_path / "file" / "log"))
-    with caplog.at_level(logging.WARNING):
-        service = observed_service.IdCardDetector.inner()
-        assert [len(service.inference(PICTURE)) for _ in range(3)] == [CARDS["one_card"]] * 3
-    assert caplog.text.count("Answers are not logged") == 1
-    assert service.__is_alive__()

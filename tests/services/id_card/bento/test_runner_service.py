@@ -23,16 +23,12 @@ from services.workbench import servers
 from services.workbench.servers import Server
 from tests.services.id_card.adapter_contract import (
     GOOD,
-    LARGE,
     TIMEOUT,
     AdapterContract,
     HttpContract,
     assert_boxes,
     assert_ends_when_asked,
-    form,
     in_process,
-    listener,  # noqa: F401
-    part,
     raw,
 )
 from tests.services.id_card.image_files import sample
@@ -137,17 +133,3 @@ def test_the_runner_works_without_a_server(app_client: httpx.Client, core: Detec
 
     assert_boxes(boxes, core)
     assert later == boxes
-
-
-def test_the_names_are_those_of_the_design() -> None:
-    from services.id_card.bento.runner_service import svc, yolo_v8_runner
-
-    assert svc.name == "yolo_v8"
-    assert yolo_v8_runner.name == "yolov8_runnable"
-
-
-def test_a_full_disk_is_no_reason_to_refuse_an_image(
-    app_client: httpx.Client, core: Detector, full_disk: None
-) -> None:
-    assert raw(GOOD).send(app_client, "/inference").status_code == 200
-    assert form(part(LARGE)).send(app_client, "/inference").status_code == 200

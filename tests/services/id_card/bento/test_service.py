@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,19 +14,13 @@ from services.id_card.detector import Detector
 from services.workbench import servers
 from services.workbench.servers import Server
 from tests.services.id_card.adapter_contract import (
-    GOOD,
-    LARGE,
     TIMEOUT,
     AdapterContract,
     HttpContract,
     assert_boxes,
     assert_ends_when_asked,
     assert_rendered,
-    form,
     in_process,
-    listener,  # noqa: F401
-    part,
-    raw,
 )
 from tests.services.id_card.image_files import SAMPLES
 
@@ -90,19 +83,3 @@ def test_the_class_works_without_a_server(core: Detector) -> None:
     assert_boxes(service.inference(image=FILE), core)
     assert_boxes(service.invocation(image=FILE), core)
     assert_rendered(service.render(image=FILE), core)
-
-
-def test_the_names_are_those_of_the_design() -> None:
-    from services.id_card.bento.service import IdCardDetector
-
-    assert IdCardDetector.name == "id_card_detector"
-    document = json.dumps(IdCardDetector.openapi_spec.asdict())
-    assert "image/*" in document
-
-
-def test_a_full_disk_is_no_reason_to_refuse_an_image(
-    app_client: httpx.Client, full_disk: None
-) -> None:
-    assert raw(GOOD).send(app_client, "/inference").status_code == 200
-    assert form(part(LARGE)).send(app_client, "/inference").status_code == 200
-    assert raw(GOOD).send(app_client, "/render").status_code == 200
