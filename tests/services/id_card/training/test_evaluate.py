@@ -162,13 +162,6 @@ def test_perfect_answers_score_one(scenes):
     assert len(result.images) == len(scenes)
 
 
-def test_no_answers_score_zero(scenes):
-    result = evaluate(Oracle(), scenes)
-    assert result.map50(resamples=20).value == 0
-    assert result.recall().value == 0
-    assert sum(image.misses() for image in result.images) == sum(len(s.boxes) for s in scenes)
-
-
 def test_shifted_answers_score_lower(scenes):
     scores = [evaluate(Oracle(scenes, shifted(by)), scenes) for by in (0.0, 0.1, 0.3, 0.6)]
     fine = [float(result.curve.average_precision.mean()) for result in scores]
