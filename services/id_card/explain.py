@@ -114,14 +114,21 @@ def explain(
     _check_number("masks", masks, 1, MOST_MASKS)
     picture = upright_rgb(image)
     detection = _detection(detector.detect([picture])[0], box)
-    target = Target(detector, picture.size, detection)
-    board = target.board(picture)
+    (width, height), left, top = size_and_margins(picture.size, detector.imgsz)
+    place = slice(top, top + height), slice(left, left + width)
+    scale = np.array([width / picture.width, height / picture.height] * 2)
+    wanted = np.array(detection.box) * scale + [left, top, left, top]
+    board = letterbox(np.asarray(picture), detector.imgsz).astype(np.float32) / 255
     rng = np.random.default_rng(seed)
-    weighted, seen = np.zeros((2, *target.shape), np.float64)
+    weighted, seen = np.zeros((2, height, width), np.float64)
     for start in range(0, masks, BATCH):
         count = min(BATCH, masks - start)
-        batch = np.stack([*random_masks(count, target.shape, rng)])
-        weighted += np.tensordot(target.scores(board, batch), batch, 1)
+        batch = np.stack([*random_masks(count, (height, width), rng)])
+        masked = np.repeat(board[None], count, axis=0)
+        masked[:, *place] *= batch[..., None]
+        raw = detector.network(np.ascontiguousarray(masked.transpose(0, 3, 1, 2)))
+        left_over = [_left(each, wanted, detection.class_id) for each in raw]
+        weighted += np.tensordot(left_over, batch, 1)
         seen += batch.sum(axis=0)
     means = weighted / np.maximum(seen, 1e-9)
     spread = float(np.ptp(means))
@@ -170,42 +177,12 @@ def overlay(image: Image.Image, saliency: Saliency) -> Image.Image:
     return draw(Image.fromarray(mixed), [saliency.detection])
 
 
-class Target:
-    """A box on the square that the network sees, and what is left of it under masks.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Height and width of the image on the square: the shape of a mask.
-    """
-
-    def __init__(self, detector: Detector, size: tuple[int, int], detection: Detection) -> None:
-        self._detector = detector
-        (width, height), left, top = size_and_margins(size, detector.imgsz)
-        self.shape = height, width
-        self._place = slice(top, top + height), slice(left, left + width)
-        scale = np.array([width / size[0], height / size[1]] * 2)
-        self._box = np.array(detection.box) * scale + [left, top, left, top]
-        self._class = detection.class_id
-
-    def board(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Return the square with the image on it, shape (side, side, 3)."""
-        return letterbox(np.asarray(picture), self._detector.imgsz)
-
-    def scores(self, board: NDArray[np.uint8], masks: Floats) -> NDArray[np.float64]:
-        """Return what is left under each mask, 0 to 1, shape (masks,)."""
-        batch = np.repeat(board[None].astype(np.float32) / 255, len(masks), axis=0)
-        batch[:, *self._place] *= masks[..., None]
-        raw = self._detector.network(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
-        return np.array([self._left(each) for each in raw])
-
-    def _left(self, raw: Floats) -> float:
-        """Return the best similarity in one image's raw output, shape (4 + classes, boxes)."""
-        classes = raw[4:].T.astype(np.float64)
-        lengths = np.maximum(np.linalg.norm(classes, axis=1), 1e-12)
-        same_class = classes[:, self._class] / lengths
-        overlaps = _overlaps(self._box, corners_of(raw[:4].T).astype(np.float64))
-        return float((overlaps * same_class * classes.max(axis=1)).max())
+def _left(raw: Floats, box: NDArray[np.float64], class_id: int) -> float:
+    """Return the best similarity to *box* in one raw output, shape (4 + classes, boxes)."""
+    classes = raw[4:].T.astype(np.float64)
+    same_class = classes[:, class_id] / np.maximum(np.linalg.norm(classes, axis=1), 1e-12)
+    overlaps = _overlaps(box, corners_of(raw[:4].T).astype(np.float64))
+    return float((overlaps * same_class * classes.max(axis=1)).max())
 
 
 def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,18 +8,28 @@ index, uv and uv's cache. They are mounted for the build only; none of them is i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterable
+from importlib import metadata
 from pathlib import Path
 
 import bentoml
 
 from services.environment import ROOT, build_dir
-from services.packaging.container_engine import ContainerError, NotRunError, command, has_image
+from services.packaging.container_engine import (
+    ContainerError,
+    NotRunError,
+    command,
+    has_image,
+    size,
+)
 from services.setup import preflight
 
 BASE = "localhost/serving-labs-base:bookworm"
@@ -127,6 +137,47 @@ def build(context: Path, image: str, base: str, *, builder: str | None = None) -
     arguments = [builder, "build", "--tag", image, "--build-arg", f"BASE={base}", str(context)]
     command(*arguments, timeout=_BUILD_SECONDS, env=env)
     return base
+
+
+def name_by_content(name: str, files: Iterable[Path]) -> str:
+    """Return the name of the image that holds *files* of this repository.
+
+    Its tag is the project's version and a hash of the files, so an image of that name never has to
+    be built twice.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{content}  {path.relative_to(ROOT)}\n".encode())
+    return f"{name}:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
+
+
+def build_once(image: str, make: Callable[[str], str]) -> str:
+    """Build an image of :func:`name_by_content`, unless it exists, and return a line about it.
+
+    It gets a second name, whose tag is the project's version alone: the one that manifests use.
+
+    Parameters
+    ----------
+    image : str
+        Its name.
+    make : callable
+        Builds it with one of :data:`BUILDERS` and returns its base image.
+
+    Raises
+    ------
+    NotRunError
+        If something that the build needs is missing on this machine.
+    ContainerError
+        If a command fails.
+    """
+    start = time.monotonic()
+    builder = find_builder()
+    how = "it existed already"
+    if not has_image(builder, image):
+        how = f"from {make(builder)}, in {time.monotonic() - start:.0f} s"
+    command(builder, "tag", image, image.partition("-")[0])
+    return f"{image}: {size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
 
 
 def base_of(tag: str) -> str:

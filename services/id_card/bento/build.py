@@ -13,10 +13,7 @@ newest model in the store. Everything goes to the stores in ``BENTOML_HOME``. Ch
 
 from __future__ import annotations
 
-import hashlib
 import sys
-import time
-from importlib import metadata
 from pathlib import Path
 
 import bentoml
@@ -24,7 +21,7 @@ import bentoml
 from services import command_line
 from services.environment import ROOT
 from services.id_card.bento.model_store import ALIAS, save
-from services.id_card.model.checkpoint import WEIGHTS, sha256
+from services.id_card.model.checkpoint import WEIGHTS
 from services.packaging import bentos, container_engine, images
 
 FOLDER = Path(__file__).parent
@@ -93,43 +90,22 @@ def build(
 
 
 def image_name() -> str:
-    """Return the name of the container image that holds the current code and weights.
-
-    Its tag is the project's version and a hash of all that goes into the Bento, so an image of
-    that name never has to be built twice.
-    """
-    digest = hashlib.sha256()
+    """Return the name of the container image that holds the current code and weights."""
     bentofile = BENTOFILES["service"]
     files = bentos.included(bentos.read(bentofile))
-    for path in (bentofile, REQUIREMENTS, *files, WEIGHTS):
-        digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
-    return f"id_card_detector:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
+    return images.name_by_content("id_card_detector", (bentofile, REQUIREMENTS, *files, WEIGHTS))
 
 
 def container() -> str:
-    """Build the image of :func:`image_name`, unless it exists, and return a line about it.
-
-    It gets a second name, whose tag is the project's version alone: the name that the manifests in
-    ``infra/kubernetes`` use.
-
-    Raises
-    ------
-    NotRunError
-        If something that the build needs is missing on this machine.
-    ContainerError
-        If a command fails.
-    """
-    start = time.monotonic()
+    """Build the image of :func:`image_name`; see :func:`services.packaging.images.build_once`."""
     image = image_name()
-    builder = images.find_builder()
-    how = "it existed already"
-    if not container_engine.has_image(builder, image):
+
+    def make(builder: str) -> str:
         if not bentos.exists(image):
             build(version=image.partition(":")[2])
-        base = images.containerize(image, image, builder=builder)
-        how = f"from {base}, in {time.monotonic() - start:.0f} s"
-    container_engine.command(builder, "tag", image, image.partition("-")[0])
-    return f"{image}: {container_engine.size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
+        return images.containerize(image, image, builder=builder)
+
+    return images.build_once(image, make)
 
 
 def main(arguments: list[str] | None = None) -> int:

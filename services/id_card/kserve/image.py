@@ -11,18 +11,15 @@ exported detectors and no torch. The recommender's model is not in it: KServe mo
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
 import sys
-import time
-from importlib import metadata
 from pathlib import Path
 
 from services import command_line
 from services.environment import ROOT, build_dir
-from services.id_card.model.checkpoint import SMALL_WEIGHTS, WEIGHTS, sha256
+from services.id_card.model.checkpoint import SMALL_WEIGHTS, WEIGHTS
 from services.packaging import container_engine, images
 from services.packaging.requirements import resolve_pins
 
@@ -78,17 +75,9 @@ def code() -> list[Path]:
 
 
 def image_name(files: list[Path]) -> str:
-    """Return the image's name: the project's version, and a hash of all that goes into it."""
-    digest = hashlib.sha256()
-    for path in (
-        *(ROOT / file for file in files),
-        DOCKERFILE,
-        REQUIREMENTS,
-        WEIGHTS,
-        SMALL_WEIGHTS,
-    ):
-        digest.update(f"{sha256(path)}  {path.relative_to(ROOT)}\n".encode())
-    return f"{NAME}:{metadata.version('serving-labs')}-{digest.hexdigest()[:12]}"
+    """Return the image's name, which changes with all that goes into it."""
+    code = (ROOT / file for file in files)
+    return images.name_by_content(NAME, (*code, DOCKERFILE, REQUIREMENTS, WEIGHTS, SMALL_WEIGHTS))
 
 
 def gather(folder: Path, files: list[Path]) -> Path:
@@ -108,29 +97,15 @@ def gather(folder: Path, files: list[Path]) -> Path:
 
 
 def container() -> str:
-    """Build the image of :func:`image_name`, unless it exists, and return a line about it.
-
-    It gets a second name, whose tag is the project's version alone: the name that the manifests
-    use.
-
-    Raises
-    ------
-    NotRunError
-        If something that the build needs is missing on this machine.
-    ContainerError
-        If a command fails.
-    """
-    start = time.monotonic()
-    builder = images.find_builder()
+    """Build the image of :func:`image_name`; see :func:`services.packaging.images.build_once`."""
     files = code()
     image = image_name(files)
-    how = "it existed already"
-    if not container_engine.has_image(builder, image):
+
+    def make(builder: str) -> str:
         context = gather(build_dir() / "container" / "kserve", files)
-        base = images.build(context, image, base=BASE, builder=builder)
-        how = f"from {base}, in {time.monotonic() - start:.0f} s"
-    container_engine.command(builder, "tag", image, image.rpartition("-")[0])
-    return f"{image}: {container_engine.size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
+        return images.build(context, image, base=BASE, builder=builder)
+
+    return images.build_once(image, make)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -114,26 +112,6 @@ def test_the_last_line_counts_them(
     assert f"{len(FOREIGN)} image_format" in told
 
 
-@pytest.mark.timeout(400)
-def test_killed_and_begun_again_the_file_is_the_same(
-    folder: Path, table: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "again.parquet"
-    command = [*COMMAND, str(folder), "--out", str(out), "--part-size", "6", "--quiet"]
-    process = subprocess.Popen(command, cwd=ROOT)
-    while process.poll() is None and not list(tmp_path.glob("*.parts/part-*.parquet")):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
-    assert not out.exists(), "the kill came too late to test anything"
-
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert "were there before" in done.stdout
-    assert out.read_bytes() == table.read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == [out.name]
-
-
 @pytest.mark.timeout(600)
 def test_ray_gives_the_same_file_and_listens_on_the_loopback(
     folder: Path, table: Path, tmp_path: Path
@@ -181,12 +159,9 @@ def error(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (["--conf", "1.5"], "a share from 0 to 1 is needed; got '1.5'"),
         (["--conf", "high"], "got 'high'"),
         (["--conf", "nan"], "got 'nan'"),
-        (["--batch-size", "0"], "a whole number from 1 up is needed; got '0'"),
-        (["--batch-size", "-3"], "got '-3'"),
-        (["--part-size", "2.5"], "got '2.5'"),
+        (["--part-size", "0"], "a whole number from 1 up is needed; got '0'"),
         (["--workers", "none"], "got 'none'"),
         (["--engine", "spark"], "choose from"),
-        (["--backend", "tpu"], "invalid choice"),
         (["--weights", "no/such.pt"], "no weights at no/such.pt"),
         (["--pattern", "*.heic"], "no file whose name matches '*.heic'"),
     ],
@@ -199,9 +174,7 @@ def test_options_are_checked(
     told: str,
 ) -> None:
     out = tmp_path / "never.parquet"
-    assert told in error(capsys, folder, "--out", out, *options).replace(
-        "'local'", "local"
-    ).replace("'ray'", "ray")
+    assert told in error(capsys, folder, "--out", out, *options)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -715,14 +715,3 @@ class TestExport:
         done = python("-c", script, str(weights), backend, str(picture))
 
         assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_the_core_imports_no_serving_framework() -> None:
-    script = (
-        "import sys, services.id_card.detector, services.id_card.model.export; print(*sys.modules)"
-    )
-
-    loaded = {name.partition(".")[0] for name in python("-c", script).stdout.split()}
-
-    assert "cv2" in loaded
-    assert not loaded & {"bentoml", "mlflow", "kserve", "starlette", "fastapi", "torch"}

@@ -15,6 +15,7 @@ from services.id_card.model.checkpoint import WEIGHTS, sha256
 from services.id_card.monitoring import metrics as detector_metrics
 from services.workbench import load, servers
 from services.workbench.servers import Server, prometheus
+from tests.services.id_card.adapter_contract import REFUSED, form, part
 from tests.services.id_card.image_files import CARDS, SAMPLES, sample, sample_bytes
 
 TARGET = "services.id_card.bento.observed_service:IdCardDetector"
@@ -104,27 +105,13 @@ def test_two_workers_count_together(server: Server, core: Detector) -> None:
     assert set(after.version) - {""} == {sha256(WEIGHTS)[:12]}
 
 
-REFUSED = {
-    "image_empty": {"files": {"image": b""}},
-    "image_format": {"files": {"image": b"no picture"}},
-    "image_damaged": {"files": {"image": sample_bytes("one_card")[:2000]}},
-    "image_missing": {"files": {"photo": b"x"}},
-    "image_not_a_file": {"data": {"image": "/etc/passwd"}, "files": {"other": b"x"}},
-    "image_repeated": {"files": [("image", b"x"), ("image", b"y")]},
-    "content_type": {"json": {"image": "x"}},
-    "multipart_malformed": {
-        "content": b"x",
-        "headers": {"Content-Type": "multipart/form-data"},
-    },
-    "body_too_large": {"files": {"image": bytes(30_000_000)}},
-}
-
-
 def test_each_refusal_counts_once_under_its_code(server: Server) -> None:
     before = metrics(server)
-    for code, request in REFUSED.items():
-        answer = httpx.post(f"{server.url}/render", timeout=30.0, **request)
-        assert answer.json()["error"]["code"] == code
+    cases = {case.code: case.upload for case in REFUSED.values()}
+    cases["body_too_large"] = form(part(bytes(30_000_000)))
+    with httpx.Client(base_url=server.url, timeout=30.0) as client:
+        for code, upload in cases.items():
+            assert upload.send(client, "/render").json()["error"]["code"] == code
     # Without a declared length it is refused on the way, by another branch.
     pieces = (bytes(1_000_000) for _ in range(30))
     headers = {"Content-Type": "image/jpeg"}
@@ -137,7 +124,7 @@ def test_each_refusal_counts_once_under_its_code(server: Server) -> None:
         reason: total(after, name, reason=reason) - total(before, name, reason=reason)
         for reason in (*detector_metrics.REASONS, detector_metrics.OTHER)
     }
-    expected = dict.fromkeys(grown, 0) | dict.fromkeys(REFUSED, 1) | {"body_too_large": 2}
+    expected = dict.fromkeys(grown, 0) | dict.fromkeys(cases, 1) | {"body_too_large": 2}
     assert grown == expected
     assert total(after, "id_card_detections_count") == total(before, "id_card_detections_count")
 

@@ -10,14 +10,9 @@ from prometheus_client import multiprocess
 
 from services.environment import ROOT
 from services.errors import InputError
-from services.id_card.detector import Detection
 from services.id_card.monitoring import metrics
 from services.id_card.monitoring.observed_detector import ObservedDetector
 from tests.services.id_card.image_files import CARDS, sample
-
-
-def boxes(*confidences: float) -> list[Detection]:
-    return [Detection("id_card", 0, confidence, (0.0, 0.0, 1.0, 1.0)) for confidence in confidences]
 
 
 def value(name: str, **labels: str) -> float:
@@ -25,23 +20,6 @@ def value(name: str, **labels: str) -> float:
     registry = prometheus_client.CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
     return registry.get_sample_value(name, labels) or 0.0
-
-
-def test_one_picture_counts_once_and_each_box_once() -> None:
-    labels = {"model": "m", "version": "one picture"}
-    metrics.observe(boxes(0.92, 0.53), 0.03, **labels)
-    metrics.observe([], 0.2, **labels)
-
-    assert value("id_card_detections_count", **labels) == 2
-    assert value("id_card_detections_sum", **labels) == 2
-    assert value("id_card_detections_bucket", le="0.0", **labels) == 1
-    assert value("id_card_detections_bucket", le="2.0", **labels) == 2
-    assert value("id_card_detection_confidence_ratio_count", **labels) == 2
-    assert value("id_card_detection_confidence_ratio_sum", **labels) == pytest.approx(1.45)
-    assert value("id_card_detection_confidence_ratio_bucket", le="0.9", **labels) == 1
-    assert value("id_card_inference_duration_seconds_count", **labels) == 2
-    assert value("id_card_inference_duration_seconds_sum", **labels) == pytest.approx(0.23)
-    assert value("id_card_inference_duration_seconds_bucket", le="0.05", **labels) == 1
 
 
 def test_a_code_of_ours_is_a_reason_and_all_else_is_other() -> None:
