@@ -28,7 +28,6 @@ from services.id_card.model.geometry import (
     batch_of,
     corners_of,
     in_picture,
-    scaled,
     suppress,
 )
 from services.id_card.model.images import FULL_SIZE, reduced, upright_rgb
@@ -269,7 +268,8 @@ def in_full_size(detections: list[Detection], picture: Image.Image) -> list[Dete
     if full is None:
         return detections
     x, y = full[0] / picture.width, full[1] / picture.height
-    return [replace(one, box=scaled(one.box, x, y)) for one in detections]
+    moved = ((x1 * x, y1 * y, x2 * x, y2 * y) for x1, y1, x2, y2 in (one.box for one in detections))
+    return [replace(one, box=box) for one, box in zip(detections, moved, strict=True)]
 
 
 def answer_in_full_size(answer: list[DetectionDict], picture: Image.Image) -> list[DetectionDict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+
+from services.workbench import servers
+from services.workbench.servers import Server
 
 LENGTH = "Inference-Header-Content-Length"
 
@@ -31,6 +35,13 @@ class Request:
 
 
 JSON = {"Content-Type": "application/json"}
+
+
+def start(module: str, *arguments: str, ready: str = "/v2/health/ready") -> tuple[Server, int]:
+    """Start a KServe server; return it and the port of its gRPC server."""
+    port = servers.free_port()
+    command = [sys.executable, "-m", module, "--http_port", "{port}", "--grpc_port", str(port)]
+    return servers.start([*command, *arguments], ready=ready, name=module.split(".")[-1]), port
 
 
 def v1(instances: Json, **more: Json) -> Request:

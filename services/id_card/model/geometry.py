@@ -116,10 +116,3 @@ def suppress(
     )
     best_first = sorted((int(i) for i in kept), key=lambda i: -confidences[i])
     return best_first[:MAX_DETECTIONS]
-
-
-def scaled(
-    box: tuple[float, float, float, float], x: float, y: float
-) -> tuple[float, float, float, float]:
-    """Return a box with its horizontal edges multiplied by *x*, its vertical ones by *y*."""
-    return box[0] * x, box[1] * y, box[2] * x, box[3] * y

@@ -207,17 +207,15 @@ def encode_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def reduced(image: Image.Image, side: int = WORKING_SIDE) -> Image.Image:
-    """Return what :func:`decode` would have returned for *side*: the network needs no more.
+def reduced(image: Image.Image) -> Image.Image:
+    """Return what :func:`decode` would have returned for :data:`WORKING_SIDE`.
 
     Parameters
     ----------
     image : PIL.Image.Image
         Mode ``RGB``. It is not changed, and returned if it is not large.
-    side : int
-        The least that is left of the longer side, in pixels.
     """
-    factor = _halved(max(image.size), side)
+    factor = _halved(max(image.size), WORKING_SIDE)
     if factor == 1:
         return image
     smaller = image.reduce(factor)

@@ -9,7 +9,7 @@ sends ever becomes a label: each new value is a new time series, kept until the 
 
 ::
 
-    with metrics.in_progress():
+    with metrics.IN_PROGRESS.track_inprogress():
         start = time.perf_counter()
         [found] = detector.detect([image])
     metrics.observe(found, time.perf_counter() - start, model="yolov8_custom", version="1f0c…")
@@ -22,7 +22,6 @@ serve`` sets it for its workers; elsewhere it must be set before this module is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -108,8 +107,3 @@ def observe(detections: Sequence[Detection], seconds: float, *, model: str, vers
 def rejected(refusal: InputError | ModelError) -> None:
     """Count a refused request by its code, or as :data:`OTHER` if it is not in :data:`REASONS`."""
     REJECTED.labels(refusal.code if refusal.code in REASONS else OTHER).inc()
-
-
-def in_progress() -> AbstractContextManager[object]:
-    """Count an image as in the detector for as long as the context lasts, errors included."""
-    return IN_PROGRESS.track_inprogress()

@@ -79,7 +79,7 @@ class ObservedDetector(Detector):
             return super().detect(images)
         start = time.perf_counter()
         try:
-            with metrics.in_progress():
+            with metrics.IN_PROGRESS.track_inprogress():
                 found = super().detect(images)
         except Exception:
             self._failures += 1

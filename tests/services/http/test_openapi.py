@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
 from services.environment import ROOT
 from services.http.openapi import STATUSES, corrected
-from services.id_card.detector import Detector
-from services.id_card.samples import load_sample, sample_path
-from services.workbench import servers
 
 IMAGES = ("/inference", "/invocation", "/render")
 
@@ -115,31 +110,3 @@ def test_bentoml_leaves_null_out() -> None:
 
     schema = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     assert schemas._flatten(schema, {}, 1) == {"type": "string"}
-
-
-@pytest.mark.nightly
-def test_a_generated_client_gets_answers_and_errors(tmp_path: Path) -> None:
-    generator = shutil.which("openapi-python-client")
-    if generator is None:
-        pytest.skip(
-            "NOT RUN HERE: openapi-python-client is not on PATH; install it apart from .venv, with "
-            "'uv tool install openapi-python-client'"
-        )
-    with servers.bentoml("services.id_card.bento.service:IdCardDetector") as server:
-        document = tmp_path / "docs.json"
-        document.write_bytes(httpx.get(f"{server.url}/docs.json", trust_env=False).content)
-        made = tmp_path / "card_client"
-        command = [generator, "generate", "--path", document, "--output-path", made]
-        subprocess.run([*command, "--meta", "none"], check=True, capture_output=True)
-        program = Path(__file__).with_name("generated_client.py")
-        done = subprocess.run(
-            [sys.executable, program, server.url, sample_path("one_card")],
-            capture_output=True,
-            text=True,
-            env={"PYTHONPATH": str(tmp_path)},
-        )
-    assert done.returncode == 0, done.stderr
-    answered = json.loads(done.stdout)
-    [found] = Detector.from_environment().detect([load_sample("one_card")])
-    assert answered["boxes"] == [one.as_dict() for one in found]
-    assert answered["error"]["code"] == "image_format"

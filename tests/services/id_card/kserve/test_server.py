@@ -33,6 +33,7 @@ from tests.services.kserve_requests import (
     answers,
     grpc_answers,
     grpc_raw,
+    start,
     tensor,
     text,
     v1,
@@ -71,10 +72,8 @@ class Predictor:
         return self.server.stop()
 
 
-def start(core: Detector) -> Predictor:
-    port = servers.free_port()
-    command = ["python", "-m", MODULE, "--http_port", "{port}", "--grpc_port", str(port)]
-    server = servers.start(command, ready=f"/v2/models/{NAME}/ready", name="kserve-id-card")
+def running_predictor(core: Detector) -> Predictor:
+    server, port = start(MODULE)
     expected = {
         name: [found.as_dict() for found in core.detect([decode(file)])[0]]
         for name, file in FILES.items()
@@ -84,7 +83,7 @@ def start(core: Detector) -> Predictor:
 
 @pytest.fixture(scope="module")
 def predictor(core: Detector) -> Iterator[Predictor]:
-    running = start(core)
+    running = running_predictor(core)
     yield running
     running.close()
 
@@ -301,7 +300,7 @@ def test_a_mixed_load_gets_no_wrong_answer(
 
 
 def test_sigterm_answers_what_was_accepted_and_leaves_nothing(core: Detector) -> None:
-    own = start(core)
+    own = running_predictor(core)
     processes = [record.pid for record in own.server.processes()]
     pool = ThreadPoolExecutor(12)
     ways = itertools.cycle(WAYS.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -26,6 +25,7 @@ from tests.services.kserve_requests import (
     answers,
     grpc_answers,
     grpc_raw,
+    start,
     tensor,
     text,
     v1,
@@ -36,49 +36,29 @@ from tests.services.kserve_requests import v2 as v2_request
 NAME, OUTPUT = "id_card", "detections"
 READY = f"/v2/models/{NAME}/ready"
 FILES = [sample_bytes(name) for name in CARDS]
-PROTOCOLS = ("v1", "v2", "grpc-v2")
 
 
-@dataclass
-class Behind:
-    """A running predictor."""
-
-    server: Server
-    grpc_port: int
-
-    def host(self, protocol: str) -> str:
-        port = self.grpc_port if protocol == "grpc-v2" else self.server.port
-        return f"127.0.0.1:{port}"
-
-
-def start_predictor() -> Behind:
-    port = servers.free_port()
-    command = ["python", "-m", "services.id_card.kserve.predictor", "--http_port", "{port}"]
-    command += ["--grpc_port", str(port)]
-    return Behind(servers.start(command, ready=READY, name="kserve-id-card"), port)
-
-
-def start_transformer(host: str, protocol: str, *more: str) -> Behind:
-    port = servers.free_port()
-    command = ["python", "-m", "services.id_card.kserve.transformer", "--http_port", "{port}"]
-    command += ["--grpc_port", str(port), "--predictor_host", host]
-    command += ["--predictor_protocol", protocol, *more]
-    ready = "/v2/health/live" if more else READY
-    return Behind(servers.start(command, ready=ready, name=f"kserve-grey-{protocol}"), port)
+def transformer_of(host: str, protocol: str, *more: str, ready: str) -> tuple[Server, int]:
+    to = ("--predictor_host", host, "--predictor_protocol", protocol)
+    return start("services.id_card.kserve.transformer", *to, *more, ready=ready)
 
 
 @pytest.fixture(scope="module")
-def predictor() -> Iterator[Behind]:
-    running = start_predictor()
-    yield running
-    running.server.stop()
+def predictor() -> Iterator[tuple[Server, int]]:
+    server, port = start("services.id_card.kserve.predictor")
+    with server:
+        yield server, port
 
 
-@pytest.fixture(scope="module", params=PROTOCOLS)
-def transformer(predictor: Behind, request: pytest.FixtureRequest) -> Iterator[Behind]:
-    running = start_transformer(predictor.host(request.param), request.param)
-    yield running
-    running.server.stop()
+@pytest.fixture(scope="module", params=["v1", "v2", "grpc-v2"])
+def transformer(
+    predictor: tuple[Server, int], request: pytest.FixtureRequest
+) -> Iterator[tuple[Server, int]]:
+    server, grpc_port = predictor
+    port = grpc_port if request.param == "grpc-v2" else server.port
+    running, own_port = transformer_of(f"127.0.0.1:{port}", request.param, ready=READY)
+    with running:
+        yield running, own_port
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +68,17 @@ def expected(core: Detector) -> list[Any]:
 
 
 def test_whatever_it_is_asked_in_the_answer_is_the_cores_of_the_grey_picture(
-    transformer: Behind, expected: list[Any]
+    transformer: tuple[Server, int], expected: list[Any]
 ) -> None:
+    server, grpc_port = transformer
     requests = {
         "V1": v1([{"image_b64": text(file)} for file in FILES]),
         "V2": v2_request(tensor("image", [text(file) for file in FILES])),
         "V2 binary": v2_binary("image", *FILES),
     }
     with (
-        httpx.Client(base_url=transformer.server.url, timeout=60.0, trust_env=False) as http,
-        grpc.insecure_channel(f"127.0.0.1:{transformer.grpc_port}") as channel,
+        httpx.Client(base_url=server.url, timeout=60.0, trust_env=False) as http,
+        grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel,
     ):
         for way, request in requests.items():
             assert answers(request.send(http, NAME), OUTPUT) == expected, way
@@ -105,8 +86,10 @@ def test_whatever_it_is_asked_in_the_answer_is_the_cores_of_the_grey_picture(
         assert grpc_answers(stub.ModelInfer(grpc_raw(NAME, "image", *FILES))) == expected
 
 
-def test_a_bad_request_is_refused_before_the_predictor_is_asked(transformer: Behind) -> None:
-    with httpx.Client(base_url=transformer.server.url, timeout=60.0, trust_env=False) as http:
+def test_a_bad_request_is_refused_before_the_predictor_is_asked(
+    transformer: tuple[Server, int],
+) -> None:
+    with httpx.Client(base_url=transformer[0].url, timeout=60.0, trust_env=False) as http:
         response = v1([{"image_b64": text(b"?text")}]).send(http, NAME)
     assert response.status_code == 415
     assert response.json()["error"]["code"] == "image_format"
@@ -115,18 +98,15 @@ def test_a_bad_request_is_refused_before_the_predictor_is_asked(transformer: Beh
 @pytest.mark.parametrize("protocol", ["v2", "grpc-v2"])
 def test_a_predictor_that_goes_away_is_a_503_and_not_ready(protocol: str) -> None:
     port = servers.free_port()  # nobody listens there
-    behind = start_transformer(f"127.0.0.1:{port}", protocol, "--enable_predictor_health_check")
-    try:
-        with httpx.Client(base_url=behind.server.url, timeout=60.0, trust_env=False) as http:
-            response = v1([{"image_b64": text(FILES[0])}]).send(http, NAME)
-            assert (response.status_code, response.json()["error"]["code"]) == (
-                503,
-                "predictor_unavailable",
-            )
-            assert http.get("/v2/health/live").status_code == 200
-            assert http.get(READY).status_code == 503
-    finally:
-        behind.server.stop()
+    live = "/v2/health/live"
+    to = (f"127.0.0.1:{port}", protocol, "--enable_predictor_health_check")
+    server, _ = transformer_of(*to, ready=live)
+    with server, httpx.Client(base_url=server.url, timeout=60.0, trust_env=False) as http:
+        response = v1([{"image_b64": text(FILES[0])}]).send(http, NAME)
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "predictor_unavailable"
+        assert http.get(live).status_code == 200
+        assert http.get(READY).status_code == 503
 
 
 # ------------------------------------------------------------------ in this process

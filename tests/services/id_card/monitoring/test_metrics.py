@@ -52,21 +52,6 @@ def test_the_reasons_are_the_codes_in_the_source() -> None:
     assert codes - {"base64_invalid"} == set(metrics.REASONS)  # no upload is base64
 
 
-def test_in_progress_falls_again_when_the_work_fails() -> None:
-    def now() -> float:
-        return value("id_card_inferences_in_progress")
-
-    def fail() -> None:
-        with metrics.in_progress():
-            assert now() == before + 1
-            raise MemoryError
-
-    before = now()
-    with pytest.raises(MemoryError):
-        fail()
-    assert now() == before
-
-
 @pytest.fixture(scope="module")
 def detector() -> ObservedDetector:
     return ObservedDetector.from_environment()
