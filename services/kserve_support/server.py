@@ -4,8 +4,8 @@ What is changed about KServe 0.21's server, and why:
 
 - It listens on all addresses. Here it listens on 127.0.0.1, unless ``--host`` or
   ``SERVING_LABS_HOST`` names another; in a container it must be 0.0.0.0.
-- Anybody may unload the model with one POST. Here that is refused, unless
-  ``SERVING_LABS_ALLOW_UNLOAD=1``; and ``/v2/health/ready`` checks the models.
+- Anybody may unload the model with one POST. Here that is refused; and ``/v2/health/ready``
+  checks the models.
 - On SIGTERM the model is unloaded while requests for it are still coming in by gRPC. Here both
   servers stop accepting requests, answer those that they have, and then the process ends.
 - Requests queue without limit. Here at most :data:`MAX_WAITING` queue; further ones get a 503.
@@ -130,26 +130,15 @@ class ClosedRepository(ModelRepositoryExtension):
     """The repository extension of V2, which lets anybody load and unload models; refused here."""
 
     async def load(self, model_name: str) -> dict[str, object]:
-        """Refuse, or load; KServe's gRPC server reads the answer."""
-        self._refuse()
-        await super().load(model_name)
-        return {"name": model_name, "load": True}
+        """Refuse it; KServe's gRPC server reads the answer of both."""
+        raise InputError(
+            "This server does not load or unload models on request.",
+            code="repository_closed",
+            status=403,
+            hint="Deploy another version instead.",
+        )
 
-    async def unload(self, model_name: str) -> dict[str, object]:
-        """Refuse, or unload."""
-        self._refuse()
-        await super().unload(model_name)
-        return {"name": model_name, "unload": True}
-
-    def _refuse(self) -> None:
-        if setting("ALLOW_UNLOAD", "0") != "1":
-            raise InputError(
-                "This server does not load or unload models on request.",
-                code="repository_closed",
-                status=403,
-                hint="Deploy another version instead. The server's operator can allow it with "
-                "SERVING_LABS_ALLOW_UNLOAD=1.",
-            )
+    unload = load
 
 
 class Server(ModelServer):

@@ -244,10 +244,10 @@ ANY_MODEL = {
         Request("/v1/models/{}:guess", b"{}", dict(JSON)), 405, "method_unknown", ":predict"
     ),
     "unload": Refused(
-        Request("/v2/repository/models/{}/unload", b""), 403, "repository_closed", "ALLOW_UNLOAD"
+        Request("/v2/repository/models/{}/unload", b""), 403, "repository_closed", "Deploy another"
     ),
     "load": Refused(
-        Request("/v2/repository/models/{}/load", b""), 403, "repository_closed", "ALLOW_UNLOAD"
+        Request("/v2/repository/models/{}/load", b""), 403, "repository_closed", "Deploy another"
     ),
 }
 

@@ -276,17 +276,14 @@ def test_the_probes_and_the_metadata(client: TestClient) -> None:
     assert isinstance(wrong_verb["error"], str)
 
 
-def test_unload_is_possible_where_it_is_allowed_and_ready_tells(
-    core: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SERVING_LABS_ALLOW_UNLOAD", "1")
+def test_ready_tells_whether_the_model_is(core: Detector) -> None:
     options = server.parser("", model_name=NAME).parse_args([])
-    app = server.Server(options).register([Predictor(NAME, core)]).create_application()
+    model = Predictor(NAME, core)
+    app = server.Server(options).register([model]).create_application()
+    model.ready = False
     with TestClient(app, raise_server_exceptions=False) as own:
-        assert own.post("/v2/repository/models/id_card/unload").json()["unload"] is True
         assert own.get("/v2/health/ready").status_code == 503  # KServe's own says 200
         assert own.get("/v2/health/live").status_code == 200
-        assert own.get("/v2/models/id_card/ready").status_code == 404
 
 
 def test_liveness_is_answered_while_a_picture_is_in_the_model(
