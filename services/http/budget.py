@@ -29,19 +29,6 @@ class OverloadedError(ModelError):
         )
 
 
-class Lease:
-    """An amount that a request holds of a :class:`Budget`."""
-
-    def __init__(self, budget: Budget, amount: int) -> None:
-        self._budget = budget
-        self.amount = amount
-
-    async def shrink(self, amount: int) -> None:
-        """Give back what exceeds *amount*."""
-        given, self.amount = max(0, self.amount - amount), min(self.amount, amount)
-        await self._budget._give_back(given)
-
-
 class Budget:
     """An amount that the requests of one event loop share.
 
@@ -54,19 +41,19 @@ class Budget:
         The amount, e.g. in bytes.
     what : str
         What there is too much of, for the refusal.
-    seconds : float
-        How long a request waits before it is refused.
     """
 
-    def __init__(self, limit: int, what: str, *, seconds: float = 5.0) -> None:
+    seconds = 5.0
+    """How long a request waits before it is refused."""
+
+    def __init__(self, limit: int, what: str) -> None:
         self.limit = limit
         self.held = 0
         self._what = what
-        self._seconds = seconds
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, amount: int) -> AsyncIterator[Lease]:
+    async def hold(self, amount: int) -> AsyncIterator[None]:
         """Hold *amount* for the length of a ``with``.
 
         Raises
@@ -76,16 +63,15 @@ class Budget:
         """
         amount = min(amount, self.limit)
         try:
-            async with asyncio.timeout(self._seconds), self._changed:
+            async with asyncio.timeout(self.seconds), self._changed:
                 await self._changed.wait_for(lambda: self.held + amount <= self.limit)
                 self.held += amount
         except TimeoutError:
             raise OverloadedError(self._what) from None
-        lease = Lease(self, amount)
         try:
-            yield lease
+            yield
         finally:
-            await asyncio.shield(self._give_back(lease.amount))
+            await asyncio.shield(self._give_back(amount))
 
     def take(self, amount: int) -> None:
         """Take *amount* at once, to be given back by :meth:`give`.

@@ -151,7 +151,7 @@ def test_decoded_images_share_a_budget_and_small_ones_overtake(
     monkeypatch.setattr(validation, "DECODED_BYTES", 80_000_000)
     large = _png(2400, 2400)  # 69 MB by its header, decoded at its full size
     app = _app(0.6, in_full=("/inference",))
-    app._memory._seconds = 0.3
+    app._memory.seconds = 0.3
     answers = asyncio.run(_gather(app, [large, large, PICTURE]))
     assert [answer.status_code for answer in answers].count(200) == 2
     refused = next(answer for answer in answers if answer.status_code != 200)

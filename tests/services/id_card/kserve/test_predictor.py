@@ -342,7 +342,7 @@ def test_large_images_are_not_in_memory_at_the_same_time(monkeypatch: pytest.Mon
 def test_an_image_that_finds_no_memory_in_time_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask() -> None:
         decoder = Decoder()
-        decoder._memory._seconds = 0.01
+        decoder._memory.seconds = 0.01
         decoder._memory.take(decoding.DECODED_BYTES)
         await decoder.each([GOOD], lambda image: image)
 

@@ -80,27 +80,3 @@ class TestObservedDetector:
         before = value("id_card_detections_count", **labels)
         ObservedDetector.from_environment()
         assert value("id_card_detections_count", **labels) == before
-
-    def test_three_failures_in_a_row_are_broken_and_a_success_mends(
-        self, detector: ObservedDetector, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def fail(_: object) -> None:
-            raise MemoryError("out of memory")
-
-        def states(times: int) -> list[bool]:
-            seen = []
-            for _ in range(times):
-                with pytest.raises(MemoryError):
-                    detector.detect([sample("one_card")])
-                seen.append(detector.broken)
-            return seen
-
-        with monkeypatch.context() as patch:
-            patch.setattr(detector, "network", fail)
-            assert states(2) == [False, False]
-        detector.detect([sample("one_card")])
-        with monkeypatch.context() as patch:
-            patch.setattr(detector, "network", fail)
-            assert states(4) == [False, False, True, True]
-        detector.detect([sample("one_card")])
-        assert not detector.broken

@@ -180,16 +180,6 @@ def test_a_kill_while_saving_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     assert halfway.last.read_bytes() == b"whole"
 
 
-def test_same_seed_same_weights_other_seed_others(tmp_path):
-    def trained(name, seed):
-        run = Run((Stage(64, 16, 1, 1, 0.002, 0.001),), seed=seed)
-        return tensors(Training(run, tmp_path / name, device="cpu", say=lambda line: None).train())
-
-    first, again, other = trained("a", 1), trained("b", 1), trained("c", 2)
-    assert all(torch.equal(first[key], again[key]) for key in first)
-    assert not all(torch.equal(first[key], other[key]) for key in first)
-
-
 # ---------------------------------------------------------------- fresh scenes
 
 
