@@ -1,7 +1,6 @@
 """What every HTTP adapter of the detector must do, whatever framework it is made with.
 
-A module of tests gives the fixtures ``client`` (an ``httpx`` client, in-process or over HTTP) and
-``server`` (a real one), and inherits from the classes here.
+A module of tests gives the fixture ``server``, and inherits from the classes here.
 """
 
 from __future__ import annotations
@@ -250,14 +249,14 @@ def assert_rendered(content: bytes, core: Detector, data: bytes = GOOD) -> None:
 
 
 class InferenceContract:
-    """Of ``/inference``, in-process and over HTTP."""
+    """Of ``/inference``."""
 
     @pytest.mark.parametrize("name", CARDS)
-    def test_boxes_are_the_cores(self, client: httpx.Client, core: Detector, name: str) -> None:
+    def test_boxes_are_the_cores(self, http: httpx.Client, core: Detector, name: str) -> None:
         data = sample_bytes(name)
 
         for upload in (raw(data), form(part(data))):
-            response = upload.send(client)
+            response = upload.send(http)
 
             assert response.status_code == 200
             assert response.headers["content-type"].startswith("application/json")
@@ -265,12 +264,12 @@ class InferenceContract:
             assert_boxes(response.json(), core, data)
 
     @pytest.mark.parametrize("kind", FORMATS)
-    def test_every_format(self, client: httpx.Client, core: Detector, kind: str) -> None:
+    def test_every_format(self, http: httpx.Client, core: Detector, kind: str) -> None:
         data = encoded(sample("one_card"), kind)
         media_type = f"image/{kind.lower()}"
 
         for upload in (raw(data, media_type), form(part(data, kind=media_type.encode()))):
-            response = upload.send(client)
+            response = upload.send(http)
             assert response.status_code == 200, response.text
             assert len(response.json()) == 1
             assert_boxes(response.json(), core, data)
@@ -279,28 +278,28 @@ class InferenceContract:
         "kind", [b"image/png", b"text/plain", b"application/json", b"nonsense", b"", None], ids=str
     )
     def test_the_type_of_the_part_plays_no_part(
-        self, client: httpx.Client, core: Detector, kind: bytes | None
+        self, http: httpx.Client, core: Detector, kind: bytes | None
     ) -> None:
-        assert_boxes(form(part(GOOD, kind=kind)).send(client).json(), core)
+        assert_boxes(form(part(GOOD, kind=kind)).send(http).json(), core)
 
     @pytest.mark.parametrize(
         "kind", ["image/png", "IMAGE/JPEG", "image/jpeg; charset=binary", "image/unheard-of"]
     )
     def test_the_type_of_a_raw_image_plays_no_part(
-        self, client: httpx.Client, core: Detector, kind: str
+        self, http: httpx.Client, core: Detector, kind: str
     ) -> None:
-        assert_boxes(raw(GOOD, kind).send(client).json(), core)
+        assert_boxes(raw(GOOD, kind).send(http).json(), core)
 
-    def test_the_form_may_have_other_fields(self, client: httpx.Client, core: Detector) -> None:
+    def test_the_form_may_have_other_fields(self, http: httpx.Client, core: Detector) -> None:
         others = part(b"1", name=b"n", filename=None), part(b"data", name=b"other")
 
-        assert_boxes(form(*others, part(GOOD)).send(client).json(), core)
+        assert_boxes(form(*others, part(GOOD)).send(http).json(), core)
 
     @pytest.mark.parametrize("name", FILENAMES)
     def test_the_files_name_plays_no_part(
-        self, client: httpx.Client, core: Detector, name: str
+        self, http: httpx.Client, core: Detector, name: str
     ) -> None:
-        response = form(part(GOOD, filename=FILENAMES[name])).send(client)
+        response = form(part(GOOD, filename=FILENAMES[name])).send(http)
 
         assert response.status_code == 200, response.text
         assert_boxes(response.json(), core)
@@ -308,9 +307,9 @@ class InferenceContract:
 
     @pytest.mark.parametrize("name", BROKEN_FILENAMES)
     def test_a_name_that_no_header_may_hold(
-        self, client: httpx.Client, core: Detector, name: str
+        self, http: httpx.Client, core: Detector, name: str
     ) -> None:
-        response = form(part(GOOD, filename=BROKEN_FILENAMES[name])).send(client)
+        response = form(part(GOOD, filename=BROKEN_FILENAMES[name])).send(http)
 
         if response.status_code == 200:
             assert_boxes(response.json(), core)
@@ -318,40 +317,40 @@ class InferenceContract:
             assert_refused(response, 400, "multipart_malformed", "do not set the Content-Type")
 
     @pytest.mark.parametrize("name", REFUSED)
-    def test_what_is_refused(self, client: httpx.Client, name: str) -> None:
+    def test_what_is_refused(self, http: httpx.Client, name: str) -> None:
         case = REFUSED[name]
 
-        response = case.upload.send(client)
+        response = case.upload.send(http)
 
         assert_refused(response, case.status, case.code, case.hint, case.message)
 
-    def test_too_large_as_declared(self, client: httpx.Client) -> None:
-        response = raw(bytes(MAX_BYTES + 1)).send(client)
+    def test_too_large_as_declared(self, http: httpx.Client) -> None:
+        response = raw(bytes(MAX_BYTES + 1)).send(http)
 
         assert_refused(response, 413, "body_too_large", "smaller file", "20,971,521 bytes")
 
-    def test_too_large_in_chunks(self, client: httpx.Client) -> None:
+    def test_too_large_in_chunks(self, http: httpx.Client) -> None:
         def chunks() -> Iterator[bytes]:
             for _ in range(MAX_BYTES // 2**20 + 1):
                 yield bytes(2**20)
 
         before = time.monotonic()
-        response = client.post("/inference", content=chunks(), headers=raw(b"").headers)
+        response = http.post("/inference", content=chunks(), headers=raw(b"").headers)
 
         assert "content-length" not in response.request.headers
         assert_refused(response, 413, "body_too_large", "smaller file", "than 20,971,520 bytes")
         assert time.monotonic() - before < 4, "it waited for bytes that cannot come"
 
-    def test_a_chunked_picture(self, client: httpx.Client, core: Detector) -> None:
+    def test_a_chunked_picture(self, http: httpx.Client, core: Detector) -> None:
         chunks = (GOOD[i : i + 1000] for i in range(0, len(GOOD), 1000))
 
-        response = client.post("/inference", content=chunks, headers=raw(b"").headers)
+        response = http.post("/inference", content=chunks, headers=raw(b"").headers)
 
         assert_boxes(response.json(), core)
 
 
 class AdapterContract(InferenceContract):
-    """Of every endpoint, in-process and over HTTP."""
+    """Of every endpoint; a module gives ``app_client``, a client of the application itself."""
 
     def test_a_full_disk_is_no_reason_to_refuse_an_image(
         self, app_client: httpx.Client, full_disk: None
@@ -361,45 +360,43 @@ class AdapterContract(InferenceContract):
         assert form(part(LARGE)).send(app_client).status_code == 200
 
     @pytest.mark.parametrize("name", ["two_cards", "no_card"])
-    def test_the_drawing_is_the_cores(
-        self, client: httpx.Client, core: Detector, name: str
-    ) -> None:
+    def test_the_drawing_is_the_cores(self, http: httpx.Client, core: Detector, name: str) -> None:
         data = sample_bytes(name)
 
-        response = form(part(data)).send(client, "/render")
+        response = form(part(data)).send(http, "/render")
 
         assert response.status_code == 200
         assert response.headers["content-type"] == "image/png"
         assert_rendered(response.content, core, data)
 
     @pytest.mark.parametrize("path", ENDPOINTS)
-    def test_a_raw_body_is_answered_as_a_form_is(self, client: httpx.Client, path: str) -> None:
-        answers = [upload.send(client, path) for upload in (raw(GOOD), form(part(GOOD)))]
+    def test_a_raw_body_is_answered_as_a_form_is(self, http: httpx.Client, path: str) -> None:
+        answers = [upload.send(http, path) for upload in (raw(GOOD), form(part(GOOD)))]
 
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[0].content == answers[1].content
 
-    def test_boxes_are_in_upright_pixels(self, client: httpx.Client, core: Detector) -> None:
+    def test_boxes_are_in_upright_pixels(self, http: httpx.Client, core: Detector) -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
         held = sample("one_card").transpose(Image.Transpose.ROTATE_90)
         data = encoded(held, "PNG", exif=exif)
 
-        assert_boxes(raw(data).send(client).json(), core, encoded(sample("one_card"), "PNG"))
+        assert_boxes(raw(data).send(http).json(), core, encoded(sample("one_card"), "PNG"))
         assert_rendered(
-            raw(data).send(client, "/render").content, core, encoded(sample("one_card"), "PNG")
+            raw(data).send(http, "/render").content, core, encoded(sample("one_card"), "PNG")
         )
 
     @pytest.mark.parametrize("path", ["/invocation", "/render", "/inference/", "/inference%0A"])
-    def test_every_way_in_is_guarded(self, client: httpx.Client, path: str) -> None:
-        response = client.post(
+    def test_every_way_in_is_guarded(self, http: httpx.Client, path: str) -> None:
+        response = http.post(
             path, content=b"no picture", headers=raw(b"").headers, follow_redirects=True
         )
 
         assert_refused(response, 415, "image_format")
 
     def test_a_path_or_an_address_is_never_opened(
-        self, client: httpx.Client, listener: Any, tmp_path: Path
+        self, http: httpx.Client, listener: Any, tmp_path: Path
     ) -> None:
         secret = tmp_path / "card.jpg"
         secret.write_bytes(GOOD)
@@ -419,7 +416,7 @@ class AdapterContract(InferenceContract):
             ]
             for path in ("/inference", "/render", "/inference%0A"):
                 for upload in uploads:
-                    response = upload.send(client, path)
+                    response = upload.send(http, path)
                     assert response.status_code in (415, 422), response.text
                     assert set(response.json()["error"]) == {"code", "message", "hint"}
                     assert "root:" not in response.text
@@ -428,15 +425,15 @@ class AdapterContract(InferenceContract):
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
     @pytest.mark.parametrize("path", ENDPOINTS)
-    def test_only_post_is_allowed(self, client: httpx.Client, path: str, method: str) -> None:
-        assert client.request(method, path).status_code == 405
+    def test_only_post_is_allowed(self, http: httpx.Client, path: str, method: str) -> None:
+        assert http.request(method, path).status_code == 405
 
-    def test_an_unknown_path(self, client: httpx.Client) -> None:
-        assert client.post("/no-such-path", content=b"x").status_code in (404, 405)
+    def test_an_unknown_path(self, http: httpx.Client) -> None:
+        assert http.post("/no-such-path", content=b"x").status_code in (404, 405)
 
     @pytest.mark.parametrize("path", ["/", "/readyz", "/livez", "/metrics", "/docs.json"])
-    def test_the_servers_own_pages(self, client: httpx.Client, path: str) -> None:
-        assert client.get(path).status_code == 200
+    def test_the_servers_own_pages(self, http: httpx.Client, path: str) -> None:
+        assert http.get(path).status_code == 200
 
 
 # More than Starlette keeps of a form's file in memory, unless told otherwise.
@@ -446,7 +443,7 @@ LARGE = encoded(
 
 
 class HttpContract:
-    """Over HTTP only: other people's clients, many clients, bad clients."""
+    """Other people's clients, many clients, bad clients."""
 
     def connect(self, server: Server) -> socket.socket:
         return socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)

@@ -59,16 +59,6 @@ def server(request: pytest.FixtureRequest, scratch: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["in process", "over HTTP"])
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    if request.param == "in process":
-        yield request.getfixturevalue("app_client")
-        return
-    url = request.getfixturevalue("server").url
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as over_http:
-        yield over_http
-
-
 @pytest.fixture(scope="module", name="http")
 def http_client(server: Server) -> Iterator[httpx.Client]:
     """A client of the module's server, for up to 16 requests at a time."""

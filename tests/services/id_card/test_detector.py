@@ -15,6 +15,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -582,37 +583,22 @@ class TestExport:
 
         assert len(set(made)) == 4
 
-    def test_two_processes_at_once_make_one(self, build: Path, tmp_path: Path) -> None:
-        script = textwrap.dedent("""
-            import sys, time
-            from pathlib import Path
-            from services.id_card.model import export as module
+    def test_three_at_once_make_one(
+        self, build: Path, made: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each call takes a lock of its own, so threads wait as processes do."""
+        fake = export_module.export
 
-            def slow(weights, backend, target, *, imgsz):
-                with open(sys.argv[1], "a") as log:
-                    log.write("made\\n")
-                time.sleep(1)
-                target.write_bytes(b"whole model")
+        def slow(*given: Any, **options: Any) -> Path:
+            time.sleep(1)
+            return fake(*given, **options)
 
-            module.export = slow
-            Path(sys.argv[2]).touch()
-            while len(list(Path(sys.argv[2]).parent.glob("ready-*"))) < 3:
-                time.sleep(0.01)
-            assert module.exported(Path(sys.argv[3]), "onnx").read_bytes() == b"whole model"
-        """)
-        log = tmp_path / "log"
-
+        monkeypatch.setattr(export_module, "export", slow)
         with ThreadPoolExecutor(3) as pool:
-            jobs = [
-                pool.submit(
-                    python, "-c", script, str(log), str(tmp_path / f"ready-{i}"), str(WEIGHTS)
-                )
-                for i in range(3)
-            ]
-            done = [job.result(timeout=60) for job in jobs]
+            targets = list(pool.map(lambda _: exported(WEIGHTS, "onnx"), range(3)))
 
-        assert [process.returncode for process in done] == [0] * 3, done[0].stderr
-        assert log.read_text() == "made\n"
+        assert made == [targets[0]]
+        assert len(set(targets)) == 1
 
     def test_a_failure_leaves_nothing_half_made(
         self, build: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ import pytest
 from services.id_card.detector import Detector
 from services.workbench import servers
 from services.workbench.servers import Server
-from tests.services.id_card.adapter_contract import TIMEOUT, InferenceContract, assert_boxes, raw
+from tests.services.id_card.adapter_contract import InferenceContract, assert_boxes, raw
 from tests.services.id_card.image_files import encoded, sample
 
 COMMAND = [sys.executable, "-m", "services.id_card.baselines.litserve_app", "--port", "{port}"]
@@ -27,25 +27,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=TIMEOUT, trust_env=False) as over_http:
-        yield over_http
-
-
 class TestApp(InferenceContract):
     pass
 
 
-def test_a_file_of_several_megabytes(client: httpx.Client, core: Detector) -> None:
+def test_a_file_of_several_megabytes(http: httpx.Client, core: Detector) -> None:
     data = encoded(sample("one_card").resize((1600, 1200)), "BMP")
     assert len(data) > 5_000_000
-    assert_boxes(raw(data, "image/bmp").send(client).json(), core, data)
+    assert_boxes(raw(data, "image/bmp").send(http).json(), core, data)
 
 
-def test_its_own_pages(client: httpx.Client) -> None:
-    assert client.get("/health").status_code == 200
-    assert "/inference" in client.get("/openapi.json").json()["paths"]
+def test_its_own_pages(http: httpx.Client) -> None:
+    assert http.get("/health").status_code == 200
+    assert "/inference" in http.get("/openapi.json").json()["paths"]
 
 
 def test_it_listens_on_the_loopback_and_calls_nobody(server: Server) -> None:
