@@ -28,13 +28,10 @@ class Request:
 
     path: str
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
 
     def send(self, client: httpx.Client, model: str) -> httpx.Response:
         return client.post(self.path.format(model), content=self.body, headers=self.headers)
-
-
-JSON = {"Content-Type": "application/json"}
 
 
 def start(module: str, *arguments: str, ready: str = "/v2/health/ready") -> tuple[Server, int]:
@@ -46,20 +43,20 @@ def start(module: str, *arguments: str, ready: str = "/v2/health/ready") -> tupl
 
 def v1(instances: Json, **more: Json) -> Request:
     body = json.dumps({"instances": instances, **more}).encode()
-    return Request("/v1/models/{}:predict", body, dict(JSON))
+    return v1_body(body)
 
 
 def v1_body(body: bytes) -> Request:
-    return Request("/v1/models/{}:predict", body, dict(JSON))
+    return Request("/v1/models/{}:predict", body)
 
 
 def v2(*inputs: Json, **more: Json) -> Request:
     body = json.dumps({"inputs": list(inputs), **more}).encode()
-    return Request("/v2/models/{}/infer", body, dict(JSON))
+    return v2_body(body)
 
 
 def v2_body(body: bytes, **headers: str) -> Request:
-    return Request("/v2/models/{}/infer", body, {**JSON, **headers})
+    return Request("/v2/models/{}/infer", body, {"Content-Type": "application/json", **headers})
 
 
 def tensor(name: str, data: Sequence[Json], datatype: str = "BYTES", **more: Json) -> Json:
@@ -160,6 +157,8 @@ def grpc_answers(response: pb.ModelInferResponse) -> Json:
     return [json.loads(one) for one in texts]
 
 
+IMAGE = tensor("image", ["x"])
+
 # Every model refuses these in the same way, whatever it is asked about.
 ANY_MODEL = {
     "no body, V1": Refused(v1_body(b""), 400, "body_missing", "curl"),
@@ -167,15 +166,8 @@ ANY_MODEL = {
     "half of the JSON, V1": Refused(v1_body(b'{"instances": ['), 400, "json_invalid", "UTF-8"),
     "half of the JSON, V2": Refused(v2_body(b'{"inputs": ['), 400, "json_invalid", "UTF-8"),
     "no UTF-8, V1": Refused(v1_body(b'{"instances": "\xff"}'), 400, "json_invalid", "UTF-8"),
-    "text, V1": Refused(
-        Request("/v1/models/{}:predict", b"user_id=7", {"Content-Type": "text/plain"}),
-        400,
-        "json_invalid",
-    ),
     "a form, V2": Refused(
-        Request("/v2/models/{}/infer", b"--x\r\n", {"Content-Type": "multipart/form-data"}),
-        400,
-        "json_invalid",
+        v2_body(b"--x\r\n", **{"Content-Type": "multipart/form-data"}), 400, "json_invalid"
     ),
     "NaN": Refused(v1_body(b'{"instances": [NaN]}'), 400, "json_invalid"),
     "deep JSON": Refused(v1_body(b'{"instances": ' + b"[" * 5000), 400, "json_invalid"),
@@ -190,22 +182,19 @@ ANY_MODEL = {
     "inputs empty": Refused(v2(), 422, "request_malformed", "datatype", "empty"),
     "an input no object": Refused(v2(5), 422, "request_malformed", "", "'inputs[0]'"),
     "an input without a name": Refused(
-        v2({"shape": [1], "datatype": "BYTES", "data": ["x"]}),
-        *(422, "request_malformed", "", "'inputs[0].name'"),
+        v2({**IMAGE, "name": None}), 422, "request_malformed", "", "'inputs[0].name'"
     ),
     "a shape that is a number": Refused(
-        v2({"name": "image", "shape": 1, "datatype": "BYTES", "data": ["x"]}),
-        *(422, "request_malformed", "", "'inputs[0].shape'"),
+        v2({**IMAGE, "shape": 1}), 422, "request_malformed", "", "'inputs[0].shape'"
     ),
     "no data": Refused(
-        v2({"name": "image", "shape": [1], "datatype": "BYTES"}),
+        v2({name: IMAGE[name] for name in ("name", "shape", "datatype")}),
         *(400, "data_missing", "binary_data_size"),
     ),
     "data no list": Refused(
-        v2({"name": "image", "shape": [1], "datatype": "BYTES", "data": "x"}),
-        *(422, "request_malformed", "", "'inputs[0].data'"),
+        v2({**IMAGE, "data": "x"}), 422, "request_malformed", "", "'inputs[0].data'"
     ),
-    "id a number": Refused(v2(tensor("image", ["x"]), id=7), 422, "request_malformed", "", "'id'"),
+    "id a number": Refused(v2(IMAGE, id=7), 422, "request_malformed", "", "'id'"),
     "an unknown input": Refused(
         v2(tensor("picture", ["x"])), 422, "tensor_unknown", "", "'picture'"
     ),
@@ -216,39 +205,22 @@ ANY_MODEL = {
         v2_body(b"{}", **{LENGTH: "3"}), 400, "binary_size", "", "2 bytes"
     ),
     "compressed": Refused(
-        Request("/v1/models/{}:predict", b"\x1f\x8b", {**JSON, "Content-Encoding": "gzip"}),
+        v2_body(b"\x1f\x8b", **{"Content-Encoding": "gzip"}),
         *(415, "encoding_unsupported", "Content-Encoding", "'gzip'"),
     ),
-    "a model that is not there, V1": Refused(
-        Request("/v1/models/nothing:predict", b"{}", dict(JSON)),
-        404,
-        "model_unknown",
-        "server's models",
-    ),
-    "a model that is not there, V2": Refused(
-        Request("/v2/models/nothing/infer", b"{}", dict(JSON)),
-        404,
-        "model_unknown",
-        "server's models",
-    ),
-    "a version": Refused(
-        Request("/v2/models/{}/versions/1/infer", b"{}", dict(JSON)), 404, "not_offered"
-    ),
-    "an explanation": Refused(
-        Request("/v1/models/{}:explain", b'{"instances": [1]}', dict(JSON)), 404, "not_offered"
-    ),
-    "a path that is not there": Refused(
-        Request("/v1/model/{}:predict", b"{}", dict(JSON)), 404, "path_unknown", "POST to"
-    ),
-    "an unknown verb": Refused(
-        Request("/v1/models/{}:guess", b"{}", dict(JSON)), 405, "method_unknown", ":predict"
-    ),
-    "unload": Refused(
-        Request("/v2/repository/models/{}/unload", b""), 403, "repository_closed", "Deploy another"
-    ),
-    "load": Refused(
-        Request("/v2/repository/models/{}/load", b""), 403, "repository_closed", "Deploy another"
-    ),
+    **{
+        path: Refused(Request(path, b'{"instances": [1]}'), status, code, hint)
+        for path, status, code, hint in (
+            ("/v1/models/nothing:predict", 404, "model_unknown", "server's models"),
+            ("/v2/models/nothing/infer", 404, "model_unknown", "server's models"),
+            ("/v2/models/{}/versions/1/infer", 404, "not_offered", ""),
+            ("/v1/models/{}:explain", 404, "not_offered", ""),
+            ("/v1/model/{}:predict", 404, "path_unknown", "POST to"),
+            ("/v1/models/{}:guess", 405, "method_unknown", ":predict"),
+            ("/v2/repository/models/{}/unload", 403, "repository_closed", "Deploy another"),
+            ("/v2/repository/models/{}/load", 403, "repository_closed", "Deploy another"),
+        )
+    },
 }
 
 any_model = pytest.mark.parametrize("refused", ANY_MODEL.values(), ids=ANY_MODEL)

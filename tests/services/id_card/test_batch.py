@@ -196,15 +196,6 @@ def test_a_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         batch.make_job(SAMPLES)
 
 
-def test_other_settings_are_refused(
-    folder: Path, table: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = table.read_bytes()
-    told = error(capsys, folder, "--out", table, "--part-size", 6, "--conf", 0.7)
-    assert "conf was 0.5 and is now 0.7" in told
-    assert table.read_bytes() == before
-
-
 def test_a_changed_picture_makes_another_job(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "one_card.jpg", tmp_path / "a.jpg")
     before = batch.make_job(tmp_path)

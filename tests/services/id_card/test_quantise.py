@@ -71,15 +71,6 @@ def test_most_weights_are_integers_and_the_last_layers_floats(model: Path) -> No
     assert model.stat().st_size < 0.35 * exported(WEIGHTS, "onnx").stat().st_size
 
 
-def test_a_server_gets_it_from_its_environment(
-    monkeypatch: pytest.MonkeyPatch, int8: Detector
-) -> None:
-    monkeypatch.setenv("ID_CARD_BACKEND", "int8")
-    picture = [sample("one_card")]
-
-    assert Detector.from_environment().detect(picture) == int8.detect(picture)
-
-
 @pytest.mark.parametrize(("kind", "asked"), [("int8", "onnx"), ("onnx", "int8"), ("onnx", "torch")])
 def test_an_export_is_not_taken_for_the_other(kind: str, asked: str) -> None:
     with pytest.raises(ValueError, match=f"backend '{kind}', not '{asked}'; set the backend"):

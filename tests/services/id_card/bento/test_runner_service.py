@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from bentoml.exceptions import RemoteException
 
-from services.id_card.detector import Detector
 from services.workbench import servers
 from services.workbench.servers import Server
 from tests.services.id_card.adapter_contract import (
@@ -26,12 +22,10 @@ from tests.services.id_card.adapter_contract import (
     TIMEOUT,
     AdapterContract,
     HttpContract,
-    assert_boxes,
     assert_ends_when_asked,
     in_process,
     raw,
 )
-from tests.services.id_card.image_files import sample
 
 TARGET = "services.id_card.bento.runner_service:svc"
 
@@ -89,47 +83,30 @@ class TestServer(HttpContract):
                 assert time.monotonic() < deadline, own.tail()
 
 
-def runner_of(method: Callable[..., Any]) -> SimpleNamespace:
-    """Return what stands in for the Runner: one whose method does that."""
-    return SimpleNamespace(inference=SimpleNamespace(async_run=method))
-
-
 @pytest.mark.parametrize("path", ["/inference", "/render"])
-def test_a_runner_that_cannot_be_reached_is_a_503_in_our_shape(
-    app_client: httpx.Client, path: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (RemoteException("Failed to connect to runner server."), 503, "model_unavailable"),
+        (RuntimeError("secret"), 500, "model_failed"),
+    ],
+)
+def test_a_runner_that_fails_is_answered_in_our_shape(
+    app_client: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    error: Exception,
+    status: int,
+    code: str,
 ) -> None:
     from services.id_card.bento import runner_service
 
-    async def unreachable(*_: object) -> None:
-        raise RemoteException("Failed to connect to runner server.")
+    async def fail(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(runner_service, "yolo_v8_runner", runner_of(unreachable))
+    runner = SimpleNamespace(inference=SimpleNamespace(async_run=fail))
+    monkeypatch.setattr(runner_service, "yolo_v8_runner", runner)
     response = raw(GOOD).send(app_client, path)
-    assert (response.status_code, response.json()["error"]["code"]) == (503, "model_unavailable")
-    assert response.headers["retry-after"] == "1"
-
-
-@pytest.mark.parametrize("path", ["/inference", "/render"])
-def test_a_runner_that_fails_is_a_500_in_our_shape(
-    app_client: httpx.Client, core: Detector, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(Detector, "detect", broken)
-    response = raw(GOOD).send(app_client, path)
-    assert (response.status_code, response.json()["error"]["code"]) == (500, "model_failed")
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert ("retry-after" in response.headers) == (status == 503)
     assert "secret" not in response.text
-
-
-def test_the_runner_works_without_a_server(app_client: httpx.Client, core: Detector) -> None:
-    """``init_local``, which the application in this process has called."""
-    from services.id_card.bento.runner_service import yolo_v8_runner
-
-    pixels = np.asarray(sample("one_card"))
-
-    boxes = yolo_v8_runner.inference.run(pixels)
-    later = asyncio.run(yolo_v8_runner.inference.async_run(pixels))
-
-    assert_boxes(boxes, core)
-    assert later == boxes
