@@ -23,8 +23,9 @@ from services.bentoml_support.log import FileMonitor, write_if_possible
 from services.environment import build_dir
 from services.id_card.bento import service
 from services.id_card.bento.model_store import pinned_weights
+from services.id_card.detector import Detection
 from services.id_card.monitoring import metrics
-from services.id_card.monitoring.observed_detector import Inference, ObservedDetector
+from services.id_card.monitoring.observed_detector import ObservedDetector
 from services.id_card.validation import ImageValidationMiddleware
 
 logger = logging.getLogger(__name__)
@@ -76,28 +77,26 @@ def _load() -> ObservedDetector:
     except Exception:
         logger.exception("The model could not be loaded; /livez and /readyz answer 503 from now on")
         raise
-    detector.record = _log
+    detector.record = lambda *answer: write_if_possible(_write, detector, *answer)
     # BentoML prints only its own loggers' messages. Each worker logs this once.
     logging.getLogger("bentoml").info("the model is loaded and warm")
     return detector
 
 
-def _log(inference: Inference) -> None:
+def _write(
+    detector: ObservedDetector, size: tuple[int, int], found: list[Detection], seconds: float
+) -> None:
     """Write one line into this worker's log of answers."""
-    write_if_possible(_write, inference)
-
-
-def _write(inference: Inference) -> None:
     options = {"log_path": os.environ.get("ID_CARD_LOG", str(build_dir() / "monitoring"))}
     with bentoml.monitor("id_card_detector", FileMonitor, options) as row:
-        width, height = inference.size
+        width, height = size
         row.log(width, "width", "feature", "numerical")
         row.log(height, "height", "feature", "numerical")
-        confidences = [round(detection.confidence, 4) for detection in inference.detections]
+        confidences = [round(detection.confidence, 4) for detection in found]
         row.log(confidences, "confidences", "prediction", "numerical_sequence")
-        row.log(round(inference.seconds, 4), "seconds", "prediction", "numerical")
-        row.log(inference.model, "model", "prediction", "categorical")
-        row.log(inference.version, "version", "prediction", "categorical")
+        row.log(round(seconds, 4), "seconds", "prediction", "numerical")
+        row.log(detector.model, "model", "prediction", "categorical")
+        row.log(detector.version, "version", "prediction", "categorical")
 
 
 IdCardDetector.add_asgi_middleware(

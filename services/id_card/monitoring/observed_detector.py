@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,7 @@ FAILURES = 3
 """After this many failures in a row the detector counts as broken; one may be the image's fault."""
 
 
-@dataclass(frozen=True)
-class Inference:
-    """What went into the detector, what came out, and which model it was.
-
-    The image itself is not kept: here it shows somebody's identity card.
-
-    Attributes
-    ----------
-    size : tuple of int
-        Width and height of the image in pixels.
-    detections : list of Detection
-        The boxes, the most confident first.
-    seconds : float
-        How long it took.
-    model, version : str
-        The weights' name and the hash of their content.
-    """
-
-    size: tuple[int, int]
-    detections: list[Detection]
-    seconds: float
-    model: str
-    version: str
+Record = Callable[[tuple[int, int], list[Detection], float], object]
 
 
 class ObservedDetector(Detector):
@@ -53,11 +30,13 @@ class ObservedDetector(Detector):
     model, version : str
         The weights' name and the hash of their content, as in its metrics.
     record : callable
-        Called with each :class:`Inference`; set it to keep a log.
+        Called for each image with its size ``(width, height)``, its detections and the seconds that
+        they took; set it to keep a log. The image itself is not kept: here it shows somebody's
+        identity card.
     """
 
     def __init__(self, weights: str | Path = WEIGHTS, *args: Any, **kwargs: Any) -> None:
-        self.record: Callable[[Inference], object] = lambda inference: None
+        self.record: Record = lambda *_: None
         self._failures = 0
         self._in_service = False
         super().__init__(weights, *args, **kwargs)
@@ -88,5 +67,5 @@ class ObservedDetector(Detector):
         seconds = (time.perf_counter() - start) / max(1, len(found))
         for image, detections in zip(images, found, strict=True):
             metrics.observe(detections, seconds, model=self.model, version=self.version)
-            self.record(Inference(image.size, detections, seconds, self.model, self.version))
+            self.record(image.size, detections, seconds)
         return found

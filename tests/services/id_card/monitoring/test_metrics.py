@@ -62,7 +62,7 @@ class TestObservedDetector:
         labels = {"model": detector.model, "version": detector.version}
         before = value("id_card_detections_count", **labels)
         records = []
-        detector.record = records.append
+        detector.record = lambda *record: records.append(record)
 
         found = detector.detect([sample(name) for name in CARDS])
         drawn = detector.render(sample("one_card"))
@@ -71,8 +71,8 @@ class TestObservedDetector:
         assert found == plain
         assert drawn.size == sample("one_card").size
         assert value("id_card_detections_count", **labels) == before + len(CARDS) + 1
-        assert [record.detections for record in records[:-1]] == found
-        assert [record.size for record in records[:-1]] == [sample(name).size for name in CARDS]
+        assert [detections for _, detections, _ in records[:-1]] == found
+        assert [size for size, *_ in records[:-1]] == [sample(name).size for name in CARDS]
         assert detector.detect([]) == []
 
     def test_warming_up_is_no_traffic(self, detector: ObservedDetector) -> None:
