@@ -55,7 +55,7 @@ def table(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_every_file_has_its_row_in_order(folder: Path, table: Path) -> None:
+def test_every_file_has_its_row_in_order(table: Path) -> None:
     read = pq.read_table(table)
     assert read.schema.equals(batch.SCHEMA)
     paths = read["path"].to_pylist()

@@ -187,7 +187,7 @@ def test_an_image_is_let_go_with_its_answer() -> None:
     assert contexts[0].run(validation._image.get) == []
 
 
-def test_slow_bodies_share_a_budget_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_bodies_share_a_budget_too() -> None:
     app = _app(0)
     app._guarded.buffered.limit = 2**20
 

@@ -339,7 +339,7 @@ def test_large_images_are_not_in_memory_at_the_same_time(monkeypatch: pytest.Mon
     assert most == 2  # threads
 
 
-def test_an_image_that_finds_no_memory_in_time_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_finds_no_memory_in_time_is_a_503() -> None:
     async def ask() -> None:
         decoder = Decoder()
         decoder._memory.seconds = 0.01
