@@ -28,7 +28,7 @@ from mlflow.exceptions import MlflowException
 from services import command_line
 from services.recommender import registry
 from services.recommender.model.ratings import Ratings
-from services.recommender.training.splits import SPLITS
+from services.recommender.training.splits import at_random
 
 KINDS = ("popularity", "mf", "mf-bce", "neumf")
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(args: argparse.Namespace) -> int:
     """Log candidates and register the best."""
-    split = SPLITS[args.split](_ratings(args))
+    split = at_random(_ratings(args))
     for logged in registry.train(split, args.model or KINDS, seed=args.seed):
         measures = ", ".join(f"{name} {value:.3f}" for name, value in logged.metrics.items())
         print(f"{logged.kind:12}{measures}")
@@ -117,9 +117,6 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--model", choices=KINDS, action="append",
                              help="a kind of model to train; repeatable")  # fmt: skip
             sub.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
-        if command is train:
-            sub.add_argument("--split", choices=SPLITS, default="random",
-                             help="how the ratings are split (random)")  # fmt: skip
         if command in (promote, rollback):
             default = "the newest" if command is promote else "the previous one"
             sub.add_argument("version", type=int, nargs="?", help=f"a version's number ({default})")

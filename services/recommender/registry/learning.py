@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from tempfile import TemporaryDirectory
 from typing import Literal
 
@@ -36,7 +36,6 @@ from services.registry import (
     PROD,
     STAGING,
     Decision,
-    Rule,
     Version,
     fetch,
     promote,
@@ -93,18 +92,11 @@ def train(
     return logged
 
 
-def latest(ratings: Ratings) -> Split:
-    """Hold out the newest ratings: the last tenth to report on, the tenth before to decide by."""
-    return by_time(ratings, validation=0.1, test=0.1)
-
-
 def learn(
     ratings: Ratings,
     kinds: Iterable[str] = ("mf-bce",),
     *,
-    how: Callable[[Ratings], Split] = latest,
     name: str = MODEL,
-    rule: Rule = RULE,
     seed: int = 0,
     progress: bool = True,
     tracking_uri: str | None = None,
@@ -120,12 +112,8 @@ def learn(
         Old and new ratings; new users and movies are fine.
     kinds : iterable of str
         The candidates; the one with the best NDCG is registered.
-    how : callable
-        Splits the ratings; by time if not given.
     name : str
         The registered model.
-    rule : tuple of Threshold
-        The rule of promotion.
     seed : int
         The seed of the training.
     progress : bool
@@ -143,7 +131,7 @@ def learn(
     ValueError
         If the ratings are too few or not new, or there is no such candidate.
     """
-    split = how(ratings)
+    split = by_time(ratings)
     served = None
     with contextlib.suppress(LookupError):  # nothing is in production yet
         served = version_of(PROD, name=name, tracking_uri=tracking_uri)
@@ -160,7 +148,7 @@ def learn(
     version = register(chosen.model_id, name=name, tracking_uri=tracking_uri)
     if served and version.digest not in served.measured:
         measure(served, split, tracking_uri=tracking_uri)
-    decision = promote(version.number, name=name, rule=rule, tracking_uri=tracking_uri)
+    decision = promote(version.number, name=name, rule=RULE, tracking_uri=tracking_uri)
     if decision.outcome == "promoted":
         measure(version, split, on="test", tracking_uri=tracking_uri)
     return decision

@@ -4,7 +4,7 @@
 
     python -m services.recommender.training.train                       # on simulated ratings
     python -m services.recommender.training.train --ratings-dir ml-100k  # on MovieLens
-    python -m services.recommender.training.train --model mf-bce --split time
+    python -m services.recommender.training.train --model mf-bce
 
 Each candidate is trained on the training part and measured on the validation part. The one with
 the best NDCG is promoted, refitted on both, saved, and only then measured on the test part.
@@ -27,7 +27,7 @@ from services.recommender.model.models import Model, SavedModel
 from services.recommender.model.ratings import Ratings, gini
 from services.recommender.recommender import Recommender
 from services.recommender.training.movielens import load_movielens
-from services.recommender.training.splits import SPLITS, Split
+from services.recommender.training.splits import Split, at_random
 from services.recommender.training.synthetic import Truth, make_ratings
 from services.recommender.training.trainer import RECIPES, fit
 
@@ -131,8 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--model", choices=RECIPES, action="append",
                         help="a candidate to train; repeatable (all)")  # fmt: skip
-    parser.add_argument("--split", choices=SPLITS, default="random",
-                        help="how the ratings are split (random)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of all random draws (0)")
     parser.add_argument("--out", type=Path, default=build_dir() / "recommender" / "model.npz",
                         help="where to save (build/recommender/model.npz)")  # fmt: skip
@@ -143,14 +141,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--out: {error}")
     try:
         ratings, truth = ratings_from(args.ratings_dir, seed=args.seed)
-        split = SPLITS[args.split](ratings)
+        split = at_random(ratings)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     print(describe(ratings))
     parts = ", ".join(
         f"{len(part):,} {name}" for name, part in zip(Split._fields, split, strict=True)
     )
-    print(f"split ({args.split}): {parts}")
+    print(f"split: {parts}")
     kinds = dict.fromkeys(["popularity", *(args.model or RECIPES)])
     candidates = compare(split, kinds, seed=args.seed)
     rows: list[tuple[str, Metrics]] = [(c.model.kind, c.metrics) for c in candidates]

@@ -7,7 +7,7 @@ import pytest
 
 from services.recommender.model.ids import IdMap
 from services.recommender.model.ratings import Movies, Ratings, gini
-from services.recommender.training.splits import SPLITS, at_random, by_time, leave_one_out
+from services.recommender.training.splits import at_random, by_time
 
 
 def table(rows, n_users=3, n_movies=4):
@@ -101,9 +101,9 @@ def test_gini_of_known_spreads():
 # ---------------------------------------------------------------- splits
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("how", [at_random, by_time])
 @pytest.mark.parametrize("seed", range(4))
-def test_no_row_is_in_two_parts_or_in_none(name, seed):
+def test_no_row_is_in_two_parts_or_in_none(how, seed):
     rng = np.random.default_rng(seed)
     n_users, n_movies = int(rng.integers(3, 30)), int(rng.integers(8, 40))
     pairs = rng.choice(n_users * n_movies, n_users * 6, replace=False)
@@ -113,7 +113,7 @@ def test_no_row_is_in_two_parts_or_in_none(name, seed):
     movies = Movies(movie_ids, ("",) * n_movies, ((),) * n_movies)
     stars = rng.integers(1, 6, len(pairs))
     ratings = Ratings(users, items, stars, times, ids, movies)
-    split = SPLITS[name](ratings)
+    split = how(ratings)
     together = sorted(row for part in split for row in rows_of(part))
     assert together == rows_of(ratings)
     assert rows_of(split.development) == sorted(rows_of(split.train) + rows_of(split.validation))
@@ -124,24 +124,7 @@ def test_by_time_no_part_knows_the_next_ones_time(small):
     split = by_time(small.ratings)
     assert split.train.timestamps.max() < split.validation.timestamps.min()
     assert split.validation.timestamps.max() < split.test.timestamps.min()
-    assert [len(part) / 12_000 for part in split] == pytest.approx([0.65, 0.1, 0.25], abs=0.01)
-
-
-def test_leave_one_out_keeps_the_last_two_of_each_user():
-    rows = [(0, 0, 1, 30), (0, 1, 1, 10), (0, 2, 1, 20), (0, 3, 1, 40)]  # not in time's order
-    rows += [(1, 2, 1, 5), (1, 3, 1, 5), (1, 0, 1, 5)]  # one moment: the item's index decides
-    rows += [(2, 1, 1, 1), (2, 2, 1, 2)]  # too few
-    split = leave_one_out(table(rows))
-    assert rows_of(split.test) == [(0, 3, 1, 40), (1, 3, 1, 5)]
-    assert rows_of(split.validation) == [(0, 0, 1, 30), (1, 2, 1, 5)]
-
-
-def test_leave_one_out_never_knows_a_users_own_future(small):
-    split = leave_one_out(small.ratings)
-    for earlier, later in ((split.train, split.validation), (split.validation, split.test)):
-        last = np.zeros(small.ratings.n_users)
-        np.maximum.at(last, earlier.users, earlier.timestamps)
-        assert (later.timestamps >= last[later.users]).all()
+    assert [len(part) / 12_000 for part in split] == pytest.approx([0.8, 0.1, 0.1], abs=0.01)
 
 
 def test_at_random_takes_the_same_share_of_every_user(small):
@@ -155,15 +138,14 @@ def test_at_random_takes_the_same_share_of_every_user(small):
 
 
 @pytest.mark.parametrize("shares", [(0, 0.2), (0.2, 0), (0.5, 0.5), (-0.1, 0.5)])
-@pytest.mark.parametrize("split", [by_time, at_random])
-def test_shares_that_leave_nothing_are_refused(small, split, shares):
+def test_shares_that_leave_nothing_are_refused(small, shares):
     with pytest.raises(ValueError, match="must be above 0 and add up to less than 1"):
-        split(small.ratings, validation=shares[0], test=shares[1])
+        at_random(small.ratings, validation=shares[0], test=shares[1])
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("split", [at_random, by_time])
 @pytest.mark.parametrize("count", [1, 2])
-def test_too_few_ratings_are_refused(name, count):
+def test_too_few_ratings_are_refused(split, count):
     rows = [(user, 0, 5, 7) for user in range(count)]  # all at one moment
     with pytest.raises(ValueError, match="too few for train, validation and test"):
-        SPLITS[name](table(rows))
+        split(table(rows))

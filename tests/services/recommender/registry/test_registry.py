@@ -19,7 +19,7 @@ from services.recommender.model.ids import IdMap
 from services.recommender.model.metrics import evaluate
 from services.recommender.model.ratings import Movies
 from services.recommender.recommender import Recommender
-from services.recommender.registry import Threshold
+from services.recommender.registry import Threshold, learning
 from services.recommender.registry.__main__ import main
 from services.recommender.training.cross_dataset import CrossDatasetModel
 from services.recommender.training.splits import at_random
@@ -241,15 +241,16 @@ def test_new_ratings_lead_to_a_new_version(tracking_server: Server, small) -> No
 
 
 def test_ratings_that_production_was_trained_on_decide_nothing(
-    tracking_server: Server, registry_versions: list[Registered], at: dict[str, str], small
+    at: dict[str, str], small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.promote(2, **at)
     version = registry.version_of(2, **at)
     leaky = small.split._replace(train=small.split.validation, validation=small.split.train)
     with pytest.raises(ValueError, match=r"was trained on \d+ of these \d+ ratings; measure it on"):
         registry.measure(version, leaky, tracking_uri=at["tracking_uri"])
+    monkeypatch.setattr(learning, "by_time", lambda ratings: leaky)
     with pytest.raises(ValueError, match="nothing to learn before new ratings come in"):
-        registry.learn(small.ratings, how=lambda ratings: leaky, progress=False, **at)
+        registry.learn(small.ratings, progress=False, **at)
 
 
 def test_a_model_is_measured_on_another_table_by_raw_ids(small, models) -> None:

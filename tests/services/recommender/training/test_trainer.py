@@ -131,11 +131,12 @@ def test_the_command_trains_reports_and_saves(small, tmp_path, monkeypatch, caps
     monkeypatch.setitem(RECIPES, "mf-bce", replace(RECIPES["mf-bce"], epochs=15, batch=2048))
     monkeypatch.delenv("RATINGS_DIR", raising=False)
     out = tmp_path / "new" / "model.npz"
-    assert train.main(["--model", "mf-bce", "--split", "leave-one-out", "--out", str(out)]) == 0
+    assert train.main(["--model", "mf-bce", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "12,000 ratings by 200 users of 300 movies" in said
-    assert "split (leave-one-out): 11,600 train, 200 validation, 200 test" in said
-    validation, test = said.split("validation, 200 users")[1].split("test, 200 users")
+    sizes = [f"{len(getattr(small.split, part)):,} {part}" for part in small.split._fields]
+    assert f"split: {', '.join(sizes)}" in said
+    validation, test = said.split("\nvalidation, ")[1].split("\ntest, ")
     for part in (validation, test):
         rows = [line.split() for line in part.splitlines() if line.count(".") >= 3]
         assert [row[0] for row in rows] == ["popularity", "mf-bce", "oracle"]
@@ -147,7 +148,7 @@ def test_the_command_trains_reports_and_saves(small, tmp_path, monkeypatch, caps
     assert "promoted on NDCG@10: mf-bce" in said
     recommender = Recommender.load(out)
     assert recommender.model.kind == "mf-bce"
-    assert len(recommender.rated_by(1)) == small.ratings.per_user()[0] - 1  # all but the test's
+    assert len(recommender.rated_by(1)) == small.split.development.per_user()[0]
 
 
 def test_the_command_says_what_is_wrong_with_the_ratings(tmp_path, capsys):
