@@ -7,19 +7,17 @@ only this module does.
 Do not rely on its p-values for categories (evidently 0.7). It tests how well the current sample
 fits the reference's shares as if these were exact; but the reference is a sample, too. If both have
 the same size, chance alone makes the differences twice as large as the test expects, and far more
-than 5 of 100 undrifted samples are called drift: :func:`false_alarms` counts them.
+than 5 of 100 undrifted samples are called drift.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
-from scipy import stats
 
 
 def evidently_report(reference: pd.DataFrame, current: pd.DataFrame) -> Snapshot:
@@ -64,43 +62,6 @@ def verdicts(report: Snapshot) -> pd.DataFrame:
         drifted = score < threshold if by_p else score >= threshold
         rows.append((settings["column"], settings["method"], score, threshold, drifted))
     return pd.DataFrame(rows, columns=["feature", "method", "score", "threshold", "drifted"])
-
-
-def false_alarms(
-    n: int = 500, *, categories: int = 10, runs: int = 40, seed: int = 0
-) -> pd.DataFrame:
-    """Count how often two samples of the same categories are called drift, at p < 0.05.
-
-    Parameters
-    ----------
-    n : int
-        Size of both samples, up to 1,000: above that the report uses a distance.
-    categories : int
-        The number of categories, all equally likely.
-    runs : int
-        The number of pairs of samples.
-    seed : int
-        The seed of the samples.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per test, ``evidently`` and Pearson's for two samples (``two samples``), with the
-        ``share`` of false alarms and its 95 % interval, ``low`` to ``high``.
-    """
-    rng = np.random.default_rng(seed)
-    alarms = {"evidently": 0, "two samples": 0}
-    for _ in range(runs):
-        pair = [pd.DataFrame({"c": rng.integers(categories, size=n).astype(str)}) for _ in "ab"]
-        [drifted] = verdicts(evidently_report(*pair))["drifted"]
-        alarms["evidently"] += bool(drifted)
-        counts = pd.concat([sample["c"].value_counts() for sample in pair], axis=1).fillna(0)
-        alarms["two samples"] += bool(stats.chi2_contingency(counts).pvalue < 0.05)
-    rows = {}
-    for name, count in alarms.items():
-        interval = stats.binomtest(count, runs).proportion_ci(method="exact")
-        rows[name] = {"share": count / runs, "low": interval.low, "high": interval.high}
-    return pd.DataFrame(rows).T
 
 
 def save_page(report: Snapshot, path: str | Path) -> Path:

@@ -8,9 +8,8 @@
 
 A service has no reference when it starts with a new version of the model, because each version has
 different scores and lists. So :class:`DriftWatch` takes the first requests as the reference, and
-reports no drift until it is complete. Drift that began earlier stays unseen; if there is a log from
-a time without drift, pass it as the reference. Each worker has its own window, and keeps the alarm
-budget for its own requests.
+reports no drift until it is complete. Drift that began earlier stays unseen. Each worker has its
+own window, and keeps the alarm budget for its own requests.
 
 Prometheus raises the alarm: ``infra/prometheus/recommender.yml``.
 """
@@ -19,15 +18,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
 from functools import partial
-from typing import Protocol
 
 import pandas as pd
 from prometheus_client import Gauge
 
 from services.drift.logs import Entry
 from services.drift.monitor import AlarmBudget, DriftCheck, DriftMonitor
+from services.recommender.hot_swap.live import LiveRecommender
 from services.recommender.monitoring.drift_features import (
     INPUTS,
     PREDICTIONS,
@@ -67,26 +65,20 @@ COLLECTED = Gauge(
 )
 
 
-class Live(Protocol):
-    """The part of a ``LiveRecommender`` that :class:`DriftRecorder` uses."""
-
-    @property
-    def current(self) -> Recommender:
-        """The recommender that answers now."""
-
-
 class DriftRecorder:
     """Watches the version that a live recommender answers with; each version gets its own watch.
 
     Parameters
     ----------
-    live : Live
+    live : LiveRecommender
         The recommender to watch.
     size, budget
         As for :class:`DriftWatch`.
     """
 
-    def __init__(self, live: Live, *, size: int = REFERENCE, budget: AlarmBudget = BUDGET) -> None:
+    def __init__(
+        self, live: LiveRecommender, *, size: int = REFERENCE, budget: AlarmBudget = BUDGET
+    ) -> None:
         self._live = live
         self._new = partial(DriftWatch, size=size, budget=budget)
         self._lock = threading.Lock()
@@ -119,32 +111,20 @@ class DriftWatch:
     ----------
     recommender : Recommender
         The version that answers. A new version needs a new watch; :meth:`close` the old one.
-    reference : iterable of entries, optional
-        A log of the same version, from a time without drift. If it is not given, the first
-        :data:`REFERENCE` requests are the reference.
     size : int
-        How many requests to collect for the reference, if none is given.
+        How many requests to collect for the reference.
     budget : AlarmBudget
         How often it checks, and how rarely it may raise a false alarm.
 
     Raises
     ------
     ValueError
-        If *size* or the reference is smaller than the budget's window.
-
-    Examples
-    --------
-    ::
-
-        watch = DriftWatch(recommender)
-        answer = recommender.recommend(user_id=3)
-        watch.feed(entry_of(answer, top_k=10))
+        If *size* is smaller than the budget's window.
     """
 
     def __init__(
         self,
         recommender: Recommender,
-        reference: Iterable[Entry] | None = None,
         *,
         size: int = REFERENCE,
         budget: AlarmBudget = BUDGET,
@@ -160,8 +140,6 @@ class DriftWatch:
         self._lock = threading.Lock()
         self._warned = False
         COLLECTED.labels(self.version).set(0)
-        if reference is not None:
-            self._begin([self.features.of(entry) for entry in reference])
 
     def feed(self, entry: Entry) -> DriftCheck | None:
         """Take one answer's entry; return the check if one is due and raises an alarm, else None.
