@@ -26,7 +26,7 @@ from services.setup import preflight
 from services.workbench.servers import containers, scoring
 from services.workbench.servers.containers import Container
 from services.workbench.servers.scoring_requests import bad_questions
-from tests.services.recommender.mlflow.test_serving import assert_same
+from tests.services.recommender.served import assert_same
 
 pytestmark = pytest.mark.timeout(1500)
 

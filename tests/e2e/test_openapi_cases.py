@@ -20,6 +20,7 @@ from services.setup.install import separate
 from services.workbench import servers
 from services.workbench.servers import Server
 from services.workbench.servers.ports import HOST
+from tests.services.recommender.served import settings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -75,12 +76,7 @@ def test_the_detector(schemathesis: Path, name: str) -> None:
 def recommender(
     tracking_server: Server, registry_versions: object, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("recommender")
-    env = {
-        "MLFLOW_TRACKING_URI": tracking_server.url,
-        "RECOMMENDER_CACHE": str(folder / "cache"),
-        "RECOMMENDER_LOG": str(folder / "log"),
-    }
+    env = settings(tmp_path_factory.mktemp("recommender"), tracking_server.url)
     with servers.bentoml("services.recommender.bento.service:Recommender", env=env) as running:
         yield running
 

@@ -16,6 +16,9 @@ from typing import Any
 from services.id_card.kserve.image import DOCKERFILE
 from services.id_card.model.checkpoint import SMALL_WEIGHTS, WEIGHTS
 from services.id_card.model.export import exported
+from services.recommender.model.models import Popularity
+from services.recommender.recommender import Recommender
+from services.recommender.training.synthetic import make_ratings
 from services.workbench import servers
 from services.workbench.servers import Server
 from tests.infra.kserve_manifests import everything, named
@@ -114,3 +117,12 @@ def default_weights() -> Path:
     """Return the checkpoint that the image's detector is exported from."""
     stem = Path(image_variables()["ID_CARD_WEIGHTS"]).stem
     return WEIGHTS.with_name(f"{stem}.pt")
+
+
+def model_in(folder: Path) -> Recommender:
+    """Make what KServe would put into /mnt/models: a version's folder, as MLflow writes it."""
+    ratings, _ = make_ratings(60, 80, 1500, seed=3)
+    core = Recommender(Popularity.fit(ratings), ratings, "12")
+    core.save(folder / "artifacts" / "recommender.npz")
+    (folder / "registered_model_meta").write_text("model_name: any\nmodel_version: 12\n")
+    return core

@@ -15,9 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.id_card.detector import Detector
 from services.id_card.model.images import decode, grayscale
 from services.recommender.recommender import Recommender
-from services.recommender.training.splits import at_random
-from services.recommender.training.synthetic import make_ratings
-from services.recommender.training.trainer import RECIPES, fit
 from services.workbench.servers import Server
 from tests.infra import kserve_pods
 from tests.infra.kserve_manifests import everything, named
@@ -49,23 +46,17 @@ def grayscale_step(scratch: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def core() -> Recommender:
-    ratings, _ = make_ratings(60, 80, 1500, seed=3)
-    known = at_random(ratings).development
-    return Recommender(fit(RECIPES["popularity"], known, progress=False), known, "12")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="module")
-def models(core: Recommender, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What KServe would have put into /mnt/models: a version's folder, as MLflow writes it."""
-    folder = tmp_path_factory.mktemp("models")
-    core.save(folder / "artifacts" / "recommender.npz")
-    (folder / "registered_model_meta").write_text("model_name: any\nmodel_version: 12\n")
-    return folder
+def core(models: Path) -> Recommender:
+    return kserve_pods.model_in(models)
 
 
 @pytest.fixture(scope="module")
-def recommender(scratch: Path, models: Path) -> Iterator[Server]:
+def recommender(scratch: Path, models: Path, core: Recommender) -> Iterator[Server]:
     with kserve_pods.start(RECOMMENDER, scratch, models) as server:
         yield server
 

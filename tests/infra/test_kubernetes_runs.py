@@ -24,14 +24,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services import environment
 from services.environment import ROOT
-from services.id_card.bento import build as bento_build
 from services.id_card.bento.observed_service import IdCardDetector
 from services.id_card.model.checkpoint import WEIGHTS
 from services.id_card.model.export import exported
 from services.manifests.kserve.pods import PROBES, quantity
 from services.setup import preflight
 from services.workbench import servers
-from services.workbench.servers import Server, containers
+from services.workbench.servers import Server
 from tests.infra.manifests import FOLDER, base
 
 DEPLOYMENT = base("deployment")
@@ -217,23 +216,6 @@ def test_the_alerts_know_the_job_by_the_name_that_the_monitor_gives_it() -> None
     job = base("service")["metadata"]["labels"][MONITOR["spec"]["jobLabel"]]
     alerts = (ROOT / "infra" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
     assert set(re.findall(r'job="([^"]+)"', alerts)) == {job}
-
-
-@pytest.mark.system
-@pytest.mark.timeout(1200)  # the image is built first, unless it is there
-def test_the_image_runs_as_the_manifest_says(needs: Callable[[str], None]) -> None:
-    needs("engine")
-    bento_build.container()
-    # run() allows as little as the manifest's security context does.
-    with containers.run(BOX["image"], env=variables(BOX)) as container:
-        for probe in PROBES:
-            answer = httpx.get(container.url + BOX[probe]["httpGet"]["path"], trust_env=False)
-            assert answer.status_code == HTTPStatus.OK
-        assert container.execute("id", "-u") == str(POD["securityContext"]["runAsUser"])
-        with pytest.raises(containers.ContainerError, match="Read-only file system"):
-            container.execute("touch", "/home/bentoml/written")
-        grace = POD["terminationGracePeriodSeconds"]
-        assert container.stop(grace) == 0
 
 
 def test_when_its_process_dies_the_container_ends(server: Server) -> None:

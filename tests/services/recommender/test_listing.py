@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from urllib3 import Retry
 from urllib3.exceptions import ConnectTimeoutError
 
 from services.environment import ROOT
-from services.recommender.hot_swap.cache import CachedVersion, VersionCache
-from services.recommender.hot_swap.live import LiveRecommender
 from services.recommender.hot_swap.pull import ANSWER_SECONDS
 from services.workbench import servers
 
@@ -48,25 +44,6 @@ def test_a_helper_module_of_the_first_version_serves_the_second_too(tmp_path: Pa
     command = [sys.executable, "-W", "ignore", "-c", CODE_STAYS, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip().splitlines()[-1:] == ["[1, 1]"], done.stderr[-2000:]
-
-
-def test_ours_loads_data_so_no_code_can_stay(files: dict[str, Path], tmp_path: Path) -> None:
-    cache = VersionCache(tmp_path, "movies")
-    versions = {number: CachedVersion("movies", number, "") for number in ("1", "2")}
-    for number, version in versions.items():
-        cache.add(version, lambda folder, n=number: shutil.copy(files[n], folder / "fetched.npz"))
-    cache.point(versions["1"])
-    live = LiveRecommender(cache, seconds=0)
-    before = set(sys.modules)
-    kinds = [live.current.model.kind]
-    for number in ("2", "1", "2"):
-        cache.point(versions[number])
-        live.follow()
-        kinds.append(live.current.model.kind)
-    assert kinds == ["popularity", "mf-bce", "popularity", "mf-bce"]
-    assert set(sys.modules) == before, "a version brings no module"
-    with np.load(files["2"], allow_pickle=False) as file:
-        assert {file[name].dtype.kind for name in file.files} <= set("ifU")
 
 
 def test_mlflows_own_patience_is_four_minutes() -> None:

@@ -15,6 +15,7 @@ from services.recommender.bento.ab_service import VARIANTS, choose
 from services.recommender.recommender import Recommender
 from services.workbench import servers
 from services.workbench.servers import Server, prometheus
+from tests.services.recommender.served import assert_same, settings
 
 NAME = "recommender_ab"
 SHARE = 0.3
@@ -28,14 +29,8 @@ def server(
     client = own_model(NAME)
     for alias, number in NUMBERS.items():
         client.set_registered_model_alias(NAME, alias, number)
-    folder = tmp_path_factory.mktemp("ab")
-    env = {
-        "MLFLOW_TRACKING_URI": tracking_server.url,
-        "RECOMMENDER_MODEL": NAME,
-        "RECOMMENDER_CACHE": str(folder / "cache"),
-        "RECOMMENDER_LOG": str(folder / "log"),
-        "RECOMMENDER_SHARE_STAGING": str(SHARE),
-    }
+    share = {"RECOMMENDER_SHARE_STAGING": str(SHARE)}
+    env = settings(tmp_path_factory.mktemp("ab"), tracking_server.url, NAME, **share)
     with servers.bentoml("services.recommender.bento.ab_service:AbTest", env=env) as running:
         yield running
 
@@ -62,10 +57,7 @@ def test_the_variant_that_is_named_has_answered_and_is_counted(
         variant = body.pop("variant")
         seen[variant] += 1
         assert variant == choose(user, SHARE)
-        expected = cores[variant].recommend(user, 4).as_dict()
-        scores = [[item.pop("score") for item in one["items"]] for one in (body, expected)]
-        np.testing.assert_allclose(*scores, atol=1e-5)
-        assert body == expected
+        assert_same(body, cores[variant], user_id=user, top_k=4)
     assert 15 <= seen["staging"] <= 45
     after = routed(server)
     assert {variant: after[variant] - before[variant] for variant in VARIANTS} == dict(seen)

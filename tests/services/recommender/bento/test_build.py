@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import yaml
 
@@ -20,6 +19,7 @@ from services.recommender.recommender import Recommender
 from services.workbench import servers
 from services.workbench.notebooks.checks import locked
 from tests.services.imports import closure
+from tests.services.recommender.served import assert_same, settings
 
 
 def run(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -152,21 +152,14 @@ def test_from_an_empty_store_and_without_mlflow_it_answers_as_the_core(
     archive, elsewhere = tmp_path / "recommender.tar", tmp_path / "elsewhere"
     said(home, "bentoml", "export", "recommender:1.0.0", str(archive))
     said(elsewhere, "bentoml", "import", str(archive))
-    env = {
-        "BENTOML_HOME": str(elsewhere),
-        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",  # nobody is there, and nobody is asked
-        "RECOMMENDER_CACHE": str(tmp_path / "cache"),
-        "RECOMMENDER_LOG": str(tmp_path / "log"),
-    }
+    nobody = "http://127.0.0.1:9"  # and nobody is asked
+    env = {"BENTOML_HOME": str(elsewhere), **settings(tmp_path, nobody)}
     core = Recommender.load(files["1"], version="1")
     with servers.bentoml("recommender:1.0.0", env=env) as server:
         for user in (1, 7, 200, 9_999):
             question = {"user_id": user, "top_k": 5, "rated": [3]}
-            answer = httpx.post(f"{server.url}/predict", json=question, trust_env=False).json()
-            expected = core.recommend(user, 5, [3]).as_dict()
-            scores = [[item.pop("score") for item in one["items"]] for one in (answer, expected)]
-            np.testing.assert_allclose(*scores, atol=1e-5)
-            assert answer == expected
+            answer = httpx.post(f"{server.url}/predict", json=question, trust_env=False)
+            assert_same(answer.json(), core, **question)
         assert "MLflow" not in server.log.read_text()
     assert not (tmp_path / "cache").exists()
 

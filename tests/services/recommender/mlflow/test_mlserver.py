@@ -13,7 +13,7 @@ import pytest
 from services.recommender.recommender import Recommender
 from services.setup import preflight
 from services.workbench.servers import Server, mlserver, scoring
-from tests.services.recommender.mlflow.test_serving import assert_same
+from tests.services.recommender.served import assert_same
 
 USER = {"name": "user_id", "datatype": "INT64", "shape": [1, 1], "data": [7]}
 
