@@ -109,16 +109,8 @@ class Job:
 class Summary:
     """What a run did.
 
-    Attributes
-    ----------
-    rows : int
-        How many rows the file has: one for each input.
-    bad : int
-        How many of them record an error.
-    computed : int
-        How many rows this run computed; the others already existed.
-    codes : mapping of str to int
-        How often each ``error_code`` occurs.
+    The file has *rows* rows, one for each input. Of them *bad* record an error, and *computed* were
+    made by this run; the others already existed. *codes*: how often each ``error_code`` occurs.
     """
 
     rows: int

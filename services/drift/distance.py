@@ -146,19 +146,10 @@ def _name(value: object) -> str:
 
 
 def psi(expected: ArrayLike, actual: ArrayLike) -> Any:
-    """Return the population stability index of two lists of counts.
+    """Return the population stability index of two lists of counts, shape (..., number of bins).
 
-    Half a count is added to each bin, so that an empty bin makes the index large, not infinite.
-
-    Parameters
-    ----------
-    expected, actual : array_like of shape (..., number of bins)
-        Counts, not shares: of the reference, and of the current sample.
-
-    Returns
-    -------
-    float or ndarray of shape (...)
-        0 (the same shares) or more; no unit.
+    It is 0 (the same shares) or more and has no unit; its shape is (...). Half a count is added to
+    each bin, so that an empty bin makes the index large, not infinite.
 
     Examples
     --------
@@ -217,25 +208,15 @@ class Comparison:
 
 
 def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> list[Comparison]:
-    """Compare two samples, feature by feature.
+    """Compare two samples, feature by feature: one row per request, one column per feature.
 
     A test answers whether there is *any* difference, and with enough requests there always is one:
     with a million, even the smallest is significant. So read the size (PSI, statistic) next to the
     p-value. And testing twenty features at 5 % finds one that "drifted" on an ordinary day, which
     is what ``p_adjusted`` corrects.
 
-    Parameters
-    ----------
-    reference, current : pandas.DataFrame
-        One row per request, one column per feature; columns that only one of them has are left
-        out.
-    n : int
-        The number of bins for numbers.
-
-    Raises
-    ------
-    ValueError
-        If a sample is empty, or the two have no column in common.
+    Columns that only one sample has are left out; numbers are counted in *n* bins. Raises
+    ValueError if a sample is empty, or the two have no column in common.
     """
     names = [name for name in reference.columns if name in current.columns]
     if not (len(reference) and len(current) and names):

@@ -16,19 +16,9 @@ Entry = Mapping[str, Any]
 def read_log(folder: str | Path, name: str) -> list[Entry]:
     """Read the log of a service, of all its workers, in chronological order.
 
-    A line that a killed worker left unfinished is skipped.
-
-    Parameters
-    ----------
-    folder : str or path
-        The service's log folder, by default ``build/monitoring``.
-    name : str
-        The service's name, ``"recommender"`` or ``"id_card_detector"``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no log.
+    A line that a killed worker left unfinished is skipped. *folder* is the service's log folder, by
+    default ``build/monitoring``; *name* is ``"recommender"`` or ``"id_card_detector"``. Raises
+    FileNotFoundError if there is no log.
     """
     data = Path(folder) / name / "data"
     files = sorted(data.glob("data.*.log*"))

@@ -76,16 +76,10 @@ class AlarmBudget:
 
 @dataclass(frozen=True)
 class DriftCheck:
-    """The result of one check by a monitor.
+    """The result of one check by a monitor, after *requests* requests.
 
-    Attributes
-    ----------
-    requests : int
-        How many requests had arrived by then.
-    psi : dict of str to float
-        The PSI of the window against the reference, by feature.
-    over : tuple of str
-        The features above their limits; if there are any, the check is an alarm.
+    *psi* is that of the window against the reference, by feature. *over* has the features above
+    their limits; if there are any, the check is an alarm.
     """
 
     requests: int
@@ -230,30 +224,16 @@ class DriftMonitor:
 def calibrate(
     codes: Ints, sizes: list[int], budget: AlarmBudget, *, simulations: int = 400, seed: int = 0
 ) -> Floats:
-    """Return the limit for each feature that keeps a budget.
+    """Return the limit for the PSI of each feature that keeps a budget, shape (features,).
 
     Every PSI is turned into the probability that chance exceeds it in one check
-    (:func:`services.drift.distance.psi_limit`), so that features with many bins and with few can
-    be compared. The most surprising PSI of each simulation is recorded; the limit is the value
-    that only ``alarm_rate`` of the simulations exceed.
+    (:func:`services.drift.distance.psi_limit`), so that features with many bins and with few can be
+    compared. The most surprising PSI of each simulation is recorded; the limit is the value that
+    only ``alarm_rate`` of the simulations exceed. With *simulations* runs the rate is accurate to
+    about ``sqrt(alarm_rate / simulations)``.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n, features)
-        The bin numbers of the reference's requests.
-    sizes : list of int
-        How many bins each feature has.
-    budget : AlarmBudget
-        The budget to keep.
-    simulations : int
-        How many to run; the rate is then accurate to about ``sqrt(alarm_rate / simulations)``.
-    seed : int
-        The seed of the simulations.
-
-    Returns
-    -------
-    ndarray of shape (features,)
-        The limits for the PSI.
+    *codes* has the bin numbers of the reference's requests, shape (n, features), *sizes* how many
+    bins each feature has.
     """
     rng = np.random.default_rng(seed)
     n, length = len(codes), budget.horizon - budget.horizon % budget.every

@@ -21,17 +21,9 @@ from evidently.presets import DataDriftPreset
 
 
 def evidently_report(reference: pd.DataFrame, current: pd.DataFrame) -> Snapshot:
-    """Run Evidently's preset for drift.
+    """Run Evidently's preset for drift on two samples with the same columns, numbers and text.
 
-    Parameters
-    ----------
-    reference, current : pandas.DataFrame
-        One row per request, one column per feature, the same columns in both. Numbers and text.
-
-    Raises
-    ------
-    ValueError
-        If the columns differ, or a sample is empty.
+    There is one row per request. Raises ValueError if the columns differ, or a sample is empty.
     """
     if list(reference.columns) != list(current.columns):
         raise ValueError(

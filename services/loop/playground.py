@@ -43,17 +43,9 @@ class Playground:
 def playground(folder: Path, *, share: float = 0.3, seed: int = 1) -> Iterator[Playground]:
     """Start everything, and stop it at the end of the block.
 
-    A folder that was used before keeps its versions. Inside the block, environment variables name
-    the servers: ``MLFLOW_TRACKING_URI``, ``RECOMMENDER_URL``, ``BENTOML_HOME``.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder for ratings, MLflow's database and Bentos.
-    share : float
-        Share of the users that ``staging`` answers, 0 to 1.
-    seed : int
-        The seed of the simulated users.
+    A *folder* that was used before keeps its versions. Inside the block, environment variables name
+    the servers: ``MLFLOW_TRACKING_URI``, ``RECOMMENDER_URL``, ``BENTOML_HOME``. ``staging`` answers
+    *share* of the users, 0 to 1.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = dict(os.environ)

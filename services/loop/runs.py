@@ -96,7 +96,9 @@ def start(
 ) -> Run:
     """Execute the steps of a run that are not complete yet.
 
-    The tracking server is ``$MLFLOW_TRACKING_URI``, the running service ``$RECOMMENDER_URL``.
+    The tracking server is ``$MLFLOW_TRACKING_URI``, the running service ``$RECOMMENDER_URL``. A
+    failed step is an outcome, not an exception. Only the steps ``06_release`` and ``07_watch``
+    change which version is ``prod``.
 
     Parameters
     ----------
@@ -105,18 +107,10 @@ def start(
         those of its earlier starts.
     name : str, optional
         The run's folder; if not given, the last run if it is unfinished or failed, else a new one.
-    steps : sequence of str
-        The steps to run, in order.
     folder : Path, optional
         The folder of all runs; ``build/loop`` if not given.
     say : callable
         Called with a line of text as each step starts and ends.
-
-    Returns
-    -------
-    Run
-        A failed step is an outcome, not an exception. Only the steps ``06_release`` and
-        ``07_watch`` change which version is ``prod``.
 
     Raises
     ------

@@ -40,16 +40,10 @@ CLIENTS = 4
 
 @dataclass(frozen=True)
 class World:
-    """Users before and after their tastes change.
+    """Users before and after their tastes change: what they like, indexed as in the ratings.
 
-    Attributes
-    ----------
-    ratings : Ratings
-        Old and new ratings, in chronological order.
-    since : int
-        The time of the first new rating, in seconds since 1970.
-    before, after : Truth
-        What the users like, indexed as in the ratings.
+    The ratings, old and new, are in chronological order; *since* is the time of the first new one,
+    in seconds since 1970.
     """
 
     ratings: Ratings
@@ -105,27 +99,12 @@ def write(folder: Path, seed: int = 1) -> World:
 
 
 def split(ratings: Ratings, since: int, seed: int = 0) -> Split:
-    """Divide old and new ratings for a retraining.
+    """Divide old and new ratings for a retraining; ratings are new from *since* on.
 
-    Parameters
-    ----------
-    ratings : Ratings
-        Old and new ratings.
-    since : int
-        The time, in seconds since 1970, from which on ratings are new.
-    seed : int
-        The seed of the split. Version 1 has to be trained on the same split of the old ratings.
-
-    Returns
-    -------
-    Split
-        ``train`` has old and new ratings; ``validation`` has new ones, which decide; ``test`` has
-        old ones, on which the candidate must not be much worse.
-
-    Raises
-    ------
-    ValueError
-        If there are too few old or too few new ratings.
+    ``train`` has old and new ratings; ``validation`` has new ones, which decide; ``test`` has old
+    ones, on which the candidate must not be much worse. Version 1 has to be trained on the same
+    split of the old ratings, so with the same seed. Raises ValueError if there are too few old or
+    new ratings.
     """
     is_new = ratings.timestamps >= since
     old = at_random(ratings.take(~is_new), seed=seed)
@@ -139,14 +118,9 @@ def old_split(ratings: Ratings, since: int, seed: int = 0) -> Split:
 
 
 def most_rated(ratings: Ratings, count: int) -> Ratings:
-    """Return only the ratings of the most rated movies, with these movies as the catalogue.
+    """Return only the ratings of the *count* most rated movies, with these movies as the catalogue.
 
-    Parameters
-    ----------
-    ratings : Ratings
-        All ratings.
-    count : int
-        How many movies, 1 or more. Users who rated none of them are left out.
+    Users who rated none of them are left out.
     """
     top = np.sort(np.argsort(-ratings.per_item(), kind="stable")[:count])
     rows = ratings.take(np.isin(ratings.items, top))
@@ -170,16 +144,7 @@ def traffic(core: Recommender, *, changed: bool, seed: int = 1) -> Traffic:
 
 
 def visit(url: str, *, changed: bool, seed: int = 1) -> pd.DataFrame:
-    """Let each user request ten movies from the service once, and click.
-
-    Parameters
-    ----------
-    url : str
-        The URL of ``services.recommender.bento.ab_service``.
-    changed : bool
-        Whether the users' tastes have changed.
-    seed : int
-        The seed of the world and of the clicks.
+    """Let each user request ten movies from the A/B service at *url* once, and click.
 
     Returns
     -------
@@ -213,23 +178,9 @@ def visit(url: str, *, changed: bool, seed: int = 1) -> pd.DataFrame:
 
 
 def wait_for(url: str, variant: str, version: int, seconds: float = 60.0) -> None:
-    """Wait until the service answers with a version.
+    """Wait until the service at *url* answers with a version as "prod" or "staging".
 
-    Parameters
-    ----------
-    url : str
-        The service's URL.
-    variant : {"prod", "staging"}
-        The variant that must have the version.
-    version : int
-        The registered version.
-    seconds : float
-        How long to wait.
-
-    Raises
-    ------
-    TimeoutError
-        If it does not in time; the message has the last answer.
+    Raises TimeoutError if it does not in time, with its last answer.
     """
     deadline, said = time.monotonic() + seconds, ""
     with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:

@@ -19,16 +19,8 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 def check(documents: Sequence[Document], version: str = KUBERNETES) -> list[Finding]:
     """Check documents that are applied together: each one's types, then KServe's rules.
 
-    Parameters
-    ----------
-    documents : sequence of Document
-    version : str
-        The Kubernetes release whose types core kinds are checked against.
-
-    Returns
-    -------
-    list of Finding
-        By document, errors before warnings; empty where all is well.
+    Core kinds are checked against the types of the Kubernetes release *version*. The findings are
+    ordered by document, errors before warnings.
     """
     originals = {_without_null(document): document for document in documents}
     findings, sound = [], []

@@ -24,14 +24,8 @@ def requirements(
 ) -> str:
     """Return the content of a ``requirements.txt``: what serving needs, at the lock's versions.
 
-    Parameters
-    ----------
-    imported : iterable of str
-        The packages that the served modules import.
-    command : str
-        What writes the file, for its first line.
-    instead : mapping of str to str, optional
-        As for :func:`services.packaging.requirements.resolve_pins`.
+    *imported* are the packages that the served modules import. *command* is what writes the file,
+    for its first line. *instead* is as for :func:`services.packaging.requirements.resolve_pins`.
     """
     lines = resolve_pins(imported, instead=instead)
     return "\n".join([f"# Taken from the repository's lock by: {command}", *lines]) + "\n"

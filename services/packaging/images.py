@@ -61,21 +61,9 @@ def find_builder() -> str:
 
 
 def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
-    """Build *image* from the Bento *tag* and return the base image that it got.
+    """Build *image* from a Bento in the store and return its base: the Bento's, or :data:`BASE`.
 
-    Parameters
-    ----------
-    tag : str
-        A Bento in the store.
-    image : str
-        The name of the image, with a tag.
-    builder : str, optional
-        One of :data:`BUILDERS`; the first that answers if not given.
-
-    Returns
-    -------
-    str
-        The base image: the one that the Bento names, or :data:`BASE`.
+    *builder* is one of :data:`BUILDERS`; the first that answers if not given.
 
     Raises
     ------
@@ -107,26 +95,8 @@ def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
 def build(context: Path, image: str, base: str, *, builder: str | None = None) -> str:
     """Build *image* from a folder with a Dockerfile that takes its base from ``ARG BASE``.
 
-    Parameters
-    ----------
-    context : Path
-        The folder.
-    image : str
-        The name of the image, with a tag.
-    base : str
-        The base image to take where a registry has it.
-    builder : str, optional
-        One of :data:`BUILDERS`; the first that answers if not given.
-
-    Returns
-    -------
-    str
-        The base image: *base*, or :data:`BASE`.
-
-    Raises
-    ------
-    NotRunError, ContainerError
-        As for :func:`containerize`.
+    Returns the base image: *base* where a registry has it, else :data:`BASE`. Otherwise as
+    :func:`containerize`.
     """
     builder = builder or find_builder()
     env = {}

@@ -12,21 +12,9 @@ from services.environment import ROOT
 def copy_modules(files: Iterable[str], folder: Path) -> Path:
     """Copy modules into a package ``services`` in *folder*, and return it.
 
-    The package sets nothing up when it is imported: the repository's own would make folders for
-    its libraries beside the model.
-
-    Parameters
-    ----------
-    files : iterable of str
-        Paths within the repository: ``"services/errors.py"``, or a folder's modules by
-        ``"services/id_card/model/*.py"``.
-    folder : Path
-        Where the package goes.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
+    The package sets nothing up when it is imported: the repository's own would make folders for its
+    libraries beside the model. *files* are paths within the repository, ``"services/errors.py"`` or
+    ``"services/id_card/model/*.py"``; FileNotFoundError if there is no such file.
     """
     for pattern in files:
         found = sorted(ROOT.glob(pattern))

@@ -57,14 +57,7 @@ DATA = "recommender.npz"
 class RecommendToUsers:
     """Turns user ids into rows with the core; created once in each process that computes.
 
-    Parameters
-    ----------
-    model : path
-        A file that :meth:`Recommender.save` wrote.
-    top_k : int
-        How many movies, 1 or more.
-    batch_size : int
-        Users who are scored at once, 1 or more.
+    *model* is a file that :meth:`Recommender.save` wrote. *batch_size* users are scored at once.
     """
 
     def __init__(self, model: Path, top_k: int, batch_size: int) -> None:
@@ -124,25 +117,10 @@ def _download(uri: str) -> str:
 def make_job(
     model: Path, *, top_k: int = 10, batch_size: int = BATCH, part_size: int = PART
 ) -> Job:
-    """Describe the job; nothing is computed yet.
+    """Describe the job for a file that :meth:`Recommender.save` wrote; nothing is computed yet.
 
-    Parameters
-    ----------
-    model : path
-        A file that :meth:`Recommender.save` wrote.
-    top_k : int
-        Movies a user, 1 or more.
-    batch_size : int
-        Users who are scored at once, 1 or more.
-    part_size : int
-        Users in a part, 1 or more.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such model.
-    ValueError
-        If the file is not a model.
+    The numbers are 1 or more: movies a user, users who are scored at once, users in a part. Raises
+    FileNotFoundError if there is no such model, and ValueError if the file is not one.
     """
     users = Recommender.load(model).user_ids.ids.tolist()
     return Job(

@@ -60,14 +60,7 @@ class ExplanationDict(TypedDict):
 class Reason:
     """A rated movie that speaks for a recommendation.
 
-    Attributes
-    ----------
-    movie_id : int
-        Its raw id.
-    title : str
-        With the year.
-    contribution : float
-        Its part of the total, above 0: without this movie, the total falls by this much.
+    Without it, the explanation's total falls by its *contribution*, which is above 0.
     """
 
     movie_id: int
@@ -89,23 +82,18 @@ class Explanation:
 
     Attributes
     ----------
-    user_id : int
-        A raw id.
     movie : Item
         The recommended movie, with the score that the model serves.
     reasons : tuple of Reason
-        The rated movies that contribute most, the strongest first. Negative contributions are left
-        out.
+        The rated movies that contribute most, the strongest first, without negative contributions.
     total : float
-        The sum of the contributions of all rated movies, negative ones included: about 1 for a
-        movie that the user is sure to rate, about 0 for one that is far from the user's taste.
+        The sum of all contributions, negative ones included: about 1 for a movie that the user is
+        sure to rate, about 0 for one that is far from the user's taste.
     rated : int
         How many movies the user has rated.
     agreement : float
         Correlation of this score with the model's over the unrated movies, -1 to 1. If it is low,
         the reasons say little about the model's own score.
-    model, version : str
-        The model that recommended the movie.
     """
 
     user_id: int
@@ -132,22 +120,10 @@ class Explanation:
 
 
 def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TOP) -> Explanation:
-    """Name the rated movies that speak for a recommendation.
+    """Name at most *top* rated movies that speak for a recommendation, by raw ids.
 
-    Parameters
-    ----------
-    recommender : Recommender
-        A recommender with a factor model (``mf`` or ``mf-bce``).
-    user_id, movie_id : int
-        Raw ids of a user in the training data and of a movie that this user has not rated.
-    top : int
-        The maximum number of reasons, 1 to
-        :data:`services.recommender.model.explain_requests.LARGEST_TOP`.
-
-    Returns
-    -------
-    Explanation
-        Fewer reasons than *top* if no more movies speak for it.
+    The model has to be a factor model (``mf`` or ``mf-bce``), and the user must not have rated the
+    movie.
 
     Raises
     ------

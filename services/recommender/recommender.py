@@ -46,16 +46,9 @@ class AnswerDict(TypedDict):
 
 @dataclass(frozen=True)
 class Item:
-    """One recommended movie.
+    """One recommended movie: raw id, title with the year, and score.
 
-    Attributes
-    ----------
-    movie_id : int
-        Its raw id.
-    title : str
-        With the year.
-    score : float
-        The larger, the better; comparable within one answer only.
+    The larger the score, the better; scores are comparable within one answer only.
     """
 
     movie_id: int
@@ -73,8 +66,6 @@ class Answer:
 
     Attributes
     ----------
-    user_id : int
-        The raw id in the request.
     items : tuple of Item
         The best first.
     fallback : str or None
@@ -110,19 +101,9 @@ class Answer:
 class Recommender:
     """A trained model with everything it needs to be served. Threads may share it.
 
-    Parameters
-    ----------
-    model : SavedModel
-        As :func:`services.recommender.training.trainer.fit` returns it.
-    ratings : Ratings
-        The table it was trained on.
-    version : str
-        Named in every answer.
-
-    Raises
-    ------
-    ValueError
-        If the model's tables do not fit the ratings' users and movies.
+    *ratings* is the table that the model was trained on, as
+    :func:`services.recommender.training.trainer.fit` does. *version* is named in every answer.
+    Raises ValueError if the model's tables do not fit the ratings' users and movies.
 
     Examples
     --------
@@ -206,16 +187,10 @@ class Recommender:
         return [result for result in results if result is not None]
 
     def scores(self, user_ids: Sequence[int]) -> Scores:
-        """Score the whole catalogue for some users, without leaving any movie out.
+        """Score the whole catalogue for some users, by raw ids, without leaving any movie out.
 
-        Parameters
-        ----------
-        user_ids : sequence of int
-            Raw ids; users whom the model does not know get the scores of popularity.
-
-        Returns
-        -------
-        ndarray of shape (len(user_ids), len(movies)), float64
+        Users whom the model does not know get the scores of popularity. The result has the shape
+        (len(user_ids), len(movies)).
         """
         return self._scores([self._known(user_id) for user_id in user_ids])
 

@@ -42,20 +42,11 @@ class Readable(Protocol):
 class RecommendValidationMiddleware(ValidationMiddleware):
     """ASGI middleware: pass valid requests on in canonical form, refuse all others.
 
-    Parameters
-    ----------
-    app : ASGI application
-        It receives a JSON object with ``user_id``, ``top_k`` and ``rated``, all of the right type
-        and in range. ``ranked_movies`` has become ``rated``.
-    max_bytes : int
-        The largest request body, in bytes.
-    max_concurrency : int
-        How many requests may be answered at a time; a batch is made of many.
-    **options
-        ``paths``, ``seconds`` and ``on_refusal``, as for its base class.
+    The application receives a JSON object with ``user_id``, ``top_k`` and ``rated``, all of the
+    right type and in range; ``ranked_movies`` has become ``rated``. *max_bytes* limits the body and
+    *max_concurrency* how many requests are answered at a time; a batch is made of many. The options
+    are those of the base class.
 
-    Notes
-    -----
     It answers 400 if the body is not JSON or was cut off, 408 if it does not arrive, 413 if it is
     too large, 415 for another type, and 422 for invalid fields. Only the model knows how many
     movies are left for a user, so the model itself raises ``top_k_too_large``.

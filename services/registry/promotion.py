@@ -60,25 +60,10 @@ def promote(
 ) -> Decision:
     """Put a version into production if the rule permits it.
 
-    The first version is promoted unconditionally. Promoting a version again changes nothing.
-
-    Parameters
-    ----------
-    number : int
-        The version.
-    name : str
-        The registered model.
-    rule : tuple of Threshold
-        How the version must compare with the one in production, measured on the same data.
-    again : bool
-        Promote it even if it was withdrawn before.
-    tracking_uri : str, optional
-        The server; MLflow's current one if not given.
-
-    Raises
-    ------
-    LookupError
-        If there is no such version.
+    The first version is promoted unconditionally. Promoting a version again changes nothing. The
+    *rule* says how the version must compare with the one in production, measured on the same data.
+    With *again* it is promoted even if it was withdrawn before. Raises LookupError if there is no
+    such version.
 
     Notes
     -----
@@ -111,24 +96,11 @@ def rollback(
     reason: str = "rolled back",
     tracking_uri: str | None = None,
 ) -> Decision:
-    """Serve the previous version again, and mark the current one as withdrawn.
+    """Serve the previous version again, and mark the current one as withdrawn, with the reason.
 
-    Parameters
-    ----------
-    leaving : int, optional
-        The version to withdraw; the one in production if not given. If another version is in
-        production by now, nothing happens: two people who see the same alarm roll back once.
-    name : str
-        The registered model.
-    reason : str
-        Kept with the withdrawn version.
-    tracking_uri : str, optional
-        The server; MLflow's current one if not given.
-
-    Raises
-    ------
-    LookupError
-        If no version is in production, or none was before.
+    If *leaving* is given and another version is in production by now, nothing happens: two people
+    who see the same alarm roll back once. Raises LookupError if no version is in production, or
+    none was before.
     """
     client = MlflowClient(tracking_uri)
     with lookup(f"no registered model {name!r}"):

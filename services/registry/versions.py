@@ -72,15 +72,8 @@ class Version:
 def register(model_id: str, *, name: str, tracking_uri: str | None = None) -> Version:
     """Make a logged model the next version of a registered model, created if necessary.
 
-    Returns
-    -------
-    Version
-        The version that holds this model. Registering a model twice creates no second version.
-
-    Raises
-    ------
-    LookupError
-        If there is no such logged model.
+    Registering a model twice creates no second version. Raises LookupError if there is no such
+    logged model.
     """
     client = MlflowClient(tracking_uri)
     with lookup(f"no logged model {model_id!r}"):

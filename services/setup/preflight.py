@@ -179,25 +179,15 @@ def _rows(hard_only: bool) -> Iterator[Row]:
 
 
 def report(hard_only: bool = False) -> list[Row]:
-    """Run the checks and return their rows.
-
-    Parameters
-    ----------
-    hard_only : bool, default=False
-        Leave out the optional tools.
-    """
+    """Run the checks and return their rows; *hard_only* leaves out the optional tools."""
     return list(_rows(hard_only))
 
 
 class Needs(NamedTuple):
     """What one notebook needs of this machine: text in a terminal, foldable in a notebook.
 
-    Attributes
-    ----------
-    rows : list of Row
-        What stops or shortens the notebook, and the tools that it uses.
-    rest : list of Row
-        The checks that passed, as on every machine that runs notebooks.
+    *rows*: what stops or shortens the notebook, and the tools that it uses. *rest*: the checks that
+    passed, as on every machine that runs notebooks.
     """
 
     rows: list[Row]
@@ -221,13 +211,7 @@ class Needs(NamedTuple):
 
 
 def needs(*tools: str) -> Needs:
-    """Return what a notebook that uses *tools* needs, and whether this machine has it.
-
-    Parameters
-    ----------
-    *tools : str
-        Names in :data:`TOOLS`.
-    """
+    """Return what a notebook that uses these of :data:`TOOLS` needs, and if it is here."""
     always = [row for check in (*HARD_CHECKS, check_packages) if (row := check()) is not None]
     failed = [row for row in always if row.status != OK]
     return Needs(

@@ -63,7 +63,7 @@ def build(model: str | None = None, *, version: str | None = None) -> bentoml.Be
     model : str, optional
         The tag of a stored model for the Bento to contain. Without one it follows the registry.
     version : str, optional
-        The Bento's version; BentoML generates one if not given.
+        BentoML generates one if not given.
 
     Raises
     ------

@@ -31,19 +31,10 @@ def find(tag: str) -> bentoml.Model | None:
 
 
 def stored_recommender(model: bentoml.Model, tag: str) -> Recommender:
-    """Return the recommender in a stored model, smoke-tested.
+    """Return the recommender in the model that BentoML found for *tag*, smoke-tested.
 
-    Parameters
-    ----------
-    model : bentoml.Model
-        The model that BentoML found.
-    tag : str
-        The requested tag; see :func:`find` for why they may differ.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If it does not exist, cannot be served, or is another model.
+    Raises FileNotFoundError or ValueError if it cannot be served, or is another model than the one
+    requested; see :func:`find`.
     """
     if str(model.tag) != tag:
         raise ValueError(f"{tag} was requested, but BentoML found {model.tag}")
@@ -51,19 +42,10 @@ def stored_recommender(model: bentoml.Model, tag: str) -> Recommender:
 
 
 def store(file: Path, version: str) -> bentoml.Model:
-    """Put a saved recommender into the model store, or return the one that is there already.
+    """Put a file of :meth:`Recommender.save` into the model store, unless it is there already.
 
-    Parameters
-    ----------
-    file : Path
-        Written by :meth:`services.recommender.recommender.Recommender.save`.
-    version : str
-        The model's version; answers name it.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the file cannot be served, or the version exists with different content.
+    Raises FileNotFoundError or ValueError if it cannot be served, or the version exists with
+    different content.
     """
     load_tested(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -51,17 +51,9 @@ class DamagedError(ValueError):
 class CachedVersion:
     """A registered version, as it is identified on disk.
 
-    Attributes
-    ----------
-    name, number : str
-        The registered model, and the version: ``"1"`` or higher. Answers name the number.
-    source : str
-        Where and since when the registry keeps it: two registries may both have a version 1.
-
-    Raises
-    ------
-    ValueError
-        If *number*, which becomes part of a path, is not a version number.
+    *number* is the version, ``"1"`` or higher; answers name it. *source* says where and since when
+    the registry keeps it: two registries may both have a version 1. Raises ValueError if *number*,
+    which becomes part of a path, is not a version number.
     """
 
     name: str
@@ -84,14 +76,8 @@ class CachedVersion:
 class VersionCache:
     """The versions of one registered model in a folder, and one alias's pointer.
 
-    Processes may share the folder, also for different models and aliases.
-
-    Parameters
-    ----------
-    folder : path
-        Created if it does not exist.
-    model, alias : str
-        As in ``models:/MODEL@ALIAS``.
+    Processes may share the folder, also for different models and aliases. The folder is
+    made if it does not exist.
     """
 
     def __init__(self, folder: str | Path, model: str, alias: str = "prod") -> None:

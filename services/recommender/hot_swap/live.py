@@ -42,17 +42,11 @@ class Prediction:
 
 
 class Poller:
-    """Polls the registry and moves a cache's pointer, in one of the processes that share the cache.
+    """Polls the registry every *seconds* and moves a cache's pointer.
 
-    Parameters
-    ----------
-    cache : VersionCache
-        Its lock file decides which process polls. The operating system releases the lock when
-        that process ends, however it ends, and another process takes over.
-    registry : Registry
-        The registry to poll.
-    seconds : float
-        The time between two polls.
+    Of the processes that share the cache, one polls; the cache's lock file decides which. The
+    operating system releases the lock when that process ends, however it ends, and another takes
+    over.
     """
 
     def __init__(self, cache: VersionCache, registry: Registry, seconds: float) -> None:

@@ -52,14 +52,8 @@ OPTIONAL = ("top_k", "rated", "ranked_movies")
 class RecommenderPredictor(Model):
     """Recommend movies.
 
-    Parameters
-    ----------
-    name : str
-        The model's name in the paths.
-    model_dir : path
-        The model's folder; see :func:`model_in`.
-    version : str, optional
-        Named in every answer; if not given, :func:`version_of` finds it.
+    *name* is the model's name in the paths. Answers name the *version*; if not given,
+    :func:`version_of` finds it in the model's folder.
     """
 
     def __init__(self, name: str, model_dir: str | Path, version: str | None = None) -> None:

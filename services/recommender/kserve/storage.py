@@ -36,15 +36,11 @@ def storage_uri(
     Parameters
     ----------
     which : int or str
-        The version's number or an alias. The returned URI always names that version: when the
-        alias moves, the InferenceService has to be changed.
+        The version's number or an alias. The returned URI always names that version: when the alias
+        moves, the InferenceService has to be changed.
     artifacts : str, optional
         The tracking server's ``--artifacts-destination``, e.g. ``s3://bucket/path``. Needed where
         artifacts go through the server.
-    name : str
-        The registered model.
-    tracking_uri : str, optional
-        MLflow's present one if not given.
 
     Raises
     ------

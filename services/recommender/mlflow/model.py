@@ -53,14 +53,13 @@ class RecommenderModel(PythonModel):
         Returns
         -------
         DataFrame
-            A row for each request, the columns of
-            :class:`~services.recommender.recommender.AnswerDict`.
+            One row per request: :class:`~services.recommender.recommender.AnswerDict`.
 
         Raises
         ------
         MlflowException
-            If any request cannot be answered; it names the row. MLflow's server turns it into a
-            400 and adds this repository's ``error`` (code, message, hint) to its own body.
+            If any request cannot be answered; it names the row. MLflow's server turns it into a 400
+            and adds this repository's ``error`` (code, message, hint) to its own body.
         """
         top_k = (params or {}).get("top_k", 10)
         rated = model_input["rated"] if "rated" in model_input else [None] * len(model_input)

@@ -83,14 +83,9 @@ def create_app() -> App:
 class ScoringMiddleware:
     """ASGI middleware: check the request, and give every error this repository's form.
 
-    Parameters
-    ----------
-    app : ASGI application
-        As :func:`mlflow.pyfunc.scoring_server.init` returns it.
-    check_row : callable, optional
-        Raises the core's ``InputError`` for a row that cannot be answered. The model checks the
-        rows, too, but it receives them as columns: by then, a null or a fraction in one row has
-        turned the integers of all other rows into floats.
+    *check_row* raises the core's ``InputError`` for a row that cannot be answered. The model checks
+    the rows, too, but it receives them as columns: by then, a null or a fraction in one row has
+    turned the integers of all other rows into floats.
     """
 
     def __init__(self, app: App, check_row: RowCheck | None = None) -> None:

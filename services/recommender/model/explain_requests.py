@@ -29,15 +29,7 @@ _EXAMPLE = 'Send a JSON object such as {"user_id": 7, "movie_id": 50}.'
 
 @dataclass(frozen=True)
 class ExplainRequest:
-    """A request to explain a recommendation, validated by :meth:`checked`.
-
-    Attributes
-    ----------
-    user_id, movie_id : int
-        Raw ids.
-    top : int
-        The maximum number of reasons, 1 to :data:`LARGEST_TOP`.
-    """
+    """A request for 1 to :data:`LARGEST_TOP` reasons, validated by :meth:`checked`."""
 
     user_id: int
     movie_id: int

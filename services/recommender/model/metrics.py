@@ -70,18 +70,16 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Lists:
-    """The users' lists and their hits.
+    """The users' lists and their hits, for n users with lists of length k.
 
     Attributes
     ----------
-    users : ndarray of shape (n,)
-        Indexes of the users.
+    users, relevant : ndarray of shape (n,)
+        Indexes of the users, and how many movies are relevant for each, at least 1.
     items : ndarray of shape (n, k)
         Indexes of the movies, the best first; -1 where fewer than k were left.
     hits : ndarray of shape (n, k), bool
         Whether each is relevant.
-    relevant : ndarray of shape (n,)
-        How many movies are relevant for each user, at least 1.
     n_items : int
         Size of the catalogue.
     """
@@ -113,20 +111,9 @@ class Lists:
 def best(scores: Scores, k: int) -> Ints:
     """Return the indexes of the k best scores in each row, the best first.
 
-    Of equal scores the leftmost counts as the best, so that an answer never depends on the
-    sorting algorithm. Movies with a score of -inf are not candidates; their indexes are -1.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n, n_items)
-        The scores, without NaN.
-    k : int
-        At least 1.
-
-    Returns
-    -------
-    ndarray of shape (n, min(k, n_items))
-        Indexes, or -1.
+    Of equal scores the leftmost counts as the best, so that an answer never depends on the sorting
+    algorithm. Movies with a score of -inf are not candidates; their indexes are -1. *scores* has
+    the shape (n, n_items) and no NaN, the result (n, min(k, n_items)).
     """
     k = min(k, scores.shape[1])
     # All scores that reach the k-th best; with ties there may be more than k.
@@ -142,21 +129,8 @@ def best(scores: Scores, k: int) -> Ints:
 def rank(model: Model, known: Ratings, held_out: Ratings, k: int = 10) -> Lists:
     """Make the lists of all users that have known and held-out ratings, and judge them.
 
-    Parameters
-    ----------
-    model : Model
-        Fitted on *known*.
-    known : Ratings
-        Movies rated in it are not recommended to the same users again.
-    held_out : Ratings
-        The relevant movies.
-    k : int
-        The length of the lists.
-
-    Raises
-    ------
-    ValueError
-        If there is no such user.
+    The model was fitted on *known*: movies rated in it are not recommended to the same users again.
+    The movies in *held_out* are the relevant ones. Raises ValueError if there is no such user.
     """
     users = np.flatnonzero((known.per_user() > 0) & (held_out.per_user() > 0))
     if not len(users):

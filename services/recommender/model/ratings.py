@@ -21,14 +21,8 @@ Floats = NDArray[np.float32]
 class Movies:
     """The catalogue: everything that can be recommended, rated or not.
 
-    Attributes
-    ----------
-    ids : IdMap
-        Raw movie id to item index and back.
-    titles : tuple of str
-        One for each item index, with the year: ``"The Silent Harbour (1987)"``.
-    genres : tuple of tuple of str
-        One for each item index; may be empty.
+    *ids* maps raw movie ids to item indexes and back. For each index there is a title with the
+    year, ``"The Silent Harbour (1987)"``, and a tuple of genres, which may be empty.
     """
 
     ids: IdMap

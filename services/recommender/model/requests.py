@@ -38,16 +38,9 @@ _EXAMPLE = 'Send a JSON object such as {"user_id": 7, "top_k": 10, "rated": [1, 
 
 @dataclass(frozen=True)
 class RecommendRequest:
-    """A request for recommendations, validated by :meth:`checked`.
+    """A request for *top_k* movies, validated by :meth:`checked`.
 
-    Attributes
-    ----------
-    user_id : int
-        A raw id.
-    top_k : int
-        How many movies.
-    rated : sequence of int or None
-        Raw ids of movies to leave out.
+    *rated* has the raw ids of movies to leave out.
     """
 
     user_id: int
@@ -69,11 +62,8 @@ class RecommendRequest:
     def from_dict(cls, body: object) -> RecommendRequest:
         """Read a request's JSON and validate it; every adapter uses this.
 
-        Parameters
-        ----------
-        body : object
-            A mapping with ``user_id`` and optionally ``top_k`` and ``rated``. ``ranked_movies`` is
-            another name for ``rated``; null there is the same as leaving it out.
+        It has ``user_id`` and optionally ``top_k`` and ``rated``. ``ranked_movies`` is another name
+        for ``rated``; null there is the same as leaving it out.
 
         Raises
         ------

@@ -33,7 +33,7 @@ Value = float | str | None
 
 
 class Features:
-    """Turns entries of the log into features. Threads may share it.
+    """Turns entries of the log of *recommender* into features. Threads may share it.
 
     ``top_k``
         The number of movies requested.
@@ -46,11 +46,6 @@ class Features:
     ``score``
         The best movie's score; missing if the answer is a fallback, whose scores are of another
         kind. A new version of the model has different scores, so it needs a new reference.
-
-    Parameters
-    ----------
-    recommender : Recommender
-        The model that wrote the log: it knows the movies and what was rated.
     """
 
     def __init__(self, recommender: Recommender) -> None:
@@ -67,16 +62,9 @@ class Features:
     def of(self, entry: Entry) -> dict[str, Value]:
         """Describe one request.
 
-        Parameters
-        ----------
-        entry : mapping
-            A mapping with ``user_id``, ``top_k``, ``movie_ids``, ``scores`` and ``fallback``.
-            ``clicked`` is taken unchanged; all other keys are ignored.
-
-        Raises
-        ------
-        ValueError
-            If one of the five keys is missing.
+        The entry has ``user_id``, ``top_k``, ``movie_ids``, ``scores`` and ``fallback``.
+        ``clicked`` is taken unchanged; all other keys are ignored. Raises ValueError if one of the
+        five is missing.
         """
         try:
             movies = [int(movie) for movie in entry["movie_ids"]]

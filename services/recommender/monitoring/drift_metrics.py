@@ -66,15 +66,7 @@ COLLECTED = Gauge(
 
 
 class DriftRecorder:
-    """Watches the version that a live recommender answers with; each version gets its own watch.
-
-    Parameters
-    ----------
-    live : LiveRecommender
-        The recommender to watch.
-    size, budget
-        As for :class:`DriftWatch`.
-    """
+    """Watches the version that a live recommender answers with; each gets its own watch."""
 
     def __init__(
         self, live: LiveRecommender, *, size: int = REFERENCE, budget: AlarmBudget = BUDGET
@@ -105,21 +97,9 @@ class DriftWatch:
     """Takes a service's log entries as they are written, and exports their drift as metrics.
 
     Threads may share it. It never makes an answer fail: an error with an entry is logged once, and
-    the entry is skipped.
-
-    Parameters
-    ----------
-    recommender : Recommender
-        The version that answers. A new version needs a new watch; :meth:`close` the old one.
-    size : int
-        How many requests to collect for the reference.
-    budget : AlarmBudget
-        How often it checks, and how rarely it may raise a false alarm.
-
-    Raises
-    ------
-    ValueError
-        If *size* is smaller than the budget's window.
+    the entry is skipped. The first *size* requests are the reference. A new version needs a new
+    watch; :meth:`close` the old one. Raises ValueError if *size* is smaller than the budget's
+    window.
     """
 
     def __init__(

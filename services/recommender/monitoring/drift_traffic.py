@@ -44,12 +44,8 @@ DEPTH = 20
 class Traffic:
     """Draws requests and computes a recommender's answers to them.
 
-    Parameters
-    ----------
-    recommender : Recommender
-        Trained on ratings of :func:`services.recommender.training.synthetic.make_ratings`.
-    truth : Truth
-        The truth behind the same ratings.
+    It was trained on ratings of :func:`services.recommender.training.synthetic.make_ratings`;
+    *truth* is the truth behind them.
     """
 
     def __init__(self, recommender: Recommender, truth: Truth) -> None:
@@ -70,27 +66,11 @@ class Traffic:
     def requests(
         self, n: int, scenario: str = "nothing", rng: np.random.Generator | int = 0
     ) -> pd.DataFrame:
-        """Draw requests and describe them.
+        """Draw *n* requests and describe them.
 
-        Parameters
-        ----------
-        n : int
-            How many requests.
-        scenario : str
-            One of :data:`SCENARIOS`.
-        rng : Generator or int
-            The random generator, or a seed.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per request: the features of ``drift_features.Features``, and
-            ``clicked``, ``"yes"`` or ``"no"``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such scenario.
+        *scenario* is one of :data:`SCENARIOS`; ValueError if not. *rng* may be a seed. There is one
+        row per request: the features of ``drift_features.Features``, and ``clicked``, ``"yes"`` or
+        ``"no"``.
         """
         shown, clicked = self._draw(n, scenario, np.random.default_rng(rng))
         rows = self._table.iloc[shown].reset_index(drop=True)

@@ -49,18 +49,9 @@ RMSE is not included: a model that only ranks has none, and the best by RMSE mak
 
 @dataclass(frozen=True)
 class Logged:
-    """A candidate in the tracking server.
+    """A candidate in the tracking server, with its metrics on the validation ratings.
 
-    Attributes
-    ----------
-    model_id : str
-        The logged model's id; ``models:/<model_id>`` is the URI to load or register it.
-    run_id : str
-        The id of the run that made it.
-    kind : str
-        The model's kind.
-    metrics : dict of str to float
-        The metrics on the validation ratings.
+    ``models:/<model_id>`` is the URI to load or register it; *run_id* is the run that made it.
     """
 
     model_id: str
@@ -105,26 +96,18 @@ def log_candidate(
     seconds: float | None = None,
     tracking_uri: str | None = None,
 ) -> Logged:
-    """Log a trained candidate as a run and a model.
+    """Log a candidate that was trained on ``split.train`` as a run and a model.
 
     Parameters
     ----------
-    recommender : Recommender
-        Trained on ``split.train``.
     metrics : Metrics
-        Its metrics on ``split.validation``.
-    split : Split
-        The ratings.
+        Measured on ``split.validation``.
     recipe : Recipe, optional
         How it was trained; logged as parameters.
     losses : sequence of float
         Mean loss of each epoch; logged as a curve.
-    seed : int
-        The seed of the training.
     seconds : float, optional
         Processor time of the training.
-    tracking_uri : str, optional
-        The server; MLflow's current one if not given.
 
     Raises
     ------
@@ -165,19 +148,10 @@ def log_input(data: PandasDataset, context: str) -> None:
 def best(
     *, data: PandasDataset | None = None, by: str = RANKED_BY, tracking_uri: str | None = None
 ) -> Logged:
-    """Return the logged candidate with the largest value of a metric.
+    """Return the logged candidate with the largest value of the metric *by*.
 
-    Parameters
-    ----------
-    data : PandasDataset, optional
-        Compare on this data set only, as :func:`validation_set` makes it; on any if not given.
-    by : str
-        The metric's name.
-
-    Raises
-    ------
-    LookupError
-        If no candidate has this metric.
+    With *data*, as :func:`validation_set` makes it, only values on this data set are compared.
+    Raises LookupError if no candidate has this metric.
     """
     order = {"field_name": f"metrics.{by}", "ascending": False}
     if data:

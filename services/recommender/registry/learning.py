@@ -104,27 +104,9 @@ def learn(
     """Train on all ratings available by now, and promote the result if it is better.
 
     The version in production was trained earlier, on fewer ratings. It is measured on the same
-    validation ratings as the candidates; ratings that it was trained on are left out for all.
-
-    Parameters
-    ----------
-    ratings : Ratings
-        Old and new ratings; new users and movies are fine.
-    kinds : iterable of str
-        The candidates; the one with the best NDCG is registered.
-    name : str
-        The registered model.
-    seed : int
-        The seed of the training.
-    progress : bool
-        Show progress bars.
-    tracking_uri : str, optional
-        The server; MLflow's current one if not given.
-
-    Returns
-    -------
-    Decision
-        A service that follows the alias ``prod`` picks up a promoted version by itself.
+    validation ratings as the candidates; ratings that it was trained on are left out for all. Of
+    the candidates, the one with the best NDCG is registered. A service that follows the alias
+    ``prod`` picks up a promoted version by itself.
 
     Raises
     ------
@@ -204,23 +186,12 @@ def _trained_on(recommender: Recommender, part: Ratings) -> NDArray[np.bool_]:
 
 
 def ensure(tracking_uri: str | None = None, ratings: Ratings | None = None) -> list[Version]:
-    """Fill the registry with three versions if none is in production; takes seconds.
+    """Fill the registry with three versions if none is in production; return all versions.
 
     Version 1 is popularity and was in production first. Version 2, matrix factorisation trained
     with BCE, replaced it. Version 3 differs from it in its random start; it has the alias
-    ``staging``.
-
-    Parameters
-    ----------
-    tracking_uri : str, optional
-        The server; MLflow's current one if not given.
-    ratings : Ratings, optional
-        To train on; a small synthetic table if not given (:data:`SMALL`).
-
-    Returns
-    -------
-    list of Version
-        All versions.
+    ``staging``. It takes seconds on a small synthetic table (:data:`SMALL`), used if no *ratings*
+    are given.
     """
     known = versions(name=MODEL, tracking_uri=tracking_uri)
     if not any(PROD in version.aliases for version in known):

@@ -91,19 +91,8 @@ def example(recommender: Recommender) -> pd.DataFrame:
 def log(recommender: Recommender, name: str = "recommender", **about: Any) -> ModelInfo:
     """Log a recommender as a model of the current run (one is started if there is none).
 
-    Parameters
-    ----------
-    recommender : Recommender
-        The recommender to serve.
-    name : str
-        The logged model's name.
-    **about
-        More arguments of :func:`mlflow.pyfunc.log_model`: ``params``, ``tags``, ``model_type``.
-
-    Returns
-    -------
-    ModelInfo
-        Register its ``model_id``, load its ``model_uri``.
+    *about* are more arguments of :func:`mlflow.pyfunc.log_model`: ``params``, ``tags``,
+    ``model_type``. Register the ``model_id`` of the result, load its ``model_uri``.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

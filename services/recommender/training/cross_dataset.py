@@ -16,14 +16,8 @@ from services.recommender.recommender import Recommender
 class CrossDatasetModel:
     """Adapts a recommender to another table of ratings, so that it can be measured on it.
 
-    An unknown user gets popular movies, as in service. Unknown movies are never recommended.
-
-    Parameters
-    ----------
-    recommender : Recommender
-        The recommender, trained on one table.
-    ratings : Ratings
-        The other table; its indexes of users and movies are used.
+    The other table's indexes of users and movies are used. An unknown user gets popular movies, as
+    in service. Unknown movies are never recommended.
     """
 
     def __init__(self, recommender: Recommender, ratings: Ratings) -> None:

@@ -140,19 +140,8 @@ def compare(a: Sequence[float], b: Sequence[float], *, seed: int = 0) -> Compari
 def users_needed(difference: float, deviation: float, share_b: float = 0.5) -> int:
     """Return how many users, in both groups, are needed to find a difference in four of five tries.
 
-    Parameters
-    ----------
-    difference : float
-        The true difference, not 0.
-    deviation : float
-        Standard deviation between users, 0 or more.
-    share_b : float
-        The share of the users in B, above 0 and below 1.
-
-    Raises
-    ------
-    ValueError
-        If the difference is 0, or a group is empty.
+    *deviation* is the standard deviation between users, 0 or more, and *share_b* the share of the
+    users in B. Raises ValueError if the difference is 0, or a group is empty.
     """
     if not difference or not 0 < share_b < 1:
         raise ValueError(

@@ -13,18 +13,10 @@ from services.recommender.model.models import Array, Factors, NeuMF
 
 
 class FactorNetwork(nn.Module):
-    """Biased matrix factorisation.
+    """Biased matrix factorisation with factors of length *dim*.
 
-    Parameters
-    ----------
-    n_users, n_items : int
-        Rows of the tables.
-    dim : int
-        Length of a factor.
-    kind : {"mf", "mf-bce"}
-        The kind of training; stored in the exported model.
-    offset : float
-        Added to every score; not trained.
+    *kind* is "mf" or "mf-bce", the kind of training; it is stored in the exported model. *offset*
+    is added to every score and not trained.
     """
 
     def __init__(self, n_users: int, n_items: int, dim: int, kind: str, offset: float) -> None:
@@ -60,14 +52,8 @@ class FactorNetwork(nn.Module):
 class NeuMFNetwork(nn.Module):
     """Neural matrix factorisation; see :class:`~services.recommender.model.models.NeuMF`.
 
-    Parameters
-    ----------
-    n_users, n_items : int
-        Rows of the tables.
-    dim : int
-        Length of a factor of the product.
-    layers : tuple of int
-        Widths of the network: the input (user and movie together, so even), then each layer.
+    *dim* is the length of a factor of the product. *layers* are the widths of the network: the
+    input (user and movie together, so even), then each layer.
     """
 
     def __init__(self, n_users: int, n_items: int, dim: int, layers: tuple[int, ...]) -> None:

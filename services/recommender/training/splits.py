@@ -16,14 +16,8 @@ from services.recommender.model.ratings import Ratings
 class Split(NamedTuple):
     """The three parts; they share their maps of ids.
 
-    Attributes
-    ----------
-    train : Ratings
-        To fit the candidates.
-    validation : Ratings
-        To choose among the candidates; promotion uses this part.
-    test : Ratings
-        To report on the chosen candidate, after the choice.
+    Candidates are fitted on *train*. *validation* is to choose among them; promotion uses this
+    part. *test* is to report on the chosen candidate, after the choice.
     """
 
     train: Ratings
@@ -49,23 +43,11 @@ def at_random(
 ) -> Split:
     """Split each user's ratings at random.
 
-    Each user contributes the same shares, rounded at random so that small shares are not lost.
-    Most published results on MovieLens are of this kind. It is optimistic: a model learns from
-    ratings that are newer than those it is tested on.
-
-    Parameters
-    ----------
-    ratings : Ratings
-        In any order.
-    validation, test : float
-        Shares of each user's rows, each above 0, together below 1.
-    seed : int
-        The seed of the split.
-
-    Raises
-    ------
-    ValueError
-        If the shares are out of range, or there are too few ratings for three parts.
+    Each user contributes the same shares, rounded at random so that small shares are not lost. Most
+    published results on MovieLens are of this kind. It is optimistic: a model learns from ratings
+    that are newer than those it is tested on. *validation* and *test* are shares, each above 0,
+    together below 1. Raises ValueError if they are not, or there are too few ratings for three
+    parts.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise ValueError(

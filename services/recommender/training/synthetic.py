@@ -79,21 +79,11 @@ class Truth:
 def make_ratings(
     n_users: int = 1000, n_movies: int = 1500, n_ratings: int = 100_000, *, seed: int = 0
 ) -> tuple[Ratings, Truth]:
-    """Simulate a data set.
+    """Simulate a data set: the ratings in chronological order, and the truth behind them.
 
-    Parameters
-    ----------
-    n_users, n_movies : int
-        Raw ids count from 1, as in ML-100k. Every user has ratings; a movie may have none.
-    n_ratings : int
-        Rows, exactly.
-    seed : int
-        The same arguments and seed give the same data.
-
-    Returns
-    -------
-    Ratings, Truth
-        The ratings in whole stars from 1 to 5, in chronological order, and the truth behind them.
+    The stars are whole numbers from 1 to 5. Raw ids count from 1, as in ML-100k. Every user has
+    ratings; a movie may have none. There are exactly *n_ratings* rows. The same arguments and seed
+    give the same data.
 
     Raises
     ------

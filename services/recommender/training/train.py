@@ -34,17 +34,7 @@ from services.recommender.training.trainer import RECIPES, fit
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model and its metrics.
-
-    Attributes
-    ----------
-    model : SavedModel
-        The model, fitted on the training part.
-    metrics : Metrics
-        The metrics on the validation part.
-    seconds : float
-        The processor time of the training.
-    """
+    """A model fitted on the training part, its metrics on validation, and its processor seconds."""
 
     model: SavedModel
     metrics: Metrics
@@ -56,18 +46,8 @@ def ratings_from(
 ) -> tuple[Ratings, Truth | None]:
     """Return the ratings in a folder; without one, simulated ratings and their truth.
 
-    Parameters
-    ----------
-    folder : str or path, optional
-        A folder for :func:`services.recommender.training.movielens.load_movielens`; if empty,
-        ``$RATINGS_DIR``.
-    seed : int
-        The seed of the simulated ratings.
-
-    Raises
-    ------
-    FileNotFoundError, services.recommender.training.movielens.DataError
-        If the folder's files are missing or cannot be used.
+    If *folder* is empty, ``$RATINGS_DIR`` is read by
+    :func:`services.recommender.training.movielens.load_movielens`; see there for what it raises.
     """
     folder = folder or os.environ.get("RATINGS_DIR")
     return (load_movielens(folder), None) if folder else make_ratings(seed=seed)

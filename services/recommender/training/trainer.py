@@ -78,23 +78,12 @@ def fit(
     progress: bool = True,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> SavedModel:
-    """Train a model.
+    """Train a model by a recipe, or by the name of one of :data:`RECIPES`.
 
-    The same recipe, ratings and seed give the same model. torch's own random state and its
-    number of threads are restored afterwards.
-
-    Parameters
-    ----------
-    recipe : Recipe or str
-        The recipe, or the name of one of :data:`RECIPES`.
-    ratings : Ratings
-        The training ratings.
-    seed : int
-        The seed of the initial weights, the order of the pairs, and the sampled movies.
-    progress : bool
-        Show a progress bar.
-    on_epoch : callable, optional
-        Called with the number of each epoch, from 1, and its mean loss.
+    The same recipe, ratings and seed give the same model: the seed decides the initial weights, the
+    order of the pairs, and the sampled movies. torch's own random state and its number of threads
+    are restored afterwards. *on_epoch* is called with the number of each epoch, from 1, and its
+    mean loss.
 
     Raises
     ------
