@@ -65,10 +65,7 @@ class PartWriter:
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let *write* fill a temporary file, flush it to the disk, and rename it to *path*.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written; *path* is then untouched.
+    Raises OSError if it cannot be written; *path* is then untouched.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

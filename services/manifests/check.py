@@ -124,10 +124,7 @@ def _text(path: str) -> str:
 def build(folder: Path) -> str:
     """Return what ``kubectl kustomize`` prints for a folder. It needs no cluster.
 
-    Raises
-    ------
-    ManifestError
-        If ``kubectl`` is missing, or the folder cannot be built.
+    Raises ManifestError if ``kubectl`` is missing, or the folder cannot be built.
     """
     command = ["kubectl", "kustomize", str(folder)]
     try:

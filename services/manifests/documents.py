@@ -188,11 +188,8 @@ _teach(_Loader)
 def parse(text: str, origin: str) -> Iterator[Document]:
     """Read the documents of a text; empty ones are left out, and a list gives its items.
 
-    Raises
-    ------
-    ManifestError
-        If it is not YAML or JSON, a key appears twice, or a document has no ``apiVersion`` or no
-        ``kind``.
+    Raises ManifestError if it is not YAML or JSON, a key appears twice, or a document has no
+    ``apiVersion`` or no ``kind``.
     """
     try:
         for line, body in _bodies(text):

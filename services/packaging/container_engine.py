@@ -21,10 +21,7 @@ class ContainerError(RuntimeError):
 def find_engine() -> str:
     """Return the engine that can run containers here, ``"docker"`` or ``"podman"``.
 
-    Raises
-    ------
-    NotRunError
-        If neither answers ``info``: a client without its service does not.
+    Raises NotRunError if neither answers ``info``: a client without its service does not.
     """
     row = preflight.find_tool("engine")
     if row.status != preflight.OK:
@@ -35,10 +32,7 @@ def find_engine() -> str:
 def command(*arguments: str, timeout: float = 120.0, env: Mapping[str, str] | None = None) -> str:
     """Run an engine's command and return what it printed.
 
-    Raises
-    ------
-    ContainerError
-        If it fails, or takes longer than *timeout* seconds.
+    Raises ContainerError if it fails, or takes longer than *timeout* seconds.
     """
     try:
         done = subprocess.run(

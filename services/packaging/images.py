@@ -46,10 +46,7 @@ _BUILD_SECONDS = 900.0
 def find_builder() -> str:
     """Return the first of :data:`BUILDERS` that answers ``info``.
 
-    Raises
-    ------
-    NotRunError
-        If none does.
+    Raises NotRunError if none does.
     """
     for name in BUILDERS:
         if preflight.answers([name, "info"]):

@@ -90,10 +90,7 @@ def _row(user_id: int, answer: Answer | InputError) -> dict[str, Any]:
 def model_file(model: str) -> Path:
     """Return the file behind what ``--model`` names.
 
-    Raises
-    ------
-    JobError
-        If there is no such file, or the registry has no such model.
+    Raises JobError if there is no such file, or the registry has no such model.
     """
     path = Path(_download(model) if model.startswith(REGISTERED) else model)
     if not path.is_dir():

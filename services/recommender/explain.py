@@ -123,13 +123,8 @@ def explain(recommender: Recommender, user_id: int, movie_id: int, top: int = TO
     """Name at most *top* rated movies that speak for a recommendation, by raw ids.
 
     The model has to be a factor model (``mf`` or ``mf-bce``), and the user must not have rated the
-    movie.
-
-    Raises
-    ------
-    InputError
-        422 as :meth:`ExplainRequest.checked`, ``movie_rated`` or, for a model without factors,
-        ``not_explainable``; 404 ``user_unknown`` or ``movie_unknown``.
+    movie. Raises InputError: 422 as :meth:`ExplainRequest.checked`, ``movie_rated`` or, for a model
+    without factors, ``not_explainable``; 404 ``user_unknown`` or ``movie_unknown``.
     """
     request = ExplainRequest(user_id, movie_id, top).checked()
     model = recommender.model

@@ -255,12 +255,8 @@ class Recommender:
     def save(self, path: str | Path) -> Path:
         """Write everything into one ``.npz`` file, whole or not at all; return its path.
 
-        It holds arrays and text, no pickle. The version is not in it; a registry assigns it.
-
-        Raises
-        ------
-        ValueError
-            If the path does not end in ``.npz``.
+        It holds arrays and text, no pickle. The version is not in it; a registry assigns it. Raises
+        ValueError if the path does not end in ``.npz``.
         """
         return write(Path(path), self.model, self._ratings)
 

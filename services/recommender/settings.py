@@ -42,10 +42,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the variables.
 
-        Raises
-        ------
-        ValueError
-            If a variable is invalid, so that a server does not start with it.
+        Raises ValueError if a variable is invalid, so that a server does not start with it.
         """
         build = build_dir()
         return cls(
@@ -60,10 +57,7 @@ class Settings:
 def whole_number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
     """Read an environment variable that is a whole number.
 
-    Raises
-    ------
-    ValueError
-        If it is not a whole number, or below *least*.
+    Raises ValueError if it is not a whole number, or below *least*.
     """
     return int(_number(environment, name, str(default), least=least, whole=True))
 

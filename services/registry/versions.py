@@ -114,10 +114,7 @@ def versions(*, name: str, tracking_uri: str | None = None) -> list[Version]:
 def version_of(which: int | str = PROD, *, name: str, tracking_uri: str | None = None) -> Version:
     """Return a version by its number or by an alias.
 
-    Raises
-    ------
-    LookupError
-        If there is none.
+    Raises LookupError if there is none.
     """
     client = MlflowClient(tracking_uri)
     with lookup(f"{name} has no version {which}"):
@@ -133,10 +130,7 @@ def fetch(
 ) -> Path:
     """Download a version's model folder into *folder* and return its path.
 
-    Raises
-    ------
-    LookupError
-        If there is no such version.
+    Raises LookupError if there is no such version.
     """
     version = version_of(which, name=name, tracking_uri=tracking_uri)
     folder = Path(folder)

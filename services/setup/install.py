@@ -104,10 +104,7 @@ def install(torch_index: str | None = None) -> None:
 def separate(folder: Path, lock: Path, *, quiet: bool) -> Path:
     """Make an environment that holds exactly *lock*, or bring it up to date; return its folder.
 
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If the packages cannot be installed; uv has said why.
+    Raises subprocess.CalledProcessError if the packages cannot be installed; uv has said why.
     """
     python = folder / "bin" / "python"
     if not python.exists():

@@ -66,10 +66,7 @@ def store(file: Path, version: str) -> bentoml.Model:
 def store_registered(registry: Registry, cache: VersionCache) -> bentoml.Model:
     """Put the version behind a registry's alias into the model store.
 
-    Raises
-    ------
-    services.recommender.hot_swap.pull.PullError
-        If it cannot be pulled.
+    Raises PullError if it cannot be pulled.
     """
     version = registry.pull(cache)
     return store(cache.file(version), version.number)

@@ -64,10 +64,7 @@ class RecommenderPredictor(Model):
     def load(self) -> bool:
         """Load the model and send it one request.
 
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            As :func:`model_in` and :meth:`Recommender.load` do.
+        Raises FileNotFoundError or ValueError as :func:`model_in` and :meth:`Recommender.load` do.
         """
         version = self.version or version_of(self.model_dir)
         self.recommender = Recommender.load(model_in(self.model_dir), version)
@@ -109,10 +106,8 @@ class RecommenderPredictor(Model):
 def rows_of(payload: Payload) -> list[Any]:
     """Return the instances in a payload of either protocol, not checked yet.
 
-    Raises
-    ------
-    InputError
-        422 if the request does not have the form that the module's docstring describes.
+    Raises InputError: 422 if the request does not have the form that the module's docstring
+    describes.
     """
     if not isinstance(payload, InferRequest):
         return instances_of(payload, limit=MAX_INSTANCES)

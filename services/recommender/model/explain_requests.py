@@ -44,11 +44,8 @@ class ExplainRequest:
     def from_dict(cls, body: object) -> ExplainRequest:
         """Read a request's JSON and validate it.
 
-        Raises
-        ------
-        InputError
-            422, code ``request_invalid``, ``field_unknown``, ``user_id_missing``,
-            ``movie_id_missing``, or as :meth:`checked`.
+        Raises InputError: 422, code ``request_invalid``, ``field_unknown``, ``user_id_missing``,
+        ``movie_id_missing``, or as :meth:`checked`.
         """
         if not isinstance(body, Mapping):
             raise _bad(
@@ -66,10 +63,7 @@ class ExplainRequest:
     def checked(self) -> ExplainRequest:
         """Return the request in plain Python integers.
 
-        Raises
-        ------
-        InputError
-            422, code ``user_id_invalid``, ``movie_id_invalid`` or ``top_invalid``.
+        Raises InputError: 422, code ``user_id_invalid``, ``movie_id_invalid`` or ``top_invalid``.
         """
         numbers = []
         for name, value in (("user_id", self.user_id), ("movie_id", self.movie_id)):

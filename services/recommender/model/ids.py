@@ -50,10 +50,7 @@ class IdMap:
     def indexes(self, raw: ArrayLike) -> Ints:
         """Return the index of each raw id.
 
-        Raises
-        ------
-        KeyError
-            If a raw id is not in the map; it names the first.
+        Raises KeyError if a raw id is not in the map; it names the first.
         """
         wanted = np.asarray(raw, dtype=np.int64)
         places = np.searchsorted(self._ids, wanted)
@@ -67,10 +64,7 @@ class IdMap:
     def raw(self, indexes: ArrayLike) -> Ints:
         """Return the raw id of each index, the inverse of :meth:`indexes`.
 
-        Raises
-        ------
-        IndexError
-            If an index is outside 0 to n - 1.
+        Raises IndexError if an index is outside 0 to n - 1.
         """
         places = np.asarray(indexes, dtype=np.int64)
         if places.size and places.min() < 0:

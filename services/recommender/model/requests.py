@@ -51,10 +51,8 @@ class RecommendRequest:
     def from_json(cls, body: bytes) -> RecommendRequest:
         """Read the body of a request.
 
-        Raises
-        ------
-        InputError
-            400 if it is not JSON, code ``json_invalid``; otherwise as :meth:`from_dict`.
+        Raises InputError: 400 if it is not JSON, code ``json_invalid``; otherwise as
+        :meth:`from_dict`.
         """
         return cls.from_dict(parsed(body, _EXAMPLE))
 
@@ -109,10 +107,7 @@ class RecommendRequest:
     def checked(self) -> RecommendRequest:
         """Return the request in plain Python integers.
 
-        Raises
-        ------
-        InputError
-            If a value is of the wrong type or out of range.
+        Raises InputError if a value is of the wrong type or out of range.
         """
         user_id = whole(self.user_id)
         if user_id is None or user_id < 0:

@@ -33,12 +33,8 @@ def write(path: Path, model: SavedModel, ratings: Ratings) -> Path:
     """Write the file atomically.
 
     Serving needs to know only who rated what, so of the ratings just the mean is kept, and no
-    times.
-
-    Raises
-    ------
-    ValueError
-        If the path does not end in ``.npz``, or the model is not of a kind that can be read.
+    times. Raises ValueError if the path does not end in ``.npz``, or the model is not of a kind
+    that can be read.
     """
     if path.suffix != ".npz":
         raise ValueError(f"a model is saved as an .npz file; got {path.name!r}")

@@ -58,10 +58,7 @@ def train(
 ) -> list[Logged]:
     """Train candidates on ``split.train``, evaluate them on ``split.validation``, and log them.
 
-    Raises
-    ------
-    ValueError
-        If there is no such candidate.
+    Raises ValueError if there is no such candidate.
     """
     from services.recommender.training.trainer import RECIPES, fit
 
@@ -106,12 +103,8 @@ def learn(
     The version in production was trained earlier, on fewer ratings. It is measured on the same
     validation ratings as the candidates; ratings that it was trained on are left out for all. Of
     the candidates, the one with the best NDCG is registered. A service that follows the alias
-    ``prod`` picks up a promoted version by itself.
-
-    Raises
-    ------
-    ValueError
-        If the ratings are too few or not new, or there is no such candidate.
+    ``prod`` picks up a promoted version by itself. Raises ValueError if the ratings are too few or
+    not new, or there is no such candidate.
     """
     split = by_time(ratings)
     served = None
@@ -146,12 +139,7 @@ def measure(
     """Measure a registered version on new ratings, and log the metrics.
 
     Only ranking metrics are measured: the version cannot estimate ratings for users and movies that
-    it does not know.
-
-    Raises
-    ------
-    ValueError
-        If it was trained on some of the held-out ratings.
+    it does not know. Raises ValueError if it was trained on some of the held-out ratings.
     """
     recommender = _load(version, tracking_uri)
     if on == "test":

@@ -111,10 +111,7 @@ class Comparison:
 def compare(a: Sequence[float], b: Sequence[float], *, seed: int = 0) -> Comparison:
     """Compare two groups of users by one number for each user.
 
-    Raises
-    ------
-    ValueError
-        If a group has fewer than two users: then their variance is unknown.
+    Raises ValueError if a group has fewer than two users: then their variance is unknown.
     """
     first, second = np.asarray(a, float), np.asarray(b, float)
     if min(len(first), len(second)) < 2:

@@ -83,12 +83,8 @@ def make_ratings(
 
     The stars are whole numbers from 1 to 5. Raw ids count from 1, as in ML-100k. Every user has
     ratings; a movie may have none. There are exactly *n_ratings* rows. The same arguments and seed
-    give the same data.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 20 ratings per user, or more than half of all possible ratings.
+    give the same data. Raises ValueError if there are fewer than 20 ratings per user, or more than
+    half of all possible ratings.
     """
     if not MIN_RATINGS * n_users <= n_ratings <= n_users * n_movies / 2:
         raise ValueError(

@@ -58,10 +58,7 @@ def compare(
 ) -> list[Candidate]:
     """Train candidates on the training part and measure them on the validation part.
 
-    Raises
-    ------
-    ValueError
-        If there is no such candidate.
+    Raises ValueError if there is no such candidate.
     """
     candidates = []
     for kind in kinds:

@@ -83,12 +83,7 @@ def fit(
     The same recipe, ratings and seed give the same model: the seed decides the initial weights, the
     order of the pairs, and the sampled movies. torch's own random state and its number of threads
     are restored afterwards. *on_epoch* is called with the number of each epoch, from 1, and its
-    mean loss.
-
-    Raises
-    ------
-    ValueError
-        If there is no such recipe or no rating, or the loss overflows.
+    mean loss. Raises ValueError if there is no such recipe or no rating, or the loss overflows.
     """
     if isinstance(recipe, str):
         if recipe not in RECIPES:
