@@ -233,25 +233,15 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> l
     return [Comparison(*row, float(p)) for row, p in zip(rows, adjusted, strict=True)]
 
 
-def ks(reference: ArrayLike, current: ArrayLike) -> tuple[float, float]:
-    """Return statistic and p-value of the Kolmogorov-Smirnov test, ignoring missing values.
-
-    A sample without any value gives 0 and 1: there is nothing to test.
-    """
-    samples = [np.asarray(sample, np.float64) for sample in (reference, current)]
-    samples = [sample[~np.isnan(sample)] for sample in samples]
-    if not all(len(sample) for sample in samples):
-        return 0.0, 1.0
-    result = stats.ks_2samp(*samples, method="asymp")
-    return float(result.statistic), float(result.pvalue)
-
-
 def _test(
     bins: Bins, reference: pd.Series, current: pd.Series, counts: Ints
 ) -> tuple[str, float, float]:
     if bins.edges is not None:
-        columns = [column.to_numpy(np.float64, na_value=np.nan) for column in (reference, current)]
-        return "ks", *ks(*columns)
+        samples = [column.dropna().to_numpy(np.float64) for column in (reference, current)]
+        if not all(map(len, samples)):  # there is nothing to test
+            return "ks", 0.0, 1.0
+        result = stats.ks_2samp(*samples, method="asymp")
+        return "ks", float(result.statistic), float(result.pvalue)
     counts = counts[:, counts.sum(axis=0) > 0]
     if counts.shape[1] < 2:
         return "chi2", 0.0, 1.0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 Entry = Mapping[str, Any]
 """One line of a log: one request and its answer."""
@@ -29,13 +27,6 @@ def read_log(folder: str | Path, name: str) -> list[Entry]:
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     entries = [entry for line in lines if (entry := _parsed(line)) is not None]
     return sorted(entries, key=lambda entry: str(entry.get("timestamp", "")))
-
-
-def entries_of(log: pd.DataFrame | Iterable[Entry]) -> list[Entry]:
-    """Return a log, given as a table or as entries, as a list of entries."""
-    if isinstance(log, pd.DataFrame):
-        return [{str(name): value for name, value in row.items()} for row in log.to_dict("records")]
-    return list(log)
 
 
 def _parsed(line: str) -> Entry | None:

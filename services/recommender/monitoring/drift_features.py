@@ -21,7 +21,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from services.drift.logs import Entry, entries_of
+from services.drift.logs import Entry
 from services.recommender.recommender import Answer, Recommender
 
 INPUTS = ("top_k", "activity")
@@ -83,9 +83,9 @@ class Features:
         }
         return described | ({"clicked": str(entry["clicked"])} if "clicked" in entry else {})
 
-    def table(self, log: pd.DataFrame | Iterable[Entry]) -> pd.DataFrame:
+    def table(self, log: Iterable[Entry]) -> pd.DataFrame:
         """Describe a whole log, one row per request; see :meth:`of`."""
-        return pd.DataFrame([self.of(entry) for entry in entries_of(log)])
+        return pd.DataFrame([self.of(entry) for entry in log])
 
     def _genre(self, movies: list[int]) -> str | None:
         counts = Counter(genre for movie in movies for genre in self._genres.get(movie, ()))

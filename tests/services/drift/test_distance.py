@@ -14,7 +14,6 @@ from services.drift.distance import (
     OTHER,
     Bins,
     compare,
-    ks,
     psi,
     psi_limit,
 )
@@ -101,10 +100,13 @@ def test_habits_are_no_limits() -> None:
     assert 10 * psi_limit(10, 20_000, 20_000) < found < 0.1
 
 
-def test_the_ks_test_is_that_of_scipy() -> None:
+def test_numbers_are_tested_by_scipy_without_those_that_are_missing() -> None:
     a, b = np.random.default_rng(3).normal(size=(2, 300))
-    assert ks(a, [*b, np.nan]) == pytest.approx(stats.ks_2samp(a, b, method="asymp"))
-    assert ks([np.nan], a) == (0.0, 1.0)
+    [found] = compare(pd.DataFrame({"x": a}), pd.DataFrame({"x": [*b, np.nan]}))
+    wanted = stats.ks_2samp(a, b, method="asymp")
+    assert (found.statistic, found.p) == pytest.approx((wanted.statistic, wanted.pvalue))
+    [found] = compare(pd.DataFrame({"x": a}), pd.DataFrame({"x": [np.nan]}))
+    assert (found.statistic, found.p) == (0.0, 1.0)
 
 
 def test_compare_finds_the_features_that_moved() -> None:

@@ -65,12 +65,11 @@ def test_a_stranger_has_neither_activity_nor_score(recommender):
     assert described["popularity"] is not None
 
 
-def test_a_log_comes_as_a_table_or_as_entries(recommender):
+def test_a_log_becomes_a_table(recommender):
     features = Features(recommender)
     entries = [entry_of(recommender.recommend(user, 3), 3) for user in (7, 8, 999)]
     table = features.table(entries)
     assert len(table) == 3
-    pd.testing.assert_frame_equal(table, features.table(pd.DataFrame(entries)))
     [clicked] = features.table([{**entries[0], "clicked": "yes", "seconds": 1}])["clicked"]
     assert clicked == "yes"
     with pytest.raises(ValueError, match="no entry of a recommender's log: it has no 'scores'"):
