@@ -128,28 +128,18 @@ def run(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Summary:
-    """Compute a job's missing parts and write the Parquet file.
+    """Compute a job's missing parts and write the Parquet file *out*.
 
-    Parameters
-    ----------
-    job : Job
-    out : path
-        The file to write. ``OUT.parts`` beside it holds the parts until it is written.
-    engine : {"local", "ray"}
-        This process, or Ray Data. The rows are the same.
-    workers : int
-        The number of Ray's processes that compute, each with one core.
-    overwrite : bool
-        Replace what another job left at *out*, parts or file. Parts of the same job are always
-        kept: a kill loses only the part that was being computed.
-    progress : bool
-        Show a progress bar.
+    ``OUT.parts`` beside it holds the parts until it is written. The rows are the same with both
+    engines; *workers* is the number of Ray's processes that compute, each with one core. With
+    *overwrite*, what another job left at *out*, parts or file, is replaced. Parts of the same job
+    are always kept: a kill loses only the part that was being computed.
 
     Raises
     ------
     JobError
-        If *out* holds something else, parts of another job lie beside it, or another run is
-        writing it.
+        If *out* holds something else, parts of another job lie beside it, or another run is writing
+        it.
     OSError
         If the disk is full or *out* cannot be written. Finished parts are kept.
     """

@@ -66,22 +66,12 @@ class Bins:
 
     @classmethod
     def of(cls, reference: Sequence[Any] | pd.Series, *, n: int = 10, least: float = 0.02) -> Bins:
-        """Choose bins from a reference sample.
+        """Choose bins from a reference sample of numbers or categories; None where one is missing.
 
-        Parameters
-        ----------
-        reference : sequence of (float or None) or of (str or None)
-            Numbers or categories; a value that is not a number is a category.
-        n : int
-            The number of bins for numbers, each with about the same share of the reference. There
-            are fewer if many values are equal; n or fewer different numbers count as categories.
-        least : float
-            The smallest share for which a category gets its own bin.
-
-        Raises
-        ------
-        ValueError
-            If the reference is empty, or *n* is below 2.
+        *n* is the number of bins for numbers, each with about the same share of the reference.
+        There are fewer if many values are equal; n or fewer different numbers count as categories.
+        *least* is the smallest share for which a category gets its own bin. Raises ValueError if
+        the reference is empty, or *n* is below 2.
         """
         if n < 2:
             raise ValueError(f"n must be 2 bins or more; got {n}")

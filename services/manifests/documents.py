@@ -59,21 +59,11 @@ class Document:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong at one field of a document.
+    """Something wrong at one field of a document, such as ``spec.ports[0].targetPort``.
 
-    Attributes
-    ----------
-    document : Document
-    path : str
-        The field, such as ``spec.ports[0].targetPort``.
-    reason : str
-        What is wrong with it, and what to write.
-    rule : str
-        The rule's name, or the source of the types.
-    warning : bool
-        Whether a cluster accepts it, or may do so.
-    blocks : bool
-        Whether rules that rely on correct types are skipped.
+    *reason* says what is wrong with it, and what to write; *rule* is the rule's name, or the source
+    of the types. With *warning*, a cluster accepts it, or may do so. If it *blocks*, rules that
+    rely on correct types are skipped.
     """
 
     document: Document

@@ -74,20 +74,9 @@ def build(
     configuration to its second version, after which the Runner API raises ``KeyError: 'runners'``
     (BentoML 1.4.39); and a service's arguments are read once, when its module is imported.
 
-    Parameters
-    ----------
-    options : mapping
-        The content of a build file.
-    name, version : str
-        The Bento's name and version; BentoML generates a version if none is given.
-    arguments : mapping of str to str, optional
-        Bento arguments, as for ``--arg``.
-
-    Raises
-    ------
-    ValueError
-        If the version exists (versions are never overwritten), or the build fails; the message
-        ends with what BentoML printed last.
+    *options* is the content of a build file; *arguments* are for ``--arg``. BentoML generates a
+    version if none is given. Raises ValueError if the version exists (versions are never
+    overwritten), or the build fails; the message ends with what BentoML printed last.
     """
     refuse_to_overwrite(name, version)
     with tempfile.TemporaryDirectory() as folder:

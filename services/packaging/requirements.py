@@ -27,12 +27,12 @@ def resolve_pins(
     without: Iterable[str] = (),
     lock: Path = LOCK,
 ) -> list[str]:
-    """Return the lock's lines for *roots* and for everything that they need.
+    """Return the lock's lines for *roots* and for everything that they need, with their markers.
 
     Parameters
     ----------
     roots : iterable of str
-        Names as the lock spells them.
+        Names as the lock spells them; KeyError if one is not in it.
     instead : mapping of str to str, optional
         Packages that are published under a second name, by the name in the lock:
         ``{"opencv-python": "opencv-python-headless"}``. The version stays.
@@ -40,16 +40,6 @@ def resolve_pins(
         Packages that are required but not used here; their own dependencies are left out, too.
     lock : Path
         A file that ``uv pip compile`` wrote with its annotations.
-
-    Returns
-    -------
-    list of str
-        Requirements such as ``numpy==2.4.6``, with their markers, in the lock's order.
-
-    Raises
-    ------
-    KeyError
-        If a root is not in the lock.
     """
     lines, wants = _read(lock)
     instead = instead or {}

@@ -23,20 +23,10 @@ HISTORY = "prod_history"
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of a promotion or a rollback.
+    """The outcome of a promotion or a rollback of a registered model, and the reasons for it.
 
-    Attributes
-    ----------
-    name : str
-        The registered model.
-    version : int
-        The version that the decision is about.
-    previous : int or None
-        The version that was served before.
-    outcome : {"promoted", "refused", "unchanged", "restored"}
-        Unchanged: it was in production already. Restored: a rollback brought it back.
-    reasons : tuple of str
-        The reasons for the outcome.
+    The decision is about *version*; *previous* was served before. The outcome is "unchanged" if the
+    version was in production already, and "restored" if a rollback brought it back.
     """
 
     name: str

@@ -32,16 +32,12 @@ WITHDRAWN = "withdrawn"
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version.
+    """A registered version, with the logged model behind it and the run that created it.
 
     Attributes
     ----------
-    name : str
-        The registered model.
     number : int
         1 or more.
-    model_id, run_id : str
-        The logged model behind the version, and the run that created it.
     aliases : tuple of str
         Such as ``"prod"``, sorted.
     measured : dict of str to dict

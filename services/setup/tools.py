@@ -24,18 +24,11 @@ MLSERVER = build_dir() / "mlserver" / "bin" / "mlserver"
 
 
 class Row(NamedTuple):
-    """The result of one check.
+    """The result of one check: what was looked at, its status, and what was found.
 
-    Attributes
-    ----------
-    name : str
-        What was looked at.
-    status : str
-        ``ok``, ``MISSING`` (nothing works without it) or ``NOT RUN HERE`` (something is skipped).
-    detail : str
-        What was found.
-    remedy : str
-        The command that fixes it, on Debian; empty when there is nothing to fix.
+    The status is ``ok``, ``MISSING`` (nothing works without it) or ``NOT RUN HERE`` (something is
+    skipped). The remedy is the command that fixes it, on Debian; empty when there is nothing to
+    fix.
     """
 
     name: str
@@ -74,16 +67,8 @@ def on_this_system(remedy: str) -> str:
 class Tool(NamedTuple):
     """A program that some notebooks and tests use, and how to check that it works.
 
-    Attributes
-    ----------
-    name : str
-        What it is called here.
-    probes : list of list of str
-        Commands, one of which has to succeed.
-    remedy : str
-        The command that fixes it.
-    silent : str
-        What it means when the program is installed and its probe fails.
+    One of the *probes*, which are commands, has to succeed; *remedy* is the command that fixes it.
+    *silent* says what it means when the program is installed and its probe fails.
     """
 
     name: str

@@ -53,26 +53,11 @@ def study(
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Run the experiment.
+    """Run the experiment with 1 or more services.
 
-    Parameters
-    ----------
-    traffic : Traffic
-        The source of the requests.
-    runs : int
-        The number of services, 1 or more.
-    budget : AlarmBudget
-        The monitors' budget. Its horizon is the number of undrifted requests in each run.
-    seed : int
-        The seed of all requests; run 3 is the same whatever the number of runs.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each ``detector`` and ``scenario``; for the other columns see
-        :func:`summarise`.
+    The horizon of the monitors' budget is the number of undrifted requests in each run. Run 3 is
+    the same whatever the number of runs. There is one row for each ``detector`` and ``scenario``;
+    for the other columns see :func:`summarise`.
     """
     delays: dict[tuple[str, str], list[int | None]] = {}
     length = {name: budget.horizon // (1 if name == "nothing" else 2) for name in SCENARIOS}

@@ -75,24 +75,22 @@ def chance_of_a_click(user: int, items: NDArray[np.int64], truth: Truth) -> Rate
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two groups of users and their click-through rates.
+    """Two groups of users, A and B, and their click-through rates.
 
     Attributes
     ----------
-    users : tuple of int
-        How many users are in A and in B.
-    rates : tuple of float
-        Mean rate of A's and of B's users.
+    users, rates : tuple
+        How many users are in A and in B, and the mean rates of A's and of B's.
     difference : float
         B's mean minus A's.
     interval : tuple of float
         The 95 % confidence interval of the difference, from a bootstrap over users.
     p_value : float
-        How often a difference this large, in either direction, occurs by chance if there is no
-        true difference (Welch's t-test).
+        How often a difference this large, in either direction, occurs by chance if there is no true
+        difference (Welch's t-test).
     detectable : float
-        The smallest true difference, in either direction, that four of five such experiments
-        would find at the 5 % level.
+        The smallest true difference, in either direction, that four of five such experiments would
+        find at the 5 % level.
     """
 
     users: tuple[int, int]

@@ -32,16 +32,12 @@ class Recipe:
     ----------
     kind : str
         A key of :data:`services.recommender.model.models.KINDS`.
-    dim : int
-        Length of a factor.
-    epochs : int
-        Passes over the ratings.
+    dim, epochs : int
+        Length of a factor, and passes over the ratings.
     batch : int
         Pairs per step, sampled movies included.
-    lr : float
-        Adam's learning rate; it decays linearly to 0.
-    weight_decay : float
-        L2 penalty on all weights.
+    lr, weight_decay : float
+        Adam's learning rate, which decays linearly to 0, and the L2 penalty on all weights.
     negatives : int
         Movies sampled for each rating; 0: the ratings are estimated instead.
     layers : tuple of int
