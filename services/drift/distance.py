@@ -32,6 +32,8 @@ from scipy import stats
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LEAST = 0.02
+"""The smallest share of the reference for which a category gets its own bin."""
 NOTHING = "(none)"
 """The bin of missing values: None or NaN."""
 OTHER = "(other)"
@@ -65,13 +67,12 @@ class Bins:
     names: tuple[str, ...] | None
 
     @classmethod
-    def of(cls, reference: Sequence[Any] | pd.Series, *, n: int = 10, least: float = 0.02) -> Bins:
+    def of(cls, reference: Sequence[Any] | pd.Series, *, n: int = 10) -> Bins:
         """Choose bins from a reference sample of numbers or categories; None where one is missing.
 
         *n* is the number of bins for numbers, each with about the same share of the reference.
         There are fewer if many values are equal; n or fewer different numbers count as categories.
-        *least* is the smallest share for which a category gets its own bin. Raises ValueError if
-        the reference is empty, or *n* is below 2.
+        Raises ValueError if the reference is empty, or *n* is below 2.
         """
         if n < 2:
             raise ValueError(f"n must be 2 bins or more; got {n}")
@@ -85,7 +86,7 @@ class Bins:
             # An edge at the least value would leave the first bin empty.
             return cls(tuple(np.unique(inner[inner > there.min()]).tolist()), None)
         shares = there.value_counts() / len(values)
-        own = shares.index[shares >= least]
+        own = shares.index[shares >= LEAST]
         return cls(None, tuple(_name(value) for value in sorted(own)))
 
     @property
@@ -155,13 +156,13 @@ def psi(expected: ArrayLike, actual: ArrayLike) -> Any:
     return float(total) if np.ndim(total) == 0 else total
 
 
-def psi_limit(bins: int, n: int, m: int, alpha: float = 0.05) -> float:
-    """Return the PSI that two samples of one distribution exceed with probability *alpha*.
+def psi_limit(bins: int, n: int, m: int) -> float:
+    """Return the PSI that two samples of one distribution exceed with probability 0.05.
 
     It holds for one check of one feature, and for bins that expect five values or more. For
     repeated checks, or many features, use :func:`services.drift.monitor.calibrate`.
     """
-    return float(stats.chi2.isf(alpha, max(bins - 1, 1))) * (1 / n + 1 / m)
+    return float(stats.chi2.isf(0.05, max(bins - 1, 1))) * (1 / n + 1 / m)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Comparison:
     p_adjusted: float
 
 
-def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> list[Comparison]:
+def compare(reference: pd.DataFrame, current: pd.DataFrame) -> list[Comparison]:
     """Compare two samples, feature by feature: one row per request, one column per feature.
 
     A test answers whether there is *any* difference, and with enough requests there always is one:
@@ -205,7 +206,7 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> l
     p-value. And testing twenty features at 5 % finds one that "drifted" on an ordinary day, which
     is what ``p_adjusted`` corrects.
 
-    Columns that only one sample has are left out; numbers are counted in *n* bins. Raises
+    Columns that only one sample has are left out. Raises
     ValueError if a sample is empty, or the two have no column in common.
     """
     names = [name for name in reference.columns if name in current.columns]
@@ -213,7 +214,7 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, *, n: int = 10) -> l
         raise ValueError("each sample needs at least one row, and both a common column")
     rows = []
     for name in names:
-        bins = Bins.of(reference[name], n=n)
+        bins = Bins.of(reference[name])
         counts = np.stack([bins.counts(sample[name]) for sample in (reference, current)])
         used = int((counts.sum(axis=0) > 0).sum())
         limit = psi_limit(used, len(reference), len(current))

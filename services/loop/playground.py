@@ -40,12 +40,11 @@ class Playground:
 
 
 @contextmanager
-def playground(folder: Path, *, share: float = 0.3, seed: int = 1) -> Iterator[Playground]:
+def playground(folder: Path, *, seed: int = 1) -> Iterator[Playground]:
     """Start everything, and stop it at the end of the block.
 
     A *folder* that was used before keeps its versions. Inside the block, environment variables name
-    the servers: ``MLFLOW_TRACKING_URI``, ``RECOMMENDER_URL``, ``BENTOML_HOME``. ``staging`` answers
-    *share* of the users, 0 to 1.
+    the servers: ``MLFLOW_TRACKING_URI``, ``RECOMMENDER_URL``, ``BENTOML_HOME``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = dict(os.environ)
@@ -68,7 +67,7 @@ def playground(folder: Path, *, share: float = 0.3, seed: int = 1) -> Iterator[P
             mlflow.MlflowClient().set_registered_model_alias(
                 registry.MODEL, registry.STAGING, str(served.number)
             )
-            with servers.bentoml(SERVICE, env=_settings(folder, share)) as service:
+            with servers.bentoml(SERVICE, env=_settings(folder)) as service:
                 os.environ["RECOMMENDER_URL"] = service.url
                 parameters = {"data": short(data), "since": users.since, "seed": seed}
                 yield Playground(server, service, parameters)
@@ -78,11 +77,11 @@ def playground(folder: Path, *, share: float = 0.3, seed: int = 1) -> Iterator[P
         os.environ.update(before)
 
 
-def _settings(folder: Path, share: float) -> dict[str, str]:
+def _settings(folder: Path) -> dict[str, str]:
     return {
         "RECOMMENDER_CACHE": str(folder / "served"),
         "RECOMMENDER_LOG": str(folder / "log"),
         "RECOMMENDER_POLL_SECONDS": "0.5",
-        "RECOMMENDER_SHARE_STAGING": str(share),
+        "RECOMMENDER_SHARE_STAGING": "0.3",
         "RECOMMENDER_WORKERS": "1",
     }

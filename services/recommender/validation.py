@@ -43,8 +43,7 @@ class RecommendValidationMiddleware(ValidationMiddleware):
     """ASGI middleware: pass valid requests on in canonical form, refuse all others.
 
     The application receives a JSON object with ``user_id``, ``top_k`` and ``rated``, all of the
-    right type and in range; ``ranked_movies`` has become ``rated``. *max_bytes* limits the body and
-    *max_concurrency* how many requests are answered at a time; a batch is made of many. The options
+    right type and in range; ``ranked_movies`` has become ``rated``. The options
     are those of the base class.
 
     It answers 400 if the body is not JSON or was cut off, 408 if it does not arrive, 413 if it is
@@ -60,15 +59,8 @@ class RecommendValidationMiddleware(ValidationMiddleware):
 
     too_large_hint = "Shorten the list in 'rated'; the movies of the training are left out anyway."
 
-    def __init__(
-        self,
-        app: App,
-        *,
-        max_bytes: int = MAX_BYTES,
-        max_concurrency: int = MAX_CONCURRENCY,
-        **options: Any,
-    ) -> None:
-        super().__init__(app, max_bytes=max_bytes, max_concurrency=max_concurrency, **options)
+    def __init__(self, app: App, **options: Any) -> None:
+        super().__init__(app, max_bytes=MAX_BYTES, max_concurrency=MAX_CONCURRENCY, **options)
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         with ExitStack() as held:  # until the answer is sent

@@ -118,8 +118,9 @@ def separate(folder: Path, lock: Path, *, quiet: bool) -> Path:
     return folder
 
 
-def teach_activate(script: Path = VENV / "bin" / "activate") -> None:
+def teach_activate() -> None:
     """Make ``source .venv/bin/activate`` export the project's settings, too."""
+    script = VENV / "bin" / "activate"
     text = script.read_text(encoding="utf-8")
     line = 'eval "$("$VIRTUAL_ENV/bin/python" -m services)"'
     if line not in text:

@@ -145,28 +145,26 @@ def log_input(data: PandasDataset, context: str) -> None:
         mlflow.log_input(data, context=context)
 
 
-def best(
-    *, data: PandasDataset | None = None, by: str = RANKED_BY, tracking_uri: str | None = None
-) -> Logged:
-    """Return the logged candidate with the largest value of the metric *by*.
+def best(*, data: PandasDataset | None = None) -> Logged:
+    """Return the logged candidate with the largest :data:`RANKED_BY`.
 
     With *data*, as :func:`validation_set` makes it, only values on this data set are compared.
     Raises LookupError if no candidate has this metric.
     """
-    order = {"field_name": f"metrics.{by}", "ascending": False}
+    order = {"field_name": f"metrics.{RANKED_BY}", "ascending": False}
     if data:
         order |= {"dataset_name": data.name, "dataset_digest": data.digest}
-    client = MlflowClient(tracking_uri)
+    client = MlflowClient()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     ranked = experiment and client.search_logged_models(
         [experiment.experiment_id], max_results=1, order_by=[order]
     )
     for model in ranked or ():
         measures = measures_of(model.metrics or (), data.digest if data else None)
-        if by in measures:
+        if RANKED_BY in measures:
             kind = str(model.params.get("kind", model.name))
             return Logged(model.model_id, str(model.source_run_id), kind, measures)
-    raise LookupError(f"no candidate with {by} is logged; train some first")
+    raise LookupError(f"no candidate with {RANKED_BY} is logged; train some first")
 
 
 def _dataset(part: Ratings, name: str, fingerprint: str) -> PandasDataset:

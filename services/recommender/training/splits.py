@@ -38,22 +38,18 @@ class Split(NamedTuple):
         )
 
 
-def at_random(
-    ratings: Ratings, *, validation: float = 0.1, test: float = 0.25, seed: int = 0
-) -> Split:
+VALIDATION, TEST = 0.1, 0.25
+"""Shares of each user's ratings."""
+
+
+def at_random(ratings: Ratings, *, seed: int = 0) -> Split:
     """Split each user's ratings at random.
 
     Each user contributes the same shares, rounded at random so that small shares are not lost. Most
     published results on MovieLens are of this kind. It is optimistic: a model learns from ratings
-    that are newer than those it is tested on. *validation* and *test* are shares, each above 0,
-    together below 1. Raises ValueError if they are not, or there are too few ratings for three
-    parts.
+    that are newer than those it is tested on. Raises ValueError if there are too few ratings for
+    three parts.
     """
-    if not (validation > 0 and test > 0 and validation + test < 1):
-        raise ValueError(
-            f"validation and test must be above 0 and add up to less than 1; "
-            f"got {validation} and {test}"
-        )
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(len(ratings)), ratings.users))
     counts = ratings.per_user()
@@ -62,7 +58,7 @@ def at_random(
     offsets = np.repeat(rng.random(len(counts)), counts)
     place = np.empty(len(ratings))
     place[order] = (np.arange(len(ratings)) - starts + offsets) / np.repeat(counts, counts)
-    return _parts(ratings, np.where(place < test, 2, np.where(place < test + validation, 1, 0)))
+    return _parts(ratings, np.where(place < TEST, 2, np.where(place < TEST + VALIDATION, 1, 0)))
 
 
 def by_time(ratings: Ratings) -> Split:

@@ -137,12 +137,6 @@ def test_at_random_takes_the_same_share_of_every_user(small):
     assert rows_of(other.test) != rows_of(split.test)
 
 
-@pytest.mark.parametrize("shares", [(0, 0.2), (0.2, 0), (0.5, 0.5), (-0.1, 0.5)])
-def test_shares_that_leave_nothing_are_refused(small, shares):
-    with pytest.raises(ValueError, match="must be above 0 and add up to less than 1"):
-        at_random(small.ratings, validation=shares[0], test=shares[1])
-
-
 @pytest.mark.parametrize("split", [at_random, by_time])
 @pytest.mark.parametrize("count", [1, 2])
 def test_too_few_ratings_are_refused(split, count):
