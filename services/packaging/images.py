@@ -70,22 +70,13 @@ def containerize(tag: str, image: str, *, builder: str | None = None) -> str:
         If a command fails; with the last lines that it printed.
     """
     builder = builder or find_builder()
-    base = base_of(tag)
+    base, env = _available(builder, base_of(tag))
     arguments = [
         *(sys.executable, "-m", "bentoml", "containerize", tag),
         *("--image-tag", image, "--backend", builder),
+        *(("--opt", f"from={BASE}") if base == BASE else ()),
     ]
-    if has_image(builder, base) or _pulled(builder, base):
-        command(*arguments, timeout=_BUILD_SECONDS)
-    else:
-        make_base(builder)
-        command(
-            *arguments,
-            *("--opt", f"from={BASE}"),
-            timeout=_BUILD_SECONDS,
-            env={"CONTAINERS_CONF": str(write_build_config()), "BUILDAH_ISOLATION": "chroot"},
-        )
-        base = BASE
+    command(*arguments, timeout=_BUILD_SECONDS, env=env)
     return base
 
 
@@ -96,11 +87,7 @@ def build(context: Path, image: str, base: str, *, builder: str | None = None) -
     :func:`containerize`.
     """
     builder = builder or find_builder()
-    env = {}
-    if not (has_image(builder, base) or _pulled(builder, base)):
-        make_base(builder)
-        base = BASE
-        env = {"CONTAINERS_CONF": str(write_build_config()), "BUILDAH_ISOLATION": "chroot"}
+    base, env = _available(builder, base)
     arguments = [builder, "build", "--tag", image, "--build-arg", f"BASE={base}", str(context)]
     command(*arguments, timeout=_BUILD_SECONDS, env=env)
     return base
@@ -145,6 +132,14 @@ def build_once(image: str, make: Callable[[str], str]) -> str:
         how = f"from {make(builder)}, in {time.monotonic() - start:.0f} s"
     command(builder, "tag", image, image.partition("-")[0])
     return f"{image}: {size(builder, image) / 1e6:.0f} MB ({builder}; {how})"
+
+
+def _available(builder: str, base: str) -> tuple[str, dict[str, str]]:
+    """Return the base image or, where it cannot be had, our own; and a build's variables."""
+    if has_image(builder, base) or _pulled(builder, base):
+        return base, {}
+    make_base(builder)
+    return BASE, {"CONTAINERS_CONF": str(write_build_config()), "BUILDAH_ISOLATION": "chroot"}
 
 
 def base_of(tag: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.errors import InputError, json_type
-from services.recommender.model.requests import invalid, parsed, unknown_field, whole
+from services.recommender.model.requests import fields_of, invalid, parsed, whole
 
 TOP = 5
 LARGEST_TOP = 100
@@ -47,18 +45,9 @@ class ExplainRequest:
         Raises InputError: 422, code ``request_invalid``, ``field_unknown``, ``user_id_missing``,
         ``movie_id_missing``, or as :meth:`checked`.
         """
-        if not isinstance(body, Mapping):
-            raise _bad(
-                "request_invalid",
-                f"The request must be a JSON object; it is {json_type(body)}.",
-            )
-        for key in body:
-            if key not in FIELDS:
-                raise unknown_field(key, FIELDS)
-        for name in ("user_id", "movie_id"):
-            if name not in body:
-                raise _bad(f"{name}_missing", f"The field {name!r} is missing.")
-        return cls(**body).checked()
+        required = ("user_id", "movie_id")
+        fields = fields_of(body, FIELDS, required=required, example=_EXAMPLE, aliases={})
+        return cls(**fields).checked()
 
     def checked(self) -> ExplainRequest:
         """Return the request in plain Python integers.
@@ -80,7 +69,3 @@ class ExplainRequest:
     def as_dict(self) -> dict[str, object]:
         """Return the JSON that :meth:`from_dict` reads."""
         return {"user_id": self.user_id, "movie_id": self.movie_id, "top": self.top}
-
-
-def _bad(code: str, message: str) -> InputError:
-    return InputError(message, code=code, status=422, hint=_EXAMPLE)

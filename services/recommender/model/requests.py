@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -75,34 +76,8 @@ class RecommendRequest:
         >>> RecommendRequest.from_dict({"user_id": 7, "ranked_movies": [1, 50]})
         RecommendRequest(user_id=7, top_k=10, rated=(1, 50))
         """
-        if not isinstance(body, Mapping):
-            raise InputError(
-                f"The request must be a JSON object; it is {json_type(body)}.",
-                code="request_invalid",
-                status=422,
-                hint=_EXAMPLE,
-            )
-        fields: dict[str, object] = {}
-        for key, value in body.items():
-            name = ALIASES.get(key, key)
-            if name not in FIELDS:
-                raise unknown_field(key, FIELDS, ALIASES)
-            if name in fields:
-                raise InputError(
-                    f"{key!r} is another name for {name!r}, and the request has both.",
-                    code="field_repeated",
-                    status=422,
-                    hint=f"Send {name!r} only.",
-                )
-            fields[name] = value
-        if "user_id" not in fields:
-            raise InputError(
-                "The field 'user_id' is missing.",
-                code="user_id_missing",
-                status=422,
-                hint=_EXAMPLE,
-            )
-        return cls(**fields).checked()  # type: ignore[arg-type]  # checked() looks at the types
+        fields = fields_of(body, FIELDS, required=("user_id",), example=_EXAMPLE, aliases=ALIASES)
+        return cls(**fields).checked()
 
     def checked(self) -> RecommendRequest:
         """Return the request in plain Python integers.
@@ -136,16 +111,48 @@ def parsed(body: bytes, hint: str) -> object:
         raise InputError(what, code="json_invalid", status=400, hint=hint) from error
 
 
-def unknown_field(key: object, fields: Sequence[str], aliases: Iterable[str] = ()) -> InputError:
-    """Return the error for an unknown field (``field_unknown``)."""
-    meant = difflib.get_close_matches(str(key)[:64], (*fields, *aliases), n=1)
-    return InputError(
-        f"There is no field {shown(key)}.",
-        code="field_unknown",
-        status=422,
-        hint=(f"Did you mean {meant[0]!r}? " if meant else "")
-        + f"The fields are {', '.join(map(repr, fields))}.",
-    )
+def fields_of(
+    body: object,
+    names: Sequence[str],
+    *,
+    required: Sequence[str],
+    example: str,
+    aliases: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the fields of a request's JSON by their names.
+
+    Raises
+    ------
+    InputError
+        422, code ``request_invalid`` if it is not an object, ``field_unknown``, ``field_repeated``
+        or ``NAME_missing``.
+    """
+    if not isinstance(body, Mapping):
+        raise _bad(
+            "request_invalid",
+            f"The request must be a JSON object; it is {json_type(body)}.",
+            example,
+        )
+    fields: dict[str, Any] = {}
+    for key, value in body.items():
+        name = aliases.get(key, key)
+        if name not in names:
+            meant = difflib.get_close_matches(str(key)[:64], (*names, *aliases), n=1)
+            hint = f"Did you mean {meant[0]!r}? " if meant else ""
+            hint += f"The fields are {', '.join(map(repr, names))}."
+            raise _bad("field_unknown", f"There is no field {shown(key)}.", hint)
+        if name in fields:
+            what = f"{key!r} is another name for {name!r}, and the request has both."
+            raise _bad("field_repeated", what, f"Send {name!r} only.")
+        fields[name] = value
+    for name in required:
+        if name not in fields:
+            raise _bad(f"{name}_missing", f"The field {name!r} is missing.", example)
+    return fields
+
+
+def _bad(code: str, message: str, hint: str) -> InputError:
+    return InputError(message, code=code, status=422, hint=hint)
 
 
 def _rated(rated: object) -> tuple[int, ...]:
@@ -156,12 +163,8 @@ def _rated(rated: object) -> tuple[int, ...]:
     if not isinstance(values, list | tuple):
         raise invalid("rated", values, hint)
     if len(values) > MAX_RATED:
-        raise InputError(
-            f"'rated' has {len(values)} entries.",
-            code="rated_too_long",
-            status=422,
-            hint=f"Send at most {MAX_RATED}, each movie once.",
-        )
+        what = f"'rated' has {len(values)} entries."
+        raise _bad("rated_too_long", what, f"Send at most {MAX_RATED}, each movie once.")
     numbers = []
     for place, value in enumerate(values):
         number = whole(value)
@@ -181,9 +184,4 @@ def whole(value: object) -> int | None:
 def invalid(name: str, value: object, hint: str, where: str = "") -> InputError:
     """Return the error for a value of the wrong type or range (``NAME_invalid``)."""
     what = described(value) if whole(value) is None else shown(value)
-    return InputError(
-        f"'{name}'{where} is {what}.",
-        code=f"{name}_invalid",
-        status=422,
-        hint=hint,
-    )
+    return _bad(f"{name}_invalid", f"'{name}'{where} is {what}.", hint)

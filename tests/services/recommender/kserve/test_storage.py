@@ -74,11 +74,6 @@ def test_from_a_bucket(registry_versions: list[Registered], s3: Any, tmp_path: P
     assert answer(got) == answer(folder)
 
 
-def test_an_empty_place_in_a_bucket_is_an_error(s3: Any, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="No model found"):
-        Storage.download("s3://models/nothing", str(tmp_path))
-
-
 @pytest.mark.parametrize(
     "uri",
     [

@@ -83,9 +83,7 @@ def test_the_core_reads_the_data_and_mlflow_gives_the_same_answers(
     ("row", "top_k", "what"),
     [
         ({"user_id": -1}, 3, r"row 0: 'user_id' is -1.*whole number from 0 up"),
-        ({"user_id": 1}, 0, r"row 0: 'top_k' is 0"),
         ({"user_id": 1}, 301, r"row 0: top_k is 301, but \d+ movies are left"),
-        ({"user_id": "1"}, 3, r"row 0: 'user_id' is '1', a string"),
         ({"user_id": 1, "rated": ["x"]}, 3, r"row 0: 'rated', entry 0, is 'x'"),
         ({"rated": [1]}, 3, r"missing inputs \['user_id'\]"),
     ],
