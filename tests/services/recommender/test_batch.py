@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cloudpickle
 import pyarrow.parquet as pq
 import pytest
 
-from services.environment import ROOT
 from services.recommender import batch
 from services.recommender.model.models import SavedModel
 from services.recommender.recommender import Recommender
@@ -77,25 +71,6 @@ def test_the_job_computes_the_same_in_another_process(file: Path) -> None:
     again = cloudpickle.loads(cloudpickle.dumps(job))
     assert again.key == job.key
     assert again.make()(again.part(0)) == job.make()(job.part(0))
-
-
-def test_killed_and_begun_again_the_file_is_the_same(file: Path, tmp_path: Path) -> None:
-    options = ["--part-size", "1", "--batch-size", "1", "--quiet"]
-    whole, out = tmp_path / "whole" / "t.parquet", tmp_path / "killed" / "t.parquet"
-    assert batch.main(["--model", str(file), "--out", str(whole), *options]) == 0
-    command = [sys.executable, "-m", "services.recommender.batch", "--model", str(file)]
-    command += ["--out", str(out), *options]
-    process = subprocess.Popen(command, cwd=ROOT)
-    while process.poll() is None and not list(out.parent.glob("*.parts/part-*.parquet")):
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(timeout=60)
-    assert not out.exists(), "the kill came too late to test anything"
-
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert "were there before" in done.stdout
-    assert out.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from services.environment import ROOT
 from services.errors import InputError
 from services.recommender.model import storage
 from services.recommender.model.ids import IdMap
@@ -104,11 +100,8 @@ def test_of_equal_scores_the_smaller_id_comes_first(ratings):
     assert ids[0] == 50 + 7 * np.setdiff1d(np.arange(len(counts)), ratings.items_of(0))[0]
 
 
-def test_an_answer_is_frozen_and_plain_json(mf):
+def test_an_answer_is_plain_json(mf):
     answer = mf.recommend(1000, 2, rated=[3])
-    for frozen in (answer, answer.items[0]):
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            frozen.score = 1.0
     told = json.loads(json.dumps(answer.as_dict()))
     assert told == answer.as_dict()
     assert list(told) == ["user_id", "items", "fallback", "ignored", "model", "version"]
@@ -249,16 +242,3 @@ def test_what_cannot_be_kept_leaves_the_old_file(mf, small, ratings, tmp_path, m
         mf.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_serving_imports_no_torch(mf, tmp_path):
-    path = mf.save(tmp_path / "model.npz")
-    code = (
-        "import sys; from services.recommender.recommender import Recommender; "
-        f"print(len(Recommender.load({str(path)!r}).recommend(1000).items)); "
-        "print([m for m in ('torch', 'pandas', 'sklearn', 'scipy', 'bentoml') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split("\n")[:2] == ["10", "[]"]

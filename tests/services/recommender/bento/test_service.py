@@ -174,11 +174,6 @@ def test_a_body_that_stops_halfway(service: Running, kind: str) -> None:
     assert service.ask(user_id=7).status_code == 200
 
 
-def test_other_methods_and_paths(service: Running) -> None:
-    assert httpx.get(service.url).status_code == 405
-    assert httpx.post(f"{service.server.url}/nowhere").status_code == 404
-
-
 # ---------------------------------------------------------------- what is seen of it
 
 

@@ -100,20 +100,6 @@ def test_what_does_not_load_does_not_serve(cache, shelf, caplog):
     assert caplog.text.count("version 2 is not served") == 1, "logged once"
 
 
-def test_threads_follow_the_pointer(cache, shelf):
-    workers = [LiveRecommender(cache, seconds=0.05) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    try:
-        for number in ("2", "1", "3"):
-            shelf.number = number
-            shelf.pull(cache)
-            wait_for(lambda n=number: {ask(worker).version for worker in workers} == {n})
-    finally:
-        for worker in workers:
-            worker.stop()
-
-
 def test_a_batch_is_answered_by_one_version(cache, shelf):
     live = LiveRecommender(cache, seconds=0)
     end, seen = threading.Event(), []

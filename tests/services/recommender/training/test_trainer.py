@@ -12,7 +12,6 @@ from services.recommender.model.metrics import evaluate
 from services.recommender.model.models import KINDS
 from services.recommender.recommender import Recommender
 from services.recommender.training import train
-from services.recommender.training.networks import NeuMFNetwork
 from services.recommender.training.splits import Split
 from services.recommender.training.trainer import RECIPES, _network, fit
 
@@ -82,14 +81,6 @@ def test_the_exported_arrays_score_as_the_network_does(small, kind):
         np.testing.assert_allclose(model.ratings(*pairs), scores[pairs], atol=2e-6)
     else:
         assert model.ratings(*pairs) is None
-
-
-def test_neumf_of_any_depth_is_exported(small):
-    network = NeuMFNetwork(4, 6, 3, (8, 5, 4, 2))
-    scores = network.export().scores(np.arange(4))
-    users, items = torch.arange(4).repeat_interleave(6), torch.arange(6).repeat(4)
-    expected = network(users, items).detach().numpy().reshape(4, 6)
-    np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
 def test_each_epoch_is_reported_and_the_loss_falls(small):
