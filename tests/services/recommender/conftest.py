@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from services.recommender import registry
 from services.recommender.model.models import SavedModel
 from services.recommender.model.ratings import Ratings
+from services.recommender.recommender import Recommender
 from services.recommender.training.splits import Split, at_random
 from services.recommender.training.synthetic import Truth, make_ratings
 from services.recommender.training.trainer import RECIPES, fit
@@ -43,6 +44,12 @@ def models(small: Small) -> dict[str, SavedModel]:
     recipes = {**RECIPES, "neumf": replace(RECIPES["neumf"], batch=512)}
     known = small.split.development
     return {kind: fit(recipe, known, progress=False) for kind, recipe in recipes.items()}
+
+
+@pytest.fixture(scope="session")
+def recommender(models: dict[str, SavedModel], small: Small) -> Recommender:
+    """The candidate that ranks best."""
+    return Recommender(models["mf-bce"], small.split.development, "3")
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,6 @@ from services.recommender.recommender import Recommender
 from services.recommender.training.trainer import fit
 
 
-@pytest.fixture(scope="module")
-def recommender(small, models) -> Recommender:
-    return Recommender(models["mf-bce"], small.split.development, "3")
-
-
 def test_the_reasons_are_rated_movies_the_strongest_first(recommender):
     [item] = recommender.recommend(7, 1).items
     explanation = explain(recommender, 7, item.movie_id, top=4)

@@ -23,11 +23,6 @@ ONE, TWO = (CachedVersion("movies", number, f"run {number}") for number in "12")
 
 
 @pytest.fixture(scope="module")
-def recommender(models, small) -> Recommender:
-    return Recommender(models["mf-bce"], small.split.development)
-
-
-@pytest.fixture(scope="module")
 def model_file(recommender, tmp_path_factory):
     return recommender.save(tmp_path_factory.mktemp("saved") / "recommender.npz")
 

@@ -16,9 +16,8 @@ from services.recommender.recommender import Recommender
 
 
 @pytest.fixture(scope="module")
-def good(models, small, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    return Recommender(models["mf-bce"], small.split.development).save(folder / "model.npz")
+def good(recommender, tmp_path_factory) -> Path:
+    return recommender.save(tmp_path_factory.mktemp("model") / "model.npz")
 
 
 def arrays(path: Path) -> dict[str, bytes]:

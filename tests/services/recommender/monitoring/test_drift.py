@@ -25,11 +25,6 @@ LOG = [*INPUTS, *PREDICTIONS]
 
 
 @pytest.fixture(scope="module")
-def recommender(small, models) -> Recommender:
-    return Recommender(models["mf-bce"], small.split.development, "3")
-
-
-@pytest.fixture(scope="module")
 def traffic(recommender, small) -> Traffic:
     return Traffic(recommender, small.truth)
 
