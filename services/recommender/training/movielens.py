@@ -139,7 +139,8 @@ def _genres(movies: pd.DataFrame, layout: Layout) -> list[tuple[str, ...]]:
 def _ratings(file: Path, layout: Layout, movies: pd.DataFrame) -> pd.DataFrame:
     table = _read(file, layout, layout.separators[0], COLUMNS, "utf-8-sig")
     scale = "Ratings are half stars: 0.5, 1, 1.5 up to 5."
-    _refuse(file, table, ~table["rating"].str.fullmatch(STARS), "the rating {rating!r}", scale)
+    shown = table.assign(rating=table["rating"].str.removesuffix(".0"))
+    _refuse(file, shown, ~table["rating"].str.fullmatch(STARS), "the rating {rating}", scale)
     for name in ("userId", "movieId", "timestamp"):
         _check_whole(file, table, name)
     numbers = table.astype({"rating": float} | dict.fromkeys(set(COLUMNS) - {"rating"}, np.int64))

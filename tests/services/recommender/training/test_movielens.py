@@ -131,10 +131,10 @@ def changed(lines, line, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("3\t1\t6\t881250947", "the rating '6'. Ratings are half stars: 0.5, 1, 1.5 up to 5."),
-        ("3\t1\t0\t881250947", "the rating '0'. Ratings are half stars"),
-        ("3\t1\tfive\t881250947", "the rating 'five'. Ratings are half stars"),
-        ("3\t1\tnan\t881250947", "the rating 'nan'. Ratings are half stars"),
+        ("3\t1\t6\t881250947", "the rating 6. Ratings are half stars: 0.5, 1, 1.5 up to 5."),
+        ("3\t1\t0\t881250947", "the rating 0. Ratings are half stars"),
+        ("3\t1\tfive\t881250947", "the rating five. Ratings are half stars"),
+        ("3\t1\tnan\t881250947", "the rating nan. Ratings are half stars"),
         (
             "3\t1\t5",
             "too few fields. Expected 4 fields between '\\t': userId, movieId, rating, time",
@@ -160,7 +160,8 @@ def test_a_wrong_line_of_u_data_is_named(ml100k, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("610,1,0.7,1000000001", "the rating '0.7'. Ratings are half stars"),
+        ("610,1,0.7,1000000001", "the rating 0.7. Ratings are half stars"),
+        ("610,1,9.0,1000000001", "the rating 9. Ratings are half stars"),
         ("610;1;0.5;1000000001", "too few fields. Expected 4 fields between ','"),
         ("610,4,0.5,1000000001", "movie 4 is not in the file of movies"),
         ("1,163949,4,1", "user 1 has already rated movie 163949. Keep one"),
