@@ -81,7 +81,7 @@ class Service:
         """Send a POST request."""
         return self.request("POST", path, **options)
 
-    def json(self, response: httpx.Response, status: int = 200, where: str = "") -> Any:
+    def json(self, response: httpx.Response, status: int = 200) -> Any:
         """Return the JSON of an answer that must have this status.
 
         Raises
@@ -93,7 +93,6 @@ class Service:
         if response.status_code != status:
             raise FailedError(
                 f"{request} answered {response.status_code}; {status} was expected.",
-                where=where,
                 layer="request",
                 cause=self._cause(response),
                 frames=self.frames() if response.status_code >= 500 else (),
@@ -103,7 +102,7 @@ class Service:
         except ValueError:
             kind = response.headers.get("content-type", "no type")
             what = f"{request} answered with {kind}; JSON was expected."
-            raise FailedError(what, where=where, layer="schema") from None
+            raise FailedError(what, layer="schema") from None
 
     def paths(self) -> list[str]:
         """Return the service's own paths, without BentoML's."""

@@ -20,18 +20,15 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         for cards, size in ((5, small), (0, small), (1, small), (some, (1300, 900))):
             picture = context.picture(cards, size)
             before, want = picture.copy(), fake_core.boxes(picture)
-            where = f"an image with {cards} cards"
-            got = context.call(
-                answer, detector, picture, where=where, because=partial(_because, cards)
-            )
-            context.expect(picture == before, "You changed the caller's image.", where=where)
+            context.where = f"an image with {cards} cards"
+            got = context.call(answer, detector, picture, because=partial(_because, cards))
+            context.expect(picture == before, "You changed the caller's image.")
             if isinstance(got, tuple):
-                context.fail("boxes_of returned a tuple; a list was expected.", where=where)
+                context.fail("boxes_of returned a tuple; a list was expected.")
             context.same(
                 got,
                 want,
                 what="boxes_of(detector, picture)",
-                where=where,
                 types={"Detection": "not_plain"},
                 mistakes=[
                     ("nested", [want]),
@@ -51,11 +48,11 @@ def _keeps_all(context: Context, answer: Callable[..., Any]) -> None:
         Detection("id_card", 0, 0.5, (10.25, 20.5, 90.75, 60.25)),
         Detection("passport", 1, 0.5, (10.25, 20.5, 90.75, 60.125)),
     ]
-    where = "a detector that finds two ID cards and a passport, almost at the same place"
+    context.where = "a detector that finds two ID cards and a passport, almost at the same place"
     with patch.object(Detector, "detect", lambda self, images: [list(found) for _ in images]):
-        got = context.call(answer, Detector(), context.picture(1), where=where)
+        got = context.call(answer, Detector(), context.picture(1))
     want = [one.as_dict() for one in found]
-    context.same(got, want, what="boxes_of(detector, picture)", where=where)
+    context.same(got, want, what="boxes_of(detector, picture)")
 
 
 def _because(cards: int, error: BaseException) -> str | None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from labs.checks.images import encoded
 from labs.checks.lab02.disk import decodings, watched, whole_images_only
-from labs.checks.lab02.endpoints import encoded
 from labs.engine import Context
 from services.errors import InputError
 
@@ -55,24 +55,21 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 
 def _accepts_images(context: Context, answer: Callable[..., Any]) -> None:
     for kind, mode in _GOOD:
-        where = f"a {kind} of mode {mode}"
+        context.where = f"a {kind} of mode {mode}"
         data = encoded(context.picture(context.random.randint(1, 5)).convert(mode), kind)
-        got = context.call(answer, data, len(data), where=where)
+        got = context.call(answer, data, len(data))
         if not isinstance(got, Image.Image):
             context.fail(
                 f"picture_from returned a {type(got).__name__}; a PIL image was expected.",
-                where=where,
                 layer="schema",
             )
         context.expect(
-            str(got.mode) == "RGB",
-            f"The image has the mode {got.mode}; RGB was expected.",
-            where=where,
+            str(got.mode) == "RGB", f"The image has the mode {got.mode}; RGB was expected."
         )
         with Image.open(io.BytesIO(data)) as image:
             want = np.asarray(image.convert("RGB"), dtype=int)
         same = got.size == image.size and np.abs(np.asarray(got, dtype=int) - want).max() <= 3
-        context.expect(bool(same), "The image's pixels differ from the upload's.", where=where)
+        context.expect(bool(same), "The image's pixels differ from the upload's.")
 
 
 def _reads_no_text(context: Context, answer: Callable[..., Any]) -> None:

@@ -33,20 +33,19 @@ def check(context: Context, front_class: Any) -> None:
     requests = _requests(context, users)
     versions = {user: _NAMES[n % 2] for n, user in enumerate(users)}
     seed = context.random.getrandbits(32)
-    where = f"{_CLIENTS} clients at once"
+    context.where = f"{_CLIENTS} clients at once"
 
     models = _models(requests, seed)
-    got, seconds = _run(context, _all_at_once(front_class, models, versions, requests), where)
-    _none_lost(context, got, versions, requests, models, where)
+    got, seconds = _run(context, _all_at_once(front_class, models, versions, requests))
+    _none_lost(context, got, versions, requests, models)
     alone = stubs.run(_one_by_one(_models(requests, seed), versions, requests))
     ratio = alone / seconds if seconds > 0 else math.inf
     context.note(wrong_or_lost=f"0 of {_CLIENTS}", times_as_fast_as_one_by_one=f"{ratio:.1f}")
-    context.expect(math.isfinite(ratio), "All answers came before any time passed.", where=where)
+    context.expect(math.isfinite(ratio), "All answers came before any time passed.")
     context.expect(
         ratio >= _FASTER,
         f"You answer {ratio:.1f} times as many requests per second as with one call after the "
         f"other; {_FASTER:g} times are required.",
-        where=where,
         mistake="one_by_one",
     )
     # First the clients that go away: an answer that catches even CancelledError never ends below.
@@ -77,7 +76,7 @@ def _front(front_class: Any, models: Any, versions: dict[str, str]) -> Any:
     return front_class(**named)
 
 
-def _run(context: Context, work: Coroutine[Any, Any, Any], where: str, **options: Any) -> Any:
+def _run(context: Context, work: Coroutine[Any, Any, Any], **options: Any) -> Any:
     """Run *work* on a fake clock; *options* say what it means if it never ends."""
     stuck = object()
 
@@ -88,13 +87,12 @@ def _run(context: Context, work: Coroutine[Any, Any, Any], where: str, **options
             return stuck
 
     try:
-        got = context.call(run, where=where)
+        got = context.call(run)
     finally:
         gc.collect()  # tasks that failed report it here, and not while the next cell is compiled
     context.expect(
         got is not stuck,
         "Some calls of ask never return: they wait for something that never happens.",
-        where=where,
         layer="request",
         **options,
     )
@@ -129,7 +127,6 @@ def _none_lost(
     versions: dict[str, str],
     requests: Requests,
     models: dict[str, stubs.RemoteModel],
-    where: str,
 ) -> None:
     """Fail if an answer is lost or wrong, and show the most frequent kind."""
     problems: list[tuple[str | None, str]] = []
@@ -145,8 +142,8 @@ def _none_lost(
             continue
         if isinstance(value, BaseException):
             because = "shared" if _OTHER_LOOP in str(value) else None
-            raise context.raised(value, where=f"{where}, {user}", because=because)
-        value = context.plain(value, what=f"the answer of {user}", where=where)
+            raise context.raised(value, where=f"{context.where}, {user}", because=because)
+        value = context.plain(value, what=f"the answer of {user}")
         [other] = {*_NAMES} - {version}
         if value == stubs.boxes(version, pixels):
             continue
@@ -160,7 +157,7 @@ def _none_lost(
         [(worst, _)] = Counter(name for name, _ in problems).most_common(1)
         example = next(said for name, said in problems if name == worst)
         differs = f"{len(problems)} of {len(requests)} answers are lost or wrong. {example}."
-        context.fail(differs, where=where, mistake=worst)
+        context.fail(differs, mistake=worst)
 
 
 def _two_fronts(
@@ -181,12 +178,12 @@ def _two_fronts(
             task.cancel()
         return got
 
-    where = "two Fronts at once; the models of the other one never answer"
-    got = _run(context, main(), where, mistake="shared")
+    context.where = "two Fronts at once; the models of the other one never answer"
+    got = _run(context, main(), mistake="shared")
     want = [stubs.boxes(versions[user], pixels) for user, pixels in requests]
     for (user, _), value, right in zip(requests, got, want, strict=True):
         said = one_line(value) if isinstance(value, BaseException) else "a wrong answer"
-        context.expect(value == right, f"{user} got {said}.", where=where, mistake="shared")
+        context.expect(value == right, f"{user} got {said}.", mistake="shared")
 
 
 def _users_return(
@@ -201,11 +198,11 @@ def _users_return(
         again = [(u, i.copy()) for turn in images[1:] for u, i in zip(users, turn, strict=True)]
         return await asyncio.gather(*[front.ask(*request) for request in again])
 
-    where = "the same users ask again, twice at once, with other images"
-    got = _run(context, main(), where)
+    context.where = "the same users ask again, twice at once, with other images"
+    got = _run(context, main())
     for user, image, value in zip(users * 2, images[1] + images[2], got, strict=True):
         want = stubs.boxes(versions[user], image)
-        context.same(value, want, what=f"A later answer of {user}", where=where)
+        context.same(value, want, what=f"A later answer of {user}")
 
 
 def _clients_go_away(
@@ -232,11 +229,11 @@ def _clients_go_away(
             got += await asyncio.gather(*tasks[turn % 3 :: 3], return_exceptions=True)
         return got
 
-    where = "clients go away while their calls of ask wait, and others stay"
+    context.where = "clients go away while their calls of ask wait, and others stay"
     cause = (
         "A cancelled call may leave a slot taken, or a cancelled future on which a worker fails."
     )
-    got = _run(context, main(), where, cause=cause)
+    got = _run(context, main(), cause=cause)
     for task in gone:
         error = task.exception() if task.done() and not task.cancelled() else None
         other_loop = _OTHER_LOOP in str(error)
@@ -244,9 +241,8 @@ def _clients_go_away(
         context.expect(
             task.cancelled(),
             f"The call of ask was cancelled, and {ended}.",
-            where=where,
             mistake="shared" if other_loop else None,
             cause="" if error else "Your code catches asyncio.CancelledError and goes on.",
         )
     stayed = [request for turn in range(len(turns)) for request in requests[turn % 3 :: 3]]
-    _none_lost(context, got, versions, stayed, models, where)
+    _none_lost(context, got, versions, stayed, models)

@@ -23,11 +23,13 @@ _UNITS |= {"percent", "percentage", "ratio"}
 def check(context: Context, metrics_of: Callable[..., Any]) -> None:
     """Make the metrics in two fresh registries and look at them as a scrape does."""
     with reading.in_memory(), reading.DefaultRegistry() as default:
-        first = _made(context, metrics_of, default, "the first registry")
+        context.where = "the first registry"
+        first = _made(context, metrics_of, default)
         _types_and_names(context, *first)
         _labels(context, *first)
         _buckets(context, first[1])
-        _made(context, metrics_of, default, "a second registry", first)
+        context.where = "a second registry"
+        _made(context, metrics_of, default, first)
     context.note(registries=2, series_of_rejected=len(REASONS))
 
 
@@ -35,7 +37,6 @@ def _made(
     context: Context,
     answer: Callable[..., Any],
     default: reading.DefaultRegistry,
-    where: str,
     before: tuple[Any, ...] = (),
 ) -> tuple[Any, Any]:
     """Return the two metrics that the answer makes in a fresh registry, or fail.
@@ -47,10 +48,9 @@ def _made(
         got = answer(registry)
     except Exception as error:
         if "Duplicated timeseries" not in str(error):
-            raise context.raised(error, where=where) from error
+            raise context.raised(error) from error
         context.fail(
             "Your code raised Duplicated timeseries: that name is taken.",
-            where=where,
             mistake=None if list(registry.collect()) else "global_registry",
             cause="Two metrics in a registry cannot have the same name.",
         )
@@ -58,14 +58,12 @@ def _made(
     if len(pair) != 2 or not all(reading.is_metric(one) for one in pair):
         context.fail(
             "metrics_of(registry) did not return two metrics of prometheus_client.",
-            where=where,
             layer="schema",
             cause="Return a tuple: the counter first, then the histogram.",
         )
     context.expect(
         not any(one is other for one in pair for other in before),
         "The second call returned the metrics of the first.",
-        where=where,
         cause="Create both in the function, each time in the registry that it is given.",
     )
     inside = {family.name for family in registry.collect()}
@@ -74,7 +72,6 @@ def _made(
         context.fail(
             f"{2 - len(outside)} of the 2 metrics are in the registry that was given; in the "
             f"default registry there are {default.added() or 'none'}.",
-            where=where,
             mistake="global_registry" if default.added() else None,
             cause="Pass registry=registry to each metric.",
         )

@@ -28,8 +28,8 @@ def check(context: Context, service_class: Any) -> None:
     _life(context, service_class)
     _many_calls(context, service_class)
     _failed_start(context, service_class, "load() raised", load_error=OSError("no weights"))
-    where = "the first call of the model raised"
-    _failed_start(context, service_class, where, warm_error=OutOfMemoryError("full"))
+    context.where = "the first call of the model raised"
+    _failed_start(context, service_class, context.where, warm_error=OutOfMemoryError("full"))
     context.note(states="loading, warming up, ready, broken, working again, failed at start")
 
 
@@ -51,9 +51,9 @@ def _life(context: Context, service_class: Any) -> None:
             time.sleep(0.05)
         stage.may_load.set()
         until(lambda: stage.warming.is_set() or _is_ready(context, service))
-        where = "load() has returned, and the first call of the model is not over"
+        context.where = "load() has returned, and the first call of the model is not over"
         warming = loading | {_READY: "not_warm"}
-        _probes(context, service, where, ready=False, mistakes=warming)
+        _probes(context, service, context.where, ready=False, mistakes=warming)
         stage.may_warm.set()
         until(lambda: _is_ready(context, service))
         _probes(context, service, "the model is loaded and warm", ready=True)
@@ -64,30 +64,30 @@ def _life(context: Context, service_class: Any) -> None:
         _breaks(context, service, stage, other)
         other_stage.broken = True  # it has not answered a call yet
         for n in (1, 2, 3):
-            where = f"the very first {n} calls failed" if n > 1 else "the very first call failed"
-            _call(context, other, other_stage, False, where)
-            _probes(context, other, where, ready=n < 3, alive=n < 3)
+            context.where = (
+                f"the very first {n} calls failed" if n > 1 else "the very first call failed"
+            )
+            _call(context, other, other_stage, False)
+            _probes(context, other, context.where, ready=n < 3, alive=n < 3)
 
 
 def _started(context: Context, service_class: Any, stage: Backstage, cause: str = "") -> Any:
     """Make the service; return it once the loading has started, which *cause* may prevent."""
-    where = "making the object, while load() is running"
+    context.where = "making the object, while load() is running"
     made = aside(service_class, stage.load)
     wait([made], PATIENCE)
     context.expect(
         made.done(),
         f"The constructor had not returned after {PATIENCE:g} seconds; load() was still running.",
-        where=where,
         mistake="blocking",
         layer="start",
     )
-    service = context.call(made.result, where=where)
+    service = context.call(made.result)
     missing = [name for name in ("infer", *_PROBES) if not hasattr(service, name)]
     context.expect(not missing, f"The object has no {', '.join(missing)}.", layer="schema")
     context.expect(
         until(stage.loading.is_set),
         f"load() was not called within {PATIENCE:g} seconds.",
-        where=where,
         layer="start",
         cause=cause,
     )
@@ -145,13 +145,11 @@ def _probes(
 
 
 def _early(context: Context, early: Future[Any], image: Any) -> None:
-    where = "infer(picture) was called before the model was loaded"
+    context.where = "infer(picture) was called before the model was loaded"
     wait([early], PATIENCE)
-    context.expect(
-        early.done(), "It did not return when the model was ready.", where=where, layer="request"
-    )
-    got = context.call(early.result, where=where)
-    context.same(got, fake_core.boxes(image), what="infer(picture)", where=where)
+    context.expect(early.done(), "It did not return when the model was ready.", layer="request")
+    got = context.call(early.result)
+    context.same(got, fake_core.boxes(image), what="infer(picture)")
 
 
 def _breaks(context: Context, service: Any, stage: Backstage, other: Any) -> None:
@@ -169,10 +167,11 @@ def _breaks(context: Context, service: Any, stage: Backstage, other: Any) -> Non
     ]
     before = stage.asked
     for works, well, where, mistakes in plan:
+        context.where = where
         stage.broken = not works
-        _call(context, service, stage, works, where)
-        _probes(context, service, where, ready=well, alive=well, mistakes=mistakes)
-        _probes(context, other, f"another CardService: {where}", ready=True)
+        _call(context, service, stage, works)
+        _probes(context, service, context.where, ready=well, alive=well, mistakes=mistakes)
+        _probes(context, other, f"another CardService: {context.where}", ready=True)
     context.expect(
         stage.asked - before == len(plan),
         f"The model was called {stage.asked - before} times for {len(plan)} images.",
@@ -180,39 +179,41 @@ def _breaks(context: Context, service: Any, stage: Backstage, other: Any) -> Non
     )
 
 
-def _call(context: Context, service: Any, stage: Backstage, works: bool, where: str) -> None:
+def _call(context: Context, service: Any, stage: Backstage, works: bool) -> None:
     """Send an image to a model that works, or that raises."""
     image = stage.sent(context.picture(context.random.randint(1, 5)))
     if works:
-        got = context.call(service.infer, image, where=where)
-        context.same(got, fake_core.boxes(image), what="infer(picture)", where=where)
+        got = context.call(service.infer, image)
+        context.same(got, fake_core.boxes(image), what="infer(picture)")
         return
     try:
         got = service.infer(image)
     except Exception as error:
         if type(error) is type(stage.raised):
             return
-        raise context.raised(error, where=f"{where}; the model raised another one") from error
-    context.fail(f"The model raised, and infer returned {type(got).__name__}.", where=where)
+        raise context.raised(
+            error, where=f"{context.where}; the model raised another one"
+        ) from error
+    context.fail(f"The model raised, and infer returned {type(got).__name__}.")
 
 
 def _many_calls(context: Context, service_class: Any) -> None:
     """Let two calls be in the model at once, and ask the probes meanwhile."""
-    where = "two calls of infer at the same time"
+    context.where = "two calls of infer at the same time"
     with Backstage() as stage:
         service = _loaded(context, service_class, stage)
         stage.together = threading.Barrier(3)
         images = [stage.sent(context.picture(n)) for n in (1, 2)]
         calls = [aside(service.infer, image) for image in images]
         met = until(lambda: stage.together is not None and stage.together.n_waiting == 2)
-        context.expect(met, "The second call waits for the first one.", where=where)
+        context.expect(met, "The second call waits for the first one.")
         _probes(context, service, "two calls are in the model", ready=True)
         stage.together.wait(PATIENCE)
         wait(calls, PATIENCE)
         for image, call in zip(images, calls, strict=True):
-            context.expect(call.done(), "A call does not return.", where=where, layer="request")
-            got = context.call(call.result, where=where)
-            context.same(got, fake_core.boxes(image), what="infer(picture)", where=where)
+            context.expect(call.done(), "A call does not return.", layer="request")
+            got = context.call(call.result)
+            context.same(got, fake_core.boxes(image), what="infer(picture)")
 
 
 def _failed_start(

@@ -51,22 +51,16 @@ def _config(context: Context, answer: Any) -> BentoBuildConfig:
     options = context.plain(answer, what="build_file(lock)")
     if isinstance(options, str):
         try:
-            options = context.plain(yaml.safe_load(options), what="build_file(lock)")
+            options = yaml.safe_load(options)
         except yaml.YAMLError as error:
             said = " ".join(str(error).split())[:160]
             context.fail(f"build_file(lock) cannot be read as YAML: {said}", layer="schema")
-    if not isinstance(options, dict):
-        kind = type(options).__name__
-        context.fail(
-            f"build_file(lock) is of type {kind}; a dictionary, or YAML, was expected.",
-            layer="schema",
-        )
+    options = context.plain(options, what="build_file(lock)", kind=dict)
     try:
         return BentoBuildConfig.load(options)
     except Exception as error:
         said = "; ".join(dict.fromkeys(_reasons(error)))
         context.fail(f"BentoML refuses it: {said[:200]}", layer="schema")
-        raise AssertionError from error
 
 
 def _reasons(error: BaseException) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,6 +86,11 @@ def put_bento(
         for place, text in (files or {}).items():
             (folder / "src" / place).write_text(text, encoding="utf-8")
         bento.save()
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the digest in 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def tags_of(listed: Iterable[Any]) -> list[str]:

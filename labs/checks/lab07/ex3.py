@@ -45,7 +45,8 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         registry.aliases["prod"] = lost
         for error in (_DownloadError, _StoppedError):
             what = "fails" if issubclass(error, Exception) else "is interrupted"
-            starts.broken_off(f"a download that {what} after the first of two files", error)
+            context.where = f"a download that {what} after the first of two files"
+            starts.broken_off(error)
         starts.pull("the next start, after a download that failed", downloads=1)
     context.note(starts=9, downloads=6, versions=5)
 
@@ -137,7 +138,7 @@ class _Starts:
             mistake="half_stays",
         )
 
-    def broken_off(self, where: str, kind: type[BaseException]) -> None:
+    def broken_off(self, kind: type[BaseException]) -> None:
         """Let a download raise *kind* after its first file."""
         files: list[str] = []
 
@@ -153,14 +154,14 @@ class _Starts:
         except kind:
             pass
         except Exception as error:
-            raise self.context.raised(error, where=where) from error
+            raise self.context.raised(error) from error
         else:
             said = "pull returned normally; the exception of the download was expected."
-            self.context.fail(said, where=where)
+            self.context.fail(said)
         count = len(self.registry.downloads)
         said = f"Number of downloads: {count}; 1 was expected, whose exception propagates."
-        self.context.expect(count == 1, said, where=where)
+        self.context.expect(count == 1, said)
         folder = self.cache / self.registry.aliases["prod"]
         said = f"{self._shown(folder)} is there with half of its files."
-        self.context.expect(not folder.exists(), said, where=where, mistake="partial")
-        self._nothing_else(where)
+        self.context.expect(not folder.exists(), said, mistake="partial")
+        self._nothing_else(self.context.where)

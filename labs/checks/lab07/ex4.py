@@ -83,37 +83,43 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             (machine.add(high), f"prod has moved from {low} to {high}"),
             (str(low), f"prod was set back to {low}"),
         ):
-            machine.prod = version
-            _serves_prod(context, answer, machine, where)
+            machine.prod, context.where = version, where
+            _serves_prod(context, answer, machine)
         pointed = str(low)
         for trouble in (down, TimeoutError(f"{host} gave no answer in 5 seconds")):
             machine.trouble = trouble
-            where = f"the registry is down ({type(trouble).__name__}), the pointer names {low}"
-            _serves_pointed(context, answer, machine, pointed, where, "no_fallback")
+            context.where = (
+                f"the registry is down ({type(trouble).__name__}), the pointer names {low}"
+            )
+            _serves_pointed(context, answer, machine, pointed, "no_fallback")
         machine.trouble, machine.prod = None, machine.add(bad)
         machine.damaged = {machine.prod}
-        where = f"prod is {bad}, which is damaged; the pointer names {low}"
-        _serves_pointed(context, answer, machine, pointed, where, None)
+        context.where = f"prod is {bad}, which is damaged; the pointer names {low}"
+        _serves_pointed(context, answer, machine, pointed, None)
         machine.prod = str(gone)
-        where = f"prod is {gone}, and there is no model in its folder; the pointer names {low}"
-        _serves_pointed(context, answer, machine, pointed, where, None)
+        context.where = (
+            f"prod is {gone}, and there is no model in its folder; the pointer names {low}"
+        )
+        _serves_pointed(context, answer, machine, pointed, None)
         machine.trouble, machine.damaged = down, {pointed}
-        where = f"the registry is down, and {low}, which the pointer names, is damaged"
-        _serves_nothing(context, answer, machine, where, str(down))
+        context.where = f"the registry is down, and {low}, which the pointer names, is damaged"
+        _serves_nothing(context, answer, machine, str(down))
         machine.pointer.write_text(str(gone), encoding="utf-8")
-        where = f"the registry is down, and of {gone}, which the pointer names, there is no model"
-        _serves_nothing(context, answer, machine, where, str(down))
+        context.where = (
+            f"the registry is down, and of {gone}, which the pointer names, there is no model"
+        )
+        _serves_nothing(context, answer, machine, str(down))
         machine.pointer.unlink()
-        where = "the registry is down, and there is no pointer"
-        _serves_nothing(context, answer, machine, where, str(down))
+        context.where = "the registry is down, and there is no pointer"
+        _serves_nothing(context, answer, machine, str(down))
         machine.trouble, machine.damaged, machine.prod = None, {str(bad)}, str(bad)
-        where = f"prod is {bad}, which is damaged, and there is no pointer"
-        _serves_nothing(context, answer, machine, where, machine.damage_of(str(bad)))
+        context.where = f"prod is {bad}, which is damaged, and there is no pointer"
+        _serves_nothing(context, answer, machine, machine.damage_of(str(bad)))
     context.note(starts=11, of_them_without_the_registry=5)
 
 
 def _start(
-    context: Context, answer: Callable[..., Any], machine: _Machine, where: str
+    context: Context, answer: Callable[..., Any], machine: _Machine
 ) -> tuple[Any, Exception | None]:
     """Return what one start returned and raised; fail if it called pull more than once."""
     machine.pulls, machine.early = 0, False
@@ -129,92 +135,71 @@ def _start(
     if machine.pulls > 1:
         many = f"{machine.pulls} times" + " and more" * (machine.pulls >= MOST_PULLS)
         mistake = "retries" if machine.trouble is not None else None
-        context.fail(f"pull was called {many}; once was expected.", where=where, mistake=mistake)
+        context.fail(f"pull was called {many}; once was expected.", mistake=mistake)
     return got, error
 
 
-def _serves_prod(
-    context: Context, answer: Callable[..., Any], machine: _Machine, where: str
-) -> None:
+def _serves_prod(context: Context, answer: Callable[..., Any], machine: _Machine) -> None:
     before = machine.pointed()
     beside = machine.versions.parent / "before"
     with kept_beside(machine.pointer, beside), watched(machine.pointer.parent) as disk:
-        got, error = _start(context, answer, machine, where)
+        got, error = _start(context, answer, machine)
         if error is not None:
-            raise context.raised(error, where=where) from error
+            raise context.raised(error) from error
         if not machine.pulls:
-            context.fail("pull was not called.", where=where)
-        _is_model(context, machine, got, machine.prod, where)
+            context.fail("pull was not called.")
+        _is_model(context, machine, got, machine.prod)
         if machine.early:
             context.fail(
                 f"The pointer already named {machine.prod} when load was called.",
-                where=where,
                 mistake="pointer_first",
             )
         if machine.pointed() is None or machine.pointed() == before:
-            context.fail(
-                f"The pointer says {before or 'nothing'}; {machine.prod} was expected.",
-                where=where,
-            )
-        _points_to(context, machine, machine.prod, where)
+            context.fail(f"The pointer says {before or 'nothing'}; {machine.prod} was expected.")
+        _points_to(context, machine, machine.prod)
         if beside.exists() and beside.read_text(encoding="utf-8").strip() != before:
             context.fail(
                 "The pointer was written in place: its old file was emptied and filled again.",
-                where=where,
                 mistake="not_atomic",
             )
         for path, text in disk.renamed:
             if path == machine.pointer and text.strip() != machine.prod:
                 context.fail(
                     f"The file that replaced the pointer had {text!r:.40} in it at that moment.",
-                    where=where,
                     cause="Close the new file before you rename it.",
                 )
         if machine.pointer in disk.removed:
             context.fail(
-                "The pointer was removed before the new one was there.",
-                where=where,
-                mistake="not_atomic",
+                "The pointer was removed before the new one was there.", mistake="not_atomic"
             )
 
 
-def _is_model(
-    context: Context,
-    machine: _Machine,
-    got: Any,
-    version: str,
-    where: str,
-) -> None:
+def _is_model(context: Context, machine: _Machine, got: Any, version: str) -> None:
     """Fail unless *got* is that version's model."""
     what = "What start returned"
-    value = context.plain(got, what=what, where=where)
+    value = context.plain(got, what=what)
     for number, model in machine.models.items():
         if value == model and number != version:
-            context.fail(
-                f"start returned version {number}; version {version} was expected.",
-                where=where,
-            )
-    context.same(value, machine.models[version], what=what, where=where)
+            context.fail(f"start returned version {number}; version {version} was expected.")
+    context.same(value, machine.models[version], what=what)
 
 
-def _points_to(context: Context, machine: _Machine, version: str, where: str) -> None:
+def _points_to(context: Context, machine: _Machine, version: str) -> None:
     pointed = machine.pointed() or ""
     context.expect(
         pointed == version,
         f"The pointer says {pointed!r:.40}; {version!r} was expected.",
-        where=where,
         cause="The number alone is `folder.name`." if Path(pointed).name == version else "",
     )
-    _is_alone(context, machine, where)
+    _is_alone(context, machine)
 
 
-def _is_alone(context: Context, machine: _Machine, where: str) -> None:
+def _is_alone(context: Context, machine: _Machine) -> None:
     """Fail if there are other files next to the pointer."""
     others = [path.name for path in machine.pointer.parent.iterdir() if path != machine.pointer]
     context.expect(
         not others,
         f"Next to the pointer there is still {min(others, default='')!r}.",
-        where=where,
         cause="Replace the pointer with the file that you write first, or delete it.",
     )
 
@@ -224,49 +209,42 @@ def _serves_pointed(
     answer: Callable[..., Any],
     machine: _Machine,
     version: str,
-    where: str,
     mistake: str | None,
 ) -> None:
-    got, error = _start(context, answer, machine, where)
+    got, error = _start(context, answer, machine)
     if error is not None:
-        raise context.raised(error, where=where, because=mistake) from error
+        raise context.raised(error, because=mistake) from error
     if not machine.pulls:
-        context.fail("pull was not called.", where=where)
-    _is_model(context, machine, got, version, where)
-    _is_alone(context, machine, where)
+        context.fail("pull was not called.")
+    _is_model(context, machine, got, version)
+    _is_alone(context, machine)
     if machine.pointed() != version:
         context.fail(
             f"The pointer says {machine.pointed()!r:.40} now; {version} is served.",
-            where=where,
             mistake="pointer_first",
         )
 
 
 def _serves_nothing(
-    context: Context, answer: Callable[..., Any], machine: _Machine, where: str, reason: str
+    context: Context, answer: Callable[..., Any], machine: _Machine, reason: str
 ) -> None:
     before = machine.pointed()
-    got, error = _start(context, answer, machine, where)
+    got, error = _start(context, answer, machine)
     if error is None:
-        served = context.plain(got, what="What start returned", where=where)
+        served = context.plain(got, what="What start returned")
         newest = served in list(machine.models.values())
         shown = f"version {served['version']}" if newest else repr(served)
-        context.fail(
-            f"start returned {shown}; a RuntimeError was expected.",
-            where=where,
-        )
+        context.fail(f"start returned {shown}; a RuntimeError was expected.")
     elif not isinstance(error, RuntimeError):
-        raise context.raised(error, where=where) from error
+        raise context.raised(error) from error
     elif reason not in str(error):
         context.fail(
             f"The RuntimeError says {str(error)!r:.120}; it does not say {reason!r}.",
-            where=where,
             cause="Put the text of the first exception into the message.",
         )
     if machine.pointed() != before:
         context.fail(
             f"The pointer says {machine.pointed() or 'nothing'!r:.40} now; {before or 'nothing'} "
-            "was expected.",
-            where=where,
+            "was expected."
         )
-    _is_alone(context, machine, where)
+    _is_alone(context, machine)

@@ -36,18 +36,15 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     """Compare the metrics that the learner's reasons name with those of each case."""
     cases = list(_cases(context))
     for case in cases:
-        where, given = case.where, {"candidate": case.candidate, "rule": case.rule}
+        context.where, given = case.where, {"candidate": case.candidate, "rule": case.rule}
         if case.current is not None:
             given["current"] = case.current
-        with unchanged(context, where, **given):
-            got = context.call(
-                answer, case.candidate, case.current, case.rule, where=where, because=_cause
-            )
-        reasons = context.plain(got, what="reasons_against(…)", where=where)
+        with unchanged(context, **given):
+            got = context.call(answer, case.candidate, case.current, case.rule, because=_cause)
+        reasons = context.plain(got, what="reasons_against(…)")
         if not isinstance(reasons, list) or not all(isinstance(text, str) for text in reasons):
             context.fail(
                 f"reasons_against(…) is {shown(reasons, 80)}; a list of texts was expected.",
-                where=where,
                 layer="schema",
             )
         _compare(context, reasons, case)

@@ -49,7 +49,6 @@ def check(context: Context, distance: Callable[..., Any], limit_of: Callable[...
         bool(np.isclose(before, again)),
         f"distance(reference, window) was {before:.5g}; for the same values in another order, it "
         f"is now {again:.5g}.",
-        where=where,
         cause="It may depend on the two distributions alone: not on the order of the values, not "
         "on chance, and not on earlier calls.",
     )
@@ -109,10 +108,10 @@ class _Alarm:
 
     def distance(self, feature: Feature, window: Floats, where: str) -> float:
         """Return the learner's distance of a window from the reference."""
-        reference = feature.reference
-        with unchanged(self.context, where, reference=reference, window=window):
-            got = self.context.call(self._distance, reference, window, where=where)
-        return self._number(got, "distance(reference, window)", where)
+        self.context.where, reference = where, feature.reference
+        with unchanged(self.context, reference=reference, window=window):
+            got = self.context.call(self._distance, reference, window)
+        return self._number(got, "distance(reference, window)")
 
     def share(
         self, feature: Feature, draw: Callable[[int], Floats], size: int, limit: float, count: int
@@ -123,11 +122,13 @@ class _Alarm:
 
     def limit(self, feature: Feature, size: int, rate: float) -> float:
         """Return the learner's limit, and look at the windows that were drawn to find it."""
-        where = f"{feature.name}: good={feature.good}, size={size}, alarm_rate={rate:g}"
+        self.context.where = (
+            f"{feature.name}: good={feature.good}, size={size}, alarm_rate={rate:g}"
+        )
         log, windows = feature.log.copy(), _windows_of(self._distance, self._limit_of, size)
-        with unchanged(self.context, where, log=log), windows as drawn:
-            got = self.context.call(self._limit_of, log, feature.good, size, rate, where=where)
-        limit = self._number(got, "limit_of(log, good, size, alarm_rate)", where)
+        with unchanged(self.context, log=log), windows as drawn:
+            got = self.context.call(self._limit_of, log, feature.good, size, rate)
+        limit = self._number(got, "limit_of(log, good, size, alarm_rate)")
         if not drawn:  # distance was not called by its name: limit_of may be vectorised
             return limit
         foreign = [window for window in drawn if not np.isin(window, feature.reference).all()]
@@ -136,7 +137,6 @@ class _Alarm:
             not foreign,
             f"{len(foreign)} of {len(drawn)} windows have values "
             + ("from after the good period." if late else "that the reference does not have."),
-            where=where,
             mistake="drifted_data" if late else None,
         )
         continuous = type(feature) is Feature
@@ -145,7 +145,6 @@ class _Alarm:
             count >= LEAST_DRAWN,
             f"limit_of compared {count} different windows of {size} values; at least {LEAST_DRAWN} "
             "were expected.",
-            where=where,
             cause="A quantile of few distances is a matter of chance.",
         )
         starts = [_start_of(window, feature.reference) for window in drawn]
@@ -153,19 +152,18 @@ class _Alarm:
             not continuous or None in starts or not _ascend(starts),
             "The windows are slices of the log, one after the other; windows drawn at random were "
             "expected.",
-            where=where,
             cause="Slices that overlap have most of their values in common.",
         )
         return limit
 
-    def _number(self, got: Any, what: str, where: str) -> float:
-        value = self.context.plain(got, what=what, where=where)
+    def _number(self, got: Any, what: str) -> float:
+        value = self.context.plain(got, what=what)
         if type(value) not in (int, float):
             self.context.fail(
-                f"{what} is {shown(value, 60)}; a number was expected.", where=where, layer="schema"
+                f"{what} is {shown(value, 60)}; a number was expected.", layer="schema"
             )
         if not np.isfinite(value):
-            self.context.fail(f"{what} is {value}.", where=where, mistake="not_finite")
+            self.context.fail(f"{what} is {value}.", mistake="not_finite")
         return float(value)
 
 

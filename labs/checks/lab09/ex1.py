@@ -30,33 +30,32 @@ def check(context: Context, request_of: Callable[..., Any], boxes_of: Callable[.
 
 
 def _request(context: Context, request_of: Callable[..., Any], files: list[bytes]) -> None:
-    where, what = images(len(files)), "request_of(files)"
+    context.where, what = images(len(files)), "request_of(files)"
     given = list(files)
-    got = context.call(request_of, given, where=where)
+    got = context.call(request_of, given)
     if given != files:
-        context.fail(f"{what} changed the caller's list.", where=where)
-    body = context.plain(got, what=what, where=where, types={"bytes": "raw_bytes"})
+        context.fail(f"{what} changed the caller's list.")
+    body = context.plain(got, what=what, types={"bytes": "raw_bytes"})
     if not isinstance(body, dict):
         kind = type(body).__name__
-        context.fail(f"{what} is of type {kind}; dict was expected.", where=where, layer="schema")
+        context.fail(f"{what} is of type {kind}; dict was expected.", layer="schema")
     if "instances" in body:
-        context.fail(f"{what} has the field 'instances'.", where=where, mistake="v1")
+        context.fail(f"{what} has the field 'instances'.", mistake="v1")
     try:
         texts = files_of(wire.read_request(orjson.dumps(body), {}, "id_card"))
     except InputError as error:
         said = f"The server would answer {error.status}: {error.message} {error.hint}"
         mistake = "shape" if "values" in error.message and "shape" in error.message else None
-        context.fail(said, where=where, mistake=mistake, layer="schema")
+        context.fail(said, mistake=mistake, layer="schema")
     if len(texts) != len(files):
         said = f"{len(texts)} of {len(files)} images are in the request."
         one_only = any(texts == [base64_of(file)] for file in files)
-        context.fail(said, where=where, mistake="one_only" if one_only else None)
+        context.fail(said, mistake="one_only" if one_only else None)
     for place, (text, file) in enumerate(zip(texts, files, strict=True)):
         if text != base64_of(file):
             context.fail(
                 f"Image {place} begins with {str(text)[:24]!r}; the base64 text of its file was "
                 "expected.",
-                where=where,
                 mistake="data_url" if str(text).startswith("data:") else None,
             )
 
@@ -77,12 +76,11 @@ def _answer(context: Context, boxes_of: Callable[..., Any], counts: list[int], l
     answer = {"model_name": "id_card", "id": "7", "outputs": outputs}
     given = copy.deepcopy(answer)
     names = ", ".join(output["name"] for output in outputs)
-    where = f"an answer for {images(len(counts))}, with the outputs {names}"
+    context.where = f"an answer for {images(len(counts))}, with the outputs {names}"
     context.same(
-        context.call(boxes_of, given, where=where),
+        context.call(boxes_of, given),
         want,
         what="boxes_of(answer)",
-        where=where,
         mistakes=[
             ("texts", texts),
             ("first_image", want[0]),
@@ -90,4 +88,4 @@ def _answer(context: Context, boxes_of: Callable[..., Any], counts: list[int], l
         ],
     )
     if given != answer:
-        context.fail("boxes_of(answer) changed the caller's answer.", where=where)
+        context.fail("boxes_of(answer) changed the caller's answer.")

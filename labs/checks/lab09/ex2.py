@@ -46,10 +46,12 @@ def check(context: Context, answer: Any) -> None:
         rounds.append([v1, wire.read_request(orjson.dumps({"inputs": [tensor]}), {}, name)])
     got = _predict(context, answer, name, rounds)
     for counts, want, (first, second) in zip(_ROUNDS, wants, got, strict=True):
-        where = f"V1 with {images(counts[0])} and V2 with {images(counts[1])}, at the same time"
+        context.where = (
+            f"V1 with {images(counts[0])} and V2 with {images(counts[1])}, at the same time"
+        )
         what, mistakes = "the answer to V1", {"bare": want[0]}
-        context.same(first, {"predictions": want[0]}, what=what, where=where, mistakes=mistakes)
-        _v2(context, second, name, want[1], where)
+        context.same(first, {"predictions": want[0]}, what=what, mistakes=mistakes)
+        _v2(context, second, name, want[1])
     _lets_through(context, answer, name, {"instances": []}, "files_of")
     _lets_through(context, answer, name, rounds[0][0], "find")
     context.note(heartbeats_while_it_computes="they go on", protocols="V1 and V2")
@@ -124,7 +126,7 @@ class _LateThreads(ThreadPoolExecutor):
 
 def _predict(context: Context, answer: Any, name: str, rounds: list[list[Any]]) -> list[list[Any]]:
     """Make the model and let it answer a round's payloads at once, beside a heartbeat."""
-    heart, where = _Heartbeat(), "V1 and V2 at the same time"
+    heart, context.where = _Heartbeat(), "V1 and V2 at the same time"
 
     async def main() -> Any:
         asyncio.get_running_loop().set_default_executor(_LateThreads(heart))
@@ -142,17 +144,16 @@ def _predict(context: Context, answer: Any, name: str, rounds: list[list[Any]]) 
         model = context.call(answer, name, where="making the object")
         context.call(model.load, where="load()")
         loop = threading.get_ident()
-        got: list[list[Any]] = context.call(asyncio.run, main(), where=where, because=_because)
+        got: list[list[Any]] = context.call(asyncio.run, main(), because=_because)
     if heart.blocked_by:
         context.fail(
             "While your predictor computed, the event loop stood still: no heartbeat came.",
-            where=where,
             mistake="blocking" if heart.blocked_by[0] == loop else "waits",
         )
-    context.expect(heart.asked > 0, "The detector was not called.", where=where)
+    context.expect(heart.asked > 0, "The detector was not called.")
     if calls.loads != 1:
         said = f"The detector was loaded {calls.loads} times; once, in load(), was expected."
-        context.fail(said, where=where)
+        context.fail(said)
     return got
 
 
@@ -169,8 +170,8 @@ def _lets_through(context: Context, answer: Any, name: str, payload: Any, source
             said = "did not end"
         except Exception:
             return
-    where = f"{source} raises an exception"
-    context.fail(f"predict {said}; the exception of {source} was expected.", where=where)
+    context.where = f"{source} raises an exception"
+    context.fail(f"predict {said}; the exception of {source} was expected.")
 
 
 def _because(error: BaseException) -> str | None:
@@ -179,11 +180,10 @@ def _because(error: BaseException) -> str | None:
     return "no_await" if isinstance(error, TypeError) and "coroutine" in str(error) else None
 
 
-def _v2(context: Context, got: Any, name: str, want: list[Any], where: str) -> None:
+def _v2(context: Context, got: Any, name: str, want: list[Any]) -> None:
     if not isinstance(got, InferResponse):
         context.fail(
             f"The answer to V2 is of type {type(got).__name__}; InferResponse was expected.",
-            where=where,
             mistake="v1_only" if isinstance(got, dict) and "predictions" in got else None,
             layer="schema",
         )
@@ -191,8 +191,7 @@ def _v2(context: Context, got: Any, name: str, want: list[Any], where: str) -> N
     if not same(context.plain([got.model_name, outputs]), [name, ["detections"]]):
         context.fail(
             f"The answer is of the model {got.model_name!r} and has the outputs {outputs}; "
-            f"{name!r} and ['detections'] were expected.",
-            where=where,
+            f"{name!r} and ['detections'] were expected."
         )
     boxes = [json.loads(text) for text in got.outputs[0].as_numpy().tolist()]
-    context.same(boxes, want, what="the output 'detections'", where=where)
+    context.same(boxes, want, what="the output 'detections'")

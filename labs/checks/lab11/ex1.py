@@ -43,43 +43,41 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         if items:
             items[-1] = None  # the last batch ends with an item that looks like nothing
         for kind, given in (("a list", list(items)), ("a generator", (item for item in items))):
-            where = f"{kind} of {length} items, n={n}"
-            with unchanged(context, where, items=given if kind == "a list" else []):
-                pairs = context.call(_taken, context, answer, given, n, length + 3, where=where)
+            context.where = f"{kind} of {length} items, n={n}"
+            with unchanged(context, items=given if kind == "a list" else []):
+                pairs = context.call(_taken, context, answer, given, n, length + 3)
             want = [items[start : start + n] for start in range(0, length, n)]
-            _compare(context, pairs, want, where)
+            _compare(context, pairs, want)
     context.note(inputs=2 * len(lengths) + 1)
 
 
 def _takes_only_what_it_needs(context: Context, answer: Callable[..., Any]) -> None:
     n, count = context.random.randint(3, 6), 4
-    source, where = _Endless(100 * n), f"items without end, n={n}"
+    source, context.where = _Endless(100 * n), f"items without end, n={n}"
 
     def too_many(error: BaseException) -> str | None:
         return "not_lazy" if isinstance(error, _TooManyError) else None
 
     numbers = range(1, count * n + 1)
     want = [list(numbers[start : start + n]) for start in range(0, count * n, n)]
-    made = context.call(answer, source, n, where=where, because=too_many)
+    made = context.call(answer, source, n, because=too_many)
     context.expect(
         source.taken == 0,
         f"{source.taken} items were taken by the call of batches, before a batch was needed.",
-        where=where,
     )
     given = _iterator(context, made)
     pairs = []
     for number in range(1, count + 1):
-        batch = context.call(next, given, None, where=where, because=too_many)
+        batch = context.call(next, given, None, because=too_many)
         pairs.append((context.plain(batch, what="a batch"), batch))
-        _compare(context, [(came, came) for came, _ in pairs], want[:number], where)
+        _compare(context, [(came, came) for came, _ in pairs], want[:number])
         context.expect(
             source.taken <= (number + 1) * n,
             f"For {number} batches {source.taken} items were taken; at most {(number + 1) * n} "
             "were expected.",
-            where=where,
             mistake="not_lazy",
         )
-    _compare(context, [(came, context.plain(batch)) for came, batch in pairs], want, where)
+    _compare(context, [(came, context.plain(batch)) for came, batch in pairs], want)
 
 
 def _iterator(context: Context, made: Any) -> Any:
@@ -103,13 +101,13 @@ def _taken(
     return [(before, context.plain(batch, what="a batch")) for before, batch in came]
 
 
-def _compare(context: Context, pairs: list[tuple[Any, Any]], want: list[Any], where: str) -> None:
+def _compare(context: Context, pairs: list[tuple[Any, Any]], want: list[Any]) -> None:
     came, later = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     if same(came, want):
         number = next((n for n, batch in enumerate(later) if not same(batch, want[n])), None)
         if number is not None:
             said = f"Batch {number} was {came[number]} when it came, and is {later[number]} later."
-            context.fail(said, where=where, mistake="reuses")
+            context.fail(said, mistake="reuses")
         return
     number = next((n for n, batch in enumerate(came) if want[n : n + 1] != [batch]), len(came))
     got = shown(came[number]) if number < len(came) else "not there"
@@ -119,4 +117,4 @@ def _compare(context: Context, pairs: list[tuple[Any, Any]], want: list[Any], wh
         mistake = "drops_last"
     elif number == len(want) and came[number] == []:
         mistake = "empty_last"
-    context.fail(f"Batch {number} is {got}; {right} expected.", where=where, mistake=mistake)
+    context.fail(f"Batch {number} is {got}; {right} expected.", mistake=mistake)

@@ -28,10 +28,10 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             folder.mkdir(exist_ok=True)
             paths = _files(context, folder, bad, n)
             want = [_right_row(path) for path in paths]
-            where = f"{len(paths)} paths, {bad} of them bad, n={n}"
-            with unchanged(context, where, paths=paths):
-                got = context.call(answer, paths, Predictor(n), n, where=where, because=_cause)
-            _compare(context, got, want, where)
+            context.where = f"{len(paths)} paths, {bad} of them bad, n={n}"
+            with unchanged(context, paths=paths):
+                got = context.call(answer, paths, Predictor(n), n, because=_cause)
+            _compare(context, got, want)
         for error in _errors(context):
             _lets_through(context, answer, paths, Predictor(n, error), n)
         for bug in (ZeroDivisionError("a bug in read_bytes"), ValueError("a bug in read_bytes")):
@@ -83,15 +83,14 @@ def _right_row(path: Path) -> dict[str, Any]:
     return {"file": path.name, "boxes": boxes, "error": None}
 
 
-def _compare(context: Context, got: Any, want: list[dict[str, Any]], where: str) -> None:
-    rows = context.plain(got, what="what detect_folder returned", where=where)
+def _compare(context: Context, got: Any, want: list[dict[str, Any]]) -> None:
+    rows = context.plain(got, what="what detect_folder returned")
     if not isinstance(rows, list) or any(
         not isinstance(row, dict) or sorted(row) != KEYS for row in rows
     ):
         context.fail(
             f"detect_folder returned {shown(rows, 80)}; a list of dictionaries with the keys "
             f"{', '.join(KEYS)} was expected.",
-            where=where,
             layer="schema",
         )
     names = [row["file"] for row in want]
@@ -99,12 +98,11 @@ def _compare(context: Context, got: Any, want: list[dict[str, Any]], where: str)
         good = [row["file"] for row in want if row["error"] is None]
         context.fail(
             f"There are {len(rows)} rows for {len(want)} paths.",
-            where=where,
             mistake="left_out" if [row["file"] for row in rows] == good else None,
         )
     others = [row["boxes"] for row in want if row["boxes"]]
     for number, (row, right) in enumerate(zip(rows, want, strict=True)):
-        place = f"{where}; path {number}, {names[number]}"
+        place = f"{context.where}; path {number}, {names[number]}"
         wrong_file = row["boxes"] in others and row["boxes"] != right["boxes"]
         if row["file"] == right["file"] and wrong_file:
             said = "The row has the boxes of another file."
@@ -115,7 +113,6 @@ def _compare(context: Context, got: Any, want: list[dict[str, Any]], where: str)
     if len({id(row) for row in got}) < len(want):
         context.fail(
             "The two rows of a path that comes twice are one and the same dictionary.",
-            where=where,
             cause="A change of one row would change the other. Make a new dictionary for each.",
         )
 
@@ -134,15 +131,15 @@ def _lets_through(
     context: Context, answer: Callable[..., Any], paths: list[Path], predict: Predictor, n: int
 ) -> None:
     """Fail unless the exception of the model, or one that is raised from it, is raised."""
-    where = f"predict raises {type(predict.fails).__name__} in its second call"
+    context.where = f"predict raises {type(predict.fails).__name__} in its second call"
     try:
         answer(list(paths), predict, n)
     except Exception as error:
         if not _comes_from(error, predict.fails):
-            raise context.raised(error, where=where) from error
+            raise context.raised(error) from error
         return
     said = "detect_folder returned rows; the model's exception was expected."
-    context.fail(said, where=where, mistake="hides_model")
+    context.fail(said, mistake="hides_model")
 
 
 def _comes_from(error: BaseException | None, cause: BaseException | None) -> bool:
@@ -156,17 +153,16 @@ def _lets_read_errors_through(
 ) -> None:
     """Fail if an exception that is neither an InputError nor an OSError becomes a row."""
     name = type(bug).__name__
-    where = f"read_bytes() raises a {name}"
+    context.where = f"read_bytes() raises a {name}"
     with patch.object(Path, "read_bytes", side_effect=bug) as read:
         try:
             answer(list(paths), Predictor(n), n)
         except Exception as error:
             if not _comes_from(error, bug):
-                raise context.raised(error, where=where) from error
+                raise context.raised(error) from error
             return
     context.expect(
         not read.called,
         f"detect_folder returned rows; the {name} was expected.",
-        where=where,
         cause="Such an exception is a bug, not a bad file. Catch InputError and OSError alone.",
     )

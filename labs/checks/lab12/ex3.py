@@ -59,10 +59,10 @@ def check(context: Context, service_py: Any, bentofile: Any) -> None:
     sizes: list[list[float]] = [[first, second + 0.5, third], [alone]]
     answers = _ask(context, {name: files[name] for name in packed}, [*sizes, [], ["big"]])
     for asked, (status, got) in zip(sizes, answers, strict=False):
-        where = f"a request with the sizes {asked}, in another folder"
-        context.expect(status == 200, f"The status is {status}: {str(got)[:90]}", where=where)
+        context.where = f"a request with the sizes {asked}, in another folder"
+        context.expect(status == 200, f"The status is {status}: {str(got)[:90]}")
         want = [size * rates["per_square_metre"] + rates["base"] for size in asked]
-        context.same(got, want, what="the answer", where=where, tolerance=1e-6)
+        context.same(got, want, what="the answer", tolerance=1e-6)
     _refused(context, answers[2][0], "an empty list")
     _refused(context, answers[3][0], "a text instead of a size")
     context.note(fixed=f"{FAULTS} faults", packed=len(packed))

@@ -88,27 +88,26 @@ class _Run:
         self, steps: _Steps, parameters: Values, given: dict[str, Values], wanted: list[str]
     ) -> None:
         """Start with a step that fails, and fail unless exactly the steps before are complete."""
-        where = f"the first start; execute raises for {wanted[-1]!r}"
+        self.context.where = f"the first start; execute raises for {wanted[-1]!r}"
         try:
             self.answer(copy.deepcopy(STEPS), self.complete, dict(parameters), steps)
         except _FailedStepError:
             pass
         except Exception as error:
-            raise self.context.raised(error, where=where) from error
+            raise self.context.raised(error) from error
         else:
             text = "the exception did not reach the caller"
-            self.context.expect(bool(steps.calls), "No step was executed.", where=where)
+            self.context.expect(bool(steps.calls), "No step was executed.")
             if steps.calls[-1][0] == wanted[-1]:
-                self.context.fail(f"A step failed, and {text}.", where=where)
-        self._executed(steps, given, wanted, where, None)
+                self.context.fail(f"A step failed, and {text}.")
+        self._executed(steps, given, wanted, None)
         early = wanted[-1] in self.complete
         self.context.expect(
             not early,
             f"complete has an entry for {wanted[-1]!r}, which failed.",
-            where=where,
             mistake="marks_early",
         )
-        self._complete(steps, given, wanted[:-1], where)
+        self._complete(steps, given, wanted[:-1])
 
     def starts(
         self,
@@ -120,28 +119,23 @@ class _Run:
         mistake: str | None = None,
     ) -> None:
         """Start, and fail unless the wanted steps are executed and the values come back."""
-        where = f"{about}; parameters={parameters}"
-        with unchanged(self.context, where, parameters=parameters):
+        self.context.where = f"{about}; parameters={parameters}"
+        with unchanged(self.context, parameters=parameters):
             got = self.context.call(
-                self.answer, copy.deepcopy(STEPS), self.complete, parameters, steps, where=where
+                self.answer, copy.deepcopy(STEPS), self.complete, parameters, steps
             )
         named = None if mistake == "ignores_nothing" else mistake
-        self._executed(steps, given, wanted, where, named)
-        self._complete(steps, given, wanted, where)
+        self._executed(steps, given, wanted, named)
+        self._complete(steps, given, wanted)
         want = dict(parameters)
         for step in STEPS:
             want |= steps.results[step]
             if "outcome" in want:
                 break
-        self.context.same(got, want, what="go_on(…)", where=where)
+        self.context.same(got, want, what="go_on(…)")
 
     def _executed(
-        self,
-        steps: _Steps,
-        given: dict[str, Values],
-        wanted: list[str],
-        where: str,
-        mistake: str | None,
+        self, steps: _Steps, given: dict[str, Values], wanted: list[str], mistake: str | None
     ) -> None:
         names = [step for step, _ in steps.calls]
         kept = {name for step in STEPS if step not in wanted for name in steps.results[step]}
@@ -161,17 +155,13 @@ class _Run:
             [list(call) for call in steps.calls],
             [[step, given[step]] for step in wanted],
             what="the calls of execute",
-            where=where,
             mistakes={mistake: [list(call) for call in steps.calls]} if mistake else {},
         )
 
-    def _complete(
-        self, steps: _Steps, given: dict[str, Values], wanted: list[str], where: str
-    ) -> None:
+    def _complete(self, steps: _Steps, given: dict[str, Values], wanted: list[str]) -> None:
         for step in wanted:
             self.context.same(
                 self.complete.get(step),
                 {"given": given[step], "result": steps.results[step]},
                 what=f"complete[{step!r}]",
-                where=where,
             )

@@ -69,11 +69,12 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         keys = [_key(context) for _ in range(number)]
         for key in reversed(keys):  # the last one first: an answer that looks at some only is wrong
             for scheme in ("Bearer", "bearer", "BEARER"):
-                where = f"the scheme {scheme} and one of {number} keys"
-                _ask(context, answer, f"{scheme} {key}", keys, where, True)
+                context.where = f"the scheme {scheme} and one of {number} keys"
+                _ask(context, answer, f"{scheme} {key}", keys, context.where, True)
                 count += 1
         for where, header, mistake in _bad(keys):
-            _ask(context, answer, header, keys, where, False, mistake)
+            context.where = where
+            _ask(context, answer, header, keys, context.where, False, mistake)
             count += 1
     context.note(headers=count)
 
