@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import itertools
 import threading
 import time
@@ -133,22 +131,6 @@ def short_waits_elapse() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def expected(error: BaseException | None) -> Iterator[None]:
-    """Do not report a thread that this exception ends."""
-    before = threading.excepthook
-
-    def hook(died: threading.ExceptHookArgs) -> None:
-        if died.exc_value is not error:
-            before(died)
-
-    threading.excepthook = hook
-    try:
-        yield
-    finally:
-        threading.excepthook = before
-
-
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Wait for a condition; say whether it came true within *seconds*."""
     deadline = time.monotonic() + seconds
@@ -157,13 +139,3 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
             return False
         time.sleep(0.005)
     return True
-
-
-def asked(probe: Callable[[], Any]) -> Any:
-    """Return what a probe says; as BentoML, await one that is a coroutine."""
-    said = probe()
-    return asyncio.run(_value(said)) if inspect.isawaitable(said) else said
-
-
-async def _value(said: Any) -> Any:
-    return await said
