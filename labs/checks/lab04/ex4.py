@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from base64 import b64encode
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from labs.checks import stubs
+from labs.checks.images import encoded
 from labs.checks.lab04 import model_entries, stub_server
 from labs.engine import Context
 
@@ -91,9 +91,7 @@ def _image(context: Context, mode: str, size: tuple[int, int]) -> Image.Image:
 
 
 def _base64(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return b64encode(buffer.getvalue()).decode()
+    return b64encode(encoded(image)).decode()
 
 
 def _judge(

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any
 
-from labs.checks.lab05.probes import (
-    PATIENCE,
-    Backstage,
-    OutOfMemoryError,
-    aside,
-    short_waits_elapse,
-    until,
-)
+from labs.checks.lab05.probes import Backstage, OutOfMemoryError, short_waits_elapse, until
 from labs.checks.lab05.service import BLANK
+from labs.checks.threads import PATIENCE, aside, ended
 from labs.engine import Context, fake_core
 from labs.engine.interleaving import finished
 
@@ -68,9 +62,8 @@ def _started(context: Context, service_class: Any, stage: Backstage) -> Any:
     """Make the service; return it once the loading has started."""
     context.where = "making the object, while load() is running"
     made = aside(service_class, stage.load)
-    wait([made], PATIENCE)
     context.expect(
-        made.done(),
+        ended(made),
         f"The constructor had not returned after {PATIENCE:g} seconds; load() was still running.",
         mistake="blocking",
         layer="start",
@@ -100,9 +93,8 @@ def _is_ready(context: Context, service: Any) -> bool:
 def _probe(context: Context, service: Any, name: str) -> Any:
     """Return what a probe says, or fail if it does not answer at once."""
     said: Future[Any] = aside(lambda: finished(getattr(service, name)()))
-    wait([said], PATIENCE)
     context.expect(
-        said.done(),
+        ended(said),
         f"{name}() had not answered after {PATIENCE:g} seconds.",
         mistake="probe_waits",
         layer="readiness",
@@ -133,8 +125,7 @@ def _probes(
 
 def _answered(context: Context, call: Future[Any], image: Any) -> None:
     """Fail unless a call of ``infer`` returns the boxes of its image."""
-    wait([call], PATIENCE)
-    context.expect(call.done(), "infer(picture) does not return.", layer="request")
+    context.expect(ended(call), "infer(picture) does not return.", layer="request")
     context.same(context.call(call.result), fake_core.boxes(image), what="infer(picture)")
 
 
@@ -214,9 +205,8 @@ def _failed_start(
         failed = {_ALIVE: "load_failed"}
         _probes(context, service, where, ready=False, alive=False, mistakes=failed)
         call = aside(service.infer, stage.sent(context.picture(1)))
-        wait([call], PATIENCE)
         context.expect(
-            call.done() and (call.exception() is not None or load_error is None),
+            ended(call) and (call.exception() is not None or load_error is None),
             "infer(picture) returned." if call.done() else "infer(picture) waits for ever.",
             layer="request",
             cause="There will never be a model: infer has to raise.",

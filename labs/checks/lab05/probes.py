@@ -6,20 +6,15 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from PIL import Image
 
+from labs.checks.threads import NAME, PATIENCE
 from labs.engine import fake_core
 from services.errors import InputError
-
-PATIENCE = 5.0
-"""Seconds to wait for something that should happen at once."""
-
-_ASIDE = "lab05-aside"
 
 
 class OutOfMemoryError(RuntimeError):
@@ -102,20 +97,6 @@ class Backstage:
         return picture
 
 
-def aside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    """Call a function in a new thread."""
-    future: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function(*arguments))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name=_ASIDE, daemon=True).start()
-    return future
-
-
 @contextmanager
 def short_waits_elapse() -> Iterator[None]:
     """Let each time limit of a few seconds pass at once, in the threads of :func:`aside`."""
@@ -123,7 +104,7 @@ def short_waits_elapse() -> Iterator[None]:
 
     def elapsed(self: threading.Condition, timeout: float | None = None) -> bool:
         is_short = timeout is not None and 0 < timeout <= PATIENCE
-        if is_short and threading.current_thread().name == _ASIDE:
+        if is_short and threading.current_thread().name == NAME:
             timeout = 0.001
         return wait(self, timeout)
 

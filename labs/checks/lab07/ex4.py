@@ -84,30 +84,24 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             (str(low), f"prod was set back to {low}"),
         ):
             machine.prod, context.where = version, where
-            _serves_prod(context, answer, machine)
+            _serves(context, answer, machine, version)
         pointed = str(low)
         for trouble in (down, TimeoutError(f"{host} gave no answer in 5 seconds")):
-            machine.trouble = trouble
-            context.where = (
-                f"the registry is down ({type(trouble).__name__}), the pointer names {low}"
-            )
-            _serves_pointed(context, answer, machine, pointed, "no_fallback")
+            machine.trouble, kind = trouble, type(trouble).__name__
+            context.where = f"the registry is down ({kind}), the pointer names {low}"
+            _serves(context, answer, machine, pointed, "no_fallback")
         machine.trouble, machine.prod = None, machine.add(bad)
         machine.damaged = {machine.prod}
         context.where = f"prod is {bad}, which is damaged; the pointer names {low}"
-        _serves_pointed(context, answer, machine, pointed, None)
+        _serves(context, answer, machine, pointed)
         machine.prod = str(gone)
-        context.where = (
-            f"prod is {gone}, and there is no model in its folder; the pointer names {low}"
-        )
-        _serves_pointed(context, answer, machine, pointed, None)
+        context.where = f"prod is {gone}, whose folder has no model; the pointer names {low}"
+        _serves(context, answer, machine, pointed)
         machine.trouble, machine.damaged = down, {pointed}
         context.where = f"the registry is down, and {low}, which the pointer names, is damaged"
         _serves_nothing(context, answer, machine, str(down))
         machine.pointer.write_text(str(gone), encoding="utf-8")
-        context.where = (
-            f"the registry is down, and of {gone}, which the pointer names, there is no model"
-        )
+        context.where = f"the registry is down, and {gone}, which the pointer names, has no model"
         _serves_nothing(context, answer, machine, str(down))
         machine.pointer.unlink()
         context.where = "the registry is down, and there is no pointer"
@@ -118,79 +112,67 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     context.note(starts=11, of_them_without_the_registry=5)
 
 
-def _start(
-    context: Context, answer: Callable[..., Any], machine: _Machine
-) -> tuple[Any, Exception | None]:
-    """Return what one start returned and raised; fail if it called pull more than once."""
+def _start(context: Context, answer: Callable[..., Any], machine: _Machine) -> Any:
+    """Start once; fail unless pull is called once."""
     machine.pulls, machine.early = 0, False
     machine.loaded.clear()
-    got, error = None, None
     try:
         start = in_new_process(answer)
-        got = start(machine.pull, machine.load, machine.versions, machine.pointer)
-    except _TooOftenError:
-        pass
-    except Exception as raised:
-        error = raised
-    if machine.pulls > 1:
-        many = f"{machine.pulls} times" + " and more" * (machine.pulls >= MOST_PULLS)
-        mistake = "retries" if machine.trouble is not None else None
-        context.fail(f"pull was called {many}; once was expected.", mistake=mistake)
-    return got, error
+        return start(machine.pull, machine.load, machine.versions, machine.pointer)
+    finally:
+        pulls, trouble = machine.pulls, machine.trouble is not None
+        many = f"{pulls} times" + " and more" * (pulls >= MOST_PULLS)
+        context.expect(
+            pulls == 1,
+            f"pull was called {many}; once was expected.",
+            mistake="retries" if pulls > 1 and trouble else None,
+        )
 
 
-def _serves_prod(context: Context, answer: Callable[..., Any], machine: _Machine) -> None:
-    before = machine.pointed()
+def _serves(
+    context: Context,
+    answer: Callable[..., Any],
+    machine: _Machine,
+    version: str,
+    mistake: str | None = None,
+) -> None:
+    """Fail unless a start returns that version's model and the pointer names it."""
+    before, what = machine.pointed(), "What start returned"
     beside = machine.versions.parent / "before"
     with kept_beside(machine.pointer, beside), watched(machine.pointer.parent) as disk:
-        got, error = _start(context, answer, machine)
-        if error is not None:
-            raise context.raised(error) from error
-        if not machine.pulls:
-            context.fail("pull was not called.")
-        _is_model(context, machine, got, machine.prod)
-        if machine.early:
-            context.fail(
-                f"The pointer already named {machine.prod} when load was called.",
-                mistake="pointer_first",
-            )
-        if machine.pointed() is None or machine.pointed() == before:
-            context.fail(f"The pointer says {before or 'nothing'}; {machine.prod} was expected.")
-        _points_to(context, machine, machine.prod)
-        if beside.exists() and beside.read_text(encoding="utf-8").strip() != before:
-            context.fail(
-                "The pointer was written in place: its old file was emptied and filled again.",
-                mistake="not_atomic",
-            )
+        got = context.call(_start, context, answer, machine, because=mistake)
+        context.same(got, machine.models[version], what=what)
+        said = f"The pointer already named {machine.prod} when load was called."
+        early = machine.early and before != version
+        context.expect(not early, said, mistake="pointer_first")
+        pointed = machine.pointed() or ""
+        context.expect(
+            pointed == version,
+            f"The pointer says {pointed!r:.40}; {version!r} was expected.",
+            mistake="pointer_first" if before == version else None,
+        )
+        _is_alone(context, machine)
+        in_place = beside.exists() and beside.read_text(encoding="utf-8").strip() != before
+        context.expect(
+            not in_place and machine.pointer not in disk.removed,
+            "The pointer was removed, or emptied and filled again, before the new one was there.",
+            mistake="not_atomic",
+        )
         for path, text in disk.renamed:
-            if path == machine.pointer and text.strip() != machine.prod:
-                context.fail(
-                    f"The file that replaced the pointer had {text!r:.40} in it at that moment.",
-                    cause="Close the new file before you rename it.",
-                )
-        if machine.pointer in disk.removed:
-            context.fail(
-                "The pointer was removed before the new one was there.", mistake="not_atomic"
+            context.expect(
+                path != machine.pointer or text.strip() == version,
+                f"The file that replaced the pointer had {text!r:.40} in it at that moment.",
+                cause="Close the new file before you rename it.",
             )
 
 
-def _is_model(context: Context, machine: _Machine, got: Any, version: str) -> None:
-    """Fail unless *got* is that version's model."""
-    what = "What start returned"
-    value = context.plain(got, what=what)
-    for number, model in machine.models.items():
-        if value == model and number != version:
-            context.fail(f"start returned version {number}; version {version} was expected.")
-    context.same(value, machine.models[version], what=what)
-
-
-def _points_to(context: Context, machine: _Machine, version: str) -> None:
-    pointed = machine.pointed() or ""
-    context.expect(
-        pointed == version,
-        f"The pointer says {pointed!r:.40}; {version!r} was expected.",
-        cause="The number alone is `folder.name`." if Path(pointed).name == version else "",
-    )
+def _serves_nothing(
+    context: Context, answer: Callable[..., Any], machine: _Machine, reason: str
+) -> None:
+    """Fail unless a start raises a RuntimeError that names the reason, and changes nothing."""
+    before = machine.pointed()
+    context.raises(RuntimeError, _start, context, answer, machine, names=[reason])
+    context.same(machine.pointed(), before, what="What the pointer says")
     _is_alone(context, machine)
 
 
@@ -202,49 +184,3 @@ def _is_alone(context: Context, machine: _Machine) -> None:
         f"Next to the pointer there is still {min(others, default='')!r}.",
         cause="Replace the pointer with the file that you write first, or delete it.",
     )
-
-
-def _serves_pointed(
-    context: Context,
-    answer: Callable[..., Any],
-    machine: _Machine,
-    version: str,
-    mistake: str | None,
-) -> None:
-    got, error = _start(context, answer, machine)
-    if error is not None:
-        raise context.raised(error, because=mistake) from error
-    if not machine.pulls:
-        context.fail("pull was not called.")
-    _is_model(context, machine, got, version)
-    _is_alone(context, machine)
-    if machine.pointed() != version:
-        context.fail(
-            f"The pointer says {machine.pointed()!r:.40} now; {version} is served.",
-            mistake="pointer_first",
-        )
-
-
-def _serves_nothing(
-    context: Context, answer: Callable[..., Any], machine: _Machine, reason: str
-) -> None:
-    before = machine.pointed()
-    got, error = _start(context, answer, machine)
-    if error is None:
-        served = context.plain(got, what="What start returned")
-        newest = served in list(machine.models.values())
-        shown = f"version {served['version']}" if newest else repr(served)
-        context.fail(f"start returned {shown}; a RuntimeError was expected.")
-    elif not isinstance(error, RuntimeError):
-        raise context.raised(error) from error
-    elif reason not in str(error):
-        context.fail(
-            f"The RuntimeError says {str(error)!r:.120}; it does not say {reason!r}.",
-            cause="Put the text of the first exception into the message.",
-        )
-    if machine.pointed() != before:
-        context.fail(
-            f"The pointer says {machine.pointed() or 'nothing'!r:.40} now; {before or 'nothing'} "
-            "was expected."
-        )
-    _is_alone(context, machine)

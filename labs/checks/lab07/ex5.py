@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from labs.checks.lab07.shelf import Shelf, nothing
-from labs.checks.lab07.steps import PATIENCE, Call, at_each_step
+from labs.checks.lab07.steps import at_each_step
+from labs.checks.threads import PATIENCE, aside, ended, result_of
 from labs.engine import Context
 
 THREADS, ANSWERS, SWAPS = 4, 100, 20
@@ -52,14 +54,8 @@ class _Examiner:
         if not others:
             expected = f"one of version {versions[0]} or a later one was expected"
             self.context.fail(f"The answer is {value!r:.80}; {expected}.")
-        # With many versions, which two of them met is chance.
-        said = f"version {value['version']}" if "version" in value else "no version"
-        self.context.fail(
-            f"The answer says {said}, and its movies are those of {others[0]}."
-            if len(versions) == 2
-            else "The answer names one version, and its movies are another's.",
-            mistake=mistake,
-        )
+        said = "The answer names one version, and its movies are another's."
+        self.context.fail(said, mistake=mistake)
 
     def swap(self, version: str, want: bool, where: str) -> None:
         """Replace the model, and hold the result to what it should be."""
@@ -128,26 +124,24 @@ def _swaps(context: Context, one: _Examiner) -> None:
 
 def _ask_meanwhile(one: _Examiner, new: str, want: bool) -> None:
     """Call ``swap`` and ask meanwhile; everybody must be answered by the old version."""
-    meanwhile: list[tuple[str, Call, bool]] = []
+    meanwhile: list[tuple[str, Future[Any], bool]] = []
     where = one.context.where
 
     def ask(doing: str) -> None:
         if meanwhile and not meanwhile[-1][2]:
             return
-        call = Call(one.ask)
-        meanwhile.append((f"an answer while version {new} is {doing}", call, call.ended()))
+        call = aside(one.ask)
+        meanwhile.append((f"an answer while version {new} is {doing}", call, ended(call)))
 
     one.shelf.on_load, one.shelf.on_test = partial(ask, "loaded"), partial(ask, "tested")
     try:
         one.swap(new, want, where)
     finally:
         one.shelf.on_load = one.shelf.on_test = nothing
-    for one.context.where, call, ended in meanwhile:
-        if not ended:
-            one.context.fail(f"There was no answer within {PATIENCE:g} seconds.", mistake="blocks")
-        if call.error is not None:
-            raise one.context.raised(call.error, because=_cause)
-        one.is_by(one.version, call.value)
+    for one.context.where, call, in_time in meanwhile:
+        said = f"There was no answer within {PATIENCE:g} seconds."
+        one.context.expect(in_time, said, mistake="blocks")
+        one.is_by(one.version, one.context.call(call.result, because=_cause))
     one.context.where = where
 
 
@@ -177,9 +171,9 @@ def _between_the_steps(context: Context, one: _Examiner) -> None:
     old, new = one.version, one.shelf.new()
     main, calls = at_each_step(lambda: one.live.swap(new), one.ask)
     context.where = f"an answer between two steps of swap, from {old} to {new}"
-    context.call(main.result)
+    context.call(result_of, main)
     for call in calls:
-        got = context.call(call.result, because=_cause)
+        got = context.call(result_of, call, because=_cause)
         one.is_whole(got, [old, new], "two_steps")
     tried = [new]
 
@@ -189,10 +183,10 @@ def _between_the_steps(context: Context, one: _Examiner) -> None:
 
     main, calls = at_each_step(one.ask, swap)
     context.where = "a swap between two steps of answer"
-    got = context.call(main.result)
+    got = context.call(result_of, main)
     one.is_whole(got, tried, "two_reads")
     for call in calls:
-        context.call(call.result)
+        context.call(result_of, call)
     one.version = tried[-1]
     one.says(one.version, "after many swaps")
 
@@ -206,11 +200,11 @@ def _at_once(context: Context, one: _Examiner) -> None:
             meeting.wait(PATIENCE)
 
     one.shelf.on_recommend = meet
-    calls = [Call(one.ask), Call(one.ask)]
-    ended = all(call.ended(2 * PATIENCE) for call in calls)
+    calls = [aside(one.ask), aside(one.ask)]
+    both = all(ended(call, 2 * PATIENCE) for call in calls)
     one.shelf.on_recommend = nothing
     context.expect(
-        ended and not meeting.broken,
+        both and not meeting.broken,
         "The second answer began only after the first had ended.",
         where="two answers in two threads",
         mistake="one_at_a_time",
@@ -228,10 +222,10 @@ def _under_load(context: Context, one: _Examiner) -> None:
     pace = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)  # threads take turns as often as they can
     try:
-        calls = [Call(many) for _ in range(THREADS)]
+        calls = [aside(many) for _ in range(THREADS)]
         for version in versions[1:]:
             one.swap(version, True, context.where)
-        found = [context.call(call.result, because=_cause) for call in calls]
+        found = [context.call(result_of, call, because=_cause) for call in calls]
     finally:
         sys.setswitchinterval(pace)
     for got in (got for each in found for got in each):

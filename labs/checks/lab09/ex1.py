@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import orjson
 
 from labs.checks.lab09.files import base64_of, images, png_files
+from labs.checks.unchanged import unchanged
 from labs.engine import Context, fake_core
 from services.errors import InputError
 from services.id_card.kserve.predictor import files_of
@@ -31,14 +31,9 @@ def check(context: Context, request_of: Callable[..., Any], boxes_of: Callable[.
 
 def _request(context: Context, request_of: Callable[..., Any], files: list[bytes]) -> None:
     context.where, what = images(len(files)), "request_of(files)"
-    given = list(files)
-    got = context.call(request_of, given)
-    if given != files:
-        context.fail(f"{what} changed the caller's list.")
-    body = context.plain(got, what=what, types={"bytes": "raw_bytes"})
-    if not isinstance(body, dict):
-        kind = type(body).__name__
-        context.fail(f"{what} is of type {kind}; dict was expected.", layer="schema")
+    with unchanged(context, files=files):
+        got = context.call(request_of, files)
+    body = context.plain(got, what=what, types={"bytes": "raw_bytes"}, kind=dict)
     if "instances" in body:
         context.fail(f"{what} has the field 'instances'.", mistake="v1")
     try:
@@ -74,11 +69,12 @@ def _answer(context: Context, boxes_of: Callable[..., Any], counts: list[int], l
     if not last:
         outputs.reverse()
     answer = {"model_name": "id_card", "id": "7", "outputs": outputs}
-    given = copy.deepcopy(answer)
     names = ", ".join(output["name"] for output in outputs)
     context.where = f"an answer for {images(len(counts))}, with the outputs {names}"
+    with unchanged(context, answer=answer):
+        got = context.call(boxes_of, answer)
     context.same(
-        context.call(boxes_of, given),
+        got,
         want,
         what="boxes_of(answer)",
         mistakes=[
@@ -87,5 +83,3 @@ def _answer(context: Context, boxes_of: Callable[..., Any], counts: list[int], l
             ("by_place", [json.loads(text) for text in spent]),
         ],
     )
-    if given != answer:
-        context.fail("boxes_of(answer) changed the caller's answer.")

@@ -13,7 +13,8 @@ from unittest.mock import patch
 
 import orjson
 
-from labs.checks.lab09.files import base64_of, images, png_of
+from labs.checks.images import encoded
+from labs.checks.lab09.files import base64_of, images
 from labs.engine import Context, fake_core
 from labs.engine.plain import same
 from services.id_card.detector import Detection, Detector
@@ -40,7 +41,7 @@ def check(context: Context, answer: Any) -> None:
     for counts in _ROUNDS:
         scenes = [[context.picture(context.random.randint(0, 5)) for _ in range(n)] for n in counts]
         wants.append([[fake_core.boxes(image) for image in images] for images in scenes])
-        texts = [[base64_of(png_of(image)) for image in images] for images in scenes]
+        texts = [[base64_of(encoded(image)) for image in images] for images in scenes]
         v1 = {"instances": [{"image_b64": text} for text in texts[0]]}
         tensor = {"name": "image", "shape": [counts[1]], "datatype": "BYTES", "data": texts[1]}
         rounds.append([v1, wire.read_request(orjson.dumps({"inputs": [tensor]}), {}, name)])

@@ -11,6 +11,7 @@ import yaml
 from labs.checks.lab09.checker import findings
 from labs.checks.lab09.router import Answer, Router, Service
 from labs.checks.lab09.service import lookup
+from labs.checks.unchanged import unchanged
 from labs.engine import Context
 from labs.engine.plain import same
 
@@ -40,11 +41,9 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         first = f"grey-{tail}"
         least, *letters = sorted(context.random.sample("abcdefgh", count))
         detectors = [f"detector-{n}-{tail}" for n in [*letters, least]]  # never in ascending order
-        given = list(detectors)
         context.where = f"the first step {first} and {count} detectors"
-        got = context.call(answer, f"cards-{tail}", first, given)
-        if given != detectors:
-            context.fail("graph_of(…) changed the caller's list of detectors.")
+        with unchanged(context, detectors=detectors):
+            got = context.call(answer, f"cards-{tail}", first, detectors)
         body = context.plain(got, what="graph_of(…)")
         if not isinstance(body, dict) or body.get("kind") != "InferenceGraph":
             context.fail("graph_of(…) is not the manifest of an InferenceGraph.")

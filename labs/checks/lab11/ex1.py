@@ -7,7 +7,6 @@ from typing import Any
 
 from labs.checks.unchanged import unchanged
 from labs.engine import Context
-from labs.engine.plain import same, shown
 
 ODD: list[Any] = [None, 0, 0, "", False, "a", [], 7.5]
 """Items that an answer may take for the end, or for nothing at all."""
@@ -102,19 +101,9 @@ def _taken(
 
 
 def _compare(context: Context, pairs: list[tuple[Any, Any]], want: list[Any]) -> None:
+    """Compare batches as they were when they came, then as they are now."""
     came, later = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    if same(came, want):
-        number = next((n for n, batch in enumerate(later) if not same(batch, want[n])), None)
-        if number is not None:
-            said = f"Batch {number} was {came[number]} when it came, and is {later[number]} later."
-            context.fail(said, mistake="reuses")
-        return
-    number = next((n for n, batch in enumerate(came) if want[n : n + 1] != [batch]), len(came))
-    got = shown(came[number]) if number < len(came) else "not there"
-    right = f"{shown(want[number])} was" if number < len(want) else "no such batch was"
-    mistake = None
-    if came == want[:-1]:
-        mistake = "drops_last"
-    elif number == len(want) and came[number] == []:
-        mistake = "empty_last"
-    context.fail(f"Batch {number} is {got}; {right} expected.", mistake=mistake)
+    mistakes = {"drops_last": want[:-1], "empty_last": [*want, []]}
+    context.same(came, want, what="The list of batches", mistakes=mistakes)
+    what = "The list of batches, looked at later,"
+    context.same(later, want, what=what, mistakes={"reuses": later})
