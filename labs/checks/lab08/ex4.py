@@ -33,10 +33,10 @@ def check(context: Context, promote: Callable[..., Any], rollback: Callable[...,
     checker.promotes(third, a, [], {**other, "prod": a, "previous": b})
     checker.promotes(third, c, [], {**other, "prod": c, "previous": b})
     checker.promotes(third, b, no, third, mistake="twice")
-    checker.rejects_unknown({**other, "prod": a})
+    checker.refuses(MlflowException, promote, {**other, "prod": a}, "99", _Against([]))
     checker.rolls_back(third, {**other, "prod": c})
     checker.rolls_back({**other, "prod": a, "previous": c}, {**other, "prod": c})
-    checker.cannot_roll_back({**other, "prod": c})
+    checker.refuses(LookupError, rollback, {**other, "prod": c})
     lost = checker.loses_connection(promote, b, {"prod": a}, {"prod": b, "previous": a})
     before = {**other, "prod": a, "previous": c}
     lost += checker.loses_connection(promote, b, before, {**other, "prod": b, "previous": a})
@@ -86,24 +86,15 @@ class _Checker:
         serves_already = before.get("prod") == version
         if not serves_already:
             current = self.metrics[before["prod"]] if "prod" in before else None
-            self._was_called(against, [self.metrics[version], current])
+            what = "the last call of against, its two arguments,"
+            want = [[self.metrics[version], current]]
+            self.context.same(against.calls[-1:], want, what=what)
         self._aliases_are(registry, before, after, mistake)
         self.context.expect(
             not registry.history or before != after,
             "The aliases were changed and then changed back; they were to stay as they are.",
         )
-        want = [] if serves_already else reasons
-        self.context.same(got, want, what="promote(…)")
-
-    def _was_called(self, against: _Against, want: list[Any]) -> None:
-        if not against.calls:
-            self.context.fail("against was not called.")
-        got = self.context.plain(against.calls[-1], what="the arguments of against")
-        self.context.expect(
-            same(got, want),
-            f"against was called with {shown(got[0])} and {shown(got[1])}; {shown(want[0])} for "
-            f"the candidate and {shown(want[1])} for the current model were expected.",
-        )
+        self.context.same(got, [] if serves_already else reasons, what="promote(…)")
 
     def _aliases_are(
         self, registry: Registry, before: Aliases, want: Aliases, mistake: str | None = None
@@ -120,50 +111,24 @@ class _Checker:
             mistake=mistake,
         )
 
-    def rejects_unknown(self, before: Aliases) -> None:
-        """Promote a version that does not exist: MLflow's exception comes through."""
-        registry = Registry(self.metrics, before)
-        self.context.where = (
-            f"promote(client, '99', against), aliases {before}; there is no version 99"
-        )
-        try:
-            self.promote(registry, "99", _Against([]))
-        except MlflowException:
-            self._aliases_are(registry, before, before)
-        except Exception as error:
-            raise self.context.raised(error) from error
-        else:
-            said = "Nothing was raised; MLflow's exception for a missing version was expected."
-            self.context.fail(said)
+    def refuses(
+        self, kind: type[Exception], act: Callable[..., Any], before: Aliases, *arguments: Any
+    ) -> None:
+        """Call a function that has to raise, and to leave the aliases as they are."""
+        registry, name = Registry(self.metrics, before), getattr(act, "__name__", "it")
+        given = ", ".join(["client", *map(repr, arguments[:1])])
+        self.context.where = f"{name}({given}), aliases {before}"
+        self.context.raises(kind, act, registry, *arguments)
+        self._aliases_are(registry, before, before)
 
     def rolls_back(self, before: Aliases, after: Aliases) -> None:
         """Call rollback where there is a way back."""
-        registry, self.context.where = (
-            Registry(self.metrics, before),
-            f"rollback(client), aliases {before}",
-        )
+        registry = Registry(self.metrics, before)
+        self.context.where = f"rollback(client), aliases {before}"
         got = self.context.call(self.rollback, registry)
         stays = same(registry.aliases, {**before, "prod": after["prod"]})
         self._aliases_are(registry, before, after, "stays" if stays else None)
         self.context.same(got, after["prod"], what="rollback(client)")
-
-    def cannot_roll_back(self, before: Aliases) -> None:
-        """Call rollback without an alias previous: a LookupError, and nothing changes."""
-        registry, self.context.where = (
-            Registry(self.metrics, before),
-            f"rollback(client), aliases {before}",
-        )
-        try:
-            got = self.rollback(registry)
-        except LookupError:
-            self._aliases_are(registry, before, before)
-            return
-        except Exception as error:
-            raise self.context.raised(error) from error
-        self.context.fail(
-            f"rollback(client) returned {shown(self.context.plain(got))}; a LookupError was "
-            "expected: there is no alias previous."
-        )
 
     def loses_connection(
         self, act: Callable[..., Any], version: str | None, before: Aliases, after: Aliases

@@ -158,12 +158,11 @@ class _Alarm:
 
     def _number(self, got: Any, what: str) -> float:
         value = self.context.plain(got, what=what)
-        if type(value) not in (int, float):
-            self.context.fail(
-                f"{what} is {shown(value, 60)}; a number was expected.", layer="schema"
-            )
-        if not np.isfinite(value):
-            self.context.fail(f"{what} is {value}.", mistake="not_finite")
+        is_number = type(value) in (int, float)
+        said = f"{what} is {shown(value, 60)}; a number was expected."
+        self.context.expect(is_number, said, layer="schema")
+        finite = bool(np.isfinite(value))
+        self.context.expect(finite, f"{what} is {value}.", mistake="not_finite")
         return float(value)
 
 

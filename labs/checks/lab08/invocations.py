@@ -11,7 +11,6 @@ from mlflow.models import Model
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from labs.engine import Context
-from labs.engine.outcome import FailedError
 from labs.engine.plain import same, shown
 from services.recommender.registry.packaging import SIGNATURE
 
@@ -67,9 +66,7 @@ def rows_received(context: Context, body: Any, count: int, top_k: int) -> list[d
         received = _receive(json.dumps(sent))
     except MlflowException as error:
         said = " ".join(str(error).partition("IMPORTANT")[0].split())
-        raise FailedError(
-            f"MLflow would answer 400: {said[:240]}", where=context.where, layer="request"
-        ) from error
+        context.fail(f"MLflow would answer 400: {said[:240]}", layer="request")
     got = received.params.get("top_k")
     context.expect(
         same(got, top_k),
@@ -96,41 +93,27 @@ def _through_json(context: Context, body: Any) -> dict[str, Any]:
         mistake = "numpy_types" if "int64 is not JSON" in str(error) else mistake
         said = f"json.dumps(body) raises {type(error).__name__}: {error}."
         context.fail(said, mistake=mistake, layer="schema")
-    if not isinstance(sent, dict) or "dataframe_split" not in sent:
-        got = f"has the fields {sorted(sent)}" if isinstance(sent, dict) else f"is {shown(sent)}"
-        context.fail(
-            f"The body {got}; a dictionary with dataframe_split was expected.", layer="schema"
-        )
-    return dict(sent)
+    return dict(context.plain(sent, what="The body", kind=dict))
 
 
 def _table_is_a_split(context: Context, sent: dict[str, Any], count: int) -> None:
     """Fail unless the table has the form that was asked for: MLflow itself is more lenient."""
-    table = sent["dataframe_split"]
-    if not isinstance(table, dict) or not {"columns", "data"} <= table.keys():
-        context.fail(
-            f"dataframe_split is {shown(table, 90)}; a dictionary with columns and data was "
-            "expected.",
-            layer="schema",
-        )
-    columns, data = table["columns"], table["data"]
-    if not isinstance(columns, list) or sorted(map(str, columns)) != sorted(COLUMNS):
+    table = context.plain(sent.get("dataframe_split"), what="dataframe_split", kind=dict)
+    columns = context.plain(table.get("columns"), what="columns", kind=list)
+    data = context.plain(table.get("data"), what="data", kind=list)
+    if sorted(map(str, columns)) != sorted(COLUMNS):
         context.fail(
             f"The columns are {columns}; {COLUMNS} were expected.",
             mistake="top_k_column" if "top_k" in columns else None,
             layer="schema",
         )
-    if not isinstance(data, list) or len(data) != count:
-        rows = f"{len(data)} rows" if isinstance(data, list) else shown(data)
-        context.fail(
-            f"data has {rows}; one for each of the {count} items of user_ids was expected.",
-            layer="schema",
-        )
+    said = f"data has {len(data)} rows; one for each of the {count} user_ids was expected."
+    context.expect(len(data) == count, said, layer="schema")
     for number, row in enumerate(data):
         user = row[columns.index("user_id")] if isinstance(row, list) and len(row) == 2 else None
         context.expect(
             type(user) is int,
-            f"Row {number} of data is {shown(row, 60)}; a list with a whole number for user_id and "
-            "a value for rated was expected.",
+            f"Row {number} of data is {shown(row, 60)}; a list with a user_id, a whole number, and "
+            "rated was expected.",
             layer="schema",
         )
