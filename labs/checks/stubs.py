@@ -56,12 +56,7 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, Any], grace: float = 0.0) -> Any:
-    """Run *work* to its end on a fake clock; return its result.
-
-    Parameters
-    ----------
-    grace : float
-        As for :class:`FakeClockLoop`.
+    """Run *work* to its end on a :class:`FakeClockLoop`; return its result.
 
     Raises
     ------

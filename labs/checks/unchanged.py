@@ -16,16 +16,7 @@ from labs.engine.plain import shown
 def unchanged(context: Context, **arguments: Any) -> Iterator[None]:
     """Fail if the block changes one of *arguments*.
 
-    Parameters
-    ----------
-    context : Context
-    **arguments : object
-        Plain data, NumPy arrays or DataFrames, by the names that the task gives them.
-
-    Raises
-    ------
-    FailedError
-        With the name of the argument that was changed.
+    They are plain data, NumPy arrays or DataFrames, by the names that the task gives them.
     """
     before = {name: _frozen(value) for name, value in arguments.items()}
     was = {name: _shown(value) for name, value in arguments.items()}

@@ -59,16 +59,8 @@ def put_bento(
 ) -> None:
     """Put a Bento of a few lines into the store, without building it.
 
-    Parameters
-    ----------
-    name, version : str
-        Its tag.
-    created : datetime
-        The time at which it was built, with a time zone.
-    files : mapping of str to str, optional
-        Its code: texts by their names.
-    model : str
-        The tag of a model in the store that it pins, if not empty.
+    *created* is when it was built, with a time zone; *files* is its code, texts by their names;
+    *model* is the tag of a model in the store that it pins, if not empty.
     """
     tag = bentoml.Tag(name, version)
     models = [BentoModelInfo(tag=bentoml.Tag.from_str(model), alias="served")] if model else []

@@ -28,14 +28,7 @@ def part_name(number: int) -> str:
 
 
 class Job:
-    """Batches, the rows that a model gives for them, and the learner's ``run_job``.
-
-    Parameters
-    ----------
-    context : Context
-    answer : function
-        The learner's.
-    """
+    """Batches, the rows that a model gives for them, and the learner's ``run_job``."""
 
     def __init__(self, context: Context, answer: Any) -> None:
         self.context = context
@@ -57,16 +50,9 @@ class Job:
         return [row for rows in self.rows for row in rows]
 
     def run(self, folder: Path, where: str, mode: str = "", call: int = 0) -> None:
-        """Run the learner's job, kill it if *mode* says so, and look at what it left.
+        """Run the learner's job, kill it if *mode* says so, and look at what it left in *folder*.
 
-        Parameters
-        ----------
-        folder : path
-            Where the parts lie.
-        where : str
-            Which run it is, in words.
-        mode, call
-            When it is killed; see :class:`labs.checks.lab11.killed.Killer`.
+        *mode* and *call* are those of :class:`labs.checks.lab11.killed.Killer`.
         """
         self.context.where = where
         before = {number for number, whole in self._parts(folder).items() if whole}
