@@ -244,14 +244,6 @@ class Context:
         """Show *facts* on the card."""
         self.facts.update({name.replace("_", " "): value for name, value in facts.items()})
 
-    def needs(self, tool: str) -> None:
-        """End the check as NOT_RUN if a tool of the preflight is missing."""
-        from services.setup import preflight
-
-        row = preflight.find_tool(tool)
-        if row.status != preflight.OK:
-            raise NotRunError(f"{row.detail}; {row.remedy}")
-
     # Inputs and services.
 
     def picture(self, cards: int, size: tuple[int, int] = (320, 240)) -> Any:

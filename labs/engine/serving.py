@@ -25,6 +25,8 @@ from services.workbench import servers
 from services.workbench.servers.server import last_lines
 
 _READY_SECONDS = 120.0
+_SECONDS = 20.0
+"""How long a request may take."""
 _ERROR_LINE = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|NotFound|Exit)\b.*)$")
 _FRAME_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>\S+)')
 
@@ -49,11 +51,11 @@ class Service:
         The server itself: its processes, its log.
     """
 
-    def __init__(self, server: servers.Server, file: Path, seconds: float) -> None:
+    def __init__(self, server: servers.Server, file: Path) -> None:
         self.server = server
         self.url = server.url
         self._file = file
-        self._client = httpx.Client(base_url=server.url, timeout=seconds, trust_env=False)
+        self._client = httpx.Client(base_url=server.url, timeout=_SECONDS, trust_env=False)
         _running.append(self)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -142,9 +144,7 @@ def close_all() -> None:
 
 
 @contextmanager
-def serve(
-    answer: Any, *, fake_core: bool = False, full: bool = False, seconds: float = 20.0
-) -> Iterator[Service]:
+def serve(answer: Any, *, fake_core: bool = False, full: bool = False) -> Iterator[Service]:
     """Serve *answer* while the block runs.
 
     Parameters
@@ -155,8 +155,6 @@ def serve(
         Use the detector of :mod:`labs.engine.fake_core`. Not allowed with *full*.
     full : bool
         Start ``bentoml serve`` with all its processes, instead of one process.
-    seconds : float
-        How long a request may take.
 
     Raises
     ------
@@ -173,7 +171,7 @@ def serve(
             server = _start(file, name, fake_core, full)
         except FailedError as failure:
             server = _start_live(answer, failure, file, name, fake_core, full)
-        service = Service(server, file, seconds)
+        service = Service(server, file)
         try:
             yield service
         finally:
