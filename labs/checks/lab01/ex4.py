@@ -69,14 +69,10 @@ def _call(context: Context, answer: Any, endpoint: Any) -> None:
                 what = f"The endpoint called the Runner {len(calls)} times; once was expected."
                 context.fail(what, mistake=mistake)
             sent = calls[0]
-            differs = f"The Runner was given {_kind(sent)}; {_kind(pixels)} was expected."
-            context.expect(_kind(sent) == _kind(pixels), differs)
             context.expect(
-                np.array_equal(sent, pixels),
-                "The array that the Runner was given is not the image in RGB.",
-                cause="Its channels are swapped."
-                if np.array_equal(sent[..., ::-1], pixels)
-                else "",
+                _kind(sent) == _kind(pixels) and np.array_equal(sent, pixels),
+                f"The Runner was given {_kind(sent)}; the image's values in RGB, {_kind(pixels)}, "
+                "were expected.",
             )
             context.same(got, _answer(pixels), what="the endpoint's answer")
         with _stubbed(answer, answer_of=lambda pixels: []) as calls:

@@ -129,11 +129,9 @@ def _expect(
 
 def _asked_once(context: Context, detect: _Detect, image: Any) -> None:
     context.expect(
-        len(detect.calls) == 1,
-        f"The detector was called {len(detect.calls)} times; once was expected.",
+        len(detect.calls) == 1 and detect.calls[0] is image,
+        f"The detector was called {len(detect.calls)} times; once, with the image, was expected.",
     )
-    given = detect.calls[0] is image
-    context.expect(given, "The detector was given something other than the image.")
     context.expect(
         detect.seen == [1],
         f"While the detector is at work, in_progress is {detect.seen[0]:g} higher than before; 1 "
