@@ -144,15 +144,12 @@ def _none_lost(
             because = "shared" if _OTHER_LOOP in str(value) else None
             raise context.raised(value, where=f"{context.where}, {user}", because=because)
         value = context.plain(value, what=f"the answer of {user}")
-        [other] = {*_NAMES} - {version}
-        if value == stubs.boxes(version, pixels):
-            continue
-        if value == stubs.boxes(other, pixels):
-            problems.append((None, f"{user} got {other}'s boxes; its version is {version}"))
-        elif value in everyone:
+        own = [stubs.boxes(name, pixels) for name in _NAMES]
+        if value in everyone and value not in own:
             problems.append(("mixed_up", f"{user} got the boxes of another client's image"))
-        else:
-            problems.append((None, f"{user} got {value}; the boxes of its image were expected"))
+        elif value != stubs.boxes(version, pixels):
+            said = f"{user} got {value}; what {version} finds in its image was expected"
+            problems.append((None, said))
     if problems:
         [(worst, _)] = Counter(name for name, _ in problems).most_common(1)
         example = next(said for name, said in problems if name == worst)
