@@ -38,7 +38,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             said = "detect_folder returned rows; the model's exception was expected."
             context.expect(not answered, said, mistake="hides_model")
         for bug in (ZeroDivisionError("a bug in read_bytes"), ValueError("a bug in read_bytes")):
-            context.where = f"read_bytes() raises a {type(bug).__name__}, which is no bad file"
+            context.where = f"read_bytes() raises a {type(bug).__name__}: a bug"
             with patch.object(Path, "read_bytes", side_effect=bug) as read:
                 answered = _is_answered(context, answer, paths, Predictor(n), bug)
             said = "detect_folder returned rows; the exception was expected."
