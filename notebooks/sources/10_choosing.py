@@ -273,7 +273,7 @@ without = {
     "threads": text.replace("THREADS = 3", "THREADS = 1"),
     "media_type": text.replace("Annotated[list[DetectionDict], JSON]", "list[DetectionDict]"),
 }
-ask = {"requests": 64, "concurrency": 16}
+ask = {"requests": 32, "concurrency": 16}
 ways = {}
 with ExitStack() as running:
     ours = running.enter_context(servers.bentoml("services.id_card.bento.service:IdCardDetector"))
@@ -488,7 +488,7 @@ from services.id_card import explain as boxes
 
 detector = Detector(backend="onnx")
 picture = load_sample("one_card")
-map_ = boxes.explain(detector, picture, masks=300)
+map_ = boxes.explain(detector, picture, masks=200)
 title = "Bright: what the detector needs for this box"
 show.picture(boxes.overlay(picture, map_), title, width=480)
 
