@@ -26,6 +26,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -637,5 +638,8 @@ def in_process(make: Callable[[], Any]) -> Iterator[httpx.Client]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Starlette's about httpx
         from starlette.testclient import TestClient
+    settings = BentoMLContainer.config.get()
     with TestClient(make(), raise_server_exceptions=False) as client:
+        # to_asgi() switches the whole process to settings that the Runner API cannot read.
+        BentoMLContainer.config.set(settings)
         yield client
