@@ -11,6 +11,7 @@ All else is as in :mod:`services.id_card.bento.observed_service`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -22,7 +23,7 @@ from services.bentoml_support import labels
 from services.errors import InputError
 from services.http.asgi import Scope, error_response
 from services.id_card import explain
-from services.id_card.bento import observed_service
+from services.id_card.bento import observed_service, service
 from services.id_card.bento.service import ImageFile, Png
 from services.id_card.model.images import encode_png
 from services.id_card.monitoring import metrics
@@ -39,7 +40,13 @@ Masks = Annotated[int, Field(ge=1, le=MOST_MASKS, description="More: less noise,
 LIMITS = {"box": (0, 299), "masks": (1, MOST_MASKS)}
 
 
-@bentoml.service(**observed_service.OPTIONS)
+@bentoml.service(
+    name="id_card_detector",
+    workers=int(os.environ.get("ID_CARD_WORKERS", "1")),
+    threads=service.THREADS,
+    traffic={"timeout": 60},
+    image=service.IMAGE,
+)
 class IdCardDetector(observed_service.IdCardDetector.inner):  # type: ignore[name-defined]
     """Find ID cards in an image and explain each box; with probes, metrics and a log."""
 

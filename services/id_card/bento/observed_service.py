@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import bentoml
 from bentoml.exceptions import ServiceUnavailable
@@ -33,16 +32,13 @@ logger = logging.getLogger(__name__)
 labels.count_by_route()
 
 
-OPTIONS: dict[str, Any] = {
-    "name": "id_card_detector",
-    "workers": int(os.environ.get("ID_CARD_WORKERS", "1")),
-    "threads": service.THREADS,
-    "traffic": {"timeout": 60},
-    "image": service.IMAGE,
-}
-
-
-@bentoml.service(**OPTIONS)
+@bentoml.service(
+    name="id_card_detector",
+    workers=int(os.environ.get("ID_CARD_WORKERS", "1")),
+    threads=service.THREADS,
+    traffic={"timeout": 60},
+    image=service.IMAGE,
+)
 class IdCardDetector(service.IdCardDetector.inner):  # type: ignore[name-defined]
     """Find ID cards in an image; with probes, metrics and a log of the answers."""
 
