@@ -24,7 +24,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import pyarrow as pa
 from PIL import Image
@@ -33,6 +33,7 @@ from services.batch import Job, JobError, command
 from services.batch.job import digest, parts_folder
 from services.errors import InputError
 from services.id_card.detector import SERVED_CONF, Detection, Detector
+from services.id_card.model.backends import BackendName
 from services.id_card.model.checkpoint import WEIGHTS, content_hash
 from services.id_card.model.images import MAX_BYTES, decode
 
@@ -56,10 +57,6 @@ PART = 64
 """Images in a part: a second or two of work, the most that a kill can cost."""
 
 
-BATCH = 8
-"""Images that go through the network at a time; all of them are in memory, decoded."""
-
-
 class FindCards:
     """From paths to rows, with the core; made once in each process that computes.
 
@@ -67,19 +64,25 @@ class FindCards:
     ----------
     folder : path
         The paths count from here.
-    weights, conf
+    batch_size : int
+        How many images go through the network at once, 1 or more. All of them are in memory,
+        decoded.
+    weights, backend, conf
         As for :class:`~services.id_card.detector.Detector`.
     """
 
-    def __init__(self, folder: Path, weights: Path, conf: float) -> None:
+    def __init__(
+        self, folder: Path, batch_size: int, weights: Path, backend: BackendName, conf: float
+    ) -> None:
         self.folder = folder
-        self.detector = Detector(weights, "onnx", conf=conf)
+        self.batch_size = batch_size
+        self.detector = Detector(weights, backend, conf=conf)
 
     def __call__(self, paths: Sequence[str]) -> list[dict[str, Any]]:
         """Return one row for each path, in their order; see :data:`SCHEMA`."""
         rows: list[dict[str, Any]] = []
-        for start in range(0, len(paths), BATCH):
-            rows += self._rows(paths[start : start + BATCH])
+        for start in range(0, len(paths), self.batch_size):
+            rows += self._rows(paths[start : start + self.batch_size])
         return rows
 
     def _rows(self, paths: Sequence[str]) -> list[dict[str, Any]]:
@@ -182,7 +185,9 @@ def make_job(
     *,
     pattern: str = "*",
     weights: Path = WEIGHTS,
+    backend: BackendName = "onnx",
     conf: float = SERVED_CONF,
+    batch_size: int = 8,
     part_size: int = PART,
 ) -> Job:
     """Describe the job; nothing is computed yet.
@@ -194,8 +199,10 @@ def make_job(
         Where the table will be; not an input itself if it lies in *folder*.
     pattern : str
         Which file names count, ``"*.jpg"``.
-    weights, conf
+    weights, backend, conf
         As for :class:`~services.id_card.detector.Detector`.
+    batch_size : int
+        Images that go through the network at once, 1 or more.
     part_size : int
         Images in a part, 1 or more.
 
@@ -224,8 +231,13 @@ def make_job(
         name="id_card",
         inputs=[path for path, _ in files],
         schema=SCHEMA,
-        make=partial(FindCards, folder.resolve(), weights.resolve(), conf),
-        settings={"model_sha256": content_hash(weights), "conf": conf},
+        make=partial(FindCards, folder.resolve(), batch_size, weights.resolve(), backend, conf),
+        settings={
+            "model_sha256": content_hash(weights),
+            "backend": backend,
+            "conf": conf,
+            "batch_size": batch_size,
+        },
         fingerprint=digest(f"{path}\0{content}" for path, content in files),
         part_size=part_size,
         unit="picture",
@@ -239,8 +251,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pattern", default="*", help="which file names to include (*)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS,
                         help="an ultralytics checkpoint (the shipped weights)")  # fmt: skip
+    parser.add_argument("--backend", choices=get_args(BackendName), default="onnx",
+                        help="what runs the network (onnx)")  # fmt: skip
     parser.add_argument("--conf", type=command.share, default=SERVED_CONF,
                         help=f"boxes below this are dropped, 0 to 1 ({SERVED_CONF})")  # fmt: skip
+    parser.add_argument("--batch-size", type=command.whole, default=8,
+                        help="images that go through the network at once (8)")  # fmt: skip
     parser.add_argument("--part-size", type=command.whole, default=PART,
                         help=f"images in a part, the most a kill repeats ({PART})")  # fmt: skip
     args = parser.parse_args(arguments)
@@ -252,7 +268,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args.out,
             pattern=args.pattern,
             weights=args.weights,
+            backend=args.backend,
             conf=args.conf,
+            batch_size=args.batch_size,
             part_size=args.part_size,
         ),
     )

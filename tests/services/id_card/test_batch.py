@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -55,7 +57,7 @@ def table(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_every_file_has_its_row_in_order(table: Path) -> None:
+def test_every_file_has_its_row_in_order(folder: Path, table: Path) -> None:
     read = pq.read_table(table)
     assert read.schema.equals(batch.SCHEMA)
     paths = read["path"].to_pylist()
@@ -112,6 +114,26 @@ def test_the_last_line_counts_them(
     assert f"{len(FOREIGN)} image_format" in told
 
 
+@pytest.mark.timeout(400)
+def test_killed_and_begun_again_the_file_is_the_same(
+    folder: Path, table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "again.parquet"
+    command = [*COMMAND, str(folder), "--out", str(out), "--part-size", "6", "--quiet"]
+    process = subprocess.Popen(command, cwd=ROOT)
+    while process.poll() is None and not list(tmp_path.glob("*.parts/part-*.parquet")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=60)
+    assert not out.exists(), "the kill came too late to test anything"
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "were there before" in done.stdout
+    assert out.read_bytes() == table.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
 @pytest.mark.timeout(600)
 def test_ray_gives_the_same_file_and_listens_on_the_loopback(
     folder: Path, table: Path, tmp_path: Path
@@ -159,9 +181,12 @@ def error(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (["--conf", "1.5"], "a share from 0 to 1 is needed; got '1.5'"),
         (["--conf", "high"], "got 'high'"),
         (["--conf", "nan"], "got 'nan'"),
-        (["--part-size", "0"], "a whole number from 1 up is needed; got '0'"),
+        (["--batch-size", "0"], "a whole number from 1 up is needed; got '0'"),
+        (["--batch-size", "-3"], "got '-3'"),
+        (["--part-size", "2.5"], "got '2.5'"),
         (["--workers", "none"], "got 'none'"),
         (["--engine", "spark"], "choose from"),
+        (["--backend", "tpu"], "invalid choice"),
         (["--weights", "no/such.pt"], "no weights at no/such.pt"),
         (["--pattern", "*.heic"], "no file whose name matches '*.heic'"),
     ],
@@ -174,7 +199,9 @@ def test_options_are_checked(
     told: str,
 ) -> None:
     out = tmp_path / "never.parquet"
-    assert told in error(capsys, folder, "--out", out, *options)
+    assert told in error(capsys, folder, "--out", out, *options).replace(
+        "'local'", "local"
+    ).replace("'ray'", "ray")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -194,6 +221,15 @@ def test_a_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "scandir", denied)
     with pytest.raises(JobError, match="private cannot be read: Permission denied"):
         batch.make_job(SAMPLES)
+
+
+def test_other_settings_are_refused(
+    folder: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = table.read_bytes()
+    told = error(capsys, folder, "--out", table, "--part-size", 6, "--conf", 0.7)
+    assert "conf was 0.5 and is now 0.7" in told
+    assert table.read_bytes() == before
 
 
 def test_a_changed_picture_makes_another_job(tmp_path: Path) -> None:
