@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -100,6 +101,23 @@ def test_the_content_type_plays_no_part(
 
 def test_the_answer_carries_the_requests_id(client: TestClient) -> None:
     assert v2(tensor("image", TEXTS[:1]), id="of-mine").send(client, NAME).json()["id"] == "of-mine"
+
+
+EVENT = {"specversion": "1.0", "id": "1", "source": "x", "type": "t"}
+
+
+def test_a_cloud_event_with_attributes_in_headers(client: TestClient, expected: list[Any]) -> None:
+    headers = {**WAYS["V1"].headers, **{f"ce-{name}": value for name, value in EVENT.items()}}
+    response = replace(WAYS["V1"], headers=headers).send(client, NAME)
+    assert response.json()["predictions"] == expected
+    assert response.headers["ce-type"] == "io.kserve.inference.response"
+
+
+def test_a_cloud_event_as_the_body_is_refused(client: TestClient) -> None:
+    event = replace(WAYS["V1"], body=json.dumps({**EVENT, "data": None}).encode())
+    response = event.send(client, NAME)
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "instances_missing"
 
 
 BINARY = v2_binary("image", b"x")
