@@ -51,11 +51,11 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     for _ in range(5):
         width, height = context.random.randint(2, 90), context.random.randint(2, 90)
         box = {{"x1": 1, "y1": 2, "x2": 1 + width, "y2": 2 + height}}
-        context.where = f"a box of {{width}} by {{height}}"
-        with unchanged(context, box=box):
-            got = context.call(answer, box)
+        where = f"a box of {{width}} by {{height}}"
+        with unchanged(context, where, box=box):
+            got = context.call(answer, box, where=where)
         mistakes = {{"half": width * height / 2}}
-        context.same(got, width * height, what="area(box)", mistakes=mistakes)
+        context.same(got, width * height, what="area(box)", where=where, mistakes=mistakes)
 '''
 
 _TASK = '''

@@ -56,7 +56,12 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, Any], grace: float = 0.0) -> Any:
-    """Run *work* to its end on a :class:`FakeClockLoop`; return its result.
+    """Run *work* to its end on a fake clock; return its result.
+
+    Parameters
+    ----------
+    grace : float
+        As for :class:`FakeClockLoop`.
 
     Raises
     ------

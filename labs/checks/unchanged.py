@@ -13,10 +13,21 @@ from labs.engine.plain import shown
 
 
 @contextmanager
-def unchanged(context: Context, **arguments: Any) -> Iterator[None]:
+def unchanged(context: Context, where: str, **arguments: Any) -> Iterator[None]:
     """Fail if the block changes one of *arguments*.
 
-    They are plain data, NumPy arrays or DataFrames, by the names that the task gives them.
+    Parameters
+    ----------
+    context : Context
+    where : str
+        The input, in words.
+    **arguments : object
+        Plain data, NumPy arrays or DataFrames, by the names that the task gives them.
+
+    Raises
+    ------
+    FailedError
+        With the name of the argument that was changed.
     """
     before = {name: _frozen(value) for name, value in arguments.items()}
     was = {name: _shown(value) for name, value in arguments.items()}
@@ -26,6 +37,7 @@ def unchanged(context: Context, **arguments: Any) -> Iterator[None]:
             _frozen(value) == before[name],
             f"Your code changed the caller's {name}. It was {was[name]}; now it is "
             f"{_shown(value)}.",
+            where=where,
             cause="The caller still needs it. Work on a copy, or build a new object.",
         )
 

@@ -142,7 +142,7 @@ def _outcome(
             base,
             status=Status.FAIL,
             differs=failure.differs,
-            where=failure.where or context.where,
+            where=failure.where,
             layer=failure.layer,
             mistake=failure.mistake,
             cause=cause or _NO_CAUSE[failure.layer == "value" or failure.layer == "schema"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from services.workbench.show import one_line
 
 Mistakes = Mapping[str, Any] | Sequence[tuple[str, Any]]
 """The values that named mistakes would give; as pairs if a mistake can show in several ways."""
-
-E = TypeVar("E", bound=BaseException)
 
 Because = str | Callable[[BaseException], str | None] | None
 
@@ -35,8 +33,6 @@ class Context:
         The seed of both generators.
     facts : dict
         Measurements, shown on the card.
-    where : str
-        The input that is tried now, in words; a failure that names no other one shows it.
     """
 
     def __init__(self, exercise: Exercise, seed: int) -> None:
@@ -45,7 +41,6 @@ class Context:
         self.random = random.Random(seed)
         self.numbers = np.random.default_rng(seed)
         self.facts: dict[str, Any] = {}
-        self.where = ""
 
     # What an answer may fail by.
 
@@ -65,7 +60,7 @@ class Context:
         differs : str
             The learner's value and the property that it should have.
         where : str
-            The input that shows the difference, if it is not ``self.where``.
+            The input that shows the difference.
         mistake : str, optional
             One of the exercise's named mistakes; its text is shown as the likely cause.
         cause : str
@@ -76,10 +71,6 @@ class Context:
         if mistake is not None and mistake not in self.exercise.mistakes:
             raise KeyError(f"{self.exercise.id} declares no mistake {mistake!r}")
         raise FailedError(differs, where=where, mistake=mistake, cause=cause, layer=layer)
-
-    def known(self, mistake: str) -> str | None:
-        """Return *mistake* if the exercise names it: exercises that share code name others."""
-        return mistake if mistake in self.exercise.mistakes else None
 
     def expect(self, condition: bool, differs: str, **options: Any) -> None:
         """Fail with *differs* unless *condition* is true; options as for :meth:`fail`."""
@@ -109,7 +100,7 @@ class Context:
         what : str
             What is compared, as the beginning of a sentence: ``"boxes_of(picture)"``.
         where : str
-            The input, as for :meth:`fail`.
+            The input.
         mistakes : mapping of str to plain data, or sequence of pairs, optional
             The value that each named mistake would give here. The first that equals *got* is the
             likely cause; one that equals *want* is ignored.
@@ -138,21 +129,13 @@ class Context:
         what: str = "it",
         where: str = "",
         types: Mapping[str, str] | None = None,
-        kind: type | None = None,
     ) -> Any:
-        """Return *got* as plain data, of type *kind* if given; else fail at the layer ``schema``.
-
-        The other parameters are those of :meth:`same`.
-        """
+        """Return *got* as plain data, or fail at the layer ``schema``; as :meth:`same`."""
         try:
-            value = plain.plain(got, what)
+            return plain.plain(got, what)
         except plain.NotPlainError as error:
             mistake = (types or {}).get(error.kind)
             self.fail(f"{error}.", where=where, mistake=mistake, layer="schema")
-        if kind is not None and type(value) is not kind:
-            said = f"{what} is of type {type(value).__name__}; {kind.__name__} was expected."
-            self.fail(said, where=where, layer="schema")
-        return value
 
     def call(
         self,
@@ -167,7 +150,7 @@ class Context:
         Parameters
         ----------
         where : str
-            The input, as for :meth:`fail`.
+            The input, in words.
         because : str or callable, optional
             The named mistake that an exception means, or a function of the exception that
             returns one, or None.
@@ -178,49 +161,6 @@ class Context:
             raise
         except Exception as error:
             raise self.raised(error, where=where, because=because) from error
-
-    def raises(
-        self,
-        kind: type[E],
-        function: Callable[..., Any],
-        *args: Any,
-        where: str = "",
-        names: Sequence[str] = (),
-        mistake: str | None = None,
-        because: Because = None,
-    ) -> E:
-        """Call the learner's code, which has to raise *kind*, and return the exception.
-
-        Parameters
-        ----------
-        where : str
-            The input, as for :meth:`fail`.
-        names : sequence of str
-            What the exception's message has to contain.
-        mistake : str, optional
-            The named mistake of code that raises nothing.
-        because : str or callable, optional
-            What another exception means, as for :meth:`call`.
-        """
-        article = "an" if kind.__name__[0] in "AEIO" else "a"
-        expected = f"{article} {kind.__name__} was expected."
-        try:
-            got = function(*args)
-        except kind as error:
-            missing = [name for name in names if name not in str(error)]
-            said = f"The {kind.__name__} says {str(error)[:100]!r}; it should name "
-            self.expect(not missing, f"{said}{', '.join(missing)}.", where=where)
-            return error
-        except FailedError:
-            raise
-        except Exception as error:
-            failure = self.raised(error, where=where, because=because)
-            failure.differs += f"; {expected}"
-            raise failure from error
-        simple = got is None or type(got) in (bool, int, float, str)
-        shown = repr(got) if simple else f"a value of type {type(got).__name__}"
-        said = f"Nothing was raised, and {shown[:80]} was returned; {expected}"
-        self.fail(said, where=where, mistake=mistake)
 
     def raised(
         self, error: BaseException, *, where: str = "", because: Because = None
@@ -243,6 +183,14 @@ class Context:
     def note(self, **facts: Any) -> None:
         """Show *facts* on the card."""
         self.facts.update({name.replace("_", " "): value for name, value in facts.items()})
+
+    def needs(self, tool: str) -> None:
+        """End the check as NOT_RUN if a tool of the preflight is missing."""
+        from services.setup import preflight
+
+        row = preflight.find_tool(tool)
+        if row.status != preflight.OK:
+            raise NotRunError(f"{row.detail}; {row.remedy}")
 
     # Inputs and services.
 

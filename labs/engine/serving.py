@@ -25,8 +25,6 @@ from services.workbench import servers
 from services.workbench.servers.server import last_lines
 
 _READY_SECONDS = 120.0
-_SECONDS = 20.0
-"""How long a request may take."""
 _ERROR_LINE = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|NotFound|Exit)\b.*)$")
 _FRAME_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>\S+)')
 
@@ -51,11 +49,11 @@ class Service:
         The server itself: its processes, its log.
     """
 
-    def __init__(self, server: servers.Server, file: Path) -> None:
+    def __init__(self, server: servers.Server, file: Path, seconds: float) -> None:
         self.server = server
         self.url = server.url
         self._file = file
-        self._client = httpx.Client(base_url=server.url, timeout=_SECONDS, trust_env=False)
+        self._client = httpx.Client(base_url=server.url, timeout=seconds, trust_env=False)
         _running.append(self)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -83,7 +81,7 @@ class Service:
         """Send a POST request."""
         return self.request("POST", path, **options)
 
-    def json(self, response: httpx.Response, status: int = 200) -> Any:
+    def json(self, response: httpx.Response, status: int = 200, where: str = "") -> Any:
         """Return the JSON of an answer that must have this status.
 
         Raises
@@ -95,6 +93,7 @@ class Service:
         if response.status_code != status:
             raise FailedError(
                 f"{request} answered {response.status_code}; {status} was expected.",
+                where=where,
                 layer="request",
                 cause=self._cause(response),
                 frames=self.frames() if response.status_code >= 500 else (),
@@ -104,7 +103,7 @@ class Service:
         except ValueError:
             kind = response.headers.get("content-type", "no type")
             what = f"{request} answered with {kind}; JSON was expected."
-            raise FailedError(what, layer="schema") from None
+            raise FailedError(what, where=where, layer="schema") from None
 
     def paths(self) -> list[str]:
         """Return the service's own paths, without BentoML's."""
@@ -144,7 +143,9 @@ def close_all() -> None:
 
 
 @contextmanager
-def serve(answer: Any, *, fake_core: bool = False, full: bool = False) -> Iterator[Service]:
+def serve(
+    answer: Any, *, fake_core: bool = False, full: bool = False, seconds: float = 20.0
+) -> Iterator[Service]:
     """Serve *answer* while the block runs.
 
     Parameters
@@ -155,6 +156,8 @@ def serve(answer: Any, *, fake_core: bool = False, full: bool = False) -> Iterat
         Use the detector of :mod:`labs.engine.fake_core`. Not allowed with *full*.
     full : bool
         Start ``bentoml serve`` with all its processes, instead of one process.
+    seconds : float
+        How long a request may take.
 
     Raises
     ------
@@ -171,7 +174,7 @@ def serve(answer: Any, *, fake_core: bool = False, full: bool = False) -> Iterat
             server = _start(file, name, fake_core, full)
         except FailedError as failure:
             server = _start_live(answer, failure, file, name, fake_core, full)
-        service = Service(server, file)
+        service = Service(server, file, seconds)
         try:
             yield service
         finally:

@@ -173,8 +173,8 @@ class Attempt:
             self._checking = None
         elif "note" in line:
             self.notes.append(str(line["note"]))
-        elif "minutes" in line:
-            self.minutes = line["minutes"]
+        elif "history" in line:
+            self.minutes = line["history"]["minutes"]
             self.answers = {str(k): str(v) for k, v in line["answers"].items()}
         elif "unreadable" in line:
             self.unreadable = str(line["unreadable"])

@@ -13,7 +13,6 @@ from typing import Any
 from labs.engine import api
 from labs.engine.outcome import Status
 from labs.engine.registry import Exercise, find
-from labs.engine.result import Result
 from labs.grading import guard, handover
 from labs.grading.cells import Cells, Quiet
 
@@ -43,16 +42,16 @@ def judge(
     try:
         values = _values(declared, head, payload, link, again)
     except Exception as error:
-        said = f"the answer could not be read: {type(error).__name__}: {error}"
-        return nothing(declared, Status.FAIL, said)
+        return _nothing(declared, f"the answer could not be read: {type(error).__name__}: {error}")
     if values is None:
         text = payload.decode(errors="replace")[:200]
-        return nothing(declared, Status.NOT_ATTEMPTED, text)
+        return _nothing(declared, text, Status.NOT_ATTEMPTED)
     with Quiet():
         result = api.examine(declared.id, *values, seed=seed)
+        data = {**result.as_dict(), "seconds": round(result.seconds, 2), "title": result.title}
     if result.passed and (name := changed()):
-        return nothing(declared, Status.FAIL, f"the submission changed the checker: {name}")
-    return _data(result)
+        return _nothing(declared, f"the submission changed the checker: {name}")
+    return data
 
 
 def _values(
@@ -98,12 +97,16 @@ def _from_cells(exercise: str, cells: Cells) -> list[Any]:
     return found
 
 
-def nothing(
-    declared: Exercise, status: Status = Status.NOT_ATTEMPTED, said: str = ""
-) -> dict[str, Any]:
-    """Return the result, as JSON data, of an exercise without points."""
-    return _data(Result(declared.id, declared.title, status, out_of=declared.points, differs=said))
-
-
-def _data(result: Result) -> dict[str, Any]:
-    return {**result.as_dict(), "seconds": round(result.seconds, 2), "title": result.title}
+def _nothing(declared: Exercise, said: str, status: Status = Status.FAIL) -> dict[str, Any]:
+    return {
+        "exercise": declared.id,
+        "title": declared.title,
+        "status": str(status),
+        "points": 0,
+        "out_of": declared.points,
+        "layer": None,
+        "mistake": None,
+        "facts": {},
+        "message": {"What differs": said},
+        "seconds": 0.0,
+    }

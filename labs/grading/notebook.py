@@ -12,7 +12,6 @@ import nbformat
 from nbformat import NotebookNode
 
 from labs.engine.attempted import notebook_of
-from labs.engine.result import MIME
 
 _CHECKED = re.compile(r'^\s*check\(\s*["\'](lab\d\d)\.(ex\d)["\']', re.M)
 
@@ -101,13 +100,17 @@ def named(cells: Sequence[NotebookNode], ours: dict[str, NotebookNode]) -> list[
     return names
 
 
-def minutes_of(cells: Iterable[NotebookNode]) -> int | None:
-    """Return the largest number of minutes that the cards in a notebook record, if any does."""
-    found = []
+def history_of(cells: Iterable[NotebookNode]) -> dict[str, Any]:
+    """Return the largest numbers of tries and minutes that the cards in a notebook record."""
+    found: dict[str, Any] = {"minutes": None, "tries": {}}
     for cell in cells:
         for output in cell.get("outputs", []):
-            data = output.get("data", {}).get(MIME)
-            history = data.get("history") if isinstance(data, dict) else None
-            minutes = history.get("minutes") if isinstance(history, dict) else None
-            found += [minutes] if isinstance(minutes, int) else []
-    return max(found, default=None)
+            data = output.get("data", {}).get("application/vnd.serving-labs.result+json")
+            if not isinstance(data, dict) or not isinstance(data.get("history"), dict):
+                continue
+            tries, minutes = data["history"].get("tries"), data["history"].get("minutes")
+            if isinstance(tries, int):
+                found["tries"][str(data.get("exercise"))] = tries
+            if isinstance(minutes, int):
+                found["minutes"] = max(found["minutes"] or 0, minutes)
+    return found

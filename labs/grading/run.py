@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labs.engine.outcome import Status
-from labs.engine.registry import exercises_of, find
+from labs.engine.registry import exercises_of
 from labs.grading.attempt import Attempt, Limits
 from labs.grading.container import Engine
-from labs.grading.judge import nothing
 from labs.grading.submissions import UNKNOWN, Chosen
 from services.environment import usable_cores
 
@@ -121,8 +120,24 @@ def _blank(each: Chosen, verdict: str) -> Grade:
         submission.path.name,
         submission.time.isoformat(timespec="seconds"),
         verdict,
-        [] if submission.lab == UNKNOWN else [nothing(e) for e in exercises_of(submission.lab)],
+        [] if submission.lab == UNKNOWN else [_nothing(e.id) for e in exercises_of(submission.lab)],
     )
+
+
+def _nothing(
+    exercise: str, status: Status = Status.NOT_ATTEMPTED, said: str = ""
+) -> dict[str, Any]:
+    [declared] = [e for e in exercises_of(exercise[:5]) if e.id == exercise]
+    message = {"What differs": said} if said else {}
+    return {
+        "exercise": exercise,
+        "title": declared.title,
+        "status": str(status),
+        "points": 0,
+        "out_of": declared.points,
+        "mistake": None,
+        "message": message,
+    }
 
 
 def grade_one(each: Chosen, *, limits: Limits, seed: int, engine: Engine | None = None) -> Grade:
@@ -164,6 +179,6 @@ def _fill(grade: Grade, attempt: Attempt) -> None:
         if name in attempt.results:
             grade.results[n] = attempt.results[name]
         elif name in attempt.lost:
-            grade.results[n] = nothing(find(name), Status.FAIL, attempt.lost[name])
+            grade.results[n] = _nothing(name, Status.FAIL, attempt.lost[name])
         elif not attempt.complete and not attempt.unreadable:
-            grade.results[n] = nothing(find(name), Status.NOT_RUN, grade.verdict)
+            grade.results[n] = _nothing(name, Status.NOT_RUN, grade.verdict)

@@ -271,7 +271,7 @@ def main() -> int:
         for cell, name in zip(worker.cells, names, strict=True)
         if name in worker.ours and "exercise" in worker.ours[name].metadata.get("tags", [])
     }
-    report(minutes=notebook.minutes_of(worker.cells), answers=answers)
+    report(history=notebook.history_of(worker.cells), answers=answers)
     worker.grade()
     os._exit(0)
 

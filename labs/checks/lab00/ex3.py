@@ -86,12 +86,24 @@ def _is_refused(
     context: Context, answer: Callable[..., Any], arguments: tuple[Images, list[float], float]
 ) -> None:
     """Fail unless the answer raises a ValueError that names the budget."""
-    context.where = _described("no step stays within the budget", *arguments)
-    error = context.raises(ValueError, answer, *arguments, mistake="falls_back")
-    context.expect(
-        f"{arguments[-1]}" in str(error),
-        f"The ValueError says {str(error)!r}; the budget, {arguments[-1]}, is not in it.",
-        mistake="bare_error",
+    where = _described("no step stays within the budget", *arguments)
+    try:
+        got = answer(*arguments)
+    except ValueError as error:
+        if f"{arguments[-1]}" not in str(error):
+            context.fail(
+                f"The ValueError says {str(error)!r}; the budget, {arguments[-1]}, is not in it.",
+                where=where,
+                mistake="bare_error",
+            )
+        return
+    except Exception as error:
+        raise context.raised(error, where=where) from error
+    got = context.plain(got, what="served_confidence(…)", where=where)
+    context.fail(
+        f"served_confidence returned {got!r}; a ValueError was expected.",
+        where=where,
+        mistake="falls_back",
     )
 
 

@@ -20,15 +20,18 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         for cards, size in ((5, small), (0, small), (1, small), (some, (1300, 900))):
             picture = context.picture(cards, size)
             before, want = picture.copy(), fake_core.boxes(picture)
-            context.where = f"an image with {cards} cards"
-            got = context.call(answer, detector, picture, because=partial(_because, cards))
-            context.expect(picture == before, "You changed the caller's image.")
+            where = f"an image with {cards} cards"
+            got = context.call(
+                answer, detector, picture, where=where, because=partial(_because, cards)
+            )
+            context.expect(picture == before, "You changed the caller's image.", where=where)
             if isinstance(got, tuple):
-                context.fail("boxes_of returned a tuple; a list was expected.")
+                context.fail("boxes_of returned a tuple; a list was expected.", where=where)
             context.same(
                 got,
                 want,
                 what="boxes_of(detector, picture)",
+                where=where,
                 types={"Detection": "not_plain"},
                 mistakes=[
                     ("nested", [want]),
@@ -48,11 +51,11 @@ def _keeps_all(context: Context, answer: Callable[..., Any]) -> None:
         Detection("id_card", 0, 0.5, (10.25, 20.5, 90.75, 60.25)),
         Detection("passport", 1, 0.5, (10.25, 20.5, 90.75, 60.125)),
     ]
-    context.where = "a detector that finds two ID cards and a passport, almost at the same place"
+    where = "a detector that finds two ID cards and a passport, almost at the same place"
     with patch.object(Detector, "detect", lambda self, images: [list(found) for _ in images]):
-        got = context.call(answer, Detector(), context.picture(1))
+        got = context.call(answer, Detector(), context.picture(1), where=where)
     want = [one.as_dict() for one in found]
-    context.same(got, want, what="boxes_of(detector, picture)")
+    context.same(got, want, what="boxes_of(detector, picture)", where=where)
 
 
 def _because(cards: int, error: BaseException) -> str | None:

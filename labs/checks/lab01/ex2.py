@@ -25,20 +25,22 @@ def check(context: Context, answer: Any) -> None:
         for cards, size in ((5, (320, 240)), (0, (150, 400)), (1, (150, 400))):
             picture = context.picture(cards, size)
             pixels = np.asarray(picture).copy()
-            context.where = f"an array of shape {pixels.shape} with {cards} cards"
-            got = context.call(runner.inference.run, pixels)
-            context.expect(np.array_equal(pixels, picture), "You changed the caller's array.")
+            where = f"an array of shape {pixels.shape} with {cards} cards"
+            got = context.call(runner.inference.run, pixels, where=where)
+            context.expect(
+                np.array_equal(pixels, picture), "You changed the caller's array.", where=where
+            )
             context.same(
                 got,
                 fake_core.boxes(picture),
                 what="inference(pixels)",
+                where=where,
                 mistakes={"bgr": fake_core.boxes(Image.fromarray(pixels[:, :, ::-1]))},
             )
         if (at_start, calls.loads) != (1, 1):
             context.fail(
                 f"The model was loaded {at_start} times at the start and {calls.loads - at_start} "
                 "times in three calls; once and never were expected.",
-                where="three calls",
                 mistake="loads_each_time" if calls.loads - at_start == 3 else None,
             )
         another = np.asarray(context.picture(2, (900, 130)))

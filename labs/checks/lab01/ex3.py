@@ -61,25 +61,29 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 
 
 def _all_at_once(context: Context, answer: Callable[..., Any], pictures: list[Any]) -> None:
-    method, handed, context.where = _SlowMethod(), list(pictures), f"{len(pictures)} images"
-    got = context.call(_run, answer, method, handed, because=_because)
+    method, handed, where = _SlowMethod(), list(pictures), f"{len(pictures)} images"
+    got = context.call(_run, answer, method, handed, where=where, because=_because)
     if method.blocking:
-        context.fail("run() was called, not async_run().", mistake="blocking")
+        context.fail("run() was called, not async_run().", where=where, mistake="blocking")
     if any(inspect.isawaitable(item) for item in (got if isinstance(got, list) else [got])):
-        context.fail("ask returned awaitables, not boxes.", mistake="no_await", layer="schema")
+        context.fail(
+            "ask returned awaitables, not boxes.", where=where, mistake="no_await", layer="schema"
+        )
     context.expect(
         isinstance(got, list),
         f"ask returned a {type(got).__name__}; a list was expected.",
+        where=where,
         layer="schema",
     )
-    context.expect(handed == pictures, "You changed the caller's list of images.")
+    context.expect(handed == pictures, "You changed the caller's list of images.", where=where)
     want = [fake_core.boxes(picture) for picture in pictures]
     mistakes = {"order": method.finished} if len(method.finished) == len(want) else {}
-    context.same(got, want, what="await ask(runner, pictures)", mistakes=mistakes)
+    context.same(got, want, what="await ask(runner, pictures)", where=where, mistakes=mistakes)
     if method.most != len(pictures):
         context.fail(
             f"At most {method.most} of {len(pictures)} calls were under way at the same time; "
             f"all {len(pictures)} were expected.",
+            where=where,
             mistake="one_by_one" if method.most == 1 else None,
         )
 
@@ -102,19 +106,20 @@ def _because(error: BaseException) -> str | None:
 
 def _passes_errors_on(context: Context, answer: Callable[..., Any], pictures: list[Any]) -> None:
     method = _SlowMethod(fails=pictures[1])
-    context.where = "3 images, for one of which the Runner fails"
+    where = "3 images, for one of which the Runner fails"
     try:
         got = _run(answer, method, pictures)
     except Exception as error:
         if _holds(error, method.error):
             return
-        failure = context.raised(error)
+        failure = context.raised(error, where=where)
         failure.differs += "; the Runner's own exception was expected."
         raise failure from error
     shown = [type(item).__name__ for item in got] if isinstance(got, list) else type(got).__name__
     context.fail(
         f"The call for the second image raised an error, and ask returned {shown}; the error was "
         "expected.",
+        where=where,
         mistake="swallows" if method.begun == len(pictures) else None,
     )
 

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 
 from labs.checks.detections import AnyError
-from labs.checks.images import encoded
 from labs.engine import Context, fake_core
 from labs.engine.interleaving import finished, interleaved
 from labs.engine.plain import shown
@@ -58,39 +57,44 @@ def _call(context: Context, answer: Any, endpoint: Any) -> None:
         for mode in ("RGB", "RGBA", "P", "L", "CMYK"):
             picture = context.picture(4, (200, 150)).convert(mode)
             pixels = np.asarray(picture.convert("RGB"))
-            context.where = f"an image of mode {mode}"
+            where = f"an image of mode {mode}"
             calls.clear()
-            got = context.call(lambda image: finished(endpoint(image)), picture)
+            got = context.call(lambda image: finished(endpoint(image)), picture, where=where)
             if asyncio.iscoroutine(got):
                 got.close()
                 context.fail("The endpoint returned a coroutine.", mistake="no_await")
             if len(calls) != 1:
                 mistake = None if calls or mode != "RGB" else "bypassed"
                 what = f"The endpoint called the Runner {len(calls)} times; once was expected."
-                context.fail(what, mistake=mistake)
+                context.fail(what, where=where, mistake=mistake)
             sent = calls[0]
+            differs = f"The Runner was given {_kind(sent)}; {_kind(pixels)} was expected."
+            context.expect(_kind(sent) == _kind(pixels), differs, where=where)
             context.expect(
-                _kind(sent) == _kind(pixels) and np.array_equal(sent, pixels),
-                f"The Runner was given {_kind(sent)}; the image's values in RGB, {_kind(pixels)}, "
-                "were expected.",
+                np.array_equal(sent, pixels),
+                "The array that the Runner was given is not the image in RGB.",
+                where=where,
+                cause="Its channels are swapped."
+                if np.array_equal(sent[..., ::-1], pixels)
+                else "",
             )
-            context.same(got, _answer(pixels), what="the endpoint's answer")
+            context.same(got, _answer(pixels), what="the endpoint's answer", where=where)
         with _stubbed(answer, answer_of=lambda pixels: []) as calls:
-            context.where = "an image in which the Runner finds nothing"
-            got = context.call(lambda: finished(endpoint(context.picture(0))))
-            context.same(got, [], what="the endpoint's answer")
+            where = "an image in which the Runner finds nothing"
+            got = context.call(lambda: finished(endpoint(context.picture(0))), where=where)
+            context.same(got, [], what="the endpoint's answer", where=where)
             differs = f"The endpoint called the Runner {len(calls)} times; once was expected."
-            context.expect(len(calls) == 1, differs)
+            context.expect(len(calls) == 1, differs, where=where)
         pictures = [context.picture(3) for _ in range(3)]
         outcomes = interleaved([partial(endpoint, picture) for picture in pictures])
-    context.where = "three requests at the same time"
+    where = "three requests at the same time"
     want = [_answer(np.asarray(picture)) for picture in pictures]
     for mine, outcome in zip(want, outcomes, strict=True):
-        got = context.plain(context.call(outcome.result))
+        got = context.plain(context.call(outcome.result, where=where), where=where)
         if got != mine and got in want:
             differs = "A request was answered with the boxes of another request's image."
-            context.fail(differs, mistake="shared")
-        context.same(got, mine, what="the endpoint's answer")
+            context.fail(differs, where=where, mistake="shared")
+        context.same(got, mine, what="the endpoint's answer", where=where)
     _passes_errors_on(context, answer, endpoint)
 
 
@@ -148,18 +152,18 @@ def _serve(context: Context, answer: Any) -> None:
     """Serve it with the fake core, then by ``bentoml serve`` with the real one."""
     with context.serve(answer, fake_core=True) as running:
         for kind, mode in (("PNG", "RGBA"), ("JPEG", "RGB")):
-            context.where = f"a {kind} of mode {mode}"
-            data = encoded(context.picture(3).convert(mode), kind)
-            upload = (f"card.{kind}", data, f"image/{kind.lower()}")
-            got = running.json(running.post("/inference", files={"image": upload}))
-            want = fake_core.boxes(Image.open(io.BytesIO(data)))
-            context.same(got, want, what="POST /inference")
+            buffer, where = io.BytesIO(), f"a {kind} of mode {mode}"
+            context.picture(3).convert(mode).save(buffer, format=kind)
+            upload = (f"card.{kind}", buffer.getvalue(), f"image/{kind.lower()}")
+            got = running.json(running.post("/inference", files={"image": upload}), where=where)
+            want = fake_core.boxes(Image.open(buffer))
+            context.same(got, want, what="POST /inference", where=where)
     with context.serve(answer, full=True) as running:
         name = context.random.choice(sorted(SAMPLES))
         upload = ("card.jpg", sample_path(name).read_bytes(), "image/jpeg")
-        context.where = f"the sample {name}, by `bentoml serve`"
-        got = running.json(running.post("/inference", files={"image": upload}))
+        where = f"the sample {name}, by `bentoml serve`"
+        got = running.json(running.post("/inference", files={"image": upload}), where=where)
         [found] = Detector.from_environment().detect([load_sample(name)])
         expected = [detection.as_dict() for detection in found]
-        context.same(got, expected, what="POST /inference", tolerance=0.5)
+        context.same(got, expected, what="POST /inference", where=where, tolerance=0.5)
     context.note(served_by="bentoml serve")

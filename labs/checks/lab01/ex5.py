@@ -43,19 +43,22 @@ def check(context: Context, answer: Any) -> None:
             cards[1:3] = [0, 5][: count - 1]
             pictures = [context.picture(n, _size(i, count)) for i, n in enumerate(cards)]
             want = [fake_core.boxes(picture) for picture in pictures]
-            context.where = f"{count} images with {cards[:8]}{' …' * (count > 8)} cards"
+            where = f"{count} images with {cards[:8]}{' …' * (count > 8)} cards"
             batch = [np.asarray(picture) for picture in pictures]
             handed = list(batch)
             calls.batches.clear()
             before = calls.loads
-            got = context.call(runner.inference.run, handed)
+            got = context.call(runner.inference.run, handed, where=where)
             context.expect(
-                list(map(id, handed)) == list(map(id, batch)), "You changed the caller's list."
+                list(map(id, handed)) == list(map(id, batch)),
+                "You changed the caller's list.",
+                where=where,
             )
             context.same(
                 got,
                 want,
                 what="inference(batch)",
+                where=where,
                 mistakes={
                     "flat": [box for boxes in want for box in boxes],
                     "drops_empty": [boxes for boxes in want if boxes],
@@ -64,11 +67,13 @@ def check(context: Context, answer: Any) -> None:
             context.expect(
                 calls.loads == before,
                 "The model was loaded again for this batch.",
+                where=where,
                 mistake="loads_each_time",
             )
             if calls.batches != [count]:
                 context.fail(
                     f"The detector was given batches of {calls.batches}; [{count}] was expected.",
+                    where=where,
                     mistake="one_by_one" if calls.batches == [1] * count else None,
                 )
         passes_errors_on(context, runner.inference.run, batch[5:8], what="inference")

@@ -13,6 +13,8 @@ from unittest.mock import patch
 
 from PIL import ImageFile
 
+from labs.engine.frames import cells_of
+
 _LOOKS = (
     *((builtins, "open"), (io, "open"), (os, "open"), (os, "stat"), (os, "lstat")),
     *((os, "access"), (os, "listdir"), (os, "scandir")),
@@ -51,3 +53,15 @@ def decodings() -> Iterator[list[Any]]:
 
     with patch.object(ImageFile.ImageFile, "load", spy):
         yield decoded
+
+
+@contextmanager
+def whole_images_only(answer: Any) -> Iterator[None]:
+    """Undo what an earlier answer may have set for the whole process: that half an image will do.
+
+    Where this answer's own cell sets it, it stays.
+    """
+    name = "LOAD_TRUNCATED_IMAGES"
+    own = any(name in cell for cell in cells_of(answer))
+    with patch.object(ImageFile, name, ImageFile.LOAD_TRUNCATED_IMAGES if own else False):
+        yield

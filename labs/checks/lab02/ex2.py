@@ -50,7 +50,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 
 
 def _call(
-    context: Context, answer: Callable[..., Any], server: _Server
+    context: Context, answer: Callable[..., Any], server: _Server, where: str
 ) -> tuple[Any, Exception | None, bytes]:
     """Return what the client returned, what it raised, and the data that it was given."""
     data, transport = context.random.randbytes(40), httpx.MockTransport(server)
@@ -62,63 +62,68 @@ def _call(
             raised = error
         except _EndlessError:
             raised = RecursionError()
-        context.expect(not http.is_closed, "You closed the caller's client.")
+        context.expect(not http.is_closed, "You closed the caller's client.", where=where)
     if isinstance(raised, RecursionError):
-        context.fail("ask repeated its request without end.", layer="request")
+        context.fail("ask repeated its request without end.", where=where, layer="request")
     if not server.requests:
         if raised is not None:
-            raise context.raised(raised) from raised
-        context.fail("ask sent no request with the client.", layer="request")
+            raise context.raised(raised, where=where) from raised
+        context.fail("ask sent no request with the client.", where=where, layer="request")
     return got, raised, data
 
 
 def _answered(context: Context, answer: Callable[..., Any], want: Any) -> None:
-    context.where = f"a 200 answer with {len(want)} boxes"
+    where = f"a 200 answer with {len(want)} boxes"
     server = _Server(200, json=want)
-    got, raised, data = _call(context, answer, server)
+    got, raised, data = _call(context, answer, server, where)
     request = server.requests[0]
     line = f"{request.method} {request.url.path}"
     differs = f"ask sent {line}; POST /inference was expected."
-    context.expect(line == "POST /inference", differs, layer="request")
+    context.expect(line == "POST /inference", differs, where=where, layer="request")
     body = request.content
     fields = [part.split(b'"')[1].decode() for part in body.split(b"form-data; name=")[1:]]
     if fields != ["image"]:
         context.fail(
             f"The server received the form fields {fields}; ['image'] was expected.",
+            where=where,
             mistake="wrong_field",
             layer="request",
         )
     context.expect(
         data in body and b"; filename=" in body,
         "The form field 'image' is not a file with the bytes that were passed in.",
+        where=where,
         layer="request",
     )
     if raised is not None:
-        raise context.raised(raised) from raised
-    context.same(got, want, what="ask(client, data)")
+        raise context.raised(raised, where=where) from raised
+    context.same(got, want, what="ask(client, data)", where=where)
 
 
 def _refused(context: Context, answer: Callable[..., Any], status: int) -> None:
-    context.where = f"a refusal, status {status}"
+    where = f"a refusal, status {status}"
     number = context.random.randint(10, 99)
     message = f'"photo.png" has {number} MB, and the largest upload that is accepted has 5 MB.'
     hint = f"Send at most 5 MB → scale the image down to {status} pixels, or save it as a JPEG."
     error = {"code": "c", "message": message, "hint": hint}
-    got, raised, _ = _call(context, answer, _Server(status, json={"error": error}))
+    got, raised, _ = _call(context, answer, _Server(status, json={"error": error}), where)
     if raised is None:
-        value = context.plain(got, what="ask(client, data)")
+        value = context.plain(got, what="ask(client, data)", where=where)
         context.fail(
             f"ask returned {value!r}; a ValueError was expected.",
+            where=where,
             mistake="no_status" if value == {"error": error} else None if value else "swallows",
         )
     context.expect(
         isinstance(raised, ValueError),
         f"ask raised {type(raised).__name__}: {raised}; a ValueError was expected.",
+        where=where,
     )
     for part in ("message", "hint"):
         context.expect(
             error[part] in str(raised),
             f"The ValueError says {str(raised)!r}; the {part} {error[part]!r} is missing.",
+            where=where,
             mistake="no_hint" if part == "hint" else None,
         )
 
@@ -127,12 +132,13 @@ def _broken(
     context: Context, answer: Callable[..., Any], status: int, reply: dict[str, Any]
 ) -> None:
     body = next(iter(reply.values()))
-    context.where = f"a broken server, status {status}, which sends {body!r}"
-    got, raised, _ = _call(context, answer, _Server(status, **reply))
+    where = f"a broken server, status {status}, which sends {body!r}"
+    got, raised, _ = _call(context, answer, _Server(status, **reply), where)
     if isinstance(raised, RuntimeError):
         return
     did = f"returned {got!r}" if raised is None else f"raised {type(raised).__name__}"
     context.fail(
         f"ask {did}; a RuntimeError was expected.",
+        where=where,
         mistake="server_error" if isinstance(raised, ValueError) else None,
     )

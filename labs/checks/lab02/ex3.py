@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labs.checks.images import encoded
-from labs.checks.lab02.disk import decodings, watched
+from labs.checks.lab02.disk import decodings, watched, whole_images_only
+from labs.checks.lab02.endpoints import encoded
 from labs.engine import Context
 from services.errors import InputError
 
@@ -29,46 +29,50 @@ _GOOD = (
 
 def check(context: Context, answer: Callable[..., Any]) -> None:
     """Call ``picture_from(upload, max_bytes)`` with good and bad uploads."""
-    _accepts_images(context, answer)
-    _reads_no_text(context, answer)
-    image = encoded(context.picture(3, (400, 300)))
-    with decodings() as decoded:
-        _refused(context, answer, (image, len(image) - 1), 413, "an image, one byte too large")
-        if decoded:
-            context.fail(
-                "The image was decoded before it was refused.",
-                where="an image, one byte too large",
-                mistake="too_late",
-            )
-    noise = bytes(range(200, 250)) * 6
-    _refused(context, answer, (noise, 299), 413, "300 bytes that are not an image, 299 allowed")
-    text = b"not an image " * context.random.randint(2, 9)
-    _refused(context, answer, (text, _LARGE), 415, "a text file")
-    _refused(context, answer, (noise, _LARGE), 415, "300 bytes that are not text either")
-    _refused(context, answer, (b"", _LARGE), 400, "an empty file")
-    for kind in ("PNG", "JPEG"):
-        half = encoded(context.picture(3, (400, 300)), kind)
-        _refused(context, answer, (half[: len(half) // 2], _LARGE), 400, f"half a {kind}")
+    with whole_images_only(answer):
+        _accepts_images(context, answer)
+        _reads_no_text(context, answer)
+        image = encoded(context.picture(3, (400, 300)))
+        with decodings() as decoded:
+            _refused(context, answer, (image, len(image) - 1), 413, "an image, one byte too large")
+            if decoded:
+                context.fail(
+                    "The image was decoded before it was refused.",
+                    where="an image, one byte too large",
+                    mistake="too_late",
+                )
+        noise = bytes(range(200, 250)) * 6
+        _refused(context, answer, (noise, 299), 413, "300 bytes that are not an image, 299 allowed")
+        text = b"not an image " * context.random.randint(2, 9)
+        _refused(context, answer, (text, _LARGE), 415, "a text file")
+        _refused(context, answer, (noise, _LARGE), 415, "300 bytes that are not text either")
+        _refused(context, answer, (b"", _LARGE), 400, "an empty file")
+        for kind in ("PNG", "JPEG"):
+            half = encoded(context.picture(3, (400, 300)), kind)
+            _refused(context, answer, (half[: len(half) // 2], _LARGE), 400, f"half a {kind}")
     context.note(uploads=24)
 
 
 def _accepts_images(context: Context, answer: Callable[..., Any]) -> None:
     for kind, mode in _GOOD:
-        context.where = f"a {kind} of mode {mode}"
+        where = f"a {kind} of mode {mode}"
         data = encoded(context.picture(context.random.randint(1, 5)).convert(mode), kind)
-        got = context.call(answer, data, len(data))
+        got = context.call(answer, data, len(data), where=where)
         if not isinstance(got, Image.Image):
             context.fail(
                 f"picture_from returned a {type(got).__name__}; a PIL image was expected.",
+                where=where,
                 layer="schema",
             )
         context.expect(
-            str(got.mode) == "RGB", f"The image has the mode {got.mode}; RGB was expected."
+            str(got.mode) == "RGB",
+            f"The image has the mode {got.mode}; RGB was expected.",
+            where=where,
         )
         with Image.open(io.BytesIO(data)) as image:
             want = np.asarray(image.convert("RGB"), dtype=int)
         same = got.size == image.size and np.abs(np.asarray(got, dtype=int) - want).max() <= 3
-        context.expect(bool(same), "The image's pixels differ from the upload's.")
+        context.expect(bool(same), "The image's pixels differ from the upload's.", where=where)
 
 
 def _reads_no_text(context: Context, answer: Callable[..., Any]) -> None:

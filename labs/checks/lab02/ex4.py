@@ -6,32 +6,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labs.checks.images import encoded
-from labs.checks.lab02.endpoints import are_answered_at_once, call_without_server, is_answered
+from labs.checks.lab02.endpoints import (
+    are_answered_at_once,
+    call_without_server,
+    encoded,
+    is_answered,
+)
 from labs.engine import Context
 from labs.engine.serving import Service as Running
 
 
 def check(context: Context, answer: Any) -> None:
     """Call the class without a server, then serve it with the fake core and attack it."""
-    call_without_server(context, answer)
+    call_without_server(context, answer, set(context.exercise.mistakes))
     with context.serve(answer, fake_core=True) as running, TemporaryDirectory() as folder:
         image = context.picture(3)
         png = encoded(image)
         upload = {"image": ("card.png", png, "image/png")}
         if 400 <= running.post("/inference", files=upload).status_code < 500:
-            where = "a good PNG over HTTP"
-            context.fail(
-                "A good image was refused.", where=where, mistake="refuses_all", layer="request"
-            )
+            context.fail("A good image was refused.", mistake="refuses_all", layer="request")
         is_answered(context, running, image)
         is_answered(context, running, context.picture(3, (1280, 960)), "BMP")
         several = [context.picture(1 + n % 3, (1280, 960)) for n in range(8)]
         are_answered_at_once(context, running, several)
         attacks = _attacks(png)
         for where, request in attacks.items():
-            context.where = where
-            _is_refused(context, answer, running.post("/inference", **request))
+            _is_refused(context, answer, running.post("/inference", **request), where)
         path = Path(folder) / "card.png"
         path.write_bytes(png)
         for api in answer.apis.values():
@@ -62,7 +62,7 @@ def _attacks(png: bytes) -> dict[str, dict[str, Any]]:
     }
 
 
-def _is_refused(context: Context, answer: Any, response: Any) -> None:
+def _is_refused(context: Context, answer: Any, response: Any, where: str) -> None:
     gates = [options.get("paths") for _, options in answer.middlewares]
     mistake = None
     if not gates:
@@ -72,6 +72,7 @@ def _is_refused(context: Context, answer: Any, response: Any) -> None:
     if not 400 <= response.status_code < 500:
         context.fail(
             f"POST /inference answered {response.status_code}; a 4xx was expected.",
+            where=where,
             mistake=mistake,
             layer="request",
         )
@@ -84,6 +85,7 @@ def _is_refused(context: Context, answer: Any, response: Any) -> None:
         complete,
         f"The refusal's body is {response.text[:80]!r}; an error with code, message and hint was "
         "expected.",
+        where=where,
         mistake=mistake,
         layer="schema",
     )

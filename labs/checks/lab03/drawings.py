@@ -27,29 +27,40 @@ def pixels_of(image: Any) -> Pixels:
     return np.array(image.convert("RGB"), dtype=np.int16)
 
 
-def decoded(context: Context, data: Any, what: str, mode: str = "") -> Pixels:
+def png_of(image: Any) -> bytes:
+    """Return an image as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def decoded(context: Context, data: Any, what: str, where: str, mode: str = "") -> Pixels:
     """Return the pixels of the bytes of a PNG of this mode, if one is given, or fail."""
+    mistakes = context.exercise.mistakes
     if not isinstance(data, bytes | bytearray | memoryview):
         context.fail(
             f"{what} is of type {type(data).__name__}; bytes were expected.",
-            mistake=context.known("not_bytes"),
+            where=where,
+            mistake="not_bytes" if "not_bytes" in mistakes else None,
             layer="schema",
         )
     if not data:
-        context.fail(f"{what} is empty.", mistake=context.known("empty"), layer="schema")
+        mistake = "empty" if "empty" in mistakes else None
+        context.fail(f"{what} is empty.", where=where, mistake=mistake, layer="schema")
     try:
         image = Image.open(io.BytesIO(bytes(data)))
         image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        context.fail(f"{what} is not an image file.", layer="schema")
+        context.fail(f"{what} is not an image file.", where=where, layer="schema")
     if image.format != "PNG":
         context.fail(
             f"{what} is a {image.format}; a PNG was expected.",
-            mistake=context.known("jpeg") if image.format == "JPEG" else None,
+            where=where,
+            mistake="jpeg" if image.format == "JPEG" and "jpeg" in mistakes else None,
             layer="schema",
         )
     if mode and image.mode != mode:
-        context.fail(f"{what} has the mode {image.mode}; {mode} was expected.")
+        context.fail(f"{what} has the mode {image.mode}; {mode} was expected.", where=where)
     return pixels_of(image)
 
 
@@ -58,6 +69,7 @@ def require_frames(
     got: Pixels,
     before: Pixels,
     boxes: Sequence[Box],
+    where: str,
     *,
     label: bool = False,
 ) -> None:
@@ -76,6 +88,7 @@ def require_frames(
         got.shape == before.shape,
         f"The result has {got.shape[1]} by {got.shape[0]} pixels; {before.shape[1]} by "
         f"{before.shape[0]} were expected.",
+        where=where,
         layer="schema",
     )
     drawn = (got != before).any(axis=2)
@@ -83,6 +96,7 @@ def require_frames(
     if not all(whole):
         context.fail(
             f"{sum(whole)} of {len(boxes)} boxes have a frame along all four edges.",
+            where=where,
             mistake=_why(context, drawn, boxes, whole),
         )
     allowed = np.zeros_like(drawn)
@@ -93,7 +107,8 @@ def require_frames(
         inside = _inside(got, drawn, boxes)
         context.fail(
             f"{elsewhere} pixels that are not at the edge of a box were changed.",
-            mistake=context.known("filled") if inside else None,
+            where=where,
+            mistake="filled" if inside and "filled" in context.exercise.mistakes else None,
         )
     widths = [_width(drawn, box) for box in boxes]
     widest = max((whole for whole, _ in widths), default=0)
@@ -101,21 +116,23 @@ def require_frames(
         # OpenCV draws a line of 4 pixels with 5, two on each side of the edge.
         widest <= _NEAR + 1 and all(half <= _NEAR for _, half in widths),
         f"A frame is {widest:g} pixels wide; 1 to 4 were expected.",
+        where=where,
     )
 
 
 def _why(context: Context, drawn: Any, boxes: Sequence[Box], whole: list[bool]) -> str | None:
     """Return the mistake that explains which boxes have no frame, if only one does."""
     swapped = [(top, left, bottom, right) for left, top, right, bottom in boxes]
+    found = None
     if not drawn.any():
-        return context.known("nothing_drawn")
-    if len(boxes) > 2 and whole[0] and _is_all(drawn, boxes[0]):
-        return context.known("first_box")
-    if len(boxes) > 2 and whole[-1] and _is_all(drawn, boxes[-1]):
-        return context.known("last_box")
-    if not any(whole) and all(_has_frame(drawn, box) for box in swapped):
-        return context.known("swapped")
-    return None
+        found = "nothing_drawn"
+    elif len(boxes) > 2 and whole[0] and _is_all(drawn, boxes[0]):
+        found = "first_box"
+    elif len(boxes) > 2 and whole[-1] and _is_all(drawn, boxes[-1]):
+        found = "last_box"
+    elif not any(whole) and all(_has_frame(drawn, box) for box in swapped):
+        found = "swapped"
+    return found if found in context.exercise.mistakes else None
 
 
 def _sides(box: Box, shape: tuple[int, ...], margin: int) -> list[tuple[slice, slice, int]]:

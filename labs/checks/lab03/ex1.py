@@ -14,22 +14,25 @@ from labs.engine import Context
 def check(context: Context, answer: Callable[..., Any]) -> None:
     """Call ``frames(picture, boxes)`` with boxes of many kinds and look for the frames."""
     for where, size, boxes in _cases(context):
-        context.where = where
         noise = context.numbers.integers(90, 140, (size[1], size[0], 3), dtype="uint8")
         picture, handed = Image.fromarray(noise), list(boxes)
         before = pixels_of(picture)
-        got = context.call(answer, picture, handed)
+        got = context.call(answer, picture, handed, where=where)
         if (pixels_of(picture) != before).any():
-            context.fail("The image that was passed in has changed.", mistake="changes_original")
-        context.expect(got is not picture, "The same image came back, not a copy.")
-        context.expect(handed == boxes, "You changed the caller's list of boxes.")
+            context.fail(
+                "The image that was passed in has changed.", where=where, mistake="changes_original"
+            )
+        context.expect(got is not picture, "The same image came back, not a copy.", where=where)
+        context.expect(handed == boxes, "You changed the caller's list of boxes.", where=where)
         if not isinstance(got, Image.Image):
             context.fail(
-                f"frames returned a {type(got).__name__}; a PIL image was expected.", layer="schema"
+                f"frames returned a {type(got).__name__}; a PIL image was expected.",
+                where=where,
+                layer="schema",
             )
         mode = str(got.mode)
-        context.expect(mode == "RGB", f"The mode is {mode}; RGB was expected.")
-        require_frames(context, pixels_of(got), before, boxes)
+        context.expect(mode == "RGB", f"The mode is {mode}; RGB was expected.", where=where)
+        require_frames(context, pixels_of(got), before, boxes, where)
     context.note(images=6)
 
 

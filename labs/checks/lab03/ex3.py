@@ -13,8 +13,7 @@ from unittest.mock import patch
 from PIL import Image
 
 from labs.checks.detections import passes_errors_on
-from labs.checks.images import encoded
-from labs.checks.lab03.drawings import Pixels, decoded, pixels_of, require_frames
+from labs.checks.lab03.drawings import Pixels, decoded, pixels_of, png_of, require_frames
 from labs.engine import Context, fake_core
 from labs.engine.interleaving import interleaved, interrupted
 from services.id_card.detector import Detector
@@ -34,20 +33,25 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         detector = Detector()
         for cards, mode, size in _IMAGES:
             image = context.picture(cards, size).convert(mode)
-            context.where = f"one request: a PNG of mode {mode} with {cards} cards"
-            got = context.call(answer, detector, encoded(image))
-            is_drawn(context, decoded(context, got, WHAT, "RGB"), image)
-        context.where, jpeg = "one request: a JPEG", encoded(context.picture(4), "JPEG")
-        got = decoded(context, context.call(answer, detector, jpeg), WHAT, "RGB")
-        is_drawn(context, got, Image.open(io.BytesIO(jpeg)))
-        context.where = "one request: a JPEG of mode CMYK"  # decoders convert it differently
-        jpeg = encoded(context.picture(2).convert("CMYK"), "JPEG")
-        decoded(context, context.call(answer, detector, jpeg), WHAT, "RGB")
-        upload = encoded(context.picture(2))
+            where = f"one request: a PNG of mode {mode} with {cards} cards"
+            got = context.call(answer, detector, png_of(image), where=where)
+            is_drawn(context, decoded(context, got, WHAT, where, "RGB"), image, where)
+        buffer = io.BytesIO()
+        context.picture(4).save(buffer, format="JPEG")
+        got = context.call(answer, detector, buffer.getvalue(), where="one request: a JPEG")
+        is_drawn(
+            context, decoded(context, got, WHAT, "a JPEG", "RGB"), Image.open(buffer), "a JPEG"
+        )
+        buffer = io.BytesIO()
+        context.picture(2).convert("CMYK").save(buffer, format="JPEG")
+        where = "one request: a JPEG of mode CMYK"  # decoders convert it differently
+        got = context.call(answer, detector, buffer.getvalue(), where=where)
+        decoded(context, got, WHAT, where, "RGB")
+        upload = png_of(context.picture(2))
         passes_errors_on(context, answer, detector, upload, what="render")
         images = [context.picture(3, (400, 300)) for _ in range(3)]
         with _saved_files() as paths:
-            calls = [partial(answer, detector, encoded(image)) for image in images]
+            calls = [partial(answer, detector, png_of(image)) for image in images]
             for outcomes in (interleaved(calls), *interrupted(*calls[:2])):
                 _are_own(context, outcomes, images, one_file=len(set(paths)) < len(paths))
     context.note(at_the_same_time=3)
@@ -55,22 +59,23 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 
 def _are_own(context: Context, outcomes: list[Any], images: list[Any], one_file: bool) -> None:
     """Fail unless each request was answered with its own image."""
-    context.where = f"{len(outcomes)} requests at the same time, each with its own image"
+    where = f"{len(outcomes)} requests at the same time, each with its own image"
     for image, outcome in zip(images, outcomes, strict=False):
-        got = context.call(outcome.result)
-        pixels = decoded(context, got, WHAT, "RGB")
+        got = context.call(outcome.result, where=where)
+        pixels = decoded(context, got, WHAT, where, "RGB")
         if is_another(pixels, image, images):
             context.fail(
                 "A request was answered with another request's image.",
+                where=where,
                 mistake="one_file" if one_file else "shared",
             )
-        is_drawn(context, pixels, image)
+        is_drawn(context, pixels, image, where)
 
 
-def is_drawn(context: Context, pixels: Pixels, image: Any) -> None:
+def is_drawn(context: Context, pixels: Pixels, image: Any, where: str) -> None:
     """Fail unless an answer's pixels are those of *image* with a frame around each card."""
     boxes = [found.box for found in fake_core.detections(image)]
-    require_frames(context, pixels, pixels_of(image), boxes, label=True)
+    require_frames(context, pixels, pixels_of(image), boxes, where, label=True)
 
 
 def is_another(pixels: Pixels, image: Any, images: list[Any]) -> bool:

@@ -28,24 +28,26 @@ def _answered(
     models = stubs.StubModels()
     stub_a, stub_b = (models.model(name, s) for name, s in zip(_NAMES, pauses, strict=True))
     pixels = context.numbers.integers(0, 256, (8, 9, 3), dtype=np.uint8)
-    context.where = f"an image of shape {pixels.shape}; {first} is the first to answer"
+    where = f"an image of shape {pixels.shape}; {first} is the first to answer"
     sent = pixels.copy()
-    got, _ = finish(context, ask_both, stub_a, stub_b, sent, because=_never_awaited)
+    got, _ = finish(context, ask_both, stub_a, stub_b, sent, where=where, because=_never_awaited)
     context.expect(
         not models.blocked, "detect() was called, not to_async.detect().", mistake="blocking"
     )
     a, b = (stubs.boxes(name, pixels) for name in _NAMES)
-    value = context.plain(got, what="the answer")
+    value = context.plain(got, what="the answer", where=where)
     context.expect(
         value != {"model_a": b, "model_b": a},
         "Each model's boxes are under the other model's name.",
+        where=where,
         mistake="swapped" if first == "model_a" else "order",
     )
     what = "await ask_both(model_a, model_b, pixels)"
-    context.same(value, {"model_a": a, "model_b": b}, what=what)
+    context.same(value, {"model_a": a, "model_b": b}, what=what, where=where)
     context.expect(
         models.most == 2,
         f"At most {models.most} model was under way at a time; 2 were expected.",
+        where=where,
         mistake="one_by_one",
     )
     context.expect(models.calls == 2, f"The models were called {models.calls} times, not twice.")
@@ -69,14 +71,17 @@ def _raised(context: Context, ask_both: Callable[..., Any], failing: str) -> Non
                 raise
             return error
 
-    context.where = f"{failing} raises an exception before the other model has answered"
-    got, _ = finish(context, caught, *both, pixels)
+    where = f"{failing} raises an exception before the other model has answered"
+    got, _ = finish(context, caught, *both, pixels, where=where)
     context.expect(
         got is error,
         f"ask_both returned a {type(got).__name__}; the model's exception was expected to go on to "
         "the caller.",
+        where=where,
     )
-    context.expect(models.calls == 2, f"The models were called {models.calls} times, not twice.")
+    context.expect(
+        models.calls == 2, f"The models were called {models.calls} times, not twice.", where=where
+    )
 
 
 _NAMES = ("model_a", "model_b")

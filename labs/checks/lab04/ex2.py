@@ -56,30 +56,34 @@ def _round(
         for name, state in states.items()
     }
     pixels = context.numbers.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    context.where = ", ".join(f"{name} {state}" for name, state in states.items())
+    where = ", ".join(f"{name} {state}" for name, state in states.items())
     if "is cancelled" in states.values():
-        _cancelled(context, ask_all, models, pixels, seconds)
+        _cancelled(context, ask_all, models, pixels, seconds, where)
         return
     got, took = model_entries.finish(
-        context, ask_all, models, pixels.copy(), seconds, because=_all_lost
+        context, ask_all, models, pixels.copy(), seconds, where=where, because=_all_lost
     )
-    context.expect(not observed.blocked, "detect() was called, not to_async.detect().")
+    context.expect(not observed.blocked, "detect() was called, not to_async.detect().", where=where)
     context.expect(
-        observed.calls >= len(states), f"{observed.calls} of {len(states)} models were called."
+        observed.calls >= len(states),
+        f"{observed.calls} of {len(states)} models were called.",
+        where=where,
     )
     context.expect(
         observed.most == len(states),
         f"At most {observed.most} of {len(states)} models were under way at a time; all of them "
         "were expected.",
+        where=where,
         mistake="one_by_one" if observed.most == 1 else None,
     )
     context.expect(
         took <= 1.01 * seconds,
         f"ask_all took {took:g} s; {seconds:g} s are allowed.",
+        where=where,
         mistake="no_timeout" if took > 10 * seconds else None,
         cause="The time limit applies to each model as a whole, retries included.",
     )
-    _entries(context, got, states, pixels, error)
+    _entries(context, got, states, pixels, error, where)
 
 
 def _all_lost(error: BaseException) -> str | None:
@@ -87,28 +91,31 @@ def _all_lost(error: BaseException) -> str | None:
 
 
 def _entries(
-    context: Context, got: Any, states: dict[str, str], pixels: Any, error: Exception
+    context: Context, got: Any, states: dict[str, str], pixels: Any, error: Exception, where: str
 ) -> None:
     """Compare each model's entry with what that model did."""
-    got = context.plain(got, what="the answer")
+    got = context.plain(got, what="the answer", where=where)
     if not isinstance(got, dict) or got.keys() != states.keys():
         shown = sorted(got) if isinstance(got, dict) else type(got).__name__
         context.fail(
             f"The answer has {shown}; an entry for each of {sorted(states)} was expected.",
+            where=where,
             layer="schema",
         )
     for name, state in states.items():
         if state in ("answers", "sees no card"):
             want = stubs.boxes(name, pixels) if state == "answers" else []
-            model_entries.detected(context, got[name], want, name)
+            model_entries.detected(context, got[name], want, name, where)
         else:
             code = {"raises": "model_failed", "hangs": "model_timeout"}[state]
             raised = (type(error).__name__, str(error)) if state == "raises" else None
             one_code = "model_timeout" not in str(got)
-            model_entries.failed(context, got[name], code, name, raised, one_code)
+            model_entries.failed(context, got[name], code, name, raised, where, one_code)
 
 
-def _cancelled(context: Context, ask_all: Any, models: Any, pixels: Any, seconds: float) -> None:
+def _cancelled(
+    context: Context, ask_all: Any, models: Any, pixels: Any, seconds: float, where: str
+) -> None:
     """Let one model's call be cancelled, and then that of ask_all: neither is an error."""
     cause = "Your code catches asyncio.CancelledError, as a bare `except:` does, for instance."
 
@@ -118,11 +125,12 @@ def _cancelled(context: Context, ask_all: Any, models: Any, pixels: Any, seconds
         except (asyncio.CancelledError, Exception):  # without this model's answer, any will do
             return None
 
-    got, _ = model_entries.finish(context, watched)
+    got, _ = model_entries.finish(context, watched, where=where)
     entry = got.get("model_a") if isinstance(got, dict) else None
     context.expect(
         not (isinstance(entry, dict) and "error" in entry),
         "The entry for model_a is an error, but its call was cancelled: the client went away.",
+        where=where,
         cause=cause,
     )
 

@@ -28,12 +28,10 @@ def check(context: Context, version_of: Callable[..., Any]) -> None:
     _same_every_time(context, version_of, some)
     _no_table(context, version_of)
     for where, users in kinds.items():
-        context.where = where
         for share in (0.3, 0.7):
-            _share(context, version_of, users, share)
-    context.where = "random ids"
+            _share(context, version_of, users, share, where)
     for share in _SMALL:
-        _share(context, version_of, many, share)
+        _share(context, version_of, many, share, "random ids")
     _nobody_or_everybody(context, version_of, [*_EDGES, *many[:50_000]])
     _nobody_moves_back(context, version_of, some)
     _different_users(context, version_of, some)
@@ -99,7 +97,7 @@ def _no_table(context: Context, answer: Any) -> None:
     )
 
 
-def _share(context: Context, answer: Any, users: list[str], share: float) -> None:
+def _share(context: Context, answer: Any, users: list[str], share: float, where: str) -> None:
     """Count the users of B; the bound is five standard deviations, one in a million."""
     actual = _versions(context, answer, users, share).count("model_b") / len(users)
     bound = 5 * math.sqrt(share * (1 - share) / len(users))
@@ -112,6 +110,7 @@ def _share(context: Context, answer: Any, users: list[str], share: float) -> Non
     context.expect(
         abs(actual - share) <= bound,
         f"model_b answers {actual:.2%} of {len(users)} users; its share is {share:.2%}.",
+        where=where,
         mistake="swapped" if swapped else "coarse" if share in _SMALL and is_step else None,
     )
 

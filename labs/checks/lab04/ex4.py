@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from base64 import b64encode
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from labs.checks import stubs
-from labs.checks.images import encoded
 from labs.checks.lab04 import model_entries, stub_server
 from labs.engine import Context
 
@@ -43,11 +43,11 @@ def check(context: Context, service: Any) -> None:
         context, service, [*requests, text_file], [_base64(image) for image in several]
     )
     for (name, state, behaviour, *_), image, reply in zip(cases, images, replies, strict=True):
-        context.where = (
-            f"a PNG of {image.width} by {image.height}, mode {image.mode}; {name} {state}"
-        )
+        where = f"a PNG of {image.width} by {image.height}, mode {image.mode}; {name} {state}"
         states = dict.fromkeys(_NAMES, "answers") | {name: state}
-        _judge(context, reply, states, behaviour.get("raises"), np.asarray(image.convert("RGB")))
+        _judge(
+            context, reply, states, behaviour.get("raises"), np.asarray(image.convert("RGB")), where
+        )
     for image, reply in zip(several, at_once, strict=True):
         _answered_at_once(context, reply, np.asarray(image))
     context.expect(
@@ -91,7 +91,9 @@ def _image(context: Context, mode: str, size: tuple[int, int]) -> Image.Image:
 
 
 def _base64(image: Image.Image) -> str:
-    return b64encode(encoded(image)).decode()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return b64encode(buffer.getvalue()).decode()
 
 
 def _judge(
@@ -100,72 +102,85 @@ def _judge(
     states: dict[str, str],
     raises: tuple[str, str] | None,
     pixels: Any,
+    where: str,
 ) -> None:
     """Compare one reply with what the two stub models did."""
     fails = reply["status"] >= 500 and raises is not None
     context.expect(
         reply["seconds"] <= _LONGEST,
         f"POST /predict took {reply['seconds']:g} s; at most {_LONGEST} s are allowed.",
+        where=where,
         mistake="no_timeout" if "hangs" in states.values() else None,
         layer="request",
     )
     context.expect(
         reply["status"] == 200,
         f"POST /predict answered {reply['status']}; 200 was expected.",
+        where=where,
         mistake="fails_whole" if fails else None,
         cause=f"The answer's body: {reply['text'][:200]}",
         layer="request",
     )
-    results = _results(context, reply["text"])
-    _called(context, reply)
+    results = _results(context, reply["text"], where)
+    _called(context, reply, where)
     for name, state in states.items():
         if state in ("raises", "hangs"):
             code = "model_timeout" if state == "hangs" else "model_failed"
-            model_entries.failed(context, results[name], code, name, raises)
+            model_entries.failed(context, results[name], code, name, raises, where)
         else:
             want = stubs.boxes(name, pixels) if state == "answers" else []
-            model_entries.detected(context, results[name], want, name)
+            model_entries.detected(context, results[name], want, name, where)
 
 
 def _answered_at_once(context: Context, reply: dict[str, Any], pixels: Any) -> None:
     """Fail unless a request that others accompanied got the boxes of its own image."""
-    context.where = "three requests at the same time"
+    where = "three requests at the same time"
     answered = f"POST /predict answered {reply['status']}; 200 was expected."
-    context.expect(reply["status"] == 200, answered, layer="request")
-    results = _results(context, reply["text"])
+    context.expect(reply["status"] == 200, answered, where=where, layer="request")
+    results = _results(context, reply["text"], where)
     for name in _NAMES:
-        model_entries.detected(context, results[name], stubs.boxes(name, pixels), name)
+        model_entries.detected(context, results[name], stubs.boxes(name, pixels), name, where)
 
 
-def _results(context: Context, text: str) -> dict[str, Any]:
+def _results(context: Context, text: str, where: str) -> dict[str, Any]:
     """Return the two models' entries."""
     try:
         got = json.loads(text)
     except ValueError:
-        context.fail(f"The answer is not JSON: {text[:80]}", layer="schema")
+        context.fail(f"The answer is not JSON: {text[:80]}", where=where, layer="schema")
     bare = isinstance(got, dict) and got.keys() == {*_NAMES}
     results = got.get("results") if isinstance(got, dict) else None
     context.expect(
         isinstance(results, dict) and results.keys() == {*_NAMES} and len(got) == 1,
         f"The answer is {text[:150]}; {{'results': …}} with an entry for each model was expected.",
+        where=where,
         mistake="bare" if bare else None,
         layer="schema",
     )
     return dict(results or {})
 
 
-def _called(context: Context, reply: dict[str, Any]) -> None:
+def _called(context: Context, reply: dict[str, Any], where: str) -> None:
     context.expect(
         reply["calls"] == 2,
         f"model_a and model_b were called {reply['calls']} times; once each was expected.",
+        where=where,
+    )
+    context.expect(
+        not reply["blocked"],
+        "detect() was called in the event loop, not to_async.detect().",
+        where=where,
+        cause="It blocks the whole server until the model is done.",
     )
     context.expect(
         reply["most"] == 2,
         "The second model was called only after the first had answered.",
-        mistake=None if reply["blocked"] else "one_by_one",
+        where=where,
+        mistake="one_by_one",
     )
     context.expect(
         not reply["sync"],
         "detect() was called, not to_async.detect().",
+        where=where,
         cause="It blocks a thread of the server until the model is done.",
     )

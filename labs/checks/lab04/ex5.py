@@ -33,19 +33,20 @@ def check(context: Context, front_class: Any) -> None:
     requests = _requests(context, users)
     versions = {user: _NAMES[n % 2] for n, user in enumerate(users)}
     seed = context.random.getrandbits(32)
-    context.where = f"{_CLIENTS} clients at once"
+    where = f"{_CLIENTS} clients at once"
 
     models = _models(requests, seed)
-    got, seconds = _run(context, _all_at_once(front_class, models, versions, requests))
-    _none_lost(context, got, versions, requests, models)
+    got, seconds = _run(context, _all_at_once(front_class, models, versions, requests), where)
+    _none_lost(context, got, versions, requests, models, where)
     alone = stubs.run(_one_by_one(_models(requests, seed), versions, requests))
     ratio = alone / seconds if seconds > 0 else math.inf
     context.note(wrong_or_lost=f"0 of {_CLIENTS}", times_as_fast_as_one_by_one=f"{ratio:.1f}")
-    context.expect(math.isfinite(ratio), "All answers came before any time passed.")
+    context.expect(math.isfinite(ratio), "All answers came before any time passed.", where=where)
     context.expect(
         ratio >= _FASTER,
         f"You answer {ratio:.1f} times as many requests per second as with one call after the "
         f"other; {_FASTER:g} times are required.",
+        where=where,
         mistake="one_by_one",
     )
     # First the clients that go away: an answer that catches even CancelledError never ends below.
@@ -76,7 +77,7 @@ def _front(front_class: Any, models: Any, versions: dict[str, str]) -> Any:
     return front_class(**named)
 
 
-def _run(context: Context, work: Coroutine[Any, Any, Any], **options: Any) -> Any:
+def _run(context: Context, work: Coroutine[Any, Any, Any], where: str, **options: Any) -> Any:
     """Run *work* on a fake clock; *options* say what it means if it never ends."""
     stuck = object()
 
@@ -87,12 +88,13 @@ def _run(context: Context, work: Coroutine[Any, Any, Any], **options: Any) -> An
             return stuck
 
     try:
-        got = context.call(run)
+        got = context.call(run, where=where)
     finally:
         gc.collect()  # tasks that failed report it here, and not while the next cell is compiled
     context.expect(
         got is not stuck,
         "Some calls of ask never return: they wait for something that never happens.",
+        where=where,
         layer="request",
         **options,
     )
@@ -127,6 +129,7 @@ def _none_lost(
     versions: dict[str, str],
     requests: Requests,
     models: dict[str, stubs.RemoteModel],
+    where: str,
 ) -> None:
     """Fail if an answer is lost or wrong, and show the most frequent kind."""
     problems: list[tuple[str | None, str]] = []
@@ -142,19 +145,22 @@ def _none_lost(
             continue
         if isinstance(value, BaseException):
             because = "shared" if _OTHER_LOOP in str(value) else None
-            raise context.raised(value, where=f"{context.where}, {user}", because=because)
-        value = context.plain(value, what=f"the answer of {user}")
-        own = [stubs.boxes(name, pixels) for name in _NAMES]
-        if value in everyone and value not in own:
+            raise context.raised(value, where=f"{where}, {user}", because=because)
+        value = context.plain(value, what=f"the answer of {user}", where=where)
+        [other] = {*_NAMES} - {version}
+        if value == stubs.boxes(version, pixels):
+            continue
+        if value == stubs.boxes(other, pixels):
+            problems.append((None, f"{user} got {other}'s boxes; its version is {version}"))
+        elif value in everyone:
             problems.append(("mixed_up", f"{user} got the boxes of another client's image"))
-        elif value != stubs.boxes(version, pixels):
-            said = f"{user} got {value}; what {version} finds in its image was expected"
-            problems.append((None, said))
+        else:
+            problems.append((None, f"{user} got {value}; the boxes of its image were expected"))
     if problems:
         [(worst, _)] = Counter(name for name, _ in problems).most_common(1)
         example = next(said for name, said in problems if name == worst)
         differs = f"{len(problems)} of {len(requests)} answers are lost or wrong. {example}."
-        context.fail(differs, mistake=worst)
+        context.fail(differs, where=where, mistake=worst)
 
 
 def _two_fronts(
@@ -175,12 +181,12 @@ def _two_fronts(
             task.cancel()
         return got
 
-    context.where = "two Fronts at once; the models of the other one never answer"
-    got = _run(context, main(), mistake="shared")
+    where = "two Fronts at once; the models of the other one never answer"
+    got = _run(context, main(), where, mistake="shared")
     want = [stubs.boxes(versions[user], pixels) for user, pixels in requests]
     for (user, _), value, right in zip(requests, got, want, strict=True):
         said = one_line(value) if isinstance(value, BaseException) else "a wrong answer"
-        context.expect(value == right, f"{user} got {said}.", mistake="shared")
+        context.expect(value == right, f"{user} got {said}.", where=where, mistake="shared")
 
 
 def _users_return(
@@ -195,11 +201,11 @@ def _users_return(
         again = [(u, i.copy()) for turn in images[1:] for u, i in zip(users, turn, strict=True)]
         return await asyncio.gather(*[front.ask(*request) for request in again])
 
-    context.where = "the same users ask again, twice at once, with other images"
-    got = _run(context, main())
+    where = "the same users ask again, twice at once, with other images"
+    got = _run(context, main(), where)
     for user, image, value in zip(users * 2, images[1] + images[2], got, strict=True):
         want = stubs.boxes(versions[user], image)
-        context.same(value, want, what=f"A later answer of {user}")
+        context.same(value, want, what=f"A later answer of {user}", where=where)
 
 
 def _clients_go_away(
@@ -226,11 +232,11 @@ def _clients_go_away(
             got += await asyncio.gather(*tasks[turn % 3 :: 3], return_exceptions=True)
         return got
 
-    context.where = "clients go away while their calls of ask wait, and others stay"
+    where = "clients go away while their calls of ask wait, and others stay"
     cause = (
         "A cancelled call may leave a slot taken, or a cancelled future on which a worker fails."
     )
-    got = _run(context, main(), cause=cause)
+    got = _run(context, main(), where, cause=cause)
     for task in gone:
         error = task.exception() if task.done() and not task.cancelled() else None
         other_loop = _OTHER_LOOP in str(error)
@@ -238,8 +244,9 @@ def _clients_go_away(
         context.expect(
             task.cancelled(),
             f"The call of ask was cancelled, and {ended}.",
+            where=where,
             mistake="shared" if other_loop else None,
             cause="" if error else "Your code catches asyncio.CancelledError and goes on.",
         )
     stayed = [request for turn in range(len(turns)) for request in requests[turn % 3 :: 3]]
-    _none_lost(context, got, versions, stayed, models)
+    _none_lost(context, got, versions, stayed, models, where)

@@ -32,7 +32,7 @@ def finish(context: Context, answer: Callable[..., Any], *args: Any, **options: 
         if _not_awaited(got):
             context.fail(
                 "The answer contains a coroutine or future that was not awaited, not boxes.",
-                mistake=context.known("no_await"),
+                mistake="no_await" if "no_await" in context.exercise.mistakes else None,
                 layer="schema",
             )
         return got, asyncio.get_running_loop().time()
@@ -51,12 +51,12 @@ def _not_awaited(got: Any) -> bool:
     return bool(pending)
 
 
-def detected(context: Context, value: Any, want: Any, name: str) -> None:
+def detected(context: Context, value: Any, want: Any, name: str, where: str) -> None:
     """Fail unless a model's entry holds the boxes that it returned."""
     what = f"The entry for {name}"
     is_error = isinstance(value, dict) and "error" in value
-    context.expect(not is_error, f"{what} is an error, but {name} answered.")
-    context.same(value, {"found": want}, what=what)
+    context.expect(not is_error, f"{what} is an error, but {name} answered.", where=where)
+    context.same(value, {"found": want}, what=what, where=where)
 
 
 def failed(
@@ -65,6 +65,7 @@ def failed(
     code: str,
     name: str,
     raised: tuple[str, str] | None,
+    where: str,
     one_code: bool = False,
 ) -> None:
     """Fail unless a model's entry is a proper error.
@@ -80,33 +81,42 @@ def failed(
     context.expect(
         value not in ({"found": []}, [], {"found": None}),
         f"{what} is {value}, but {name} did not answer.",
-        mistake=context.known("looks_empty"),
+        where=where,
+        mistake="looks_empty" if "looks_empty" in context.exercise.mistakes else None,
         cause="An empty list means that there is no card in the image.",
     )
     entry = value.get("error") if isinstance(value, dict) and len(value) == 1 else None
     if not isinstance(entry, dict) or entry.keys() != {"code", "message", "hint"}:
         context.fail(
-            f"{what} is {value}; an error with code, message and hint was expected.", layer="schema"
+            f"{what} is {value}; an error with code, message and hint was expected.",
+            where=where,
+            layer="schema",
         )
         return
-    _keeps_to_itself(context, entry, raised or ("", ""), what)
+    _keeps_to_itself(context, entry, raised or ("", ""), what, where)
     swapped = code == "model_timeout" and entry["code"] == "model_failed"
     context.expect(
         entry["code"] == code,
         f"{what} has the code {entry['code']!r}; {code!r} was expected.",
-        mistake=context.known("one_code") if swapped and one_code else None,
+        where=where,
+        mistake="one_code"
+        if swapped and one_code and "one_code" in context.exercise.mistakes
+        else None,
     )
     for part in ("message", "hint"):
         good = isinstance(entry[part], str) and bool(entry[part].strip())
-        context.expect(good, f"The {part} is {entry[part]!r}; text was expected.")
+        context.expect(good, f"The {part} is {entry[part]!r}; text was expected.", where=where)
     context.expect(
         name in entry["message"],
         f"The message is {entry['message']!r}; it does not contain {name!r}.",
+        where=where,
         cause="With several models, an error must say which of them it is about.",
     )
 
 
-def _keeps_to_itself(context: Context, entry: Any, raised: tuple[str, str], what: str) -> None:
+def _keeps_to_itself(
+    context: Context, entry: Any, raised: tuple[str, str], what: str, where: str
+) -> None:
     """Fail if a part of the exception's text, or its type's name, is in the entry."""
     kind, text = raised
     pieces = [text[n : n + 4] for n in range(len(text) - 3)] + [kind]
@@ -115,7 +125,8 @@ def _keeps_to_itself(context: Context, entry: Any, raised: tuple[str, str], what
     context.expect(
         leaked is None,
         f"{what} contains {leaked!r}, which comes from the exception.",
-        mistake=context.known("leaks"),
+        where=where,
+        mistake="leaks" if "leaks" in context.exercise.mistakes else None,
         cause="The exception's text and type are for your log, not for the client.",
     )
 
@@ -133,10 +144,10 @@ def two_at_once(
     async def both() -> Any:
         return await asyncio.gather(*[ask(models, image.copy()) for image in images])
 
-    context.where = "two clients ask at the same time"
-    got, _ = finish(context, both)
+    where = "two clients ask at the same time"
+    got, _ = finish(context, both, where=where)
     want = [{name: entry(stubs.boxes(name, image)) for name in models} for image in images]
-    context.same(got, want, what="The pair of answers")
+    context.same(got, want, what="The pair of answers", where=where)
 
 
 def secret_text(context: Context) -> str:

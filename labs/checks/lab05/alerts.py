@@ -66,26 +66,29 @@ def rules_of(text: str) -> dict[str, Rule]:
         line = f", in line {mark.line + 1}" if mark else ""
         raise RuleError(f"rules is not YAML: {getattr(error, 'problem', '')}{line}.") from None
     groups = loaded.get("groups") if isinstance(loaded, dict) else None
-    if not isinstance(groups, list) or not all(map(_is_group, groups)):
-        raise RuleError("rules has no list `groups` at its top, each with a name and `rules`.")
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise RuleError("rules has no list `groups` at its top.")
     found: dict[str, Any] = {}
     for group in groups:
+        if not isinstance(group.get("name"), str) or not isinstance(group.get("rules"), list):
+            raise RuleError("A group has no name, or no list `rules`.")
         alerts = [rule for rule in group["rules"] if isinstance(rule, dict) and "alert" in rule]
         found |= {str(rule["alert"]): rule for rule in alerts}
-    if found.keys() != {ERRORS, SLOW}:
-        said = f"The alerts are {', '.join(found) or 'none'}; {ERRORS} and {SLOW} were expected."
-        raise RuleError(said)
+    missing = [name for name in (ERRORS, SLOW) if name not in found]
+    if missing:
+        has = ", ".join(found) or "none"
+        raise RuleError(f"There is no alert {missing[0]}; there are: {has}.")
+    others = sorted(found.keys() - {ERRORS, SLOW})
+    if others:
+        raise RuleError(f"There are also the alerts {', '.join(others)}; two were expected.")
     return {name: _rule(name, found[name]) for name in (ERRORS, SLOW)}
 
 
-def _is_group(group: Any) -> bool:
-    named = isinstance(group, dict) and isinstance(group.get("name"), str)
-    return named and isinstance(group.get("rules"), list)
-
-
 def _rule(name: str, rule: Mapping[str, Any]) -> Rule:
+    if not isinstance(rule.get("expr"), str):
+        raise RuleError(f"The expr of {name} is not text.")
     try:
-        tree = parse(str(rule.get("expr", "")))
+        tree = parse(rule["expr"])
     except PromQLError as error:
         raise RuleError(f"The expr of {name} is not PromQL: {error}.") from None
     for node in nodes(tree):

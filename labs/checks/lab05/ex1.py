@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from labs.checks.lab05.service import Upload
-from labs.checks.unchanged import unchanged
 from labs.engine import Context
 
 _NAMES = ("anna", "bo", "chidi", "dana", "emre", "farah")
@@ -22,16 +22,22 @@ def check(context: Context, row_of: Callable[..., Any]) -> None:
     for count in (4, 0, 1, context.random.randint(5, 8)):
         upload = _upload(context)
         confidences = _confidences(context, count)
+        before = copy.deepcopy(upload), confidences.copy()
         model = f"yolo_{context.random.randint(100, 999)}"
         version = f"{context.random.getrandbits(48):012x}" if count else "10"
-        context.where = f"an image with {count} box{'es' * (count != 1)}"
-        with unchanged(context, pixels=upload.pixels, confidences=confidences):
-            got = context.call(row_of, upload, confidences, model, version)
+        where = f"an image with {count} box{'es' * (count != 1)}"
+        got = context.call(row_of, upload, confidences, model, version, where=where)
         height, width = upload.pixels.shape[:2]
         want = {"width": width, "height": height, "boxes": count, "model": model}
-        want |= {"confidences": [float(one) for one in confidences], "version": version}
-        _compare(context, _line(context, got, upload), want)
-        earlier.append((got, want, context.where))
+        want |= {"confidences": [float(one) for one in before[1]], "version": version}
+        _compare(context, _line(context, got, upload, where), want, where)
+        unchanged = np.array_equal(before[0].pixels, upload.pixels)
+        context.expect(
+            unchanged and np.array_equal(before[1], confidences),
+            "row_of changed the arrays that it was given.",
+            where=where,
+        )
+        earlier.append((got, want, where))
     for got, want, where in earlier:
         what = "The row, after further calls of row_of,"
         context.same(got, want, what=what, where=where, tolerance=_NEAR)
@@ -65,19 +71,23 @@ def _confidences(context: Context, count: int) -> Any:
     return found.astype(np.float32)
 
 
-def _line(context: Context, got: Any, upload: Upload) -> dict[str, Any]:
+def _line(context: Context, got: Any, upload: Upload, where: str) -> dict[str, Any]:
     """Return the row as the log's readers see it, or fail."""
     context.expect(
         issubclass(type(got), dict),
         f"row_of(…) is of type {type(got).__name__}; dict was expected.",
+        where=where,
         layer="schema",
     )
     for key, value in dict.items(got):
-        context.expect(not _is_image(value), f"{key!r} holds the image.", mistake="image")
+        context.expect(
+            not _is_image(value), f"{key!r} holds the image.", where=where, mistake="image"
+        )
         text = value if isinstance(value, str) else ""
         context.expect(
             upload.file_name not in text and upload.comment not in text,
             f"{key!r} holds what a person wrote.",
+            where=where,
             mistake="user_text",
         )
     try:
@@ -85,9 +95,11 @@ def _line(context: Context, got: Any, upload: Upload) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         context.fail(
             f"json.dumps(row) raised {type(error).__name__}: {error}",
+            where=where,
             mistake="not_json" if re.search(r"float|int|ndarray", str(error)) else None,
             layer="schema",
         )
+        raise
 
 
 def _is_image(value: Any) -> bool:
@@ -98,7 +110,7 @@ def _is_image(value: Any) -> bool:
     )
 
 
-def _compare(context: Context, line: dict[str, Any], want: dict[str, Any]) -> None:
+def _compare(context: Context, line: dict[str, Any], want: dict[str, Any], where: str) -> None:
     sure = [one for one in want["confidences"] if one >= 0.5]
     fewer = [want | {"confidences": sure, "boxes": n} for n in (want["boxes"], len(sure))]
     turned = want | {"width": want["height"], "height": want["width"]}
@@ -106,6 +118,7 @@ def _compare(context: Context, line: dict[str, Any], want: dict[str, Any]) -> No
         line,
         want,
         what="row_of(…)",
+        where=where,
         tolerance=_NEAR,
         mistakes=[("swapped", turned), *(("unsure", one) for one in fewer)],
     )

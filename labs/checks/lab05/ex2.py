@@ -23,13 +23,11 @@ _UNITS |= {"percent", "percentage", "ratio"}
 def check(context: Context, metrics_of: Callable[..., Any]) -> None:
     """Make the metrics in two fresh registries and look at them as a scrape does."""
     with reading.in_memory(), reading.DefaultRegistry() as default:
-        context.where = "the first registry"
-        first = _made(context, metrics_of, default)
+        first = _made(context, metrics_of, default, "the first registry")
         _types_and_names(context, *first)
         _labels(context, *first)
         _buckets(context, first[1])
-        context.where = "a second registry"
-        _made(context, metrics_of, default, first)
+        _made(context, metrics_of, default, "a second registry", first)
     context.note(registries=2, series_of_rejected=len(REASONS))
 
 
@@ -37,6 +35,7 @@ def _made(
     context: Context,
     answer: Callable[..., Any],
     default: reading.DefaultRegistry,
+    where: str,
     before: tuple[Any, ...] = (),
 ) -> tuple[Any, Any]:
     """Return the two metrics that the answer makes in a fresh registry, or fail.
@@ -48,20 +47,25 @@ def _made(
         got = answer(registry)
     except Exception as error:
         if "Duplicated timeseries" not in str(error):
-            raise context.raised(error) from error
+            raise context.raised(error, where=where) from error
         context.fail(
             "Your code raised Duplicated timeseries: that name is taken.",
+            where=where,
             mistake=None if list(registry.collect()) else "global_registry",
+            cause="Two metrics in a registry cannot have the same name.",
         )
     pair = [*got] if issubclass(type(got), tuple | list) else []
     if len(pair) != 2 or not all(reading.is_metric(one) for one in pair):
         context.fail(
-            "metrics_of(registry) did not return a tuple of two metrics of prometheus_client.",
+            "metrics_of(registry) did not return two metrics of prometheus_client.",
+            where=where,
             layer="schema",
+            cause="Return a tuple: the counter first, then the histogram.",
         )
     context.expect(
         not any(one is other for one in pair for other in before),
         "The second call returned the metrics of the first.",
+        where=where,
         cause="Create both in the function, each time in the registry that it is given.",
     )
     inside = {family.name for family in registry.collect()}
@@ -70,6 +74,7 @@ def _made(
         context.fail(
             f"{2 - len(outside)} of the 2 metrics are in the registry that was given; in the "
             f"default registry there are {default.added() or 'none'}.",
+            where=where,
             mistake="global_registry" if default.added() else None,
             cause="Pass registry=registry to each metric.",
         )
@@ -85,6 +90,9 @@ def _types_and_names(context: Context, rejected: Any, seconds: Any) -> None:
             issubclass(type(one), kind),
             f"{name} is a {type(one).__name__}; {kind.__name__} was expected.",
             mistake="gauge" if kind is Counter and issubclass(type(one), Gauge) else None,
+            cause="Only a Histogram's buckets can be added up across processes."
+            if kind is Histogram
+            else "Return the counter first, then the histogram.",
         )
         family = next(iter(one.collect()))
         context.expect(
@@ -100,6 +108,7 @@ def _types_and_names(context: Context, rejected: Any, seconds: Any) -> None:
             not units and (one is rejected or family.name.endswith("_seconds")),
             f"The name of {name} is {family.name!r}.",
             mistake="unit" if one is seconds else None,
+            cause=f"It counts images, which have no unit {' or '.join(units)}.",
         )
 
 
@@ -119,8 +128,14 @@ def _labels(context: Context, rejected: Any, seconds: Any) -> None:
         f"Before the first refusal there is no series for {missing}.",
         mistake="no_zero",
     )
-    what = "What rejected counts before the first refusal"
-    context.same(series, dict.fromkeys(REASONS, 0.0), what=what)
+    others = sorted(set(series) - {*REASONS})
+    context.expect(not others, f"rejected has a series for {others}, not one of REASONS.")
+    counted = [reason for reason, value in series.items() if value]
+    context.expect(
+        not counted,
+        f"Before the first refusal, rejected is above 0 for {counted}.",
+        cause="labels(reason=…) alone makes a series at 0; inc() counts a refusal.",
+    )
 
 
 def _buckets(context: Context, seconds: Any) -> None:

@@ -44,11 +44,12 @@ def check(context: Context, count: Callable[..., Any]) -> None:
             ValueError("no such layer"),
             ModelError("no memory", code=REASONS[0], status=503, hint="Try again."),
         ):
-            context.where = f"a failure, {type(error).__name__}"
-            _expect(context, _raised(context, count, error), failed=1.0)
+            counted = _raised(context, count, error, f"a failure, {type(error).__name__}")
+            _expect(context, counted, failed=1.0, where=f"a failure, {type(error).__name__}")
         for gone in (asyncio.CancelledError(), _StopError()):
-            context.where = f"a call that is stopped: {type(gone).__name__}"
-            _expect(context, _raised(context, count, gone), mistake="gone_fails")
+            where = f"a call that is stopped: {type(gone).__name__}"
+            counted = _raised(context, count, gone, where)
+            _expect(context, counted, where=where, mistake="gone_fails")
         _two_at_once(context, count)
     context.note(ways_out="an answer, a refusal, a failure, a cancelled call", at_once=2)
 
@@ -108,6 +109,7 @@ def _counts(metrics: _Metrics) -> dict[str, Any]:
 def _expect(
     context: Context,
     counted: dict[str, Any],
+    where: str,
     failed: float = 0.0,
     rejected: str | None = None,
     mistake: str | None = None,
@@ -117,56 +119,64 @@ def _expect(
     context.expect(
         counted["failed"] == failed,
         f"failed counted {counted['failed']:g}; {failed:g} was expected.",
+        where=where,
         mistake=mistake if counted["failed"] > failed else None,
     )
     want = {rejected: 1.0} if rejected else {}
     context.expect(
         got == want,
         f"rejected counted {got or 'nothing'}; {want or 'nothing'} was expected.",
+        where=where,
         mistake="open_label" if rejected == "other" and "other" not in got and got else None,
     )
 
 
-def _asked_once(context: Context, detect: _Detect, image: Any) -> None:
+def _asked_once(context: Context, detect: _Detect, image: Any, where: str) -> None:
     context.expect(
-        len(detect.calls) == 1 and detect.calls[0] is image,
-        f"The detector was called {len(detect.calls)} times; once, with the image, was expected.",
+        len(detect.calls) == 1,
+        f"The detector was called {len(detect.calls)} times; once was expected.",
+        where=where,
     )
+    given = detect.calls[0] is image
+    context.expect(given, "The detector was given something other than the image.", where=where)
     context.expect(
         detect.seen == [1],
         f"While the detector is at work, in_progress is {detect.seen[0]:g} higher than before; 1 "
         "was expected.",
+        where=where,
     )
 
 
 def _answered(context: Context, answer: Any, found: Any) -> None:
-    context.where = f"the detector returns {found}"
+    where = f"the detector returns {found}"
     metrics, image = _metrics(), context.picture(1)
     detect = _Detect(metrics, found)
     start = time.perf_counter()
-    got = context.call(answer, detect, image, metrics)
+    got = context.call(answer, detect, image, metrics, where=where)
     took = time.perf_counter() - start
-    _asked_once(context, detect, image)
-    context.expect(got is found, "count(…) did not return what the detector returned.")
+    _asked_once(context, detect, image, where)
+    context.expect(got is found, "count(…) did not return what the detector returned.", where=where)
     counted = _counts(metrics)
     down = counted["in_progress"] == 0
-    context.expect(down, "After the call in_progress is higher than before.")
-    _expect(context, counted)
+    context.expect(down, "After the call in_progress is higher than before.", where=where)
+    _expect(context, counted, where)
     context.expect(
         counted["observed"] == 1,
         f"seconds was observed {counted['observed']:g} times; once was expected.",
+        where=where,
     )
     is_larger = counted["seconds"] > 100 * took
     context.expect(
         0.9 * _SLEPT <= counted["seconds"] <= took + 0.01,
         "The observed time is not the time that the detector took, in seconds.",
+        where=where,
         cause="It is in a smaller unit, milliseconds for instance."
         if is_larger
         else "Read time.perf_counter() just before detect(picture) and just after it.",
     )
 
 
-def _raised(context: Context, answer: Any, error: BaseException) -> dict[str, Any]:
+def _raised(context: Context, answer: Any, error: BaseException, where: str) -> dict[str, Any]:
     """Let the detector raise; return what was counted if the same exception comes out."""
     metrics, image = _metrics(), context.picture(1)
     detect = _Detect(metrics, error=error)
@@ -176,44 +186,48 @@ def _raised(context: Context, answer: Any, error: BaseException) -> dict[str, An
         if raised is not error:
             if not isinstance(raised, Exception):
                 raise
-            raise context.raised(raised) from raised
+            raise context.raised(raised, where=where) from raised
     else:
         context.fail(
             f"{type(error).__name__} did not reach the caller; {type(got).__name__} was returned.",
+            where=where,
             mistake="swallowed",
         )
-    _asked_once(context, detect, image)
+    _asked_once(context, detect, image, where)
     counted = _counts(metrics)
     more = counted["in_progress"]
     context.expect(
         more == 0,
         f"in_progress is {abs(more):g} {'higher' if more > 0 else 'lower'} after the call than "
         "before.",
+        where=where,
         mistake="not_decremented" if more > 0 else None,
     )
     context.expect(
         counted["observed"] == 0,
         f"seconds was observed {counted['observed']:g} times; only an answered image has a time.",
+        where=where,
         mistake="times_errors",
     )
     return counted
 
 
 def _refused(context: Context, answer: Any, kind: type[InputError], code: str) -> None:
-    context.where = f"a refusal, {kind.__name__} with the code {code!r}"
+    where = f"a refusal, {kind.__name__} with the code {code!r}"
     error = kind("The file is not an image.", code=code, status=422, hint="Send a PNG.")
-    counted = _raised(context, answer, error)
+    counted = _raised(context, answer, error, where)
     reason = code if code in REASONS else "other"
     context.expect(
         kind is InputError or not counted["failed"],
         "A refusal by a subclass of InputError was counted as failed.",
+        where=where,
     )
-    _expect(context, counted, rejected=reason, mistake="blames_server")
+    _expect(context, counted, where, rejected=reason, mistake="blames_server")
 
 
 def _two_at_once(context: Context, answer: Any) -> None:
     """Let a second image come while the first is in the detector."""
-    context.where = "a second image comes while the first is in the detector"
+    where = "a second image comes while the first is in the detector"
     metrics = _metrics()
     inner = _Detect(metrics, [])
 
@@ -223,16 +237,18 @@ def _two_at_once(context: Context, answer: Any) -> None:
         thread.join(5)
 
     outer = _Detect(metrics, [], inside=second)
-    context.call(answer, outer, None, metrics)
+    context.call(answer, outer, None, metrics, where=where)
     counted, high = _counts(metrics), inner.seen[0] if inner.seen else 1.0
     context.expect(
         high == 2 and counted["in_progress"] == 0,
         f"in_progress is {high:g} with both, and {counted['in_progress']:g} after; 2 and 0 were "
         "expected.",
+        where=where,
         mistake="set" if inner.seen and high == 1 else None,
     )
     context.expect(
         counted["observed"] == 2 and counted["seconds"] >= 0.95 * 3 * _SLEPT,
         "The two observed times add up to less than the detector took.",
+        where=where,
         cause="What belongs to one call, its start for instance, must be a local variable.",
     )

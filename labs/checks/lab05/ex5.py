@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import promql_parser as ast
@@ -10,11 +14,14 @@ from labs.checks.lab05 import alerts
 from labs.checks.lab05.days import SLOW, Day, days
 from labs.checks.lab05.promql import PromQLError, nodes
 from labs.engine import Context
+from services.environment import build_dir
 
 
 def check(context: Context, rules: Any) -> None:
     """Read the rules, and try both alerts on days on which they have to fire, or must not."""
-    text = context.plain(rules, what="rules", kind=str)
+    text = context.plain(rules, what="rules")
+    if not isinstance(text, str):
+        context.fail(f"rules is of type {type(text).__name__}; str was expected.", layer="schema")
     try:
         read = alerts.rules_of(text)
     except alerts.RuleError as error:
@@ -24,6 +31,7 @@ def check(context: Context, rules: Any) -> None:
         for day in tried:
             _try(context, rule, day)
         _look(context, rule, tried)
+    _promtool(context, text)
     context.note(alerts=2, days=len(tried))
 
 
@@ -62,3 +70,19 @@ def _look(context: Context, rule: alerts.Rule, tried: list[Day]) -> None:
         alerts.names_service(rule),
         f"The summary of {rule.name} is {rule.summary!r}; {{{{ $labels.service }}}} is not in it.",
     )
+
+
+def _promtool(context: Context, text: str) -> None:
+    """Let Prometheus's own checker read the file too, where it is installed."""
+    program = shutil.which("promtool")
+    if program is None:
+        return
+    build_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build_dir()) as folder:
+        file = Path(folder) / "rules.yml"
+        file.write_text(text, encoding="utf-8")
+        command = [program, "check", "rules", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    if done.returncode:
+        said = " ".join(done.stderr.partition("FAILED:")[2].split()).replace(str(file), "rules")
+        context.fail(f"promtool: {said[:300]}", layer="schema")

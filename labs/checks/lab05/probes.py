@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from PIL import Image
 
-from labs.checks.threads import NAME, PATIENCE
 from labs.engine import fake_core
 from services.errors import InputError
+
+PATIENCE = 5.0
+"""Seconds to wait for something that should happen at once."""
+
+_ASIDE = "lab05-aside"
 
 
 class OutOfMemoryError(RuntimeError):
@@ -97,6 +104,20 @@ class Backstage:
         return picture
 
 
+def aside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Call a function in a new thread."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=_ASIDE, daemon=True).start()
+    return future
+
+
 @contextmanager
 def short_waits_elapse() -> Iterator[None]:
     """Let each time limit of a few seconds pass at once, in the threads of :func:`aside`."""
@@ -104,12 +125,28 @@ def short_waits_elapse() -> Iterator[None]:
 
     def elapsed(self: threading.Condition, timeout: float | None = None) -> bool:
         is_short = timeout is not None and 0 < timeout <= PATIENCE
-        if is_short and threading.current_thread().name == NAME:
+        if is_short and threading.current_thread().name == _ASIDE:
             timeout = 0.001
         return wait(self, timeout)
 
     with patch.object(threading.Condition, "wait", elapsed):
         yield
+
+
+@contextmanager
+def expected(error: BaseException | None) -> Iterator[None]:
+    """Do not report a thread that this exception ends."""
+    before = threading.excepthook
+
+    def hook(died: threading.ExceptHookArgs) -> None:
+        if died.exc_value is not error:
+            before(died)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
@@ -120,3 +157,13 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def asked(probe: Callable[[], Any]) -> Any:
+    """Return what a probe says; as BentoML, await one that is a coroutine."""
+    said = probe()
+    return asyncio.run(_value(said)) if inspect.isawaitable(said) else said
+
+
+async def _value(said: Any) -> Any:
+    return await said

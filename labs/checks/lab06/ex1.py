@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import bentoml
 
-from labs.checks.lab06.store import empty_store, sha256_of, tags_of, temporary_folder
+from labs.checks.lab06.refusal import expect_value_error
+from labs.checks.lab06.store import empty_store, tags_of, temporary_folder
 from labs.engine import Context
 
 
@@ -23,60 +25,61 @@ def check(context: Context, save: Callable[..., Any], load: Callable[..., Any]) 
         file, copy = folder / "best.onnx", folder / "backup" / "copy.onnx"
         copy.parent.mkdir()
         tags: list[str] = []
-        for content in contents:
-            context.where = "the same path, other bytes" if tags else "a file"
+        for content, where in zip(contents, ("a file", "the same path, other bytes"), strict=True):
             file.write_bytes(content)
-            tags.append(_save(context, save, name, file))
-            _is_stored(context, tags, content)
+            tags.append(_save(context, save, name, file, where))
+            _is_stored(context, tags, content, where)
         copy.write_bytes(contents[1])
         before = _snapshot(store)
         for again in (file, copy):
-            context.where = f"the same bytes again, as {again.name}"
-            _save(context, save, name, again)
+            where = f"the same bytes again, as {again.name}"
+            _save(context, save, name, again, where)
             if _snapshot(store) != before:
-                context.fail("The model that was already stored has changed.")
-        latest = "takes_latest"
+                context.fail("The model that was already stored has changed.", where=where)
         for tag, mistake in (
-            *((f"{name}:latest", latest), (name, latest)),
-            *((tags[0][:-6], None), (tags[1][:-1], None)),
+            (f"{name}:latest", "takes_latest"),
+            (name, "takes_latest"),
+            (tags[0][:-6], None),
+            (tags[1][:-1], None),
         ):
-            context.where = f"load_weights({tag!r})"
-            context.raises(ValueError, load, tag, names=[tag], mistake=mistake)
+            where = f"load_weights({tag!r})"
+            expect_value_error(context, load, tag, where=where, names=[tag], mistake=mistake)
         _loads(context, load, tags, contents)
         _loads_from_the_store_alone(context, load, tags[1], contents[1], store)
         _verifies(context, load, tags, contents)
     context.note(versions=2, saved="4 times")
 
 
-def _save(context: Context, save: Callable[..., Any], name: str, file: Path) -> str:
+def _save(context: Context, save: Callable[..., Any], name: str, file: Path, where: str) -> str:
     """Call ``save_weights`` and compare the tag with the content."""
 
     def because(error: BaseException) -> str | None:
         return "twice" if "already exists" in str(error) else None
 
-    want = f"{name}:{sha256_of(file.read_bytes())[:12]}"
-    got = context.call(save, name, file, because=because)
-    by_name = [f"{name}:{sha256_of(str(text).encode())[:12]}" for text in (file, file.name)]
+    want = f"{name}:{_sha256(file.read_bytes())[:12]}"
+    got = context.call(save, name, file, where=where, because=because)
+    by_name = [f"{name}:{_sha256(str(text).encode())[:12]}" for text in (file, file.name)]
     context.same(
         got,
         want,
         what="save_weights(name, file)",
+        where=where,
         mistakes=[("hash_of_name", tag) for tag in by_name],
     )
     return want
 
 
-def _is_stored(context: Context, tags: list[str], content: bytes) -> None:
+def _is_stored(context: Context, tags: list[str], content: bytes, where: str) -> None:
     there = tags_of(bentoml.models.list())
     if there != sorted(tags):
-        context.fail(f"The store has {there}; {sorted(tags)} was expected.")
+        context.fail(f"The store has {there}; {sorted(tags)} was expected.", where=where)
     model = bentoml.models.get(tags[-1])
     if not _files_with(model, content):
         said = f"No file in {tags[-1]} has the content of the file"
-        context.fail(f"{said}. Write it to model.path_of(…), inside the with.")
-    said = context.plain(dict(model.info.metadata), what="The metadata").get("sha256")
+        context.fail(f"{said}. Write it to model.path_of(…), inside the with.", where=where)
+    said = context.plain(dict(model.info.metadata), what="The metadata", where=where).get("sha256")
     what = f"The metadata's sha256 of {tags[-1]}"
-    context.same(said, sha256_of(content), what=what)
+    context.same(said, _sha256(content), what=what, where=where)
 
 
 def _loads(
@@ -101,9 +104,9 @@ def _loads_from_the_store_alone(
     shutil.copytree(bentoml.models.get(tag).path, store / "models" / twin / version)
     described = store / "models" / twin / version / "model.yaml"
     described.write_text(described.read_text().replace(f"name: {name}\n", f"name: {twin}\n"))
-    context.where = "a model that another process stored"
-    if context.call(load, f"{twin}:{version}") != content:
-        context.fail("load_weights(tag) returned other bytes.")
+    where = "a model that another process stored"
+    if context.call(load, f"{twin}:{version}", where=where) != content:
+        context.fail("load_weights(tag) returned other bytes.", where=where)
 
 
 def _verifies(
@@ -112,14 +115,16 @@ def _verifies(
     """Change a bit of one stored file, and the digest in the metadata of the other."""
     [stored] = _files_with(bentoml.models.get(tags[0]), contents[0])
     stored.write_bytes(contents[1])
-    context.where = "one bit of the stored file was changed"
-    context.raises(ValueError, load, tags[0], names=[tags[0]], mistake="not_verified")
+    where = "one bit of the stored file was changed"
+    expect_value_error(context, load, tags[0], where=where, names=[tags[0]], mistake="not_verified")
     described = Path(bentoml.models.get(tags[1]).path) / "model.yaml"
-    digest = sha256_of(contents[1])
+    digest = _sha256(contents[1])
     changed = digest[:-1] + ("0" if digest[-1] != "0" else "1")
     described.write_text(described.read_text().replace(digest, changed))
-    context.where = "the last digit of the metadata's sha256 was changed"
-    context.raises(ValueError, load, tags[1], names=[tags[1]], mistake="metadata_unread")
+    where = "the last digit of the metadata's sha256 was changed"
+    expect_value_error(
+        context, load, tags[1], where=where, names=[tags[1]], mistake="metadata_unread"
+    )
 
 
 def _files_with(model: Any, content: bytes) -> list[Path]:
@@ -131,3 +136,7 @@ def _snapshot(store: Path) -> dict[Path, tuple[bytes, int]]:
     """Return the content and the time of change of every file in the store."""
     files = [path for path in sorted(store.rglob("*")) if path.is_file()]
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

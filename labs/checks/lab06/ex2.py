@@ -1,14 +1,14 @@
-"""lab06.ex2: The build file."""
+"""lab06.ex2: The build file. BentoML's own loader reads it, and its own code picks the files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bentoml._internal.bento.build_config import BentoBuildConfig
+import yaml
+from bentoml._internal.bento.build_config import BentoBuildConfig, BentoPathSpec
 
-from labs.checks.build_file import config_of, packed
 from labs.checks.lab06.project import (
     FILES,
     IMPORTED,
@@ -18,6 +18,7 @@ from labs.checks.lab06.project import (
     lock_of,
     versions,
 )
+from labs.checks.lab06.store import temporary_folder
 from labs.engine import Context
 
 _PIN = re.compile(r"([\w.-]+)(?:\[[\w,-]*\])?==([\w.+!-]+)")
@@ -28,8 +29,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     for without in ((), ("jupyterlab",), ("numpydoc", "torch")):
         pins = versions(context.random)
         lock = lock_of({name: version for name, version in pins.items() if name not in without})
-        got = context.call(answer, lock, where="a fresh lock")
-        config = config_of(context, got, "build_file(lock)")
+        config = _config(context, context.call(answer, lock, where="a fresh lock"))
         target = config.service.removeprefix("./").replace(".py:", ":").removesuffix(".py")
         if target not in (f"service:{SERVICE}", "service"):
             context.fail(f"service is {config.service!r}; 'service:{SERVICE}' was expected.")
@@ -46,20 +46,53 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     context.note(packed=len(NEEDED), locks=3)
 
 
+def _config(context: Context, answer: Any) -> BentoBuildConfig:
+    """Read an answer, a dictionary or YAML, as BentoML does."""
+    options = context.plain(answer, what="build_file(lock)")
+    if isinstance(options, str):
+        try:
+            options = context.plain(yaml.safe_load(options), what="build_file(lock)")
+        except yaml.YAMLError as error:
+            said = " ".join(str(error).split())[:160]
+            context.fail(f"build_file(lock) cannot be read as YAML: {said}", layer="schema")
+    if not isinstance(options, dict):
+        kind = type(options).__name__
+        context.fail(
+            f"build_file(lock) is of type {kind}; a dictionary, or YAML, was expected.",
+            layer="schema",
+        )
+    try:
+        return BentoBuildConfig.load(options)
+    except Exception as error:
+        said = "; ".join(dict.fromkeys(_reasons(error)))
+        context.fail(f"BentoML refuses it: {said[:200]}", layer="schema")
+        raise AssertionError from error
+
+
+def _reasons(error: BaseException) -> Iterator[str]:
+    """Yield the messages of the innermost errors."""
+    inner = getattr(error, "exceptions", ())
+    for one in inner:
+        yield from _reasons(one)
+    if not inner:
+        yield str(error.args[0] if error.args else error)
+
+
 def _files(context: Context, config: BentoBuildConfig) -> None:
-    chosen = set(packed(config, FILES))
-    more, less = sorted(chosen - set(NEEDED)), sorted(set(NEEDED) - chosen)
+    include = ["*"] if config.include is None else config.include
+    with temporary_folder() as folder:
+        spec = BentoPathSpec(include, config.exclude or [], str(folder))
+        packed = {path for path in FILES if spec.includes(path)}
+    more, less = sorted(packed - set(NEEDED)), sorted(set(NEEDED) - packed)
     if more:
         mistake = None
-        if chosen == set(FILES):
+        if packed == set(FILES):
             mistake = "whole_folder"
         elif all(path.startswith("backup/") for path in more):
             mistake = "bare_name"
         context.fail(f"BentoML would also pack {', '.join(more)}.", mistake=mistake)
     if less:
-        mistake = (
-            "dot_slash" if any(f"./{path}" in (config.include or ()) for path in less) else None
-        )
+        mistake = "dot_slash" if any(f"./{path}" in include for path in less) else None
         context.fail(
             f"BentoML would not pack {', '.join(less)}.",
             mistake=mistake,

@@ -8,6 +8,7 @@ from typing import Any
 
 import bentoml
 
+from labs.checks.lab06.refusal import expect_value_error
 from labs.checks.lab06.store import empty_store, put_bento, tags_of
 from labs.engine import Context
 
@@ -34,13 +35,13 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             (order[0], set(), "the oldest one"),
             (order[2], set(order[:2]), "all older ones are bad"),
         ):
-            context.where = f"serving is {serving}, {why}"
-            context.raises(ValueError, answer, serving, bad, names=[serving])
+            where = f"serving is {serving}, {why}"
+            expect_value_error(context, answer, serving, bad, where=where, names=[serving])
         for serving in (unknown, f"{name}:latest", order[3][:-2]):
-            context.where = f"serving is {serving}, the store has {_versions(order)}"
+            where = f"serving is {serving}, the store has {_versions(order)}"
             bad = {order[0], order[3]}
-            context.where += f"; bad are {', '.join(sorted(bad))}"
-            context.raises(ValueError, answer, serving, bad, names=order)
+            where += f"; bad are {', '.join(sorted(bad))}"
+            expect_value_error(context, answer, serving, bad, where=where, names=order)
         order.append(f"{name}:{context.random.randint(20, 90)}.1.0")
         put_bento(name, _versions(order[-1:]), datetime(2026, 3, 1, tzinfo=UTC))
         _back(context, answer, order, newest + 1, set())
@@ -87,21 +88,22 @@ def _back(
 ) -> None:
     """Roll back from one place in the order of time."""
     serving = order[place]
-    context.where = f"built in this order: {_versions(order)}; serving is {serving}"
-    context.where += f"; bad are {', '.join(sorted(bad))}" if bad else ""
+    where = f"built in this order: {_versions(order)}; serving is {serving}"
+    where += f"; bad are {', '.join(sorted(bad))}" if bad else ""
     older = [tag for tag in order[:place] if tag not in bad]
     there, given = tags_of(bentoml.list()), set(bad)
 
     def because(error: BaseException) -> str | None:
         return "serves_bad" if serving in bad and isinstance(error, ValueError) else None
 
-    got = context.call(answer, serving, given, because=because)
+    got = context.call(answer, serving, given, where=where, because=because)
     if given != bad:
-        context.fail("roll_back(serving, bad) changed the caller's set `bad`.")
+        context.fail("roll_back(serving, bad) changed the caller's set `bad`.", where=where)
     context.same(
         got,
         older[-1],
         what="roll_back(serving, bad)",
+        where=where,
         mistakes=[
             *[("takes_bad", order[place - 1])] * (order[place - 1] in bad),
             *[("second_newest", order[-2])] * (place < len(order) - 1),
@@ -109,7 +111,7 @@ def _back(
         ],
     )
     if tags_of(bentoml.list()) != there:
-        context.fail("The Bentos in the store have changed.")
+        context.fail("The Bentos in the store have changed.", where=where)
 
 
 def _versions(tags: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -12,13 +13,8 @@ from typing import Any
 
 import bentoml
 
-from labs.checks.lab06.store import (
-    empty_store,
-    put_bento,
-    sha256_of,
-    tags_of,
-    temporary_folder,
-)
+from labs.checks.lab06.refusal import expect_value_error
+from labs.checks.lab06.store import empty_store, put_bento, tags_of, temporary_folder
 from labs.engine import Context
 
 Receipt = dict[str, str]
@@ -68,7 +64,7 @@ def _two_bentos(context: Context, name: str) -> list[str]:
     versions = [f"{major}.0.{n}" for n in (1, 2)]
     start = datetime(2026, 2, 2, tzinfo=UTC)
     for n, version in enumerate(versions):
-        model = f"{name}:{sha256_of(version.encode())[:12]}"
+        model = f"{name}:{_sha256(version.encode())[:12]}"
         with bentoml.models.create(model) as stored:
             Path(stored.path_of("cards.onnx")).write_bytes(context.random.randbytes(3000))
         code = {"service.py": f"# version {version}\n"}
@@ -80,31 +76,32 @@ def _sent(
     context: Context, send: Callable[..., Any], tag: str, exact: str, folder: str
 ) -> tuple[Any, Receipt]:
     """Call ``send`` and compare the receipt with the file; return it, and a copy."""
-    context.where = f"send({tag!r}, {folder!r})"
+    where = f"send({tag!r}, {folder!r})"
 
     def because(error: BaseException) -> str | None:
         outside = isinstance(error, FileNotFoundError) and str(Path.cwd()) not in str(error)
         return "relative" if outside and folder in str(error) else None
 
-    got = context.call(send, tag, folder, because=because)
-    receipt = context.plain(got, what="the receipt")
+    got = context.call(send, tag, folder, where=where, because=because)
+    receipt = context.plain(got, what="the receipt", where=where)
     keys = sorted(receipt) if isinstance(receipt, dict) else type(receipt).__name__
     if keys != ["file", "sha256", "tag"] or not all(isinstance(v, str) for v in receipt.values()):
         context.fail(
             f"The receipt has {keys}; texts under tag, file and sha256 were expected.",
+            where=where,
             layer="schema",
         )
     mistakes = {"keeps_latest": tag}
-    context.same(receipt["tag"], exact, what="The receipt's tag", mistakes=mistakes)
+    context.same(receipt["tag"], exact, what="The receipt's tag", where=where, mistakes=mistakes)
     file = Path(receipt["file"])
     if not file.is_absolute():
-        context.fail(f"The receipt's file is {str(file)!r}, a relative path.")
+        context.fail(f"The receipt's file is {str(file)!r}, a relative path.", where=where)
     if not (file.is_relative_to(Path.cwd() / folder) and file.is_file()):
         said = "export_bento returns the path that it wrote"
-        context.fail(f"There is no file {file.name!r} in that folder; {said}.")
-    if receipt["sha256"] != sha256_of(file.read_bytes()):
+        context.fail(f"There is no file {file.name!r} in that folder; {said}.", where=where)
+    if receipt["sha256"] != _sha256(file.read_bytes()):
         digits = len(receipt["sha256"])
-        context.fail(f"The receipt's sha256, {digits} digits, is not the file's.")
+        context.fail(f"The receipt's sha256, {digits} digits, is not the file's.", where=where)
     return got, dict(receipt)
 
 
@@ -118,22 +115,25 @@ def _refuses_other_bytes(
     file, other = (Path(receipt["file"]) for receipt in receipts)
     kept = file.read_bytes()
     shutil.copyfile(other, file)
-    context.where = "the receipt's file has other bytes than those that were sent"
-    context.where += "; the store has the Bento already" * arrived
-    context.raises(
-        ValueError,
+    where = "the receipt's file has other bytes than those that were sent"
+    where += "; the store has the Bento already" * arrived
+    expect_value_error(
+        context,
         receive,
         dict(receipts[0]),
+        where=where,
         names=[file.name],
         mistake="not_verified" if not arrived else None,
     )
     file.write_bytes(kept)
     digest = receipts[0]["sha256"]
     changed = digest[:-1] + ("0" if digest[-1] != "0" else "1")
-    context.where = "the last digit of the receipt's sha256 was changed"
-    context.raises(ValueError, receive, receipts[0] | {"sha256": changed}, names=[file.name])
+    where = "the last digit of the receipt's sha256 was changed"
+    expect_value_error(
+        context, receive, receipts[0] | {"sha256": changed}, where=where, names=[file.name]
+    )
     if not arrived:
-        _is_empty(context)
+        _is_empty(context, where)
 
 
 def _lets_errors_through(
@@ -149,19 +149,19 @@ def _lets_errors_through(
         (archive, f"digest is right, and whose file {archive.name} holds no Bento"),
         (folder / "lost.bento", "file does not exist"),
     ):
-        context.where, digest = f"a receipt whose {what}", "0" * 64
+        where, digest = f"a receipt whose {what}", "0" * 64
         if file.exists():
-            digest = sha256_of(file.read_bytes())
+            digest = _sha256(file.read_bytes())
         try:
             receive({"tag": tag, "file": str(file), "sha256": digest})
         except Exception as error:
             own = _error_of_import(file)
             if file.exists() and not isinstance(error, (own, tarfile.TarError)):
                 said = f"Your code raised {type(error).__name__}; {own.__name__} was expected."
-                context.fail(said, cause="Let the error of import_bento propagate.")
+                context.fail(said, where=where, cause="Let the error of import_bento propagate.")
         else:
             said = "Nothing was raised; an error was expected."
-            context.fail(said, mistake="swallows" if file.exists() else None)
+            context.fail(said, where=where, mistake="swallows" if file.exists() else None)
 
 
 def _error_of_import(file: Path) -> type[Exception]:
@@ -173,23 +173,23 @@ def _error_of_import(file: Path) -> type[Exception]:
     return Exception
 
 
-def _is_empty(context: Context) -> None:
+def _is_empty(context: Context, where: str) -> None:
     left = [*tags_of(bentoml.list()), *tags_of(bentoml.models.list())]
     if left:
         said = f"It was refused, but the store has {', '.join(left)}."
-        context.fail(said, mistake="too_late")
+        context.fail(said, where=where, mistake="too_late")
 
 
 def _received(context: Context, receive: Callable[..., Any], receipt: Receipt, why: str) -> None:
-    context.where = f"receive(…) of {receipt['tag']}, {why}"
+    where = f"receive(…) of {receipt['tag']}, {why}"
 
     def because(error: BaseException) -> str | None:
         return "twice" if "already exists" in str(error) else None
 
     given = dict(receipt)
-    got = context.call(receive, given, because=because)
-    context.same(got, receipt["tag"], what="receive(receipt)")
-    context.same(given, receipt, what="The caller's receipt, after the call,")
+    got = context.call(receive, given, where=where, because=because)
+    context.same(got, receipt["tag"], what="receive(receipt)", where=where)
+    context.same(given, receipt, what="The caller's receipt, after the call,", where=where)
 
 
 def _has_arrived(context: Context, tags: list[str]) -> None:
@@ -199,3 +199,7 @@ def _has_arrived(context: Context, tags: list[str]) -> None:
             f"The other store has the Bentos {there} and {models} models; {sorted(tags)} and "
             f"{len(tags)} were expected."
         )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

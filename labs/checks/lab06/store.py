@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -59,8 +58,16 @@ def put_bento(
 ) -> None:
     """Put a Bento of a few lines into the store, without building it.
 
-    *created* is when it was built, with a time zone; *files* is its code, texts by their names;
-    *model* is the tag of a model in the store that it pins, if not empty.
+    Parameters
+    ----------
+    name, version : str
+        Its tag.
+    created : datetime
+        The time at which it was built, with a time zone.
+    files : mapping of str to str, optional
+        Its code: texts by their names.
+    model : str
+        The tag of a model in the store that it pins, if not empty.
     """
     tag = bentoml.Tag(name, version)
     models = [BentoModelInfo(tag=bentoml.Tag.from_str(model), alias="served")] if model else []
@@ -78,11 +85,6 @@ def put_bento(
         for place, text in (files or {}).items():
             (folder / "src" / place).write_text(text, encoding="utf-8")
         bento.save()
-
-
-def sha256_of(content: bytes) -> str:
-    """Return the digest in 64 hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def tags_of(listed: Iterable[Any]) -> list[str]:

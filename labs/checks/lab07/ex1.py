@@ -24,22 +24,23 @@ def check(context: Context, answer: Any) -> None:
         ids[1:2] = [0] * (count > 1)
         often = [*ids, *context.random.choices(ids, k=2 * count)]
         context.random.shuffle(often)
-        context.where = f"{len(often)} ids, {count} of them different"
-        with unchanged(context, raw_ids=often):
-            trained = context.call(answer, often)
-        rows = [_row(context, trained, one) for one in ids]
-        _are_all_rows(context, ids, rows)
+        where = f"{len(often)} ids, {count} of them different"
+        with unchanged(context, where, raw_ids=often):
+            trained = context.call(answer, often, where=where)
+        rows = [_row(context, trained, one, where) for one in ids]
+        _are_all_rows(context, ids, rows, where)
         for one, row in zip(ids, rows, strict=True):
-            back = context.plain(context.call(trained.raw, row), what=f"raw({row})")
+            back = context.plain(context.call(trained.raw, row, where=where), what=f"raw({row})")
             context.expect(
                 type(back) is int and back == one,
                 f"raw({row}) is {back!r}; {one} was expected, because row({one}) is {row}.",
+                where=where,
             )
-        _are_unknown(context, trained, ids)
+        _are_unknown(context, trained, ids, where)
         for other in (sorted(ids, reverse=True), sorted(ids), context.random.sample(ids, count)):
             served = context.call(answer, other, where="the same ids in another order")
             for one, row in zip(ids, rows, strict=True):
-                got = _row(context, served, one)
+                got = _row(context, served, one, where)
                 context.expect(
                     got == row,
                     f"The id {one} has row {row} in one map and row {got} in the other.",
@@ -51,26 +52,27 @@ def check(context: Context, answer: Any) -> None:
     context.note(ids=several, maps=12)
 
 
-def _row(context: Context, ids: Any, one: int) -> Any:
-    got = context.call(ids.row, one, where=f"row({one}) of {context.where}")
-    return context.plain(got, what=f"row({one})")
+def _row(context: Context, ids: Any, one: int, where: str) -> Any:
+    got = context.call(ids.row, one, where=f"row({one}) of {where}")
+    return context.plain(got, what=f"row({one})", where=where)
 
 
-def _are_all_rows(context: Context, ids: list[int], rows: list[Any]) -> None:
+def _are_all_rows(context: Context, ids: list[int], rows: list[Any], where: str) -> None:
     """Fail unless the rows of the different ids are 0 to n - 1."""
     count = len(ids)
     for one, row in zip(ids, rows, strict=True):
         said = f"row({one}) is {row!r}; a whole number was expected."
-        context.expect(type(row) is int, said)
+        context.expect(type(row) is int, said, where=where)
     context.expect(
         sorted(rows) == list(range(count)),
         f"The rows go from {min(rows)} to {max(rows)}, {len(set(rows))} of them different; "
         f"0 to {count - 1} were expected.",
+        where=where,
         mistake="minus_one" if rows == [one - 1 for one in ids] else None,
     )
 
 
-def _are_unknown(context: Context, ids: Any, known: list[int]) -> None:
+def _are_unknown(context: Context, ids: Any, known: list[int], where: str) -> None:
     """Look up ids that do not exist: beyond the last, next to a known one, 0, and below."""
     before = repr(getattr(ids, "__dict__", None))
     for one in (max(known) + 1, max(known) + 1000, known[0] - 1, known[0] + 1, len(known), 0, -1):
@@ -78,7 +80,7 @@ def _are_unknown(context: Context, ids: Any, known: list[int]) -> None:
             continue
         place = f"row({one}), an id that the map does not know"
         got = context.call(ids.row, one, where=place, because=_cause)
-        row = context.plain(got, what=f"row({one})")
+        row = context.plain(got, what=f"row({one})", where=where)
         context.expect(
             row is None,
             f"row({one}) is {row!r}; None was expected.",
@@ -88,6 +90,7 @@ def _are_unknown(context: Context, ids: Any, known: list[int]) -> None:
     context.expect(
         repr(getattr(ids, "__dict__", None)) == before,
         "The map has changed after lookups of ids that it does not know.",
+        where=where,
         cause="A lookup stores the unknown id, so the map grows with each of them.",
     )
 
@@ -95,15 +98,16 @@ def _are_unknown(context: Context, ids: Any, known: list[int]) -> None:
 def _are_independent(context: Context, answer: Any) -> None:
     """Fail if one map knows, or is changed by, the ids of another."""
     ids = sorted(context.random.sample(range(1, 200_000), 20))
-    context.where = "two maps of different ids"
-    first, second = (context.call(answer, part) for part in (ids[10:], ids[:10]))
+    where = "two maps of different ids"
+    first, second = (context.call(answer, part, where=where) for part in (ids[10:], ids[:10]))
     for name, mapped, part in (("first", first, ids[10:]), ("second", second, ids[:10])):
         for one in ids:
-            row = _row(context, mapped, one)
+            row = _row(context, mapped, one, where)
             known = "a row from 0 to 9" if one in part else "None"
             context.expect(
                 (row in range(10)) if one in part else row is None,
                 f"The {name} map has row {row} for the id {one}; {known} was expected.",
+                where=where,
                 cause="Keep ids and rows in self: what is in the class belongs to all maps.",
             )
 

@@ -25,25 +25,23 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         model = StubModel(context.random, movies)
         known = model.users.raw(context.random.randrange(1, len(model.users) - 1))
         for where, request in _good_requests(context, model, known):
-            context.where = where
-            got = _answered(context, answer, model, request)
-            _compare(context, got, model, request)
+            got = _answered(context, answer, model, request, where)
+            _compare(context, got, model, request, where)
             good += 1
         for where, request in _greedy_requests(context, model, known):
-            context.where = where
-            error = _refused(context, answer, model, request, "top_k_too_large")
+            error = _refused(context, answer, model, request, where, "top_k_too_large")
             numbers = set(re.findall(r"\d+", error.hint))
             left = str(len(_left(model, request)))
             context.expect(
                 left in numbers <= {left, str(request["top_k"])},
                 f"The hint is {error.hint!r}; the number of movies that are left, {left}, and no "
                 "other number was expected.",
+                where=where,
             )
             refused += 1
         for top_k in INVALID:
             request = {"user_id": known, "top_k": top_k}
-            context.where = f"top_k is {top_k!r}"
-            _refused(context, answer, model, request, "top_k_invalid")
+            _refused(context, answer, model, request, f"top_k is {top_k!r}", "top_k_invalid")
             refused += 1
     context.note(good_requests=good, refused=refused)
 
@@ -111,36 +109,38 @@ def _left(model: StubModel, request: Request) -> list[int]:
     return [movie for movie in _ranked(model, request["user_id"]) if movie not in out]
 
 
-def _call(context: Context, answer: Callable[..., Any], model: StubModel, request: Request) -> Any:
+def _call(
+    context: Context, answer: Callable[..., Any], model: StubModel, request: Request, where: str
+) -> Any:
     """Call the learner's function; neither the model nor the request may change."""
-    with unchanged(context, question=request, **{"model.most_rated": model.most_rated}):
+    with unchanged(context, where, question=request, **{"model.most_rated": model.most_rated}):
         return answer(model, request)
 
 
 def _answered(
-    context: Context, answer: Callable[..., Any], model: StubModel, request: Request
+    context: Context, answer: Callable[..., Any], model: StubModel, request: Request, where: str
 ) -> Any:
     try:
-        return _call(context, answer, model, request)
+        return _call(context, answer, model, request, where)
     except FailedError:
         raise
     except InputError as error:
         said = f"A good request was refused with {error.code!r}: {error.message}"
-        context.fail(said, layer="request")
+        context.fail(said, where=where, layer="request")
     except Exception as error:
         null = isinstance(error, TypeError) and "'NoneType' object is not iterable" in str(error)
-        because = "null_fails" if null and "null" in context.where else None
-        raise context.raised(error, because=because) from error
+        because = "null_fails" if null and "null" in where else None
+        raise context.raised(error, where=where, because=because) from error
 
 
-def _compare(context: Context, got: Any, model: StubModel, request: Request) -> None:
+def _compare(context: Context, got: Any, model: StubModel, request: Request, where: str) -> None:
     what = "answer(model, question)"
-    body = context.plain(got, what=what)
+    body = context.plain(got, what=what, where=where)
     try:
         json.dumps(got)
     except (TypeError, ValueError) as error:
         said = f"The answer cannot be sent as JSON: {error}."
-        context.fail(said, mistake="numpy_ids", layer="schema")
+        context.fail(said, where=where, mistake="numpy_ids", layer="schema")
     user, left = request["user_id"], _left(model, request)
     known = model.users.row(user) is not None
     want = {
@@ -149,7 +149,7 @@ def _compare(context: Context, got: Any, model: StubModel, request: Request) -> 
         "fallback": None if known else "popularity",
     }
     if not isinstance(body, dict) or body.keys() != want.keys():
-        context.same(body, want, what=what)
+        context.same(body, want, what=what, where=where)
     rows = [model.movies.row(movie) for movie in want["items"]]
     popular = [movie for movie in model.most_rated if movie in left][: len(want["items"])]
     out = set(model.most_rated) - set(left)
@@ -157,7 +157,8 @@ def _compare(context: Context, got: Any, model: StubModel, request: Request) -> 
     context.expect(
         not seen,
         f"items has {seen[:3]}, which user {user} has rated, in training or in the request.",
-        mistake=None if context.where.startswith(_STRANGE) else "shows_rated",
+        where=where,
+        mistake=None if where.startswith(_STRANGE) else "shows_rated",
         cause="The unknown movie has no row: model.movies.row(…) is None, not an index.",
     )
     # Rows are compared with the ids to leave out either before or after they become ids.
@@ -165,9 +166,9 @@ def _compare(context: Context, got: Any, model: StubModel, request: Request) -> 
     mistakes: list[tuple[str, Any]] = [("rows", rows), ("rows", unfiltered)]
     if model.users.row(user) == 0:
         mistakes.append(("falsy_row", popular))
-    context.same(body["items"], want["items"], what="items", mistakes=mistakes)
+    context.same(body["items"], want["items"], what="items", where=where, mistakes=mistakes)
     for key in ("user_id", "fallback"):
-        context.same(body[key], want[key], what=key)
+        context.same(body[key], want[key], what=key, where=where)
 
 
 def _refused(
@@ -175,13 +176,27 @@ def _refused(
     answer: Callable[..., Any],
     model: StubModel,
     request: Request,
+    where: str,
     code: str,
 ) -> InputError:
     """Return the InputError of a request that has to be refused."""
-    mistake = "true_is_one" if request["top_k"] is True else None
-    error = context.raises(InputError, _call, context, answer, model, request, mistake=mistake)
-    context.same([error.code, error.status], [code, 422], what="[code, status]")
-    for part, text in (("message", error.message), ("hint", error.hint)):
-        good = isinstance(text, str) and bool(text.strip())
-        context.expect(good, f"The {part} is {text!r}; a sentence was expected.")
-    return error
+    try:
+        got = _call(context, answer, model, request, where)
+    except InputError as error:
+        context.same([error.code, error.status], [code, 422], what="[code, status]", where=where)
+        for part, text in (("message", error.message), ("hint", error.hint)):
+            good = isinstance(text, str) and bool(text.strip())
+            context.expect(good, f"The {part} is {text!r}; a sentence was expected.", where=where)
+        return error
+    except FailedError:
+        raise
+    except Exception as error:
+        raise context.raised(error, where=where) from error
+    body = context.plain(got, what="answer(model, question)", where=where)
+    items = body.get("items") if isinstance(body, dict) else None
+    shown = f"has {len(items)} items" if isinstance(items, list) else f"is {body!r:.80}"
+    raise FailedError(
+        f"The answer {shown}; an InputError with the code {code!r} was expected.",
+        where=where,
+        mistake="true_is_one" if request["top_k"] is True else None,
+    )

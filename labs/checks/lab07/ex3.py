@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -44,8 +45,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         registry.aliases["prod"] = lost
         for error in (_DownloadError, _StoppedError):
             what = "fails" if issubclass(error, Exception) else "is interrupted"
-            context.where = f"a download that {what} after the first of two files"
-            starts.broken_off(error)
+            starts.broken_off(f"a download that {what} after the first of two files", error)
         starts.pull("the next start, after a download that failed", downloads=1)
     context.note(starts=9, downloads=6, versions=5)
 
@@ -65,7 +65,7 @@ class _Starts:
         With *again*, pull is called once more in the process of the last start.
         """
         context, registry, cache = self.context, self.registry, self.cache
-        context.where, version = where, registry.aliases[alias]
+        version = registry.aliases[alias]
         pull = self._last = self._last if again else in_new_process(self.answer)
         folder = cache / version
         registry.asked.clear()
@@ -73,61 +73,71 @@ class _Starts:
         early: list[str] = []
         registry.on_file = lambda _: early.append(version) if folder.exists() else None
         with watched(cache) as disk:
-            got = context.call(pull, registry, registry.name, alias, cache)
-        if not isinstance(got, str | Path):
-            said = f"pull returned a {type(got).__name__}; the version's folder was expected."
-            context.fail(said, layer="schema")
+            got = context.call(pull, registry, registry.name, alias, cache, where=where)
+        if type(got) is not str and not isinstance(got, Path):
+            context.plain(got, what="what pull returned", where=where)
+            said = f"pull returned {got!r:.60}; the version's folder, a Path, was expected."
+            context.fail(said, where=where, layer="schema")
         context.expect(
             set(registry.asked) == {alias},
             f"pull looked up the aliases {registry.asked}; [{alias!r}] was expected.",
+            where=where,
             mistake=None if registry.asked or again else "never_asks",
             cause="pull has kept an earlier answer, but the alias may have moved." if again else "",
         )
         context.expect(
             Path(got).absolute() == folder,
             f"pull returned {self._shown(Path(got))}; {self._shown(folder)} was expected.",
+            where=where,
         )
         count = len(registry.downloads)
         context.expect(
             count == downloads,
             f"Number of downloads: {count}; {downloads} was expected.",
+            where=where,
             mistake="every_time" if count > downloads and "nothing has changed" in where else None,
         )
-        self._is_whole(folder, version)
+        self._is_whole(folder, version, where)
         context.expect(
             not early and folder not in disk.made,
             f"{self._shown(folder)} was there before all of its files were.",
+            where=where,
             mistake="partial",
         )
-        self._nothing_else()
+        self._nothing_else(where)
 
     def _shown(self, path: Path) -> str:
         path = path.absolute()
         inside = self.cache in path.parents
         return f"cache/{path.relative_to(self.cache)}" if inside else str(path.name)
 
-    def _is_whole(self, folder: Path, version: str) -> None:
+    def _is_whole(self, folder: Path, version: str, where: str) -> None:
         for file in FILES:
             path = folder / file
             content = path.read_text(encoding="utf-8") if path.is_file() else ""
             if content == self.registry.content(version, file):
                 continue
+            other = re.search(r"version (\w+)", content)
             self.context.fail(
-                f"{self._shown(path)} does not exist, or differs from version {version}'s file.",
-                mistake="alias_uri" if "version" in content else None,
+                f"{self._shown(folder)} has the files of version {other[1]}."
+                if other
+                else f"{self._shown(path)} does not exist, or differs from the registry's file.",
+                where=where,
+                mistake="alias_uri" if other else None,
             )
 
-    def _nothing_else(self) -> None:
+    def _nothing_else(self, where: str) -> None:
         folders = [path for path in self.cache.iterdir() if path.is_dir()]
         left = [path.name for path in folders if path.name not in self.registry.versions]
         self.context.expect(
             not left,
             f"Folders in cache without a complete version: {len(left)} of {len(folders)}; "
             "0 was expected.",
+            where=where,
             mistake="half_stays",
         )
 
-    def broken_off(self, kind: type[BaseException]) -> None:
+    def broken_off(self, where: str, kind: type[BaseException]) -> None:
         """Let a download raise *kind* after its first file."""
         files: list[str] = []
 
@@ -138,12 +148,19 @@ class _Starts:
 
         self.registry.on_file = on_file
         self.registry.downloads.clear()
-        pull = in_new_process(self.answer)
-        self.context.raises(kind, pull, self.registry, self.registry.name, "prod", self.cache)
+        try:
+            in_new_process(self.answer)(self.registry, self.registry.name, "prod", self.cache)
+        except kind:
+            pass
+        except Exception as error:
+            raise self.context.raised(error, where=where) from error
+        else:
+            said = "pull returned normally; the exception of the download was expected."
+            self.context.fail(said, where=where)
         count = len(self.registry.downloads)
         said = f"Number of downloads: {count}; 1 was expected, whose exception propagates."
-        self.context.expect(count == 1, said)
+        self.context.expect(count == 1, said, where=where)
         folder = self.cache / self.registry.aliases["prod"]
         said = f"{self._shown(folder)} is there with half of its files."
-        self.context.expect(not folder.exists(), said, mistake="partial")
-        self._nothing_else()
+        self.context.expect(not folder.exists(), said, where=where, mistake="partial")
+        self._nothing_else(where)

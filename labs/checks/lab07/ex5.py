@@ -5,14 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from labs.checks.lab07.shelf import Shelf, nothing
-from labs.checks.lab07.steps import at_each_step
-from labs.checks.threads import PATIENCE, aside, ended, result_of
+from labs.checks.lab07.steps import PATIENCE, Call, at_each_step
 from labs.engine import Context
 
 THREADS, ANSWERS, SWAPS = 4, 100, 20
@@ -37,32 +35,38 @@ class _Examiner:
 
     def says(self, version: str, where: str) -> None:
         """Ask, and fail unless the answer is that version's."""
-        self.context.where = where
-        self.is_by(version, self.context.call(self.ask))
+        self.is_by(version, self.context.call(self.ask, where=where), where)
 
-    def is_by(self, version: str, got: Any) -> None:
+    def is_by(self, version: str, got: Any, where: str) -> None:
         """Fail unless an answer is that version's."""
-        self.context.same(got, self.body(version), what="The answer")
+        self.context.same(got, self.body(version), what="The answer", where=where)
 
-    def is_whole(self, got: Any, versions: list[str], mistake: str | None = None) -> None:
+    def is_whole(
+        self, got: Any, versions: list[str], where: str, mistake: str | None = None
+    ) -> None:
         """Fail unless an answer is wholly one of these versions'."""
-        value = self.context.plain(got, what="The answer")
+        value = self.context.plain(got, what="The answer", where=where)
         if value in [self.body(version) for version in versions]:
             return
         items = value.get("items") if isinstance(value, dict) else None
         others = [one for one in versions if items == self.shelf.items(one, self.user)]
         if not others:
             expected = f"one of version {versions[0]} or a later one was expected"
-            self.context.fail(f"The answer is {value!r:.80}; {expected}.")
-        said = "The answer names one version, and its movies are another's."
-        self.context.fail(said, mistake=mistake)
+            self.context.fail(f"The answer is {value!r:.80}; {expected}.", where=where)
+        # With many versions, which two of them met is chance.
+        said = f"version {value['version']}" if "version" in value else "no version"
+        self.context.fail(
+            f"The answer says {said}, and its movies are those of {others[0]}."
+            if len(versions) == 2
+            else "The answer names one version, and its movies are another's.",
+            where=where,
+            mistake=mistake,
+        )
 
     def swap(self, version: str, want: bool, where: str) -> None:
         """Replace the model, and hold the result to what it should be."""
-        self.context.where = where
-        self.context.same(
-            self.context.call(self.live.swap, version), want, what=f'swap("{version}")'
-        )
+        got = self.context.call(self.live.swap, version, where=where)
+        self.context.same(got, want, what=f'swap("{version}")', where=where)
 
 
 def check(context: Context, answer: Any) -> None:
@@ -89,60 +93,80 @@ def _cause(error: BaseException) -> str | None:
 
 
 def _starts(context: Context, one: _Examiner, answer: Any) -> None:
-    shelf, context.where = one.shelf, "Live(…), and then three answers"
+    shelf, where = one.shelf, "Live(…), and then three answers"
     tested = one.version in shelf.tests
-    said = f"Version {one.version} was not tested."
-    context.expect(tested, said, mistake="untested", layer="start")
-    _loaded_once(context, one, one.version)
+    context.expect(
+        tested,
+        f"Version {one.version} was not tested.",
+        where="Live(…)",
+        mistake="untested",
+        layer="start",
+    )
+    _loaded_once(context, one, one.version, "Live(…)")
     for _ in range(3):
         one.user = context.random.randint(1, 999)
-        one.says(one.version, context.where)
-    _loaded_once(context, one, one.version)
+        one.says(one.version, where)
+    _loaded_once(context, one, one.version, where)
     useless = shelf.new()
     shelf.useless.add(useless)
-    context.where = "Live(…) with a useless version"
-    context.raises(ValueError, answer, shelf.load, shelf.smoke_test, useless)
+    where = "Live(…) with a useless version"
+    try:
+        answer(shelf.load, shelf.smoke_test, useless)
+    except ValueError:
+        return
+    except Exception as error:
+        raise context.raised(error, where=where) from error
+    context.fail("Live(…) did not raise smoke_test's ValueError.", where=where)
 
 
-def _loaded_once(context: Context, one: _Examiner, version: str) -> None:
+def _loaded_once(context: Context, one: _Examiner, version: str, where: str) -> None:
     count = one.shelf.loads.count(version)
-    context.expect(count == 1, f"load was called {count} times; once was expected.")
+    context.expect(
+        count == 1,
+        f"load was called {count} times; once was expected.",
+        where=where,
+    )
 
 
 def _swaps(context: Context, one: _Examiner) -> None:
     """Replace the model, and ask while the new one is loaded and while it is tested."""
     old, new = one.version, one.shelf.new()
-    context.where = f"version {new} takes the place of {old}"
-    _ask_meanwhile(one, new, True)
+    where = f"version {new} takes the place of {old}"
+    _ask_meanwhile(one, new, True, where)
     context.expect(
-        new in one.shelf.tests, f"Version {new} serves, and was not tested.", mistake="untested"
+        new in one.shelf.tests,
+        f"Version {new} serves, and was not tested.",
+        where=where,
+        mistake="untested",
     )
-    _loaded_once(context, one, new)
+    _loaded_once(context, one, new, where)
     one.says(new, f"after the swap from {old} to {new}")
     one.version = new
 
 
-def _ask_meanwhile(one: _Examiner, new: str, want: bool) -> None:
+def _ask_meanwhile(one: _Examiner, new: str, want: bool, where: str) -> None:
     """Call ``swap`` and ask meanwhile; everybody must be answered by the old version."""
-    meanwhile: list[tuple[str, Future[Any], bool]] = []
-    where = one.context.where
+    meanwhile: list[tuple[str, Call, bool]] = []
 
     def ask(doing: str) -> None:
         if meanwhile and not meanwhile[-1][2]:
             return
-        call = aside(one.ask)
-        meanwhile.append((f"an answer while version {new} is {doing}", call, ended(call)))
+        call = Call(one.ask)
+        meanwhile.append((f"an answer while version {new} is {doing}", call, call.ended()))
 
     one.shelf.on_load, one.shelf.on_test = partial(ask, "loaded"), partial(ask, "tested")
     try:
         one.swap(new, want, where)
     finally:
         one.shelf.on_load = one.shelf.on_test = nothing
-    for one.context.where, call, in_time in meanwhile:
-        said = f"There was no answer within {PATIENCE:g} seconds."
-        one.context.expect(in_time, said, mistake="blocks")
-        one.is_by(one.version, one.context.call(call.result, because=_cause))
-    one.context.where = where
+    for place, call, ended in meanwhile:
+        if not ended:
+            one.context.fail(
+                f"There was no answer within {PATIENCE:g} seconds.", where=place, mistake="blocks"
+            )
+        if call.error is not None:
+            raise one.context.raised(call.error, where=place, because=_cause)
+        one.is_by(one.version, call.value, place)
 
 
 def _refuses(context: Context, one: _Examiner) -> None:
@@ -157,8 +181,8 @@ def _refuses(context: Context, one: _Examiner) -> None:
         (damaged, "is damaged: load raises ValueError"),
         (missing, "is not there: load raises FileNotFoundError"),
     ):
-        context.where = f"version {version} {what}"
-        _ask_meanwhile(one, version, False)
+        where = f"version {version} {what}"
+        _ask_meanwhile(one, version, False, where)
         one.says(one.version, f"after the refusal of {version}")
     new = shelf.new()
     one.swap(new, True, f"version {new} is good, after three bad ones")
@@ -170,11 +194,11 @@ def _between_the_steps(context: Context, one: _Examiner) -> None:
     """Answer between the steps of ``swap``, and swap between the steps of ``answer``."""
     old, new = one.version, one.shelf.new()
     main, calls = at_each_step(lambda: one.live.swap(new), one.ask)
-    context.where = f"an answer between two steps of swap, from {old} to {new}"
-    context.call(result_of, main)
+    where = f"an answer between two steps of swap, from {old} to {new}"
+    context.call(main.result, where=where)
     for call in calls:
-        got = context.call(result_of, call, because=_cause)
-        one.is_whole(got, [old, new], "two_steps")
+        got = context.call(call.result, where=where, because=_cause)
+        one.is_whole(got, [old, new], where, "two_steps")
     tried = [new]
 
     def swap() -> Any:
@@ -182,11 +206,11 @@ def _between_the_steps(context: Context, one: _Examiner) -> None:
         return one.live.swap(tried[-1])
 
     main, calls = at_each_step(one.ask, swap)
-    context.where = "a swap between two steps of answer"
-    got = context.call(result_of, main)
-    one.is_whole(got, tried, "two_reads")
+    where = "a swap between two steps of answer"
+    got = context.call(main.result, where=where)
+    one.is_whole(got, tried, where, "two_reads")
     for call in calls:
-        context.call(result_of, call)
+        context.call(call.result, where=where)
     one.version = tried[-1]
     one.says(one.version, "after many swaps")
 
@@ -200,11 +224,11 @@ def _at_once(context: Context, one: _Examiner) -> None:
             meeting.wait(PATIENCE)
 
     one.shelf.on_recommend = meet
-    calls = [aside(one.ask), aside(one.ask)]
-    both = all(ended(call, 2 * PATIENCE) for call in calls)
+    calls = [Call(one.ask), Call(one.ask)]
+    ended = all(call.ended(2 * PATIENCE) for call in calls)
     one.shelf.on_recommend = nothing
     context.expect(
-        both and not meeting.broken,
+        ended and not meeting.broken,
         "The second answer began only after the first had ended.",
         where="two answers in two threads",
         mistake="one_at_a_time",
@@ -214,7 +238,7 @@ def _at_once(context: Context, one: _Examiner) -> None:
 def _under_load(context: Context, one: _Examiner) -> None:
     """Answer in several threads while the model is replaced again and again."""
     versions = [one.version, *(one.shelf.new() for _ in range(SWAPS))]
-    context.where = f"{THREADS} threads ask {ANSWERS} times each, during {SWAPS} swaps"
+    where = f"{THREADS} threads ask {ANSWERS} times each, during {SWAPS} swaps"
 
     def many() -> list[Any]:
         return [one.ask() for _ in range(ANSWERS)]
@@ -222,12 +246,12 @@ def _under_load(context: Context, one: _Examiner) -> None:
     pace = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)  # threads take turns as often as they can
     try:
-        calls = [aside(many) for _ in range(THREADS)]
+        calls = [Call(many) for _ in range(THREADS)]
         for version in versions[1:]:
-            one.swap(version, True, context.where)
-        found = [context.call(result_of, call, because=_cause) for call in calls]
+            one.swap(version, True, where)
+        found = [context.call(call.result, where=where, because=_cause) for call in calls]
     finally:
         sys.setswitchinterval(pace)
     for got in (got for each in found for got in each):
-        one.is_whole(got, versions)
+        one.is_whole(got, versions, where)
     one.says(versions[-1], "after the load")

@@ -19,15 +19,16 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     for count in counts:
         users, rated = _request(context, count)
         top_k = context.random.randint(2, 9)
-        context.where = f"user_ids={users}, rated={shown(rated, 90)}, top_k={top_k}"
+        where = f"user_ids={users}, rated={shown(rated, 90)}, top_k={top_k}"
         want = [{"user_id": user, "rated": rated.get(user)} for user in users]
         array = np.array(users, np.int64)
-        with unchanged(context, user_ids=array, rated=rated):
-            body = context.call(answer, array, rated, top_k)
+        with unchanged(context, where, user_ids=array, rated=rated):
+            body = context.call(answer, array, rated, top_k, where=where)
         context.same(
-            rows_received(context, body, len(users), top_k),
+            rows_received(context, body, len(users), top_k, where),
             want,
             what="The table that the model gets",
+            where=where,
             mistakes={
                 "empty_as_null": [{**row, "rated": row["rated"] or None} for row in want],
                 "null_as_empty": [{**row, "rated": row["rated"] or []} for row in want],

@@ -34,8 +34,7 @@ def check(context: Context, answer: Any) -> None:
     sent = 0
     for scores, model in zip(cores, models, strict=True):
         for where, table, params in _requests(context, scores):
-            context.where = f"{where}, params={params}"
-            _compare(context, model, scores, table, params)
+            _compare(context, model, scores, table, params, f"{where}, params={params}")
             sent += 1
     context.note(files=2, tables=sent)
 
@@ -82,7 +81,7 @@ def _requests(context: Context, scores: Scores) -> list[tuple[str, pd.DataFrame,
 
 
 def _compare(
-    context: Context, model: Any, scores: Scores, table: pd.DataFrame, params: Params
+    context: Context, model: Any, scores: Scores, table: pd.DataFrame, params: Params, where: str
 ) -> None:
     """Send one request and compare the answer."""
     top_k = (params or {}).get("top_k", 10)
@@ -94,19 +93,20 @@ def _compare(
     # A copy of a table shares the lists in its cells; this one has its own.
     given, given_params = table.map(copy.copy), copy.deepcopy(params)
     because = functools.partial(_cause, params=params)
-    with unchanged(context, model_input=given, params=given_params):
-        got = context.call(model.predict, given, given_params, because=because)
+    with unchanged(context, where, model_input=given, params=given_params):
+        got = context.call(model.predict, given, given_params, where=where, because=because)
     try:
         rows = response_of(got)
     except (TypeError, ValueError, MlflowException) as error:
         context.fail(
             f"MLflow cannot turn a {type(got).__name__} into JSON: {str(error)[:120]}.",
+            where=where,
             layer="schema",
             cause="Return a list of dictionaries, or a DataFrame.",
         )
     by_label = sorted(range(len(table)), key=lambda place: table.index[place])
     mistakes = {"by_index": [want[place] for place in by_label]}
-    context.same(rows, want, what="predict(…)", mistakes=mistakes)
+    context.same(rows, want, what="predict(…)", where=where, mistakes=mistakes)
 
 
 def _cause(error: BaseException, params: Params) -> str | None:

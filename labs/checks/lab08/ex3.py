@@ -36,14 +36,20 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     """Compare the metrics that the learner's reasons name with those of each case."""
     cases = list(_cases(context))
     for case in cases:
-        context.where, given = case.where, {"candidate": case.candidate, "rule": case.rule}
+        where, given = case.where, {"candidate": case.candidate, "rule": case.rule}
         if case.current is not None:
             given["current"] = case.current
-        with unchanged(context, **given):
-            got = context.call(answer, case.candidate, case.current, case.rule, because=_cause)
-        reasons = context.plain(got, what="reasons_against(…)", kind=list)
-        for text in reasons:
-            context.plain(text, what=f"{shown(text, 80)}, one of the reasons,", kind=str)
+        with unchanged(context, where, **given):
+            got = context.call(
+                answer, case.candidate, case.current, case.rule, where=where, because=_cause
+            )
+        reasons = context.plain(got, what="reasons_against(…)", where=where)
+        if not isinstance(reasons, list) or not all(isinstance(text, str) for text in reasons):
+            context.fail(
+                f"reasons_against(…) is {shown(reasons, 80)}; a list of texts was expected.",
+                where=where,
+                layer="schema",
+            )
         _compare(context, reasons, case)
     context.note(candidates=len(cases), rejected=sum(bool(case.reasons) for case in cases))
 
@@ -130,31 +136,33 @@ def _awkward(dice: Any, gain: float) -> float:
     raise AssertionError(f"no metric is awkward for a gain of {gain}")
 
 
-def _without(name: str, metrics: Metrics) -> Metrics:
-    return {key: value for key, value in metrics.items() if key != name}
-
-
 def _not_finite(base: Case) -> Iterator[Case]:
     """Yield cases with metrics that are NaN, infinite or missing, with a current model and none."""
     assert base.current is not None
     for name in base.rule:
-        bad = replace(base, reasons=(name,))
-        for whose in ("candidate", "current"):
-            for value in (math.nan, math.inf, -math.inf):
-                changed: dict[str, Any] = {whose: {**getattr(base, whose), name: value}}
-                mistake = "nan_passes" if math.isnan(value) else None
+        for value in (math.nan, math.inf, -math.inf):
+            for whose in ("candidate", "current"):
+                metrics = {**getattr(base, whose), name: value}
                 where = f"{name} is {value} in the {whose} metrics"
-                yield replace(bad, where=where, accepted=mistake, **changed)
-            changed = {whose: _without(name, getattr(base, whose))}
-            yield replace(bad, where=f"{name} is missing in the {whose} metrics", **changed)
-        rest, other = _without(name, base.candidate), _without(name, base.current)
-        yield replace(bad, where=f"{name} is missing in both models", candidate=rest, current=other)
+                mistake = "nan_passes" if math.isnan(value) else None
+                case = replace(base, where=where, reasons=(name,), accepted=mistake)
+                changed: dict[str, Any] = {whose: metrics}
+                yield replace(case, **changed)
+        for whose in ("candidate", "current"):
+            metrics = {key: value for key, value in getattr(base, whose).items() if key != name}
+            where = f"{name} is missing in the {whose} metrics"
+            changed = {whose: metrics}
+            yield replace(base, where=where, reasons=(name,), **changed)
+        rest = {key: value for key, value in base.candidate.items() if key != name}
+        both = replace(base, where=f"{name} is missing in both models", reasons=(name,))
+        other = {key: value for key, value in base.current.items() if key != name}
+        yield replace(both, candidate=rest, current=other)
         for what, metrics in {
             "missing": rest,
             "nan": {**rest, name: math.nan},
             "inf": {**rest, name: math.inf},
         }.items():
             where = f"nothing is in production, and {name} is {what}"
-            yield replace(bad, where=where, candidate=metrics, current=None)
+            yield replace(base, where=where, reasons=(name,), candidate=metrics, current=None)
     where = "the current metrics are {}"
     yield replace(base, where=where, current={}, reasons=tuple(base.rule))

@@ -49,6 +49,7 @@ def check(context: Context, distance: Callable[..., Any], limit_of: Callable[...
         bool(np.isclose(before, again)),
         f"distance(reference, window) was {before:.5g}; for the same values in another order, it "
         f"is now {again:.5g}.",
+        where=where,
         cause="It may depend on the two distributions alone: not on the order of the values, not "
         "on chance, and not on earlier calls.",
     )
@@ -108,10 +109,10 @@ class _Alarm:
 
     def distance(self, feature: Feature, window: Floats, where: str) -> float:
         """Return the learner's distance of a window from the reference."""
-        self.context.where, reference = where, feature.reference
-        with unchanged(self.context, reference=reference, window=window):
-            got = self.context.call(self._distance, reference, window)
-        return self._number(got, "distance(reference, window)")
+        reference = feature.reference
+        with unchanged(self.context, where, reference=reference, window=window):
+            got = self.context.call(self._distance, reference, window, where=where)
+        return self._number(got, "distance(reference, window)", where)
 
     def share(
         self, feature: Feature, draw: Callable[[int], Floats], size: int, limit: float, count: int
@@ -122,13 +123,11 @@ class _Alarm:
 
     def limit(self, feature: Feature, size: int, rate: float) -> float:
         """Return the learner's limit, and look at the windows that were drawn to find it."""
-        self.context.where = (
-            f"{feature.name}: good={feature.good}, size={size}, alarm_rate={rate:g}"
-        )
+        where = f"{feature.name}: good={feature.good}, size={size}, alarm_rate={rate:g}"
         log, windows = feature.log.copy(), _windows_of(self._distance, self._limit_of, size)
-        with unchanged(self.context, log=log), windows as drawn:
-            got = self.context.call(self._limit_of, log, feature.good, size, rate)
-        limit = self._number(got, "limit_of(log, good, size, alarm_rate)")
+        with unchanged(self.context, where, log=log), windows as drawn:
+            got = self.context.call(self._limit_of, log, feature.good, size, rate, where=where)
+        limit = self._number(got, "limit_of(log, good, size, alarm_rate)", where)
         if not drawn:  # distance was not called by its name: limit_of may be vectorised
             return limit
         foreign = [window for window in drawn if not np.isin(window, feature.reference).all()]
@@ -137,6 +136,7 @@ class _Alarm:
             not foreign,
             f"{len(foreign)} of {len(drawn)} windows have values "
             + ("from after the good period." if late else "that the reference does not have."),
+            where=where,
             mistake="drifted_data" if late else None,
         )
         continuous = type(feature) is Feature
@@ -145,6 +145,7 @@ class _Alarm:
             count >= LEAST_DRAWN,
             f"limit_of compared {count} different windows of {size} values; at least {LEAST_DRAWN} "
             "were expected.",
+            where=where,
             cause="A quantile of few distances is a matter of chance.",
         )
         starts = [_start_of(window, feature.reference) for window in drawn]
@@ -152,17 +153,19 @@ class _Alarm:
             not continuous or None in starts or not _ascend(starts),
             "The windows are slices of the log, one after the other; windows drawn at random were "
             "expected.",
+            where=where,
             cause="Slices that overlap have most of their values in common.",
         )
         return limit
 
-    def _number(self, got: Any, what: str) -> float:
-        value = self.context.plain(got, what=what)
-        is_number = type(value) in (int, float)
-        said = f"{what} is {shown(value, 60)}; a number was expected."
-        self.context.expect(is_number, said, layer="schema")
-        finite = bool(np.isfinite(value))
-        self.context.expect(finite, f"{what} is {value}.", mistake="not_finite")
+    def _number(self, got: Any, what: str, where: str) -> float:
+        value = self.context.plain(got, what=what, where=where)
+        if type(value) not in (int, float):
+            self.context.fail(
+                f"{what} is {shown(value, 60)}; a number was expected.", where=where, layer="schema"
+            )
+        if not np.isfinite(value):
+            self.context.fail(f"{what} is {value}.", where=where, mistake="not_finite")
         return float(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import orjson
 
 from labs.checks.lab09.files import base64_of, images, png_files
-from labs.checks.unchanged import unchanged
 from labs.engine import Context, fake_core
 from services.errors import InputError
 from services.id_card.kserve.predictor import files_of
@@ -30,27 +30,33 @@ def check(context: Context, request_of: Callable[..., Any], boxes_of: Callable[.
 
 
 def _request(context: Context, request_of: Callable[..., Any], files: list[bytes]) -> None:
-    context.where, what = images(len(files)), "request_of(files)"
-    with unchanged(context, files=files):
-        got = context.call(request_of, files)
-    body = context.plain(got, what=what, types={"bytes": "raw_bytes"}, kind=dict)
+    where, what = images(len(files)), "request_of(files)"
+    given = list(files)
+    got = context.call(request_of, given, where=where)
+    if given != files:
+        context.fail(f"{what} changed the caller's list.", where=where)
+    body = context.plain(got, what=what, where=where, types={"bytes": "raw_bytes"})
+    if not isinstance(body, dict):
+        kind = type(body).__name__
+        context.fail(f"{what} is of type {kind}; dict was expected.", where=where, layer="schema")
     if "instances" in body:
-        context.fail(f"{what} has the field 'instances'.", mistake="v1")
+        context.fail(f"{what} has the field 'instances'.", where=where, mistake="v1")
     try:
         texts = files_of(wire.read_request(orjson.dumps(body), {}, "id_card"))
     except InputError as error:
         said = f"The server would answer {error.status}: {error.message} {error.hint}"
         mistake = "shape" if "values" in error.message and "shape" in error.message else None
-        context.fail(said, mistake=mistake, layer="schema")
+        context.fail(said, where=where, mistake=mistake, layer="schema")
     if len(texts) != len(files):
         said = f"{len(texts)} of {len(files)} images are in the request."
         one_only = any(texts == [base64_of(file)] for file in files)
-        context.fail(said, mistake="one_only" if one_only else None)
+        context.fail(said, where=where, mistake="one_only" if one_only else None)
     for place, (text, file) in enumerate(zip(texts, files, strict=True)):
         if text != base64_of(file):
             context.fail(
                 f"Image {place} begins with {str(text)[:24]!r}; the base64 text of its file was "
                 "expected.",
+                where=where,
                 mistake="data_url" if str(text).startswith("data:") else None,
             )
 
@@ -69,17 +75,19 @@ def _answer(context: Context, boxes_of: Callable[..., Any], counts: list[int], l
     if not last:
         outputs.reverse()
     answer = {"model_name": "id_card", "id": "7", "outputs": outputs}
+    given = copy.deepcopy(answer)
     names = ", ".join(output["name"] for output in outputs)
-    context.where = f"an answer for {images(len(counts))}, with the outputs {names}"
-    with unchanged(context, answer=answer):
-        got = context.call(boxes_of, answer)
+    where = f"an answer for {images(len(counts))}, with the outputs {names}"
     context.same(
-        got,
+        context.call(boxes_of, given, where=where),
         want,
         what="boxes_of(answer)",
+        where=where,
         mistakes=[
             ("texts", texts),
             ("first_image", want[0]),
             ("by_place", [json.loads(text) for text in spent]),
         ],
     )
+    if given != answer:
+        context.fail("boxes_of(answer) changed the caller's answer.", where=where)

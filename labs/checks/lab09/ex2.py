@@ -13,8 +13,7 @@ from unittest.mock import patch
 
 import orjson
 
-from labs.checks.images import encoded
-from labs.checks.lab09.files import base64_of, images
+from labs.checks.lab09.files import base64_of, images, png_of
 from labs.engine import Context, fake_core
 from labs.engine.plain import same
 from services.id_card.detector import Detection, Detector
@@ -41,18 +40,16 @@ def check(context: Context, answer: Any) -> None:
     for counts in _ROUNDS:
         scenes = [[context.picture(context.random.randint(0, 5)) for _ in range(n)] for n in counts]
         wants.append([[fake_core.boxes(image) for image in images] for images in scenes])
-        texts = [[base64_of(encoded(image)) for image in images] for images in scenes]
+        texts = [[base64_of(png_of(image)) for image in images] for images in scenes]
         v1 = {"instances": [{"image_b64": text} for text in texts[0]]}
         tensor = {"name": "image", "shape": [counts[1]], "datatype": "BYTES", "data": texts[1]}
         rounds.append([v1, wire.read_request(orjson.dumps({"inputs": [tensor]}), {}, name)])
     got = _predict(context, answer, name, rounds)
     for counts, want, (first, second) in zip(_ROUNDS, wants, got, strict=True):
-        context.where = (
-            f"V1 with {images(counts[0])} and V2 with {images(counts[1])}, at the same time"
-        )
+        where = f"V1 with {images(counts[0])} and V2 with {images(counts[1])}, at the same time"
         what, mistakes = "the answer to V1", {"bare": want[0]}
-        context.same(first, {"predictions": want[0]}, what=what, mistakes=mistakes)
-        _v2(context, second, name, want[1])
+        context.same(first, {"predictions": want[0]}, what=what, where=where, mistakes=mistakes)
+        _v2(context, second, name, want[1], where)
     _lets_through(context, answer, name, {"instances": []}, "files_of")
     _lets_through(context, answer, name, rounds[0][0], "find")
     context.note(heartbeats_while_it_computes="they go on", protocols="V1 and V2")
@@ -127,7 +124,7 @@ class _LateThreads(ThreadPoolExecutor):
 
 def _predict(context: Context, answer: Any, name: str, rounds: list[list[Any]]) -> list[list[Any]]:
     """Make the model and let it answer a round's payloads at once, beside a heartbeat."""
-    heart, context.where = _Heartbeat(), "V1 and V2 at the same time"
+    heart, where = _Heartbeat(), "V1 and V2 at the same time"
 
     async def main() -> Any:
         asyncio.get_running_loop().set_default_executor(_LateThreads(heart))
@@ -145,16 +142,17 @@ def _predict(context: Context, answer: Any, name: str, rounds: list[list[Any]]) 
         model = context.call(answer, name, where="making the object")
         context.call(model.load, where="load()")
         loop = threading.get_ident()
-        got: list[list[Any]] = context.call(asyncio.run, main(), because=_because)
+        got: list[list[Any]] = context.call(asyncio.run, main(), where=where, because=_because)
     if heart.blocked_by:
         context.fail(
             "While your predictor computed, the event loop stood still: no heartbeat came.",
+            where=where,
             mistake="blocking" if heart.blocked_by[0] == loop else "waits",
         )
-    context.expect(heart.asked > 0, "The detector was not called.")
+    context.expect(heart.asked > 0, "The detector was not called.", where=where)
     if calls.loads != 1:
         said = f"The detector was loaded {calls.loads} times; once, in load(), was expected."
-        context.fail(said)
+        context.fail(said, where=where)
     return got
 
 
@@ -171,8 +169,8 @@ def _lets_through(context: Context, answer: Any, name: str, payload: Any, source
             said = "did not end"
         except Exception:
             return
-    context.where = f"{source} raises an exception"
-    context.fail(f"predict {said}; the exception of {source} was expected.")
+    where = f"{source} raises an exception"
+    context.fail(f"predict {said}; the exception of {source} was expected.", where=where)
 
 
 def _because(error: BaseException) -> str | None:
@@ -181,10 +179,11 @@ def _because(error: BaseException) -> str | None:
     return "no_await" if isinstance(error, TypeError) and "coroutine" in str(error) else None
 
 
-def _v2(context: Context, got: Any, name: str, want: list[Any]) -> None:
+def _v2(context: Context, got: Any, name: str, want: list[Any], where: str) -> None:
     if not isinstance(got, InferResponse):
         context.fail(
             f"The answer to V2 is of type {type(got).__name__}; InferResponse was expected.",
+            where=where,
             mistake="v1_only" if isinstance(got, dict) and "predictions" in got else None,
             layer="schema",
         )
@@ -192,7 +191,8 @@ def _v2(context: Context, got: Any, name: str, want: list[Any]) -> None:
     if not same(context.plain([got.model_name, outputs]), [name, ["detections"]]):
         context.fail(
             f"The answer is of the model {got.model_name!r} and has the outputs {outputs}; "
-            f"{name!r} and ['detections'] were expected."
+            f"{name!r} and ['detections'] were expected.",
+            where=where,
         )
     boxes = [json.loads(text) for text in got.outputs[0].as_numpy().tolist()]
-    context.same(boxes, want, what="the output 'detections'")
+    context.same(boxes, want, what="the output 'detections'", where=where)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from labs.checks.lab09.files import base64_of, images, png_files
-from labs.checks.unchanged import unchanged
 from labs.engine import Context
 from services.errors import InputError
 
@@ -49,11 +49,9 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     for some in (files[:1], [*files, files[0]]):
         _accepts(context, answer, some)
     for what, payload in _NO_OBJECTS.items():
-        context.where = f"the payload is {what}"
-        _refuses(context, answer, payload)
+        _refuses(context, answer, payload, f"the payload is {what}")
     for what, payload, place in _bad_instances(context):
-        context.where = what
-        error = _refuses(context, answer, payload)
+        error = _refuses(context, answer, payload, what)
         named = re.findall(r"\d+", re.sub(r"image_b64|base64", "", error.message))
         if str(place) not in named:
             said = f"The message is {error.message[:100]!r}; it should name instance {place}."
@@ -65,14 +63,15 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 
 def _accepts(context: Context, answer: Callable[..., Any], files: list[bytes]) -> None:
     payload = {"instances": [{"image_b64": base64_of(file)} for file in files]}
-    context.where = f"a good payload with {images(len(files))}"
-    with unchanged(context, payload=payload):
-        got = context.call(answer, payload)
+    where, given = f"a good payload with {images(len(files))}", copy.deepcopy(payload)
+    got = context.call(answer, given, where=where)
     if not (type(got) is list and all(type(one) is bytes for one in got)):
         said = "files_in(payload) is not a list of bytes"
-        context.fail(f"{said}, but of type {type(got).__name__}.", layer="schema")
+        context.fail(f"{said}, but of type {type(got).__name__}.", where=where, layer="schema")
     if got != files:
-        context.fail(f"{len(got)} files were returned, but not those that were sent.")
+        context.fail(f"{len(got)} files were returned, but not those that were sent.", where=where)
+    if given != payload:
+        context.fail("files_in(payload) changed the caller's payload.", where=where)
 
 
 def _bad_instances(context: Context) -> Iterator[tuple[str, Any, int]]:
@@ -86,30 +85,32 @@ def _bad_instances(context: Context) -> Iterator[tuple[str, Any, int]]:
             yield f"instance {place} of 0 to {count - 1}: {what}", {"instances": instances}, place
 
 
-def _refuses(context: Context, answer: Any, payload: Any) -> InputError:
+def _refuses(context: Context, answer: Any, payload: Any, where: str) -> InputError:
     """Return the InputError that *answer* raises for *payload*, its status and hint checked."""
-    count = len(payload["instances"]) if "instance " in context.where else 0
+    count = len(payload["instances"]) if "instance " in where else 0
     try:
         got = answer(payload)
     except InputError as error:
         if error.status != 422:
-            context.fail(f"The status is {error.status}; 422 was expected.")
+            context.fail(f"The status is {error.status}; 422 was expected.", where=where)
         if not re.search(r"image_b64|instances", error.hint):
             said = f"The hint is {error.hint[:100]!r}; it should name the field."
-            context.fail(said, mistake="no_hint")
+            context.fail(said, where=where, mistake="no_hint")
         return error
     except Exception as error:
-        failure = context.raised(error, because="server_error")
+        failure = context.raised(error, where=where, because="server_error")
         failure.differs += "; an InputError was expected."
         raise failure from error
     length = len(got) if isinstance(got, list) else -1
     mistake = None
-    if "characters" in context.where and length == count and b"hello" in got:
+    if "characters" in where and length == count and b"hello" in got:
         mistake = "not_strict"
     elif count and length == count - 1:
         mistake = "skips_bad"
     shown = f"a list of {length} files" if length >= 0 else f"a {type(got).__name__}"
     context.fail(
         f"Nothing was raised, and {shown} was returned; an InputError was expected.",
+        where=where,
         mistake=mistake,
     )
+    raise AssertionError

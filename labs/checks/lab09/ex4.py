@@ -17,7 +17,10 @@ from labs.engine.plain import same
 
 def check(context: Context, answer: Any) -> None:
     """Compare the service with the broken one, then let the checker read it."""
-    body = context.plain(answer, what="service", kind=dict)
+    body = context.plain(answer, what="service")
+    if not isinstance(body, dict) or not body:
+        kind = type(body).__name__
+        context.fail(f"service is of type {kind}; a manifest was expected.", layer="schema")
     context.is_attempted(not same(body, service()), "the service is as it was")
     lost = next(_lost(service(), _faults_put_back(body), ""), "")
     if lost:

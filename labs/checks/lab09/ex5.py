@@ -11,7 +11,6 @@ import yaml
 from labs.checks.lab09.checker import findings
 from labs.checks.lab09.router import Answer, Router, Service
 from labs.checks.lab09.service import lookup
-from labs.checks.unchanged import unchanged
 from labs.engine import Context
 from labs.engine.plain import same
 
@@ -41,24 +40,26 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         first = f"grey-{tail}"
         least, *letters = sorted(context.random.sample("abcdefgh", count))
         detectors = [f"detector-{n}-{tail}" for n in [*letters, least]]  # never in ascending order
-        context.where = f"the first step {first} and {count} detectors"
-        with unchanged(context, detectors=detectors):
-            got = context.call(answer, f"cards-{tail}", first, detectors)
-        body = context.plain(got, what="graph_of(…)")
+        given = list(detectors)
+        where = f"the first step {first} and {count} detectors"
+        got = context.call(answer, f"cards-{tail}", first, given, where=where)
+        if given != detectors:
+            context.fail("graph_of(…) changed the caller's list of detectors.", where=where)
+        body = context.plain(got, what="graph_of(…)", where=where)
         if not isinstance(body, dict) or body.get("kind") != "InferenceGraph":
-            context.fail("graph_of(…) is not the manifest of an InferenceGraph.")
+            context.fail("graph_of(…) is not the manifest of an InferenceGraph.", where=where)
         name = lookup(body, ["metadata", "name"])
-        context.expect(name == f"cards-{tail}", f"Its name is {name!r}.")
-        _is_valid(context, body, [first, *detectors])
-        _routes(context, body, first, detectors)
-        _stops(context, body, first, detectors)
+        context.expect(name == f"cards-{tail}", f"Its name is {name!r}.", where=where)
+        _is_valid(context, body, [first, *detectors], where)
+        _routes(context, body, first, detectors, where)
+        _stops(context, body, first, detectors, where)
         made.append((got, copy.deepcopy(body)))
     if not same(context.plain(made[0][0]), made[0][1]):
         context.fail("The second call changed the graph that the first call had returned.")
     context.note(graphs=2, requests="one that succeeds, one whose first step fails")
 
 
-def _is_valid(context: Context, body: dict[str, Any], services: list[str]) -> None:
+def _is_valid(context: Context, body: dict[str, Any], services: list[str], where: str) -> None:
     """Check the graph beside the services that are in the cluster; of advice take no notice."""
     namespace = lookup(body, ["metadata", "namespace"]) or "default"
     others = [yaml.safe_load(_SERVICE.format(name=n, namespace=namespace)) for n in services]
@@ -67,7 +68,7 @@ def _is_valid(context: Context, body: dict[str, Any], services: list[str]) -> No
     unknown = [one for one in found if one.rule == "graph-service"]
     for one in [*faults, *unknown][:1]:
         mistake = "fixed_names" if one in unknown else None
-        context.fail(f"{one.path}: {one.reason} [{one.rule}]", mistake=mistake)
+        context.fail(f"{one.path}: {one.reason} [{one.rule}]", where=where, mistake=mistake)
 
 
 def _services(first: str, detectors: list[str], *, fails: bool = False) -> dict[str, Service]:
@@ -89,33 +90,37 @@ def _services(first: str, detectors: list[str], *, fails: bool = False) -> dict[
     return {first: grey, **{name: detector(name) for name in detectors}}
 
 
-def _routes(context: Context, body: dict[str, Any], first: str, detectors: list[str]) -> None:
+def _routes(
+    context: Context, body: dict[str, Any], first: str, detectors: list[str], where: str
+) -> None:
     """Send a request through the graph that succeeds."""
     images = [f"image-{context.random.randint(10, 99)}" for _ in range(2)]
     router = Router(body["spec"]["nodes"], _services(first, detectors))
-    status, answer = context.call(router.ask, {"instances": images})
+    status, answer = context.call(router.ask, {"instances": images}, where=where)
     kinds = {node.get("routerType") for node in router.nodes.values()}
     asked = [name for name in detectors if name in router.seen]
     if len(asked) != len(detectors):
         context.fail(
             f"{len(asked)} of {len(detectors)} detectors were called.",
+            where=where,
             mistake="splitter" if "Splitter" in kinds else None,
         )
     for name in detectors:
         sent = router.seen[name]
         if "predictions" in sent:
             said = f"{name} got {{'predictions': …}}; {{'instances': …}} was expected."
-            context.fail(said, mistake="no_mapping")
+            context.fail(said, where=where, mistake="no_mapping")
         if same(sent, {"instances": images}):
             said = f"{name} got the client's images, not those of {first}."
             mistake = "no_response" if "Sequence" in kinds else None
-            context.fail(said, mistake=mistake)
+            context.fail(said, where=where, mistake=mistake)
     grey = [{"grey": image} for image in images]
     want = {name: {"predictions": [{name: one} for one in grey]} for name in detectors}
     context.same(
         answer,
         want,
         what=f"The graph's answer, {status},",
+        where=where,
         mistakes=[
             ("in_a_row", want[detectors[-1]]),
             *[("in_a_row", answer)] * (kinds == {"Sequence"}),
@@ -124,13 +129,15 @@ def _routes(context: Context, body: dict[str, Any], first: str, detectors: list[
     )
 
 
-def _stops(context: Context, body: dict[str, Any], first: str, detectors: list[str]) -> None:
+def _stops(
+    context: Context, body: dict[str, Any], first: str, detectors: list[str], where: str
+) -> None:
     """Send a request through the graph whose first step fails."""
     router = Router(body["spec"]["nodes"], _services(first, detectors, fails=True))
-    status, answer = context.call(router.ask, {"instances": ["image"]})
+    status, answer = context.call(router.ask, {"instances": ["image"]}, where=where)
     called = [name for name in detectors if name in router.seen]
     if called:
         said = f"{first} answered 422, and then {len(called)} detectors were called."
-        context.fail(f"{said} None was expected.", mistake="soft")
+        context.fail(f"{said} None was expected.", where=where, mistake="soft")
     if status == 200 or not same(answer, _FAILURE):
-        context.fail(f"{first} failed, and the graph answered {status}, {answer}.")
+        context.fail(f"{first} failed, and the graph answered {status}, {answer}.", where=where)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import base64
+import io
+from typing import Any
 
-from labs.checks.images import encoded
 from labs.engine import Context
 
 
 def png_files(context: Context, count: int) -> list[bytes]:
     """Return the files of fresh scenes with 0 to 5 cards each, PNG."""
-    return [encoded(context.picture(context.random.randint(0, 5))) for _ in range(count)]
+    return [png_of(context.picture(context.random.randint(0, 5))) for _ in range(count)]
+
+
+def png_of(image: Any) -> bytes:
+    """Return an image as a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def base64_of(file: bytes) -> str:

@@ -20,26 +20,31 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     machines = [(8, draw(1.2, 1.5)), (6, draw(0.012, 0.018)), (12, draw(0.9, 1.9)), (4, 1.2)]
     for rounds, true_ratio in machines:
         machine = Machine(context.random, rounds, true_ratio)
-        context.where = f"a machine that gets slower; {rounds} rounds"
-        got = context.call(answer, machine.turn("a"), machine.turn("b"), machine.clock, rounds)
-        got = context.plain(got, what=_WHAT)
-        _turns(context, machine, got, rounds)
-        _value(context, machine, got)
+        where = f"a machine that gets slower; {rounds} rounds"
+        got = context.call(
+            answer, machine.turn("a"), machine.turn("b"), machine.clock, rounds, where=where
+        )
+        got = context.plain(got, what=_WHAT, where=where)
+        _turns(context, machine, got, rounds, where)
+        _value(context, machine, got, where)
     context.note(machines=len(machines))
 
 
-def _turns(context: Context, machine: Machine, got: Any, rounds: int) -> None:
+def _turns(context: Context, machine: Machine, got: Any, rounds: int, where: str) -> None:
     """Fail unless the turns are one of each server, then rounds that begin with each in turn."""
-    context.expect(machine.reads > 0, "`clock` was never called; time the turns with it.")
+    context.expect(machine.reads > 0, "`clock` was never called; time the turns with it.",
+                   where=where)  # fmt: skip
     names = [name for name, _ in machine.turns]
     switches = sum(one != other for one, other in itertools.pairwise(names))
     if switches <= 3 < len(names):
-        context.fail(f"All turns of {names[-1]} came after those of {names[0]}.", mistake="blocks")
+        context.fail(f"All turns of {names[-1]} came after those of {names[0]}.",
+                     where=where, mistake="blocks")  # fmt: skip
     counts = Counter(names)
     if counts != {"a": rounds + 1, "b": rounds + 1}:
         context.fail(
             f"a was called {counts['a']} times and b {counts['b']} times; {rounds + 1} times each "
             "was expected: once to warm up, and once in each round.",
+            where=where,
             mistake="warm_up" if _is(got, _with_warm_up(machine)) else None,
         )
     pairs = [names[n : n + 2] for n in range(0, len(names), 2)]
@@ -47,21 +52,24 @@ def _turns(context: Context, machine: Machine, got: Any, rounds: int) -> None:
         all(set(pair) == {"a", "b"} for pair in pairs),
         f"The turns were {' '.join(names)}; each server has one turn to warm up, and one in each "
         "round.",
+        where=where,
     )
     first = [pair[0] for pair in pairs[1:]]
     if len(set(first)) == 1:
-        context.fail(f"All {rounds} rounds began with {first[0]}.", mistake="same_order")
+        context.fail(f"All {rounds} rounds began with {first[0]}.",
+                     where=where, mistake="same_order")  # fmt: skip
     context.expect(
         all(one != other for one, other in itertools.pairwise(first)),
         f"The rounds began with {' '.join(first)}; a and b in turn was expected.",
+        where=where,
     )
 
 
-def _value(context: Context, machine: Machine, got: Any) -> None:
+def _value(context: Context, machine: Machine, got: Any, where: str) -> None:
     """Fail unless the value is the median of the rounds' ratios, as the turns were measured."""
     want = _medians(machine, 1)[0]
     if isinstance(got, bool) or not isinstance(got, int | float):
-        context.same(got, want, what=_WHAT)
+        context.same(got, want, what=_WHAT, where=where)
     if abs(got / want - 1) <= 0.005:  # another way to take the middle of two ratios is right, too
         return
     times = [dict(machine.turns[n : n + 2]) for n in range(2, len(machine.turns), 2)]
@@ -75,6 +83,7 @@ def _value(context: Context, machine: Machine, got: Any) -> None:
     names = [name for name, values in wrong.items() if _is(got, values)]
     context.fail(
         f"{_WHAT} is {got:.5g}; the median of a's time by b's over the rounds is {want:.5g}.",
+        where=where,
         mistake=names[0] if len(names) == 1 else None,
     )
 

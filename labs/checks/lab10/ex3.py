@@ -26,10 +26,14 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         line = Connection(durations, source.uniform(1e3, 1e4), 1 / rate)
         kind = "is too slow for this rate" if low > 1 else "never pauses"
         paused = f"pauses once for {pause / rate:.1f} s" if pause else kind
-        context.where = f"{count} requests at {rate:.3g} a second; the server {paused}"
-        got = context.call(answer, line.send, line.clock, line.sleep, rate, count, because=_because)
-        _timetable(context, line, is_paused=bool(pause))
-        _latencies(context, line, got)
+        where = f"{count} requests at {rate:.3g} a second; the server {paused}"
+        got = context.call(
+            answer, line.send, line.clock, line.sleep, rate, count,
+            where=where,
+            because=_because,
+        )  # fmt: skip
+        _timetable(context, line, where, is_paused=bool(pause))
+        _latencies(context, line, got, where)
     context.note(servers=len(servers))
 
 
@@ -37,15 +41,17 @@ def _because(error: BaseException) -> str | None:
     return "negative_sleep" if isinstance(error, NegativeSleepError) else None
 
 
-def _timetable(context: Context, line: Connection, *, is_paused: bool) -> None:
+def _timetable(context: Context, line: Connection, where: str, *, is_paused: bool) -> None:
     """Fail unless each request was sent when it was due, or as soon as possible after that."""
-    context.expect(not line.overlaps, "A request was sent before the previous one was answered.")
+    context.expect(not line.overlaps, "A request was sent before the previous one was answered.",
+                   where=where)  # fmt: skip
     due = line.due()
     if len(line.sent) != len(due):
         # On the server before, on which nothing is late, all requests were sent.
         skipped = is_paused and 1 < len(line.sent) < len(due)
         context.fail(
             f"{len(line.sent)} requests were sent; {len(due)} were expected.",
+            where=where,
             mistake="skipped" if skipped else None,
         )
     for number, (sent, want) in enumerate(zip(line.sent, line.timetable(), strict=True)):
@@ -54,6 +60,7 @@ def _timetable(context: Context, line: Connection, *, is_paused: bool) -> None:
                 f"Request {number} was sent {sent - line.start:.3f} s after the start; "
                 f"{want - line.start:.3f} s was expected. It was due after "
                 f"{due[number] - line.start:.3f} s.",
+                where=where,
                 mistake=_why_then(line, number),
             )
 
@@ -71,16 +78,14 @@ def _why_then(line: Connection, number: int) -> str | None:
     return "drifts" if late and abs(gaps[number - 1] - line.gap) < small else None
 
 
-def _latencies(context: Context, line: Connection, got: Any) -> None:
+def _latencies(context: Context, line: Connection, got: Any, where: str) -> None:
     """Fail unless each latency runs from when the request was due to its answer."""
-    want = [
-        sent + duration - due
-        for sent, duration, due in zip(line.timetable(), line.durations, line.due(), strict=True)
-    ]
-    value = context.plain(got, what="open_loop(…)")
+    want = [sent + duration - due for sent, duration, due in
+            zip(line.timetable(), line.durations, line.due(), strict=True)]  # fmt: skip
+    value = context.plain(got, what="open_loop(…)", where=where)
     numbers = isinstance(value, list) and all(type(each) in (int, float) for each in value)
     if not numbers or len(value) != len(want):
-        context.same(value, want, what="open_loop(…)")
+        context.same(value, want, what="open_loop(…)", where=where)
     wrong = [n for n, right in enumerate(want) if not abs(value[n] - right) <= 2 * line.tolerance]
     if not wrong:
         return
@@ -91,5 +96,6 @@ def _latencies(context: Context, line: Connection, got: Any) -> None:
     context.fail(
         f"{len(wrong)} of {len(want)} latencies are wrong. For request {wrong[0]} you return "
         f"{value[wrong[0]]:.3f} s; it was answered {want[wrong[0]]:.3f} s after it was due.",
+        where=where,
         mistake="from_sent" if from_sent else None,
     )

@@ -22,14 +22,15 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
 
     With fresh contests an answer near the limit would pass by chance, and fail the next time.
     """
-    context.where = f"{_CONTESTS} contests of {Contest.SERVERS} servers"
+    where = f"{_CONTESTS} contests of {Contest.SERVERS} servers"
     contests, named = [Contest(seed) for seed in range(_CONTESTS)], []
     for contest in contests:
-        got = context.call(answer, contest.functions())
-        got = context.plain(got, what="fastest(turns)")
+        got = context.call(answer, contest.functions(), where=where)
+        got = context.plain(got, what="fastest(turns)", where=where)
         if not isinstance(got, str) or got not in contest.true:
             context.fail(
                 f"fastest(turns) is {got!r}; one of the names in turns was expected.",
+                where=where,
                 layer="schema",
             )
         named.append(got)
@@ -37,19 +38,20 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     context.expect(
         right >= _RIGHT,
         f"fastest named the right server in {right} of {_CONTESTS} contests; {_RIGHT} are needed.",
+        where=where,
         mistake=_why_wrong(contests, named) if right < _RIGHT else None,
     )
-    context.expect(all(each.turns for each in contests), "No turn was measured.")
+    context.expect(all(each.turns for each in contests), "No turn was measured.", where=where)
     used = sum(each.milliseconds for each in contests)
     plain = sum(Contest(seed).plain_way() for seed in range(_CONTESTS))
-    context.note(
-        right=f"{right} of {_CONTESTS}", times_as_fast_as_the_plain_way=f"{plain / used:.1f}"
-    )
+    context.note(right=f"{right} of {_CONTESTS}",
+                 times_as_fast_as_the_plain_way=f"{plain / used:.1f}")  # fmt: skip
     same_number = all(len(set(_turns_of_each(each).values())) == 1 for each in contests)
     context.expect(
         plain / used >= _TIMES_AS_FAST,
         f"You are {plain / used:.1f} times as fast as the plain way; {_TIMES_AS_FAST:g} times are "
         "needed.",
+        where=where,
         mistake="plain" if same_number else None,
     )
 

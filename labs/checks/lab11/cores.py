@@ -30,7 +30,7 @@ class Predictor:
 
     def __init__(self, most: int, fails: Exception | None = None) -> None:
         self.fails = fails
-        self.most = most
+        self._most = most
         self._calls = 0
 
     def __call__(self, images: Any) -> list[Boxes]:
@@ -40,8 +40,8 @@ class Predictor:
         ):
             raise TypeError("predict takes a list of images, as decode returns them")
         self._calls += 1
-        if len(images) > self.most:
-            raise MemoryError(f"{len(images)} images in one call; {self.most} fit")
+        if len(images) > self._most:
+            raise MemoryError(f"{len(images)} images in one call; {self._most} fit")
         if self.fails is not None and self._calls == 2:
             raise self.fails
         return [fake_core.boxes(image) for image in images]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from labs.checks.images import encoded
 from labs.checks.lab11.cores import Predictor
 from labs.checks.unchanged import unchanged
 from labs.engine import Context, fake_core
@@ -28,21 +28,14 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             folder.mkdir(exist_ok=True)
             paths = _files(context, folder, bad, n)
             want = [_right_row(path) for path in paths]
-            context.where = f"{len(paths)} paths, {bad} of them bad, n={n}"
-            with unchanged(context, paths=paths):
-                got = context.call(answer, paths, Predictor(n), n, because=_cause)
-            _compare(context, got, want)
+            where = f"{len(paths)} paths, {bad} of them bad, n={n}"
+            with unchanged(context, where, paths=paths):
+                got = context.call(answer, paths, Predictor(n), n, where=where, because=_cause)
+            _compare(context, got, want, where)
         for error in _errors(context):
-            context.where = f"predict raises {type(error).__name__} in its second call"
-            answered = _is_answered(context, answer, paths, Predictor(n, error), error)
-            said = "detect_folder returned rows; the model's exception was expected."
-            context.expect(not answered, said, mistake="hides_model")
+            _lets_through(context, answer, paths, Predictor(n, error), n)
         for bug in (ZeroDivisionError("a bug in read_bytes"), ValueError("a bug in read_bytes")):
-            context.where = f"read_bytes() raises a {type(bug).__name__}: a bug"
-            with patch.object(Path, "read_bytes", side_effect=bug) as read:
-                answered = _is_answered(context, answer, paths, Predictor(n), bug)
-            said = "detect_folder returned rows; the exception was expected."
-            context.expect(not (answered and read.called), said)
+            _lets_read_errors_through(context, answer, paths, n, bug)
     context.note(paths=len(paths), ways_to_fail=6)
 
 
@@ -59,10 +52,12 @@ def _files(context: Context, folder: Path, bad: int, n: int) -> list[Path]:
     """
     paths = []
     for number in range(2 * n + 3 + bad):
+        buffer = io.BytesIO()
         cards = context.random.randint(1, 4) if number else 0
+        context.picture(cards, (160, 120)).save(buffer, format="PNG")
         name = f"scan-{context.random.randrange(10**4):04}-{number}"
         paths.append(folder / f"{name}.{'JPG' if number == 1 else 'png'}")  # decode takes any name
-        paths[-1].write_bytes(encoded(context.picture(cards, (160, 120))))
+        paths[-1].write_bytes(buffer.getvalue())
     again = folder / "more" / paths[0].name
     again.parent.mkdir()
     again.write_bytes(paths[1].read_bytes())
@@ -88,21 +83,28 @@ def _right_row(path: Path) -> dict[str, Any]:
     return {"file": path.name, "boxes": boxes, "error": None}
 
 
-def _compare(context: Context, got: Any, want: list[dict[str, Any]]) -> None:
-    rows = context.plain(got, what="what detect_folder returned", kind=list)
-    if any(not isinstance(row, dict) or sorted(row) != KEYS for row in rows):
-        said = f"The rows are {shown(rows, 80)}; dictionaries with the keys {KEYS} were expected."
-        context.fail(said, layer="schema")
+def _compare(context: Context, got: Any, want: list[dict[str, Any]], where: str) -> None:
+    rows = context.plain(got, what="what detect_folder returned", where=where)
+    if not isinstance(rows, list) or any(
+        not isinstance(row, dict) or sorted(row) != KEYS for row in rows
+    ):
+        context.fail(
+            f"detect_folder returned {shown(rows, 80)}; a list of dictionaries with the keys "
+            f"{', '.join(KEYS)} was expected.",
+            where=where,
+            layer="schema",
+        )
     names = [row["file"] for row in want]
     if len(rows) != len(want):
         good = [row["file"] for row in want if row["error"] is None]
         context.fail(
             f"There are {len(rows)} rows for {len(want)} paths.",
+            where=where,
             mistake="left_out" if [row["file"] for row in rows] == good else None,
         )
     others = [row["boxes"] for row in want if row["boxes"]]
     for number, (row, right) in enumerate(zip(rows, want, strict=True)):
-        place = f"{context.where}; path {number}, {names[number]}"
+        place = f"{where}; path {number}, {names[number]}"
         wrong_file = row["boxes"] in others and row["boxes"] != right["boxes"]
         if row["file"] == right["file"] and wrong_file:
             said = "The row has the boxes of another file."
@@ -113,6 +115,7 @@ def _compare(context: Context, got: Any, want: list[dict[str, Any]]) -> None:
     if len({id(row) for row in got}) < len(want):
         context.fail(
             "The two rows of a path that comes twice are one and the same dictionary.",
+            where=where,
             cause="A change of one row would change the other. Make a new dictionary for each.",
         )
 
@@ -127,17 +130,43 @@ def _errors(context: Context) -> list[Exception]:
     ]
 
 
-def _is_answered(
-    context: Context, answer: Callable[..., Any], paths: list[Path], predict: Predictor, bug: Any
-) -> bool:
-    """Say whether rows come back; fail for another exception than *bug*, or one raised from it."""
+def _lets_through(
+    context: Context, answer: Callable[..., Any], paths: list[Path], predict: Predictor, n: int
+) -> None:
+    """Fail unless the exception of the model, or one that is raised from it, is raised."""
+    where = f"predict raises {type(predict.fails).__name__} in its second call"
     try:
-        answer(list(paths), predict, predict.most)
+        answer(list(paths), predict, n)
     except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and cause is not bug:
-            cause = cause.__cause__ or cause.__context__
-        if cause is None:
-            raise context.raised(error) from error
-        return False
-    return True
+        if not _comes_from(error, predict.fails):
+            raise context.raised(error, where=where) from error
+        return
+    said = "detect_folder returned rows; the model's exception was expected."
+    context.fail(said, where=where, mistake="hides_model")
+
+
+def _comes_from(error: BaseException | None, cause: BaseException | None) -> bool:
+    while error is not None and error is not cause:
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _lets_read_errors_through(
+    context: Context, answer: Callable[..., Any], paths: list[Path], n: int, bug: Exception
+) -> None:
+    """Fail if an exception that is neither an InputError nor an OSError becomes a row."""
+    name = type(bug).__name__
+    where = f"read_bytes() raises a {name}"
+    with patch.object(Path, "read_bytes", side_effect=bug) as read:
+        try:
+            answer(list(paths), Predictor(n), n)
+        except Exception as error:
+            if not _comes_from(error, bug):
+                raise context.raised(error, where=where) from error
+            return
+    context.expect(
+        not read.called,
+        f"detect_folder returned rows; the {name} was expected.",
+        where=where,
+        cause="Such an exception is a bug, not a bad file. Catch InputError and OSError alone.",
+    )

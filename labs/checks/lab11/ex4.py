@@ -22,16 +22,17 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         users = [*known[: n + 1], known[1], *known[n + 1 :]]
         core = Scorer(context.numbers, known, movies, n)
         k = [10, movies - 8, 10 * movies][turn]
-        context.where = f"{len(users)} users, {movies} movies, k={k}, n={n}"
-        with unchanged(context, users=users):
-            got = context.call(answer, core, users, k, n, because=_cause)
-        _asks_in_blocks(context, core, users, n)
-        rows = _rows(context, got, len(users))
+        where = f"{len(users)} users, {movies} movies, k={k}, n={n}"
+        with unchanged(context, where, users=users):
+            got = context.call(answer, core, users, k, n, where=where, because=_cause)
+        _asks_in_blocks(context, core, users, n, where)
+        rows = _rows(context, got, len(users), where)
         for user, row in zip(users, rows, strict=True):
-            _compare(context, core, user, k, row)
+            _compare(context, core, user, k, row, where)
         context.expect(
             got[1] is not got[n + 1],
             f"Rows 1 and {n + 1}, both of user {known[1]}, are one and the same list.",
+            where=where,
             cause="A change of one row would change the other. Make a new list for each.",
         )
     context.note(users=len(users), largest_block=n)
@@ -41,23 +42,25 @@ def _cause(error: BaseException) -> str | None:
     return "all_at_once" if isinstance(error, MemoryError) else None
 
 
-def _asks_in_blocks(context: Context, core: Scorer, users: list[int], n: int) -> None:
+def _asks_in_blocks(context: Context, core: Scorer, users: list[int], n: int, where: str) -> None:
     """Fail unless the scores were computed once for each block, and not kept."""
     want = [users[start : start + n] for start in range(0, len(users), n)]
     context.expect(
         core.blocks == want,
         f"core.scores was called for {len(core.blocks)} blocks, {shown(core.blocks, 60)}; "
         f"{len(want)} blocks, {shown(want, 60)}, were expected.",
+        where=where,
     )
     context.expect(
         core.held <= 2,
         f"The scores of {core.held} earlier blocks were still in memory when the next ones were "
         "computed.",
+        where=where,
         mistake="keeps_scores",
     )
 
 
-def _rows(context: Context, got: Any, count: int) -> list[Any]:
+def _rows(context: Context, got: Any, count: int, where: str) -> list[Any]:
     """Return the rows as lists; arrays are accepted, too."""
 
     def listed(value: Any) -> Any:
@@ -67,10 +70,10 @@ def _rows(context: Context, got: Any, count: int) -> list[Any]:
             return value
 
     rows = [listed(row) for row in got] if isinstance(got, list | tuple) else listed(got)
-    rows = context.plain(rows, what="what recommend_all returned")
+    rows = context.plain(rows, what="what recommend_all returned", where=where)
     if not isinstance(rows, list) or len(rows) != count:
         shape = f"{len(rows)} rows" if isinstance(rows, list) else f"a {type(rows).__name__}"
-        context.fail(f"recommend_all returned {shape}; {count} rows were expected.")
+        context.fail(f"recommend_all returned {shape}; {count} rows were expected.", where=where)
     return list(rows)
 
 
@@ -79,7 +82,7 @@ def _best(scores: dict[int, float], k: int, tie: int = 1) -> list[int]:
     return sorted(scores, key=lambda movie: (-scores[movie], tie * movie))[:k]
 
 
-def _compare(context: Context, core: Scorer, user: int, k: int, row: Any) -> None:
+def _compare(context: Context, core: Scorer, user: int, k: int, row: Any, where: str) -> None:
     scores, rated = core.row(user), set(core.rated_by(user))
     left = {movie: score for movie, score in scores.items() if movie not in rated}
     last = scores | dict.fromkeys(rated, -np.inf)
@@ -91,4 +94,4 @@ def _compare(context: Context, core: Scorer, user: int, k: int, row: Any) -> Non
         ("ties", _best(left, k, tie=-1)),
     ]
     what = f"The row of user {user}"
-    context.same(row, _best(left, k), what=what, mistakes=mistakes)
+    context.same(row, _best(left, k), what=what, where=where, mistakes=mistakes)

@@ -8,6 +8,7 @@ import re
 import string
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,14 @@ def part_name(number: int) -> str:
 
 
 class Job:
-    """Batches, the rows that a model gives for them, and the learner's ``run_job``."""
+    """Batches, the rows that a model gives for them, and the learner's ``run_job``.
+
+    Parameters
+    ----------
+    context : Context
+    answer : function
+        The learner's.
+    """
 
     def __init__(self, context: Context, answer: Any) -> None:
         self.context = context
@@ -50,30 +58,38 @@ class Job:
         return [row for rows in self.rows for row in rows]
 
     def run(self, folder: Path, where: str, mode: str = "", call: int = 0) -> None:
-        """Run the learner's job, kill it if *mode* says so, and look at what it left in *folder*.
+        """Run the learner's job, kill it if *mode* says so, and look at what it left.
 
-        *mode* and *call* are those of :class:`labs.checks.lab11.killed.Killer`.
+        Parameters
+        ----------
+        folder : path
+            Where the parts lie.
+        where : str
+            Which run it is, in words.
+        mode, call
+            When it is killed; see :class:`labs.checks.lab11.killed.Killer`.
         """
-        self.context.where = where
         before = {number for number, whole in self._parts(folder).items() if whole}
-        code, said = self._start(folder, mode, call)
+        code, said = self._start(folder, where, mode, call)
         killed = code < 0
         self.runs += 1
         self.kills += killed
         computed = [line["computing"] for line in said if "computing" in line]
-        self._look_for_broken(folder, mode * killed)
+        self._look_for_broken(folder, where, mode * killed)
         if said and "raised" in said[-1]:
-            raise self._raised(said[-1])
+            raise self._raised(said[-1], where)
         if not killed and not (said and "rows" in said[-1]):
-            self.context.fail(f"The process ended with code {code}.", layer="request")
+            self.context.fail(f"The process ended with code {code}.", where=where, layer="request")
         if killed and not mode:
-            self.context.fail(f"The process died of signal {-code}.", layer="request")
-        self._look_at_calls(computed, before)
-        self._look_at_parts(folder, computed[:-1] if killed else computed, killed)
+            self.context.fail(f"The process died of signal {-code}.", where=where, layer="request")
+        self._look_at_calls(computed, before, where)
+        self._look_at_parts(folder, computed[:-1] if killed else computed, where, killed)
         if not killed:
-            self._look_at_rows(folder, said[-1]["rows"], computed)
+            self._look_at_rows(folder, said[-1]["rows"], computed, where)
 
-    def _start(self, folder: Path, mode: str, call: int) -> tuple[int, list[dict[str, Any]]]:
+    def _start(
+        self, folder: Path, where: str, mode: str, call: int
+    ) -> tuple[int, list[dict[str, Any]]]:
         """Return the exit code of a run, and what was reported."""
         plan = {
             "text": self.text,
@@ -98,6 +114,7 @@ class Job:
         except subprocess.TimeoutExpired:
             raise FailedError(
                 f"run_job did not end within {_SECONDS} seconds.",
+                where=where,
                 layer="request",
                 cause="A loop may never end, or the job may wait for something that never comes.",
             ) from None
@@ -105,16 +122,21 @@ class Job:
             print(done.stderr.strip())
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
-    def _raised(self, said: dict[str, Any]) -> FailedError:
+    def _raised(self, said: dict[str, Any], where: str) -> FailedError:
         error = type(said["raised"], (Exception,), {})(said["message"])
         cause = {
             "NameError": "The job runs in a new process. Everything it uses must be in a cell.",
             "FileExistsError": "A killed run has left a file of this name. Overwrite it.",
-            "OSError": "A rename works within one disk. Write the temporary file into the folder.",
         }.get(said["raised"], "")
+        if "Invalid cross-device link" in said["message"]:
+            cause = (
+                "The folder may be on another disk than the system's temporary files, and a rename "
+                "works within one disk only. Write the temporary file into the folder."
+            )
         lost = said["raised"] == "FileNotFoundError" and re.search(r"part-\d+\.json'", str(error))
         return FailedError(
             f"Your code raised {one_line(error)}",
+            where=where,
             mistake="passed_over" if lost and self.runs > 1 else None,
             layer=said["layer"],
             cause=cause,
@@ -134,18 +156,23 @@ class Job:
                 found[number] = False
         return found
 
-    def _look_at_calls(self, computed: list[int], before: set[int]) -> None:
+    def _look_at_calls(self, computed: list[int], before: set[int], where: str) -> None:
         again = sorted(before & set(computed))
         if again:
             self.context.fail(
                 f"compute was called for batch {again[0]} again, though {part_name(again[0])} was "
                 "there.",
+                where=where,
                 mistake="begins_again",
             )
-        twice = [number for number in computed if computed.count(number) > 1]
-        self.context.expect(not twice, f"compute was called again for {twice[:1]} in one run.")
+        [(number, most)] = Counter(computed).most_common(1) or [(0, 0)]
+        self.context.expect(
+            most <= 1,
+            f"compute was called {most} times for batch {number} in one run.",
+            where=where,
+        )
 
-    def _look_for_broken(self, folder: Path, mode: str) -> None:
+    def _look_for_broken(self, folder: Path, where: str, mode: str) -> None:
         broken = [number for number, whole in self._parts(folder).items() if not whole]
         if not broken:
             return
@@ -154,29 +181,45 @@ class Job:
         self.context.fail(
             f"Afterwards {name} is there with {size:,} bytes, but does not hold the rows of batch "
             f"{broken[0]} as JSON.",
+            where=where,
             mistake="in_place" if mode in ("write", "part") else None,
         )
 
-    def _look_at_parts(self, folder: Path, computed: list[int], killed: bool) -> None:
+    def _look_at_parts(self, folder: Path, computed: list[int], where: str, killed: bool) -> None:
         """Hold the files to the batches that were done before the run ended or was killed."""
         parts = self._parts(folder)
         missing = [number for number in computed if number not in parts]
+        if missing and not killed:
+            there = ", ".join(sorted(path.name for path in folder.iterdir())[:3]) or "nothing"
+            self.context.fail(
+                f"{part_name(missing[0])} is not there. The folder has {there}.",
+                where=where,
+            )
         if missing:
             self.context.fail(
-                f"{len(computed)} batches were computed, and the parts of {len(missing)} of them "
-                f"are not there, such as {part_name(missing[0])}.",
-                mistake="at_end" if killed else None,
+                f"{len(computed)} batches were computed before the kill, and the parts of "
+                f"{len(missing)} of them are not there.",
+                where=where,
+                mistake="at_end",
             )
 
-    def _look_at_rows(self, folder: Path, rows: Any, computed: list[int]) -> None:
+    def _look_at_rows(self, folder: Path, rows: Any, computed: list[int], where: str) -> None:
         parts = self._parts(folder)
         left = [number for number in range(len(self.batches)) if number not in parts]
         if left:
             self.context.fail(
                 f"{part_name(left[0])} is not there, and this run did not compute it.",
+                where=where,
                 mistake="passed_over",
             )
         want = self.every_row
-        got = self.context.plain(rows, what="what run_job returned")
+        got = self.context.plain(rows, what="what run_job returned", where=where)
         mistakes = {"only_new": [row for number in computed for row in self.rows[number]]}
-        self.context.same(got, want, what="run_job(…)", mistakes=mistakes)
+        if isinstance(got, list) and got != want and _sorted(got) == _sorted(want):
+            said = "All rows are there, but not in the order of the batches."
+            self.context.fail(said, where=where)
+        self.context.same(got, want, what="run_job(…)", where=where, mistakes=mistakes)
+
+
+def _sorted(rows: list[Any]) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)

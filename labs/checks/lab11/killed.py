@@ -101,23 +101,36 @@ def shuffle_listings(seed: int) -> None:
     chance = random.Random(seed)
     listdir, scandir = os.listdir, os.scandir
 
-    class Entries(list[Any]):
-        def __enter__(self) -> Entries:
+    def shuffled(path: Any = ".") -> list[Any]:
+        names = sorted(listdir(path))
+        chance.shuffle(names)
+        return names
+
+    class Shuffled:
+        def __init__(self, path: Any = ".") -> None:
+            with scandir(path) as found:
+                self._entries = sorted(found, key=lambda entry: entry.name)
+            chance.shuffle(self._entries)
+
+        def __iter__(self) -> Shuffled:
+            return self
+
+        def __next__(self) -> Any:
+            if not self._entries:
+                raise StopIteration
+            return self._entries.pop()
+
+        def __enter__(self) -> Shuffled:
             return self
 
         def __exit__(self, *_: object) -> None:
-            """Do nothing: a list needs not be closed."""
+            self.close()
 
-    def shuffled(path: Any = ".") -> list[Any]:
-        return chance.sample(names := sorted(listdir(path)), len(names))
-
-    def entries(path: Any = ".") -> Entries:
-        with scandir(path) as found:
-            known = sorted(found, key=lambda entry: entry.name)
-        return Entries(chance.sample(known, len(known)))
+        def close(self) -> None:
+            self._entries = []
 
     os.listdir = shuffled
-    os.scandir = entries  # type: ignore[assignment]
+    os.scandir = Shuffled  # type: ignore[assignment]
 
 
 def _compute(plan: dict[str, Any], say: Callable[..., None]) -> Callable[[Any], Any]:

@@ -24,16 +24,15 @@ def check(context: Context, answer: Any) -> None:
     for name, (low, high) in _LIMITS.items():
         for limit, inside in ((low, low + 1), (high, high - 1))[name == "size" :]:
             for value, mistake in ((inside, None), (limit, "off_by_one")):
-                context.where = f"{name} is {value}, which is allowed"
-                _accepts(context, adapter, [{**good[0], name: value}], context.where, mistake)
+                where = f"{name} is {value}, which is allowed"
+                _accepts(context, adapter, [{**good[0], name: value}], where, mistake)
     without = {name: good[0][name] for name in _LIMITS}
     _accepts(context, adapter, [without], "no balcony is given", "balcony_required")
     for number, mistake in ((99, None), (100, "off_by_one")):
         _accepts(context, adapter, good[:1] * number, f"a list of {number}", mistake)
     count = 0
     for where, content, mistake in _bad(context, good[0]):
-        context.where = where
-        _refuses(context, adapter, content, mistake)
+        _refuses(context, adapter, content, where, mistake)
         count += 1
     context.note(refused=f"{count} bad lists")
 
@@ -93,11 +92,11 @@ def _bad(context: Context, good: dict[str, Any]) -> Iterator[tuple[str, Any, str
     yield "it is one apartment without a list", good, None
 
 
-def _refuses(context: Context, adapter: Any, content: Any, mistake: str | None) -> None:
+def _refuses(context: Context, adapter: Any, content: Any, where: str, mistake: str | None) -> None:
     try:
         adapter.validate_json(json.dumps(content))
     except ValidationError:
         return
     except Exception as error:
-        raise context.raised(error) from error
-    context.fail("It was accepted; a ValidationError was expected.", mistake=mistake)
+        raise context.raised(error, where=where) from error
+    context.fail("It was accepted; a ValidationError was expected.", where=where, mistake=mistake)

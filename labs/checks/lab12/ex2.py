@@ -37,8 +37,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
             "AssertionError do not make a test fail.",
         )
     for mistake, where in missed:
-        context.where = where
-        context.fail("Your test passes.", mistake=mistake)
+        context.fail("Your test passes.", where=where, mistake=mistake)
     context.note(broken_services_caught=len(BROKEN))
 
 

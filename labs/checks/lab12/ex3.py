@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bentoml._internal.bento.build_config import BentoBuildConfig
+import yaml
+from bentoml._internal.bento.build_config import BentoBuildConfig, BentoPathSpec
 
-from labs.checks.build_file import config_of, packed
 from labs.checks.lab12.project import (
     BENTOFILE,
     FAULTS,
@@ -23,6 +23,7 @@ from labs.checks.lab12.project import (
     model_of,
 )
 from labs.engine import Context
+from services.workbench.show import one_line
 
 _ASK = """
 import json, sys
@@ -42,12 +43,12 @@ _SECONDS = 50.0
 
 def check(context: Context, service_py: Any, bentofile: Any) -> None:
     """Read the build file, copy what it packs into another folder, and send requests there."""
-    texts = [context.plain(text, what="an answer", kind=str) for text in (service_py, bentofile)]
+    texts = [context.plain(text, what="an answer") for text in (service_py, bentofile)]
+    if not all(isinstance(text, str) for text in texts):
+        context.fail("service_py and bentofile are the texts of two files.", layer="schema")
     context.is_attempted(texts != [SERVICE, BENTOFILE], "both files are as they were")
-    config = config_of(context, texts[1], "bentofile.yaml")
-    if config.service not in ("service:PriceService", "service.py:PriceService"):
-        context.fail(f"service is {config.service!r}; 'service:PriceService' was right.")
-    chosen = _packed(context, config)
+    config = _config(context, texts[1])
+    packed = _packed(context, config)
     _packages(context, config)
     rates = {
         "per_square_metre": context.random.randint(2000, 9000),
@@ -56,38 +57,52 @@ def check(context: Context, service_py: Any, bentofile: Any) -> None:
     files = {**FILES, "service.py": texts[0], "model.json": model_of(rates)}
     first, second, third, alone = (context.random.randint(20, 200) for _ in range(4))
     sizes: list[list[float]] = [[first, second + 0.5, third], [alone]]
-    answers = _ask(context, {name: files[name] for name in chosen}, [*sizes, [], ["big"]])
+    answers = _ask(context, {name: files[name] for name in packed}, [*sizes, [], ["big"]])
     for asked, (status, got) in zip(sizes, answers, strict=False):
-        context.where = f"a request with the sizes {asked}, in another folder"
-        context.expect(status == 200, f"The status is {status}: {str(got)[:90]}")
+        where = f"a request with the sizes {asked}, in another folder"
+        context.expect(status == 200, f"The status is {status}: {str(got)[:90]}", where=where)
         want = [size * rates["per_square_metre"] + rates["base"] for size in asked]
-        context.same(got, want, what="the answer", tolerance=1e-6)
+        context.same(got, want, what="the answer", where=where, tolerance=1e-6)
     _refused(context, answers[2][0], "an empty list")
     _refused(context, answers[3][0], "a text instead of a size")
-    context.note(fixed=f"{FAULTS} faults", packed=len(chosen))
+    context.note(fixed=f"{FAULTS} faults", packed=len(packed))
 
 
 def _refused(context: Context, status: int, where: str) -> None:
-    mistake = "server_error" if status >= 500 else "empty_answer"
-    context.expect(
-        400 <= status < 500,
-        f"The status is {status}; a 4xx was expected.",
-        where=where,
-        mistake=mistake if where == "an empty list" else None,
-    )
+    if not 400 <= status < 500:
+        mistake = None
+        if where == "an empty list":
+            mistake = "server_error" if status >= 500 else "empty_answer"
+        context.fail(f"The status is {status}; a 4xx was expected.", where=where, mistake=mistake)
+
+
+def _config(context: Context, text: str) -> BentoBuildConfig:
+    """Read the build file as BentoML does."""
+    try:
+        options = yaml.safe_load(text)
+        config = BentoBuildConfig.load(options if isinstance(options, dict) else {})
+    except Exception as error:
+        context.fail(f"bentofile.yaml cannot be read: {one_line(error)[:160]}", layer="schema")
+        raise AssertionError from error
+    if config.service not in ("service:PriceService", "service.py:PriceService"):
+        context.fail(f"service is {config.service!r}; 'service:PriceService' was right.")
+    return config
 
 
 def _packed(context: Context, config: BentoBuildConfig) -> list[str]:
     """Return the files that BentoML would pack; they must be those that are needed."""
-    chosen = packed(config, FILES)
-    if missing := [path for path in NEEDED if path not in chosen]:
+    include = ["*"] if config.include is None else config.include
+    with tempfile.TemporaryDirectory() as folder:
+        spec = BentoPathSpec(include, config.exclude or [], folder)
+        packed = [path for path in FILES if spec.includes(path)]
+    if missing := [path for path in NEEDED if path not in packed]:
         mistake = "no_module" if missing == ["prices.py"] else None
         context.fail(f"BentoML would not pack {', '.join(missing)}.", mistake=mistake)
     allowed = {*NEEDED, "bentofile.yaml", "requirements.txt"}
-    if more := [path for path in chosen if path not in allowed]:
+    if more := [path for path in packed if path not in allowed]:
         mistake = "secret" if "credentials.json" in more else None
         context.fail(f"BentoML would also pack {', '.join(more)}.", mistake=mistake)
-    return chosen
+    return packed
 
 
 def _packages(context: Context, config: BentoBuildConfig) -> None:

@@ -25,16 +25,17 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         # A column with missing values may be required all the same.
         whole = [name for name in names if not table[name].isna().any()]
         optional = set(context.random.sample(whole, count // 2))
-        context.where = f"a table with the columns {names}, {sorted(optional)} optional"
-        with unchanged(context, table=table, optional=optional):
-            got = context.call(answer, table, optional)
+        where = f"a table with the columns {names}, {sorted(optional)} optional"
+        with unchanged(context, where, table=table, optional=optional):
+            got = context.call(answer, table, optional, where=where)
         if type(got) is not ModelSignature or got.inputs is None:
             said = f"of type {type(got).__name__}"
-            context.fail(f"It is {said}; a ModelSignature with inputs was expected.")
+            context.fail(f"It is {said}; a ModelSignature with inputs was expected.", where=where)
         context.same(
             [_plain(column) for column in got.inputs.to_dict()],
             _columns(table, optional),
             what="the list of columns",
+            where=where,
             mistakes=[
                 ("inferred", _columns(table, optional, kinds=_INFERRED)),
                 ("inferred", _columns(table, set(), kinds=_INFERRED)),

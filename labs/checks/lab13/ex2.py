@@ -19,7 +19,7 @@ STEPS = {
 }
 
 
-class FailedStepError(RuntimeError):
+class _FailedStepError(RuntimeError):
     """What a failing step raises."""
 
 
@@ -33,7 +33,7 @@ class _Steps:
     def __call__(self, step: str, given: Values) -> Values:
         self.calls.append([step, copy.deepcopy(given)])
         if step == self.fails:
-            raise FailedStepError(f"step {step} failed, as the check wants it")
+            raise _FailedStepError(f"step {step} failed, as the check wants it")
         return dict(self.results[step])
 
 
@@ -57,7 +57,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
     run = _Run(context, answer, complete)
     run.fails(_Steps(results, "evaluate"), first, given, ["drift", "retrain", "evaluate"])
     run.starts("after the failure", _Steps(results), first, given, ["evaluate", "release"])
-    run.starts("everything is complete", _Steps(results), first, given, [])
+    run.starts("everything is complete", _Steps(results), first, given, [], "ignores_nothing")
     other = {**given, "retrain": {"kind": None, "seed": seed}}
     again = {**results, "retrain": {"candidate": number + 1}}
     other |= {"evaluate": {"candidate": number + 1}}
@@ -88,15 +88,27 @@ class _Run:
         self, steps: _Steps, parameters: Values, given: dict[str, Values], wanted: list[str]
     ) -> None:
         """Start with a step that fails, and fail unless exactly the steps before are complete."""
-        self.context.where = f"the first start; execute raises for {wanted[-1]!r}"
-        given_steps = copy.deepcopy(STEPS)
-        self.context.raises(
-            FailedStepError, self.answer, given_steps, self.complete, dict(parameters), steps
+        where = f"the first start; execute raises for {wanted[-1]!r}"
+        try:
+            self.answer(copy.deepcopy(STEPS), self.complete, dict(parameters), steps)
+        except _FailedStepError:
+            pass
+        except Exception as error:
+            raise self.context.raised(error, where=where) from error
+        else:
+            text = "the exception did not reach the caller"
+            self.context.expect(bool(steps.calls), "No step was executed.", where=where)
+            if steps.calls[-1][0] == wanted[-1]:
+                self.context.fail(f"A step failed, and {text}.", where=where)
+        self._executed(steps, given, wanted, where, None)
+        early = wanted[-1] in self.complete
+        self.context.expect(
+            not early,
+            f"complete has an entry for {wanted[-1]!r}, which failed.",
+            where=where,
+            mistake="marks_early",
         )
-        self._executed(steps, given, wanted, None)
-        said = f"complete has an entry for {wanted[-1]!r}, which failed."
-        self.context.expect(wanted[-1] not in self.complete, said, mistake="marks_early")
-        self._complete(steps, given, wanted[:-1])
+        self._complete(steps, given, wanted[:-1], where)
 
     def starts(
         self,
@@ -108,22 +120,28 @@ class _Run:
         mistake: str | None = None,
     ) -> None:
         """Start, and fail unless the wanted steps are executed and the values come back."""
-        self.context.where = f"{about}; parameters={parameters}"
-        with unchanged(self.context, parameters=parameters):
+        where = f"{about}; parameters={parameters}"
+        with unchanged(self.context, where, parameters=parameters):
             got = self.context.call(
-                self.answer, copy.deepcopy(STEPS), self.complete, parameters, steps
+                self.answer, copy.deepcopy(STEPS), self.complete, parameters, steps, where=where
             )
-        self._executed(steps, given, wanted, mistake)
-        self._complete(steps, given, wanted)
+        named = None if mistake == "ignores_nothing" else mistake
+        self._executed(steps, given, wanted, where, named)
+        self._complete(steps, given, wanted, where)
         want = dict(parameters)
         for step in STEPS:
             want |= steps.results[step]
             if "outcome" in want:
                 break
-        self.context.same(got, want, what="go_on(…)")
+        self.context.same(got, want, what="go_on(…)", where=where)
 
     def _executed(
-        self, steps: _Steps, given: dict[str, Values], wanted: list[str], mistake: str | None
+        self,
+        steps: _Steps,
+        given: dict[str, Values],
+        wanted: list[str],
+        where: str,
+        mistake: str | None,
     ) -> None:
         names = [step for step, _ in steps.calls]
         kept = {name for step in STEPS if step not in wanted for name in steps.results[step]}
@@ -140,16 +158,20 @@ class _Run:
         if mistake == "ignores_parameters" and not set(names) < set(wanted):
             mistake = None
         self.context.same(
-            steps.calls,
+            [list(call) for call in steps.calls],
             [[step, given[step]] for step in wanted],
             what="the calls of execute",
-            mistakes={mistake: steps.calls} if mistake else {},
+            where=where,
+            mistakes={mistake: [list(call) for call in steps.calls]} if mistake else {},
         )
 
-    def _complete(self, steps: _Steps, given: dict[str, Values], wanted: list[str]) -> None:
+    def _complete(
+        self, steps: _Steps, given: dict[str, Values], wanted: list[str], where: str
+    ) -> None:
         for step in wanted:
             self.context.same(
                 self.complete.get(step),
                 {"given": given[step], "result": steps.results[step]},
                 what=f"complete[{step!r}]",
+                where=where,
             )

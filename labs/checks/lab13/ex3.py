@@ -83,12 +83,14 @@ class _Case:
         before = prod or history[-1]
         rate = self.rate if known is None else known
         registry = Registry(self.metrics, {"prod": before, "staging": history[0]})
-        self.context.where = (
+        where = (
             f"{about}: {len(answers)} answers, history={history}, withdrawn={sorted(withdrawn)}, "
             f"prod={before!r}, click_rate={rate}"
         )
-        with unchanged(self.context, answers=answers, history=history, withdrawn=withdrawn):
-            got = self.context.call(self.answer, registry, answers, rate, history, withdrawn)
+        with unchanged(self.context, where, answers=answers, history=history, withdrawn=withdrawn):
+            got = self.context.call(
+                self.answer, registry, answers, rate, history, withdrawn, where=where
+            )
         found = registry.aliases.get("prod")
         if {"any_failure": "errors", "counts_failed": "quality"}.get(mistake or "", got) != got:
             mistake = None
@@ -98,13 +100,15 @@ class _Case:
         self.context.expect(
             found == after,
             f"prod is version {found} afterwards; {after} was expected.",
+            where=where,
             mistake=named,
         )
         wrong = {mistake: [got]} if mistake and got is not None else {}
-        self.context.same([got], [signal], what="[watch(…)]", mistakes=wrong)
+        self.context.same([got], [signal], what="[watch(…)]", where=where, mistakes=wrong)
         self.context.expect(
             registry.aliases.get("staging") == history[0]
             and len(registry.history) == (before != after),
             f"The aliases were changed {len(registry.history)} times and are now "
             f"{registry.aliases}; only prod may move, once.",
+            where=where,
         )

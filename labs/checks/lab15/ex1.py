@@ -69,12 +69,11 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         keys = [_key(context) for _ in range(number)]
         for key in reversed(keys):  # the last one first: an answer that looks at some only is wrong
             for scheme in ("Bearer", "bearer", "BEARER"):
-                context.where = f"the scheme {scheme} and one of {number} keys"
-                _ask(context, answer, f"{scheme} {key}", keys, True)
+                where = f"the scheme {scheme} and one of {number} keys"
+                _ask(context, answer, f"{scheme} {key}", keys, where, True)
                 count += 1
         for where, header, mistake in _bad(keys):
-            context.where = where
-            _ask(context, answer, header, keys, False, mistake)
+            _ask(context, answer, header, keys, where, False, mistake)
             count += 1
     context.note(headers=count)
 
@@ -115,6 +114,7 @@ def _ask(
     answer: Callable[..., Any],
     header: str | None,
     keys: list[str],
+    where: str,
     want: bool,
     mistake: str | None = None,
 ) -> None:
@@ -125,15 +125,15 @@ def _ask(
         key.compared = compared
     with _digests(answer) as digests:
         because = mistake if mistake in ("no_header", "not_ascii") else None
-        got = context.call(answer, header, given, because=because)
+        got = context.call(answer, header, given, where=where, because=because)
     differs = f"is_authorised(…) is {got!r}; {want} was expected."
     if because or type(got) is not bool:
         mistake = None
-    context.expect(got is want, differs, mistake=mistake)
+    context.expect(got is want, differs, where=where, mistake=mistake)
     if (header or "").lower().startswith("bearer "):
         asked = len(digests)
         differs = f"hmac.compare_digest was called {asked} times for {len(keys)} keys."
         reason = "stops_early" if asked else "plain_comparison" if want else None
-        context.expect(asked >= len(keys), differs, mistake=reason)
+        context.expect(asked >= len(keys), differs, where=where, mistake=reason)
     differs = f"A key was compared by {', '.join(sorted(set(compared)))} or looked up."
-    context.expect(not compared, differs, mistake="plain_comparison")
+    context.expect(not compared, differs, where=where, mistake="plain_comparison")

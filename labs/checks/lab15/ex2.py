@@ -63,8 +63,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "an archive with a password": (_locked(data), "own_error"),
     }
     for where, (content, mistake) in recorded.items():
-        where = f"{where}, its own digest"
-        _refuses(context, answer, content, _digest(content), where, mistake)
+        _refuses(context, answer, content, _digest(content), f"{where}, its own digest", mistake)
     context.note(refused=5 + len(recorded))
 
 
@@ -96,14 +95,14 @@ def _digest(data: bytes) -> str:
 
 
 def _loads(context: Context, answer: Callable[..., Any], data: bytes, want: dict[str, Any]) -> None:
-    context.where = f"the right file, with {', '.join(want)}"
-    got = context.call(answer, data, _digest(data))
-    context.expect(type(got) is dict, f"A {type(got).__name__} was returned.")
+    where = f"the right file, with {', '.join(want)}"
+    got = context.call(answer, data, _digest(data), where=where)
+    context.expect(type(got) is dict, f"A {type(got).__name__} was returned.", where=where)
     differs = f"The names are {sorted(map(str, got))}; {sorted(want)} were expected."
-    context.expect(sorted(map(str, got)) == sorted(want), differs)
+    context.expect(sorted(map(str, got)) == sorted(want), differs, where=where)
     for name, array in want.items():
         same = type(got[name]) is np.ndarray and np.array_equal(got[name], array)
-        context.expect(bool(same), f"{name} is another array than was saved.")
+        context.expect(bool(same), f"{name} is another array than was saved.", where=where)
 
 
 def _refuses(
@@ -116,7 +115,6 @@ def _refuses(
 ) -> None:
     """Fail unless the file is refused by a ValueError, and nothing in it runs."""
     RAN.clear()
-    context.where = where
     raised: BaseException | None = None
     got: Any = None
     with patch.object(np, "load", wraps=np.load) as opened:
@@ -127,18 +125,20 @@ def _refuses(
     early = opened.called and digest != _digest(data)
     if RAN:
         late = mistake if mistake == "hash_too_late" else "allows_pickle"
-        context.fail("Code in the file ran while it was loaded.", mistake=late)
+        context.fail("Code in the file ran while it was loaded.", where=where, mistake=late)
     if raised is None:
         loaded = type(got) is dict and len(got) > 0
         reason = "no_hash" if loaded and mistake in ("no_hash", "hash_too_late") else None
         differs = "The file was loaded" if loaded else f"A {type(got).__name__} was returned"
-        context.fail(f"{differs}; a ValueError was expected.", mistake=reason)
+        context.fail(f"{differs}; a ValueError was expected.", where=where, mistake=reason)
     if early:
         context.fail(
-            "np.load was called, although the digest does not match.", mistake="hash_too_late"
+            "np.load was called, although the digest does not match.",
+            where=where,
+            mistake="hash_too_late",
         )
     if not isinstance(raised, ValueError):
         known = mistake == "own_error"
-        failure = context.raised(raised, because="own_error" if known else None)
+        failure = context.raised(raised, where=where, because="own_error" if known else None)
         failure.differs += "; a ValueError was expected."
         raise failure from raised

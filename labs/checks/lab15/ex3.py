@@ -32,8 +32,7 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "a name of 65 characters": "x" * 62 + str(number),
     }
     for where, name in names.items():
-        context.where = where
-        _record(context, answer, name, context.random.choice(routes), routes)
+        _record(context, answer, name, context.random.choice(routes), routes, where)
     paths = {
         "a page that does not exist": f"/wp-admin-{number}.php",
         "a route with a slash more": f"{routes[0]}/",
@@ -46,11 +45,9 @@ def check(context: Context, answer: Callable[..., Any]) -> None:
         "an empty path": "",
     }
     for where, path in paths.items():
-        context.where = where
-        _record(context, answer, f"Ada {number}", path, routes)
+        _record(context, answer, f"Ada {number}", path, routes, where)
     for path in routes:
-        context.where = f"the route {path}"
-        _record(context, answer, f"Ada {number}", path, routes)
+        _record(context, answer, f"Ada {number}", path, routes, f"the route {path}")
     context.note(requests=len(names) + len(paths) + len(routes))
 
 
@@ -60,30 +57,34 @@ def _record(
     name: str,
     path: str,
     routes: list[str],
+    where: str,
 ) -> None:
     route = path if path in routes else "other"
-    with unchanged(context, routes=routes):
-        got = context.plain(context.call(answer, name, path, routes))
+    with unchanged(context, where, routes=routes):
+        got = context.plain(context.call(answer, name, path, routes, where=where), where=where)
     if type(got) is not list or len(got) != 2 or type(got[0]) is not str:
-        context.fail("Two values were expected, a line and a label.", layer="schema")
+        context.fail("Two values were expected, a line and a label.", where=where, layer="schema")
     line, label = got
     if label == path != route:
         context.fail(
-            f"The label is the client's path, {path!r}; 'other' was expected.", mistake="open_label"
+            f"The label is the client's path, {path!r}; 'other' was expected.",
+            where=where,
+            mistake="open_label",
         )
-    context.same(label, route, what="the label")
+    context.same(label, route, what="the label", where=where)
     lines = len(line.splitlines())
     differs = f"The record takes {lines} lines of the log; one was expected."
     cause = "several_lines" if len(name.splitlines()) > 1 else None
-    context.expect(lines == 1, differs, mistake=cause)
+    context.expect(lines == 1, differs, where=where, mistake=cause)
     try:
         read = json.loads(line)
     except ValueError as error:
-        context.fail(f"The line is not JSON: {error}.", mistake="no_json")
+        context.fail(f"The line is not JSON: {error}.", where=where, mistake="no_json")
     context.same(
         read,
         {"name": name[:64], "route": route},
         what="the record",
+        where=where,
         mistakes=_named(name, path, route),
     )
 

@@ -57,11 +57,10 @@ def _ask(
     where: str,
     mistake: str | None = None,
 ) -> None:
-    context.where = where
-    got = context.call(limiter.allow, *request)
+    got = context.call(limiter.allow, *request, where=where)
     differs = f"allow{request} is {got!r}; {want} was expected."
-    context.expect(type(got) is bool, differs)
-    context.expect(got is want, differs, mistake=mistake)
+    context.expect(type(got) is bool, differs, where=where)
+    context.expect(got is want, differs, where=where, mistake=mistake)
 
 
 def _one_client(context: Context, answer: Any, start: float) -> None:
@@ -104,13 +103,13 @@ def _full(context: Context, answer: Any, start: float) -> None:
     limiter = _made(context, answer, 2, 4.0, 3)
     for client in "abc":
         _ask(context, limiter, (client, start), True, f"client {client} of 3", "too_few")
-    context.where = "a fourth client, 3 have used tokens"
-    if context.call(limiter.allow, "d", start) is True:
-        again = [[context.call(limiter.allow, c, start) for _ in "12"] for c in "abc"]
+    where = "a fourth client, 3 have used tokens"
+    if context.call(limiter.allow, "d", start, where=where) is True:
+        again = [[context.call(limiter.allow, c, start, where=where) for _ in "12"] for c in "abc"]
         mistake = "forgets" if [True, True] in again else None
         differs = f"allow('d', {start}) is True; False was expected."
-        context.fail(differs, mistake=mistake)
-    _ask(context, limiter, ("d", start), False, f"{context.where}; it asks again")
+        context.fail(differs, where=where, mistake=mistake)
+    _ask(context, limiter, ("d", start), False, f"{where}; it asks again")
     _ask(context, limiter, ("a", start), True, "client a once more", "too_few")
     _ask(context, limiter, ("a", start), False, "client a for the third time", "forgets")
     where = "a fourth client, the buckets of b and c are full again"
