@@ -30,8 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     ways: dict[str, Callable[[], object]] = {
         name: _way(Detector(backend=name), pictures) for name in get_args(BackendName)
     }
-    seconds = interleaved(ways, given.rounds)
     print(f"{len(pictures)} images, one at a time, {threads()} threads, {given.rounds} rounds")
+    seconds = interleaved(ways, given.rounds)
     for name, ratio in ratios(seconds, "torch").items():
         a_picture = 1000 * statistics.median(seconds[name]) / len(pictures)
         print(f"{name:9} {ratio:5.2f} x torch   {a_picture:6.1f} ms per image")

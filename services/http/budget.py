@@ -29,6 +29,19 @@ class OverloadedError(ModelError):
         )
 
 
+class Lease:
+    """An amount that a request holds of a :class:`Budget`."""
+
+    def __init__(self, budget: Budget, amount: int) -> None:
+        self._budget = budget
+        self.amount = amount
+
+    async def shrink(self, amount: int) -> None:
+        """Give back what exceeds *amount*."""
+        given, self.amount = max(0, self.amount - amount), min(self.amount, amount)
+        await self._budget._give_back(given)
+
+
 class Budget:
     """An amount that the requests of one event loop share.
 
@@ -53,7 +66,7 @@ class Budget:
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, amount: int) -> AsyncIterator[None]:
+    async def hold(self, amount: int) -> AsyncIterator[Lease]:
         """Hold *amount* for the length of a ``with``.
 
         Raises
@@ -68,10 +81,11 @@ class Budget:
                 self.held += amount
         except TimeoutError:
             raise OverloadedError(self._what) from None
+        lease = Lease(self, amount)
         try:
-            yield
+            yield lease
         finally:
-            await asyncio.shield(self._give_back(amount))
+            await asyncio.shield(self._give_back(lease.amount))
 
     def take(self, amount: int) -> None:
         """Take *amount* at once, to be given back by :meth:`give`.

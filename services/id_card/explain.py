@@ -48,7 +48,7 @@ BATCH = 16
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """What a detection needs, and how that was measured.
+    """What a detection needs.
 
     Attributes
     ----------

@@ -179,9 +179,13 @@ class ImageValidationMiddleware(ValidationMiddleware):
         self._large.take(1)
         held.callback(self._large.give, 1)
         held.enter_context(self._admitted())
-        await held.enter_async_context(self._memory.hold(needed))
+        lease = await held.enter_async_context(self._memory.hold(needed))
         async with self._decoders:
-            return await anyio.to_thread.run_sync(work)
+            picture = await anyio.to_thread.run_sync(work)
+        if side:
+            # Pillow holds RGB in four bytes a pixel; an array takes the rest.
+            await lease.shrink(8 * picture.width * picture.height)
+        return picture
 
 
 async def _upload(scope: Scope, body: bytes) -> tuple[bytes, list[tuple[str, str]]]:

@@ -2,7 +2,8 @@
 
 KServe 0.21 measures the seconds of ``preprocess``, ``predict`` and ``postprocess``, by model. How
 many requests there were, and how many of them failed, is counted here. Every label value comes from
-a closed set: the models that are registered, three protocols, and the codes of our own errors.
+a bounded set: the models that are registered, three protocols, and codes of errors. These are our
+own, or a predictor's behind a transformer; after the first :data:`MOST_CODES` a new one is "other".
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ UNKNOWN = "unknown"
 OUTCOMES = ("answered", "refused", "failed")
 """The request was answered; or the client has to change it (4xx); or the server failed (5xx)."""
 
+MOST_CODES = 100
+
 REQUESTS = Counter(
     "inference_requests", "Requests for a prediction", ["model_name", "protocol", "outcome"]
 )
@@ -27,6 +30,7 @@ ERRORS = Counter(
 )
 
 _models: set[str] = set()
+_codes: set[str] = set()
 
 
 def register(models: Iterable[str]) -> None:
@@ -47,7 +51,9 @@ def not_answered(model: str, protocol: str, status: int, code: str) -> None:
     """Count one request that was not answered, by its HTTP status and its error's code."""
     outcome = "refused" if status < 500 else "failed"
     REQUESTS.labels(_known(model), protocol, outcome).inc()
-    ERRORS.labels(_known(model), protocol, code).inc()
+    if len(_codes) < MOST_CODES:
+        _codes.add(code)
+    ERRORS.labels(_known(model), protocol, code if code in _codes else "other").inc()
 
 
 def _known(model: str) -> str:

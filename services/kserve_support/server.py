@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cloudevents.sdk.converters.util import has_binary_headers
 from kserve import logging as kserve_logging
 from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
@@ -106,7 +107,18 @@ class GuardedDataPlane(DataPlane):
         """Read a REST request; see :mod:`services.kserve_support.wire`."""
         if protocol_version == "v2":
             return read_request(body, headers, model_name or ""), {}
-        return read_json(body), {}
+        if not has_binary_headers(headers):
+            return read_json(body), {}
+        try:  # a CloudEvent with its attributes in headers
+            fields, attributes = super().decode(body, headers)
+            return read_json(body) if isinstance(fields, bytes) else dict(fields), attributes
+        except Exception as error:
+            raise InputError(
+                f"The CloudEvent cannot be read: {str(error).rstrip('.')}.",
+                code="cloud_event",
+                status=400,
+                hint='Its data must be a V1 request in JSON: {"instances": […]}.',
+            ) from None
 
     async def infer(self, model_name: str, request: Any, **kwargs: Any) -> Any:
         """Call a model, unless too many requests are waiting already."""

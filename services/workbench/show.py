@@ -241,6 +241,9 @@ def _for_a_browser(image: Image.Image) -> Image.Image:
     """Return *image* in a mode that every browser can show: RGB, RGBA or L."""
     if image.has_transparency_data:
         return image.convert("RGBA")
+    if image.mode.startswith("I;16"):
+        # 65535 is white; convert() would cut off everything above 255.
+        return image.convert("I").point(lambda value: value / 257).convert("L")
     return image if image.mode in {"RGB", "L"} else image.convert("RGB")
 
 

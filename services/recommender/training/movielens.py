@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,32 +33,44 @@ GENRES_100K = (
 )
 """The meaning of the last 19 columns of ML-100k's ``u.item``, in order."""
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
-STARS = r"0\.5|[1-4](\.[05])?|5(\.0)?"
+STARS = tuple(half / 2 for half in range(1, 11))
 """MovieLens' rating scale: half stars from 0.5 to 5."""
+
+Movie = tuple[str, tuple[str, ...]]  # title and genres
 
 
 class DataError(ValueError):
     """A file that cannot be read; the message names the file, the line and what to change."""
 
+    @classmethod
+    def at(cls, file: Path, line: int, what: str, change: str) -> DataError:
+        """Return the error for one line; lines are counted from 1."""
+        return cls(f"{file}, line {line}: {what}. {change}")
+
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set is laid out: its name in messages, the two files, and their format."""
+    """How a data set is laid out in its folder.
+
+    Attributes
+    ----------
+    name : str
+        The name in messages.
+    ratings, movies : str
+        The names of the two files.
+    separator, header, encoding : str, bool, str
+        The format of the ratings file; the encoding is that of both files.
+    read_movies : callable
+        Reads the movies file; yields line number, raw id and movie of each line.
+    """
 
     name: str
     ratings: str
     movies: str
-    separators: tuple[str, str]
-    movie_columns: tuple[str, ...]
+    separator: str
     header: bool
-
-
-LAYOUTS = (
-    Layout("ML-100k", "u.data", "u.item", ("\t", "|"),
-           ("movieId", "title", "released", "on video", "page", *GENRES_100K), False),
-    Layout("ml-latest", "ratings.csv", "movies.csv", (",", ","),
-           ("movieId", "title", "genres"), True),
-)  # fmt: skip
+    encoding: str
+    read_movies: Callable[[Path, str], Iterator[tuple[int, str, Movie]]]
 
 
 def load_movielens(folder: str | Path) -> Ratings:
@@ -76,26 +89,29 @@ def load_movielens(folder: str | Path) -> Ratings:
     """
     folder = Path(folder)
     layout = _layout(folder)
-    movies = _movies(folder / layout.movies, layout)
-    table = _ratings(folder / layout.ratings, layout, movies)
+    titles = _movies(folder / layout.movies, layout)
+    file = folder / layout.ratings
+    table = _table(file, layout)
+    _check(file, table, titles, first_line=1 + layout.header)
     table = table.sort_values(["timestamp", "userId", "movieId"], kind="stable")
     user_ids, movie_ids = IdMap(table["userId"]), IdMap(table["movieId"])
-    rated = movies.set_index(movies["movieId"].astype(np.int64)).loc[movie_ids.ids]
+    rated = [titles[raw] for raw in movie_ids.ids.tolist()]
     return Ratings(
         users=user_ids.indexes(table["userId"]),
         items=movie_ids.indexes(table["movieId"]),
         values=table["rating"].to_numpy(np.float32),
         timestamps=table["timestamp"].to_numpy(),
         user_ids=user_ids,
-        movies=Movies(movie_ids, tuple(rated["title"].str.strip()), tuple(_genres(rated, layout))),
+        movies=Movies(movie_ids, tuple(m[0] for m in rated), tuple(m[1] for m in rated)),
     )
 
 
+# ---------------------------------------------------------------- which files
+
+
 def _layout(folder: Path) -> Layout:
-    pairs = " or ".join(f"{one.ratings} and {one.movies} ({one.name})" for one in LAYOUTS)
-    expected = f"RATINGS_DIR must name a folder with {pairs}."
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder. {expected}")
+        raise FileNotFoundError(f"{folder}: no such folder. {_expected()}")
     found = [one for one in LAYOUTS if (folder / one.ratings).is_file()]
     if len(found) > 1:
         raise DataError(f"{folder} holds the ratings of two data sets; keep one of them in it.")
@@ -108,99 +124,182 @@ def _layout(folder: Path) -> Layout:
             )
         return one
     deeper = [p.parent for one in LAYOUTS for p in sorted(folder.glob(f"*/{one.ratings}"))]
-    tip = f"{deeper[0]} does: name that folder." if deeper else expected
+    tip = f"{deeper[0]} does: name that folder." if deeper else _expected()
     raise FileNotFoundError(f"{folder} holds no ratings. {tip}")
 
 
-def _movies(file: Path, layout: Layout) -> pd.DataFrame:
-    encoding = "utf-8-sig"
-    if not layout.header:  # Latin-1 decodes any bytes, but UTF-8 almost always fails on Latin-1
-        try:
-            file.read_text(encoding)
-        except UnicodeDecodeError:
-            encoding = "latin-1"
-    table = _read(file, layout, layout.separators[1], layout.movie_columns, encoding)
-    _check_whole(file, table, "movieId")
-    repeated = table["movieId"].astype(np.int64).duplicated()
-    _refuse(file, table, repeated, "movie {movieId} is listed twice", "Keep one line.")
-    without = table["title"].str.strip() == ""
-    _refuse(file, table, without, "movie {movieId} has no title", "Give it one.")
-    return table
+def _expected() -> str:
+    pairs = " or ".join(f"{one.ratings} and {one.movies} ({one.name})" for one in LAYOUTS)
+    return f"RATINGS_DIR must name a folder with {pairs}."
 
 
-def _genres(movies: pd.DataFrame, layout: Layout) -> list[tuple[str, ...]]:
-    if layout.header:
-        texts = movies["genres"]
-        return [() if text.startswith("(no") else tuple(text.split("|")) for text in texts]
-    marks = movies[list(GENRES_100K)].to_numpy() == "1"
-    return [tuple(np.array(GENRES_100K)[row].tolist()) for row in marks]
+# ---------------------------------------------------------------- the file of movies
 
 
-def _ratings(file: Path, layout: Layout, movies: pd.DataFrame) -> pd.DataFrame:
-    table = _read(file, layout, layout.separators[0], COLUMNS, "utf-8-sig")
-    scale = "Ratings are half stars: 0.5, 1, 1.5 up to 5."
-    shown = table.assign(rating=table["rating"].str.removesuffix(".0"))
-    _refuse(file, shown, ~table["rating"].str.fullmatch(STARS), "the rating {rating}", scale)
-    for name in ("userId", "movieId", "timestamp"):
-        _check_whole(file, table, name)
-    numbers = table.astype({"rating": float} | dict.fromkeys(set(COLUMNS) - {"rating"}, np.int64))
-    unknown = ~numbers["movieId"].isin(movies["movieId"].astype(np.int64))
-    change = "Take both files from the same archive, or remove the line."
-    _refuse(file, table, unknown, "movie {movieId} is not in the file of movies", change)
-    again = numbers.duplicated(["userId", "movieId"])
-    what = "user {userId} has already rated movie {movieId}"
-    _refuse(file, table, again, what, "Keep one of the two lines.")
-    return numbers
-
-
-def _read(
-    file: Path, layout: Layout, separator: str, names: list[str] | tuple[str, ...], encoding: str
-) -> pd.DataFrame:
-    """Read a file as text; the index is the number of the line."""
-    expected = f"Expected {len(names)} fields between {separator!r}: {', '.join(names[:4])}"
+def _movies(file: Path, layout: Layout) -> dict[int, Movie]:
+    movies: dict[int, Movie] = {}
     try:
-        with file.open(encoding=encoding) as lines:
-            header = lines.readline().strip() if layout.header else ""
-        if layout.header and header != ",".join(names):
-            raise DataError(f"{file}, line 1: the header {header!r}. Expected {','.join(names)!r}.")
+        for line, raw, movie in layout.read_movies(file, layout.encoding):
+            movie_id = _whole(file, line, "movie id", raw)
+            if movie_id in movies:
+                raise DataError.at(file, line, f"movie {raw} is listed twice", "Keep one line.")
+            if not movie[0]:
+                raise DataError.at(file, line, f"movie {raw} has no title", "Give it one.")
+            movies[movie_id] = movie
+    except UnicodeDecodeError as error:
+        raise _encoding_error(file, layout, error) from error
+    return movies
+
+
+def _item_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
+    """Read ML-100k's ``u.item``."""
+    wanted = 5 + len(GENRES_100K)
+    data = file.read_bytes()
+    try:  # UTF-8 first: Latin-1 decodes any bytes, but UTF-8 almost always fails on Latin-1 text
+        content = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        content = data.decode(encoding)
+    for line, text in enumerate(content.replace("\r\n", "\n").split("\n"), start=1):
+        if not text.strip():
+            continue
+        fields = text.split("|")
+        if len(fields) != wanted:
+            change = f"Expected {wanted} between '|'."
+            raise DataError.at(file, line, f"{len(fields)} fields", change)
+        marks = zip(GENRES_100K, fields[5:], strict=True)
+        genres = tuple(name for name, mark in marks if mark == "1")
+        yield line, fields[0], (fields[1].strip(), genres)
+
+
+def _csv_lines(file: Path, encoding: str) -> Iterator[tuple[int, str, Movie]]:
+    """Read ``movies.csv``: titles with commas are quoted, genres separated by ``|``."""
+    with file.open(encoding=encoding, newline="") as lines:
+        rows = csv.reader(lines)
+        _check_header(file, next(rows, []), ["movieId", "title", "genres"])
+        for row in rows:
+            if not row:
+                continue
+            if len(row) != 3:
+                change = "Expected 3 between commas; put a title with a comma in double quotes."
+                raise DataError.at(file, rows.line_num, f"{len(row)} fields", change)
+            genres = () if row[2].startswith("(no") else tuple(row[2].split("|"))
+            yield rows.line_num, row[0], (row[1].strip(), genres)
+
+
+LAYOUTS = (
+    Layout("ML-100k", "u.data", "u.item", "\t", False, "latin-1", _item_lines),
+    Layout("ml-latest", "ratings.csv", "movies.csv", ",", True, "utf-8-sig", _csv_lines),
+)
+
+
+# ---------------------------------------------------------------- the file of ratings
+
+
+def _table(file: Path, layout: Layout) -> pd.DataFrame:
+    """Read all ratings at once; if that fails, read line by line to find the bad line."""
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            if layout.header:
+                with file.open(encoding=layout.encoding, newline="") as lines:
+                    _check_header(file, next(csv.reader(lines), []), COLUMNS)
             table = pd.read_csv(
                 file,
-                sep=separator,
+                sep=layout.separator,
                 header=0 if layout.header else None,
-                names=names,
+                names=COLUMNS,
                 index_col=False,
-                dtype="string[pyarrow]",
-                encoding=encoding,
-                keep_default_na=False,
+                dtype={"userId": "i8", "movieId": "i8", "rating": "f8", "timestamp": "i8"},
+                encoding=layout.encoding,
                 skip_blank_lines=False,
-                quoting=csv.QUOTE_MINIMAL if layout.header else csv.QUOTE_NONE,
             )
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{file} is not UTF-8 text ({error.reason}). Unpack it again, or save it in that "
-            "encoding."
-        ) from error
+        raise _encoding_error(file, layout, error) from error
     except DataError:
         raise
-    except (ValueError, pd.errors.ParserWarning) as error:
-        raise DataError(f"{file} cannot be read: {str(error).strip()}. {expected}.") from error
-    table.index += 2 if layout.header else 1
-    table = table[(table != "").any(axis=1)]
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
+        _explain(file, layout)
+        raise DataError(f"{file} cannot be read: {error}") from error
     if table.empty:
-        raise DataError(f"{file} holds no line of data. Unpack it again.")
-    _refuse(file, table, table[names[-1]] == "", "too few fields", f"{expected}.")
+        raise DataError(f"{file} holds no rating. Unpack it again.")
     return table
 
 
-def _check_whole(file: Path, table: pd.DataFrame, name: str) -> None:
-    bad = ~table[name].str.fullmatch(r"\d{1,18}")
-    _refuse(file, table, bad, f"{name} {{{name}!r}}", "It is a whole number, 0 or more.")
+def _explain(file: Path, layout: Layout) -> None:
+    """Find the line that cannot be read, and raise an error that names it."""
+    with file.open(encoding=layout.encoding, newline="") as lines:
+        for number, text in enumerate(lines, start=1):
+            if number == 1 and layout.header:
+                continue
+            fields = text.rstrip("\r\n").split(layout.separator)
+            if len(fields) != len(COLUMNS):
+                between = "tabs" if layout.separator == "\t" else "commas"
+                what = "it is empty" if fields == [""] else f"{len(fields)} fields"
+                change = f"Expected {len(COLUMNS)} between {between}: {', '.join(COLUMNS)}."
+                raise DataError.at(file, number, what, change)
+            for name, field in zip(COLUMNS, fields, strict=True):
+                if name != "rating":
+                    _whole(file, number, name, field)
+                    continue
+                try:
+                    float(field)
+                except ValueError:
+                    raise _off_the_scale(file, number, repr(field)) from None
 
 
-def _refuse(file: Path, table: pd.DataFrame, bad: pd.Series[bool], what: str, change: str) -> None:
-    """Raise an error for the first line that is bad; *what* may name its fields."""
-    if bad.any():
-        row = table[bad].iloc[0]
-        raise DataError(f"{file}, line {row.name}: {what.format(**row)}. {change}")
+def _check(file: Path, table: pd.DataFrame, titles: dict[int, Movie], first_line: int) -> None:
+    """Raise an error for the first line that is well formed but cannot be right."""
+
+    def first(bad: pd.Series[bool]) -> tuple[int, pd.Series] | None:
+        rows = np.flatnonzero(bad)
+        return (int(rows[0]) + first_line, table.iloc[rows[0]]) if len(rows) else None
+
+    for name in ("userId", "movieId", "timestamp"):
+        if found := first(table[name] < 0):
+            _whole(file, found[0], name, f"{found[1][name]:.0f}")
+    if found := first(~table["rating"].isin(STARS)):
+        raise _off_the_scale(file, found[0], f"{found[1]['rating']:g}")
+    if found := first(~table["movieId"].isin(list(titles))):
+        line, row = found
+        what = f"movie {row['movieId']:.0f} is not in the file of movies"
+        change = "Take both files from the same archive, or remove the line."
+        raise DataError.at(file, line, what, change)
+    if found := first(table.duplicated(["userId", "movieId"])):
+        line, row = found
+        same = (table["userId"] == row["userId"]) & (table["movieId"] == row["movieId"])
+        before = int(np.flatnonzero(same)[0]) + first_line
+        what = f"user {row['userId']:.0f} already rated movie {row['movieId']:.0f} in line {before}"
+        raise DataError.at(file, line, what, "Keep one of the two lines.")
+
+
+# ---------------------------------------------------------------- what can be wrong
+
+
+def _whole(file: Path, line: int, name: str, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise DataError.at(file, line, f"{name} {text!r}", "It is a whole number, 0 or more.")
+    return number
+
+
+def _off_the_scale(file: Path, line: int, rating: str) -> DataError:
+    return DataError.at(
+        file, line, f"the rating {rating}", "Ratings are half stars: 0.5, 1, 1.5 up to 5."
+    )
+
+
+def _check_header(file: Path, found: list[str], wanted: list[str]) -> None:
+    if found != wanted:
+        raise DataError.at(
+            file, 1, f"the header {','.join(found)!r}", f"Expected {','.join(wanted)!r}."
+        )
+
+
+def _encoding_error(file: Path, layout: Layout, error: UnicodeDecodeError) -> DataError:
+    return DataError(
+        f"{file} is not {layout.encoding.removesuffix('-sig').upper()} text ({error.reason}). "
+        "Unpack it again, or save it in that encoding."
+    )

@@ -149,9 +149,10 @@ class TestPicture:
         with pytest.raises(ValueError, match="width"):
             show.picture(image, "red", width=0)
 
-    @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P", "1", "CMYK", "YCbCr"])
+    @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P", "1", "CMYK", "I;16", "YCbCr"])
     def test_every_mode(self, mode: str) -> None:
-        image = Image.new("L", (8, 8), 128).convert(mode)
+        grey = Image.new("L", (8, 8), 128)
+        image = Image.new("I;16", (8, 8), 128 * 257) if mode == "I;16" else grey.convert(mode)
         shown = embedded(show.picture(image, "a grey field", width=4))
         assert shown.format == ("PNG" if mode in {"RGBA", "LA"} else "JPEG")
         if mode != "1":  # dithered

@@ -113,6 +113,13 @@ def test_a_cloud_event_with_attributes_in_headers(client: TestClient, expected: 
     assert response.headers["ce-type"] == "io.kserve.inference.response"
 
 
+def test_a_cloud_event_of_an_unknown_version_is_refused(client: TestClient) -> None:
+    headers = {f"ce-{name}": value for name, value in {**EVENT, "specversion": "9.9"}.items()}
+    response = replace(WAYS["V1"], headers=headers).send(client, NAME)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "cloud_event"
+
+
 def test_a_cloud_event_as_the_body_is_refused(client: TestClient) -> None:
     event = replace(WAYS["V1"], body=json.dumps({**EVENT, "data": None}).encode())
     response = event.send(client, NAME)

@@ -133,13 +133,12 @@ def changed(lines, line, text):
     [
         ("3\t1\t6\t881250947", "the rating 6. Ratings are half stars: 0.5, 1, 1.5 up to 5."),
         ("3\t1\t0\t881250947", "the rating 0. Ratings are half stars"),
-        ("3\t1\tfive\t881250947", "the rating five. Ratings are half stars"),
+        ("3\t1\tfive\t881250947", "the rating 'five'. Ratings are half stars"),
         ("3\t1\tnan\t881250947", "the rating nan. Ratings are half stars"),
-        (
-            "3\t1\t5",
-            "too few fields. Expected 4 fields between '\\t': userId, movieId, rating, time",
-        ),
-        ("3 1 5 881250947", "too few fields. Expected 4 fields between '\\t'"),
+        ("3\t1\t5", "3 fields. Expected 4 between tabs: userId, movieId, rating, timestamp."),
+        ("3\t1\t5\t881250947\t1", "5 fields. Expected 4 between tabs"),
+        ("3 1 5 881250947", "1 fields. Expected 4 between tabs"),
+        ("", "it is empty. Expected 4 between tabs"),
         ("-3\t1\t5\t881250947", "userId '-3'. It is a whole number, 0 or more."),
         ("3\t-1\t5\t881250947", "movieId '-1'. It is a whole number, 0 or more."),
         ("3\t1\t5\t-1", "timestamp '-1'. It is a whole number, 0 or more."),
@@ -148,7 +147,7 @@ def changed(lines, line, text):
         ("3\t1\t5\tnoon", "timestamp 'noon'. It is a whole number, 0 or more."),
         ("3\t99999999999999999999\t5\t1", "movieId '99999999999999999999'. It is a whole"),
         ("3\t9\t5\t881250947", "movie 9 is not in the file of movies. Take both files from"),
-        ("7\t2\t1\t1", "user 7 has already rated movie 2. Keep one of the two lines."),
+        ("7\t2\t1\t1", "user 7 already rated movie 2 in line 1. Keep one of the two lines."),
     ],
 )
 def test_a_wrong_line_of_u_data_is_named(ml100k, text, message):
@@ -161,10 +160,9 @@ def test_a_wrong_line_of_u_data_is_named(ml100k, text, message):
     ("text", "message"),
     [
         ("610,1,0.7,1000000001", "the rating 0.7. Ratings are half stars"),
-        ("610,1,9.0,1000000001", "the rating 9. Ratings are half stars"),
-        ("610;1;0.5;1000000001", "too few fields. Expected 4 fields between ','"),
+        ("610;1;0.5;1000000001", "1 fields. Expected 4 between commas"),
         ("610,4,0.5,1000000001", "movie 4 is not in the file of movies"),
-        ("1,163949,4,1", "user 1 has already rated movie 163949. Keep one"),
+        ("1,163949,4,1", "user 1 already rated movie 163949 in line 2. Keep one"),
     ],
 )
 def test_a_wrong_line_of_ratings_csv_is_named(latest, text, message):
@@ -176,7 +174,8 @@ def test_a_wrong_line_of_ratings_csv_is_named(latest, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("fifty,Title,Drama", "movieId 'fifty'. It is a whole number"),
+        ("50,Title, with a comma,Drama", "4 fields. Expected 3 between commas; put a title with"),
+        ("fifty,Title,Drama", "movie id 'fifty'. It is a whole number"),
         ("1,Again (1995),Drama", "movie 1 is listed twice. Keep one line."),
         ("50,,Drama", "movie 50 has no title. Give it one."),
     ],
@@ -188,28 +187,8 @@ def test_a_wrong_line_of_movies_csv_is_named(latest, text, message):
 
 
 def test_a_wrong_line_of_u_item_is_named(ml100k):
-    with pytest.raises(DataError, match=r"u\.item, line 2: too few fields\. Expected 24"):
+    with pytest.raises(DataError, match=r"u\.item, line 2: 3 fields\. Expected 24 between '\|'"):
         load_movielens(ml100k(items=changed(ITEMS, 2, "2|Short (1994)|1")))
-
-
-@pytest.mark.parametrize(
-    ("data", "items", "message"),
-    [
-        (
-            changed(DATA, 2, "3\t1\t5\t881250947\t1"),
-            ITEMS,
-            "u.data cannot be read: .*line 2, saw 5",
-        ),
-        (DATA, changed(ITEMS, 2, f"{ITEMS[1]}|0"), "u.item cannot be read: .*line 2, saw 25"),
-    ],
-)
-def test_a_line_with_too_many_fields_is_named(ml100k, data, items, message):
-    with pytest.raises(DataError, match=message):
-        load_movielens(ml100k(data, items))
-
-
-def test_empty_lines_do_not_count(ml100k):
-    assert len(load_movielens(ml100k(changed(DATA, 2, ""), ["", *ITEMS, ""]))) == 2
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "movies.csv"])
@@ -220,7 +199,7 @@ def test_a_missing_header_is_named(latest, name):
 
 
 def test_a_file_without_ratings_is_refused(latest):
-    with pytest.raises(DataError, match=r"ratings\.csv holds no line of data"):
+    with pytest.raises(DataError, match=r"ratings\.csv holds no rating"):
         load_movielens(latest(ratings=CSV[:1]))
 
 
