@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,12 @@ class TestKeys:
             ApiKeys.from_environment({"SERVING_LABS_API_KEY": key})
         assert not key or key not in str(failed.value)
 
-    def test_so_does_a_file_without_keys(self, tmp_path: Path) -> None:
+    def test_so_does_a_file_without_keys_or_no_file(self, tmp_path: Path) -> None:
         (tmp_path / "keys").write_text("\n \n")
         with pytest.raises(ValueError, match="no API key"):
             ApiKeys.from_environment({"SERVING_LABS_API_KEY_FILE": str(tmp_path / "keys")})
+        with pytest.raises(FileNotFoundError):
+            ApiKeys.from_environment({"SERVING_LABS_API_KEY_FILE": str(tmp_path / "none")})
 
 
 class TestLimit:
@@ -77,6 +80,20 @@ class TestLimit:
         limit.take("a")
         with pytest.raises(RateLimitedError):
             limit.take("a")
+
+    def test_whatever_the_arrivals_no_more_than_promised(self) -> None:
+        rng = random.Random(0)
+        limit = RateLimit(7, 3.0, clock=(clock := Clock()))
+        begin, let_in = clock.now, 0
+        for _ in range(2000):
+            clock.now += rng.expovariate(20)
+            try:
+                limit.take("a")
+                let_in += 1
+            except RateLimitedError:
+                continue
+        promised = 7 + (clock.now - begin) * 7 / 3
+        assert promised - 2 <= let_in <= promised
 
     def test_many_clients_take_bounded_memory_and_win_nothing(self) -> None:
         limit = RateLimit(2, 10, max_clients=100, clock=(clock := Clock()))

@@ -128,6 +128,21 @@ class TestWhatPasses:
         assert exchange.status == 200
         assert exchange.sent[1]["body"] == str(sum(sizes)).encode()
 
+    def test_an_application_that_does_not_read_the_body(self) -> None:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        assert Exchange([chunk(2 * LIMIT, more=False)]).through(answer).status == 204
+
+    def test_errors_of_the_application_are_its_own(self) -> None:
+        async def crash(scope: Scope, receive: Receive, send: Send) -> None:
+            await read_body(receive)
+            raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            Exchange([chunk(1, more=False)]).through(crash)
+
     def test_waiting_for_the_client_to_leave_is_no_slow_body(self) -> None:
         async def wait_then_answer(scope: Scope, receive: Receive, send: Send) -> None:
             await read_body(receive)
@@ -253,6 +268,14 @@ class TestNotThere:
         assert exchange.error["code"] == "body_too_slow"
         assert exchange.error["message"] == "The request body did not arrive within 0.2 seconds."
         assert "Content-Length" in exchange.error["hint"]
+
+    def test_a_body_that_is_just_in_time(self) -> None:
+        exchange = Exchange([chunk(9, more=True), {**chunk(9, more=False), "after": 0.1}])
+
+        assert exchange.through(count, seconds=1.5).status == 200
+
+    def test_a_client_that_is_gone_gets_no_answer(self) -> None:
+        assert Exchange([DISCONNECT]).through(stay_silent).sent == []
 
     def test_reading_a_body_says_that_the_client_is_gone(self) -> None:
         with pytest.raises(ClientGoneError):
