@@ -63,11 +63,27 @@ subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wai
 """
 
 
+@pytest.fixture
+def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep servers that are left behind apart: tests beside this one would end them, or fail."""
+    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path / "build"))
+
+
+@pytest.mark.usefixtures("own_build")
 def test_a_server_left_behind_is_stopped_and_reported(tmp_path: Path) -> None:
     source = _write(tmp_path, GOOD.replace('print("done")', SERVER))
     with pytest.raises(NotebookError, match="teardown"):
         notebooks.execute(source, tmp_path / "out.ipynb")
     assert processes.strays() == []
+
+
+@pytest.mark.usefixtures("own_build")
+def test_what_another_notebook_leaves_behind_is_not_blamed_on_this_one(tmp_path: Path) -> None:
+    other = os.environ | {processes.NOTEBOOK: "/other"}
+    subprocess.run([sys.executable, "-c", SERVER], env=other, check=True)
+    assert len(processes.strays()) == 1
+    notebooks.execute(_write(tmp_path), tmp_path / "out.ipynb")
+    assert len(processes.sweep(notebook="/other")) == 1
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -76,8 +77,10 @@ def execute_notebook(
     nbformat.write(notebook, output)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # the progress line is enough
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    # A notebook that executes others (13) is the first part of their ids.
+    notebook_id = f"{os.environ.get(processes.NOTEBOOK, '')}/{secrets.token_hex(4)}"
     try:
-        with _own_temporary_folder():
+        with _own_temporary_folder(), _variable(processes.NOTEBOOK, notebook_id):
             papermill.execute_notebook(
                 str(output),
                 str(output),
@@ -101,7 +104,7 @@ def execute_notebook(
         raise NotebookError(f"the kernel died (out of memory?); see {short(output)}") from None
     finally:
         # A cell that failed before the teardown, or a kernel that died, leaves its servers behind.
-        strays = processes.sweep()
+        strays = processes.sweep(notebook=notebook_id)
     if strays:
         names = ", ".join(sorted({stray.name for stray in strays}))
         raise NotebookError(
@@ -114,16 +117,25 @@ def execute_notebook(
 @contextmanager
 def _own_temporary_folder() -> Iterator[None]:
     """Give kernels started inside the block a temporary folder that is removed afterwards."""
-    before = os.environ.get("TMPDIR")
-    with tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as folder:
-        os.environ["TMPDIR"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = before
+    with (
+        tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as folder,
+        _variable("TMPDIR", folder),
+    ):
+        yield
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable inside the block."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _explain(error: PapermillExecutionError, source: Path, output: Path, cells: int) -> str:

@@ -23,6 +23,9 @@ from services.environment import build_dir
 MARK = "SERVING_LABS_SERVER"
 """The environment variable by which the processes of a server are recognised."""
 
+NOTEBOOK = "SERVING_LABS_NOTEBOOK"
+"""The environment variable of all processes that a notebook's kernel starts: the notebook's id."""
+
 POLL = 0.05
 """Seconds between two checks of a condition."""
 
@@ -66,7 +69,7 @@ def family(root: int, mark: str) -> set[psutil.Process]:
     """
     found = set()
     for process in psutil.process_iter():
-        if _group(process.pid) == root or _mark(process) == mark:
+        if _group(process.pid) == root or _environment(process).get(MARK) == mark:
             found.add(process)
             found.update(_descendants(process))
     found.discard(psutil.Process())
@@ -124,13 +127,14 @@ def strays(owner: int | None = None) -> list[ProcessRecord]:
     return records(process for members in _stray_servers(owner).values() for process in members)
 
 
-def sweep(owner: int | None = None) -> list[ProcessRecord]:
+def sweep(owner: int | None = None, notebook: str = "") -> list[ProcessRecord]:
     """End the processes that :func:`strays` lists, and return them.
 
     Servers whose owner still runs are left alone unless that owner is given, so it is safe while
-    other notebooks are running.
+    other notebooks are running. If *notebook* is given, only processes are considered whose
+    :data:`NOTEBOOK` starts with it, so none that another notebook has left behind.
     """
-    servers = _stray_servers(owner)
+    servers = _stray_servers(owner, notebook)
     swept = records(process for members in servers.values() for process in members)
     for mark, members in servers.items():
         eldest = records(members)[:1]
@@ -139,12 +143,14 @@ def sweep(owner: int | None = None) -> list[ProcessRecord]:
     return swept
 
 
-def _stray_servers(owner: int | None) -> dict[str, set[psutil.Process]]:
+def _stray_servers(owner: int | None, notebook: str = "") -> dict[str, set[psutil.Process]]:
     """Group the marked processes of this checkout by server and keep the strays."""
     servers: dict[str, set[psutil.Process]] = {}
     for process in psutil.process_iter():
-        mark = _mark(process)
-        if mark is not None and mark.startswith(f"{build_dir()}:"):
+        variables = _environment(process)
+        mark = variables.get(MARK, "")
+        own = variables.get(NOTEBOOK, "").startswith(notebook)
+        if own and mark.startswith(f"{build_dir()}:"):
             servers.setdefault(mark, set()).add(process)
     kept = {}
     for mark, members in servers.items():
@@ -171,12 +177,12 @@ def _owner_runs(pid: int, members: Iterable[psutil.Process]) -> bool:
         return psutil.pid_exists(pid)
 
 
-def _mark(process: psutil.Process) -> str | None:
+def _environment(process: psutil.Process) -> dict[str, str]:
     try:
-        return process.environ().get(MARK)
+        return process.environ()
     except (psutil.Error, OSError):
         # Another user's process, a system process, or one that just ended: not one of ours.
-        return None
+        return {}
 
 
 def _group(pid: int) -> int | None:

@@ -297,7 +297,9 @@ def test_the_end_of_the_interpreter_leaves_nothing() -> None:
     assert running(pids) == []
 
 
-def test_what_a_killed_owner_left_is_swept() -> None:
+def test_what_a_killed_owner_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Otherwise a server that starts in a test beside this one sweeps, too.
+    monkeypatch.setenv("SERVING_LABS_BUILD", str(tmp_path))
     with owner("stays") as process:
         assert process.stdout is not None
         pids = [int(pid) for pid in process.stdout.readline().split()]
