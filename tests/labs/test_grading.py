@@ -197,10 +197,13 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grade]:
     before = set(psutil.pids())
     grades = grade_all(chosen, limits=limits, seed=1, jobs=2)
     report.write(grades, folder / "out")
-    left = [p for p in psutil.process_iter() if p.pid not in before and "http.server" in _line(p)]
+    left = [p for p in psutil.process_iter() if p.pid not in before and SERVER in _line(p)]
     assert left == []
     assert processes.strays() == []
     return {grade.student: grade for grade in grades}
+
+
+SERVER = "-m http.server 0"  # as an answer above starts it
 
 
 def _line(process: psutil.Process) -> str:
