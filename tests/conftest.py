@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from services.recommender.registry import Version
 
 tempfile.tempdir = os.environ["TMPDIR"]  # it had looked before the variable was there
+os.environ[processes.NOTEBOOK] = OWN = f"/pytest-{os.getpid()}/"
 
 
 ALONE = ("test_notebook", "test_solved_it_passes_and_says_what_is_committed")
@@ -72,7 +73,7 @@ def _nothing_left_running() -> Iterator[None]:
     yield
     me = psutil.Process()
     ports = {p.pid: _listening(p) for p in (me, *me.children(recursive=True))}
-    left = [*processes.sweep(me.pid), *processes.sweep()]
+    left = [*processes.sweep(me.pid), *processes.sweep(notebook=OWN)]  # not a neighbour's
     assert not left, f"server processes were left behind: {left}"
     open_ports = {pid: addresses for pid, addresses in ports.items() if addresses}
     assert not open_ports, f"still listening at the end of the session: {open_ports}"

@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import papermill
 import psutil
 import pytest
 
@@ -84,6 +87,26 @@ def test_what_another_notebook_leaves_behind_is_not_blamed_on_this_one(tmp_path:
     assert len(processes.strays()) == 1
     notebooks.execute(_write(tmp_path), tmp_path / "out.ipynb")
     assert len(processes.sweep(notebook="/other")) == 1
+
+
+@pytest.mark.parametrize(("failures", "ends_well"), [(1, True), (2, False)])
+def test_a_kernel_that_does_not_start_gets_another_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int, ends_well: bool
+) -> None:
+    """Its port was taken; no cell has run."""
+    execute, attempts = papermill.execute_notebook, []
+
+    def unlucky(*arguments: Any, **options: Any) -> Any:
+        attempts.append(arguments)
+        if len(attempts) <= failures:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", unlucky)
+    with nullcontext() if ends_well else pytest.raises(RuntimeError, match="Kernel died"):
+        run = notebooks.execute(_write(tmp_path), tmp_path / "out.ipynb", {"count": 7})
+        assert "count 7\n" in [out.text for cell in run.cells for out in cell.get("outputs", [])]
+    assert len(attempts) == 2
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from tests.services.kserve_requests import grpc_raw
 
 KEY = "a-key-for-this-test-only"
 SETTINGS = {"SERVING_LABS_API_KEY": KEY, "SERVING_LABS_RATE_LIMIT": "4/3600"}
-GRPC_PORT = servers.free_port()
 IMAGE = {"path": "/inference", "content": sample_bytes("one_card"), "type": "image/jpeg"}
 BENTOS = "services.id_card.bento"
 
@@ -40,7 +39,12 @@ class Adapter:
 
 
 def python(*arguments: str, ready: str = "/readyz") -> Callable[[], Server]:
-    return lambda: servers.start([sys.executable, "-m", *arguments], ready=ready, env=SETTINGS)
+    def start() -> Server:
+        free = str(servers.free_port())
+        command = [one.replace("{grpc_port}", free) for one in arguments]
+        return servers.start([sys.executable, "-m", *command], ready=ready, env=SETTINGS)
+
+    return start
 
 
 def bento(target: str) -> Callable[[], Server]:
@@ -63,7 +67,7 @@ ADAPTERS = {
     "kserve": Adapter(
         python(
             *("services.id_card.kserve.predictor", "--http_port", "{port}"),
-            *("--grpc_port", str(GRPC_PORT)),
+            *("--grpc_port", "{grpc_port}"),
             ready="/v2/health/ready",
         ),
         path="/v2/models/id_card/infer",
@@ -103,7 +107,7 @@ def test_key_and_limit(name: str) -> None:
         for probe in adapter.probes:
             assert client.get(probe).status_code == 200, probe
         if name == "kserve":
-            assert_grpc()
+            assert_grpc(port=int(server.command[-1]))
 
 
 def test_the_recommenders_middleware_asks_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,10 +125,10 @@ def code_of(refused: httpx.Response) -> str:
     return str(code)
 
 
-def assert_grpc() -> None:
+def assert_grpc(port: int) -> None:
     """The other port asks for the same key, and counts with the first."""
     request = grpc_raw("id_card", "image", sample_bytes("one_card"))
-    with grpc.insecure_channel(f"127.0.0.1:{GRPC_PORT}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = GRPCInferenceServiceStub(channel)
         assert stub.ServerReady(pb.ServerReadyRequest()).ready
         for key, status in (

@@ -84,12 +84,15 @@ class _Detect:
     inside: Callable[[], None] = field(default=lambda: None)
     calls: list[Any] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)
+    took: float = 0.0  # seconds of the last call
 
     def __call__(self, image: Any) -> Any:
         self.calls.append(image)
         self.seen.append(reading.total(self.metrics.in_progress))
+        start = time.perf_counter()
         time.sleep(_SLEPT)
         self.inside()
+        self.took = time.perf_counter() - start
         if self.error is not None:
             raise self.error
         return self.answer
@@ -167,7 +170,7 @@ def _answered(context: Context, answer: Any, found: Any) -> None:
     )
     is_larger = counted["seconds"] > 100 * took
     context.expect(
-        0.9 * _SLEPT <= counted["seconds"] <= took + 0.01,
+        detect.took - 0.001 <= counted["seconds"] <= took + 0.001,
         "The observed time is not the time that the detector took, in seconds.",
         where=where,
         cause="It is in a smaller unit, milliseconds for instance."
@@ -247,7 +250,7 @@ def _two_at_once(context: Context, answer: Any) -> None:
         mistake="set" if inner.seen and high == 1 else None,
     )
     context.expect(
-        counted["observed"] == 2 and counted["seconds"] >= 0.95 * 3 * _SLEPT,
+        counted["observed"] == 2 and counted["seconds"] >= outer.took + inner.took - _SLEPT / 2,
         "The two observed times add up to less than the detector took.",
         where=where,
         cause="What belongs to one call, its start for instance, must be a local variable.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -48,7 +47,7 @@ def _life(context: Context, service_class: Any) -> None:
         image = stage.sent(context.picture(context.random.randint(1, 5)))
         with short_waits_elapse():  # loading takes some seconds
             early = aside(service.infer, image)
-            time.sleep(0.05)
+            until(early.done, seconds=0.5)
         stage.may_load.set()
         until(lambda: stage.warming.is_set() or _is_ready(context, service))
         where = "load() has returned, and the first call of the model is not over"

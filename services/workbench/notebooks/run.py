@@ -81,18 +81,7 @@ def execute_notebook(
     notebook_id = f"{os.environ.get(processes.NOTEBOOK, '')}/{secrets.token_hex(4)}"
     try:
         with _own_temporary_folder(), _variable(processes.NOTEBOOK, notebook_id):
-            papermill.execute_notebook(
-                str(output),
-                str(output),
-                parameters=dict(parameters or {}),
-                kernel_name="python3",
-                cwd=str(cwd),
-                progress_bar=sys.stdout.isatty(),
-                execution_timeout=CELL_TIMEOUT,
-                # Otherwise every kernel warns that its loopback sockets are not encrypted, and a
-                # kernel that is shut down in the middle of a cell (Ctrl-C) logs a traceback.
-                extra_arguments=["--log-level=CRITICAL"],
-            )
+            _papermill(output, dict(parameters or {}), cwd)
     except PapermillExecutionError as error:
         cells = len(notebook.cells) + bool(parameters)  # papermill adds a cell for them
         raise NotebookError(_explain(error, source, output, cells)) from None
@@ -112,6 +101,29 @@ def execute_notebook(
             "teardown cell should have stopped them"
         )
     return nbformat.read(output, as_version=4)
+
+
+def _papermill(output: Path, parameters: dict[str, Any], cwd: Path, attempts: int = 2) -> None:
+    """Execute a notebook in its place; once more if its kernel does not start."""
+    try:
+        papermill.execute_notebook(
+            str(output),
+            str(output),
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=str(cwd),
+            progress_bar=sys.stdout.isatty(),
+            execution_timeout=CELL_TIMEOUT,
+            # Otherwise every kernel warns that its loopback sockets are not encrypted, and a
+            # kernel that is shut down in the middle of a cell (Ctrl-C) logs a traceback.
+            extra_arguments=["--log-level=CRITICAL"],
+        )
+    except RuntimeError as error:
+        # Jupyter chooses a kernel's ports seconds before the kernel binds them: one may be taken
+        # by then, mostly by another notebook's kernel. No cell has run yet.
+        if attempts < 2 or "before replying to kernel_info" not in str(error):
+            raise
+        _papermill(output, parameters, cwd, attempts - 1)
 
 
 @contextmanager

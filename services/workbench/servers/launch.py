@@ -136,7 +136,9 @@ def _wait_until_ready(server: Server, ready: Ready, timeout: float, gives_up: st
                     return
                 answer = "the function passed as ready returned false"
             else:
-                status, answer = _get(client, server.url + ready, min(left, _REQUEST_TIMEOUT))
+                # At least a second: a last request that is cut short would hide what was answered.
+                patience = min(max(left, 1.0), _REQUEST_TIMEOUT)
+                status, answer = _get(client, server.url + ready, patience)
                 if status == HTTPStatus.OK:
                     if listens((record.pid for record in server.processes()), server.port):
                         return

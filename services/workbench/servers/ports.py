@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterable
 
@@ -9,12 +10,20 @@ import psutil
 
 HOST = "127.0.0.1"
 
+_CHOICE = range(20_000, 32_768)
+"""Below the ports that systems give to clients, and to servers that ask for any (bind to 0)."""
+
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that is free at this moment, chosen at random.
+
+    Nobody else should take it before a server binds it, seconds later. Therefore it is none of the
+    ports that the system hands out by itself. Raises OSError if none is free.
+    """
+    for port in random.SystemRandom().sample(_CHOICE, 100):  # a seed would give everybody the same
+        if not taken(port):
+            return port
+    raise OSError(f"no free port found from {_CHOICE.start} to {_CHOICE.stop - 1}")
 
 
 def taken(port: int) -> bool:

@@ -47,4 +47,4 @@ def job(folder: Path, count: int = 100, seconds: float = 0.0, **settings: Any) -
 if __name__ == "__main__":
     place = Path(sys.argv[1])
     print(os.getpid(), flush=True)
-    run(job(place, seconds=0.02), place / "out.parquet", progress=False)
+    run(job(place, seconds=0.05), place / "out.parquet", progress=False)

@@ -28,7 +28,7 @@ import bentoml
 class Model:
     @bentoml.api
     async def ask(self, number: int) -> int:
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         return number
 
 @bentoml.service(name="asking", workers=2)
@@ -72,9 +72,9 @@ def test_the_port_is_closed_while_what_was_accepted_is_answered(
         ThreadPoolExecutor(8) as pool,
     ):
         asked = [pool.submit(client.post, "/slow", json={"number": i}) for i in range(8)]
-        time.sleep(1)
+        time.sleep(2)
         os.kill(server.pid, signal.SIGTERM)
-        time.sleep(0.5)
+        time.sleep(1)
         open_while_ending = [connects(server.port) for _ in range(5)]
         outcomes = [one.exception() or one.result().status_code for one in asked]
     if "ours" in request.node.name:

@@ -284,7 +284,7 @@ def test_a_mixed_load_gets_no_wrong_answer(
     counts = dict.fromkeys(WAYS, 0)
 
     def work() -> None:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or min(counts.values()) < least:
             turn = next(turns)  # four ways, five images: each way gets each image
             way, name = list(WAYS)[turn % len(WAYS)], list(FILES)[turn % len(FILES)]
             assert WAYS[way](predictor, FILES[name]) == [predictor.expected[name]], (way, name)
@@ -293,7 +293,6 @@ def test_a_mixed_load_gets_no_wrong_answer(
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work) for _ in range(threads)]:
             done.result()
-    assert min(counts.values()) >= least, counts
 
 
 # ------------------------------------------------------------------ the end

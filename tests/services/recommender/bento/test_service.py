@@ -279,14 +279,12 @@ def test_with_mlflow_down_it_starts_with_the_version_that_was_pointed_to(running
 
 
 def test_with_nothing_to_serve_it_ends_with_one_line_that_says_why(tmp_path: Path) -> None:
-    start = time.monotonic()
     with pytest.raises(servers.CrashedError) as crash:
         servers.bentoml(TARGET, env=environment(tmp_path, _nobody())).stop()
     assert crash.value.exit_code == 1
     log = Path(str(crash.value.log)).read_text()
     assert f"There is no version of {NAME} to serve: MLflow gave no usable answer:" in log
     assert "Traceback" not in log
-    assert time.monotonic() - start < 60  # 20 on a machine that does nothing else
 
 
 @pytest.mark.parametrize(

@@ -212,9 +212,9 @@ def test_a_server_that_gives_up_but_stays_is_not_awaited() -> None:
 
 def test_never_ready() -> None:
     begin = time.monotonic()
-    with pytest.raises(servers.NotReadyError, match=r"not ready in 0\.7 s: GET .* ConnectError"):
-        servers.start(command(HANGS), timeout=0.7)
-    assert time.monotonic() - begin < 5
+    with pytest.raises(servers.NotReadyError, match=r"not ready in 2 s: GET .* ConnectError"):
+        servers.start(command(HANGS), timeout=2)
+    assert time.monotonic() - begin < 20
 
 
 def test_a_server_that_accepts_but_never_answers_does_not_outlast_the_timeout() -> None:
@@ -223,8 +223,8 @@ import socket, sys, time
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 time.sleep(600)
 """
-    with pytest.raises(servers.NotReadyError, match=r"(ReadTimeout|ConnectError)$|Read"):
-        servers.start(command(program), timeout=1.5)
+    with pytest.raises(servers.NotReadyError, match="ReadTimeout"):
+        servers.start(command(program), timeout=5)
 
 
 def test_a_wrong_path_is_named_with_its_answer() -> None:
@@ -431,10 +431,8 @@ def test_the_folder_for_sockets_is_short_or_at_least_writable(
 
 
 def test_bentoml_a_model_that_cannot_be_loaded(services: Path) -> None:
-    begin = time.monotonic()
     with pytest.raises(servers.CrashedError, match="no weights here"):
         servers.bentoml("broken:Broken", working_dir=services)
-    assert time.monotonic() - begin < 60
 
 
 def test_bentoml_a_target_that_does_not_exist(services: Path) -> None:
