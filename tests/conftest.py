@@ -20,13 +20,16 @@ os.environ["TMPDIR"] = tempfile.mkdtemp(
     dir=Path(os.environ["TMPDIR"]).parent if "PYTEST_XDIST_WORKER" in os.environ else None,
 )
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
-import services  # noqa: F401, I001
+from services.environment import usable_cores
+
+# More threads than cores wait for each other, so each worker computes on its share of them.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() // int(workers)))
 
 import psutil
 import pytest
 
-from services.workbench.servers import processes, tracking
-from services.workbench.servers import Server
+from services.workbench.servers import Server, processes, tracking
 from tests.missing_tools import require
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@
 
 # %% tags=["parameters"]
 requests, concurrency = 96, 8
-load_seconds = 25
+load_seconds = 15
 
 # %% [markdown]
 # Check the machine first. `MISSING` means that a step will fail, `NOT RUN HERE` that it is skipped.
@@ -516,8 +516,8 @@ if watcher:
 # in its own language, [PromQL](GLOSSARY.md#PromQL):
 
 # %% tags=["volatile"]
-RATE = 'sum(rate(bentoml_service_request_total{endpoint="/inference"}[30s]))'
-P95 = "histogram_quantile(0.95, sum by (le) (rate({}_bucket[30s])))"
+RATE = 'sum(rate(bentoml_service_request_total{endpoint="/inference"}[15s]))'
+P95 = "histogram_quantile(0.95, sum by (le) (rate({}_bucket[15s])))"
 queries = {
     "requests per second": RATE,
     "seconds for 95 of 100 requests": P95.format("bentoml_service_request_duration_seconds"),
@@ -579,7 +579,7 @@ if watcher:
         "p95, seconds": queries["seconds for 95 of 100 requests"],
         "up": f'sum(up{{job="{prometheus.JOB}"}})',
     }
-    shown = {label: query.replace("30s", "8s") for label, query in shown.items()}
+    shown = {label: query.replace("15s", "8s") for label, query in shown.items()}
     watcher.wait_for(lambda: watcher.query(shown["p95, seconds"]).dropna().empty)
     begun = time.time() - min(marks.values()) + 5
     histories = {label: watcher.history(query, begun) for label, query in shown.items()}

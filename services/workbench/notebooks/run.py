@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from services.environment import ROOT, build_dir
+from services.packaging.container_engine import ContainerError, NotRunError, find_engine
 from services.workbench.notebooks import normalise, provenance
 from services.workbench.notebooks.files import (
     NotebookError,
@@ -29,7 +30,7 @@ from services.workbench.notebooks.files import (
     short,
     warnings_in,
 )
-from services.workbench.servers import processes
+from services.workbench.servers import containers, processes
 
 CELL_TIMEOUT = 600
 """Seconds after which a cell that hangs is interrupted."""
@@ -80,7 +81,11 @@ def execute_notebook(
     # A notebook that executes others (13) is the first part of their ids.
     notebook_id = f"{os.environ.get(processes.NOTEBOOK, '')}/{secrets.token_hex(4)}"
     try:
-        with _own_temporary_folder(), _variable(processes.NOTEBOOK, notebook_id):
+        with (
+            _own_temporary_folder(),
+            _variable(processes.NOTEBOOK, notebook_id),
+            _no_container_after_a_failure(),
+        ):
             _papermill(output, dict(parameters or {}), cwd)
     except PapermillExecutionError as error:
         cells = len(notebook.cells) + bool(parameters)  # papermill adds a cell for them
@@ -114,6 +119,9 @@ def _papermill(output: Path, parameters: dict[str, Any], cwd: Path, attempts: in
             cwd=str(cwd),
             progress_bar=sys.stdout.isatty(),
             execution_timeout=CELL_TIMEOUT,
+            # With torch or MLflow loaded, an orderly end takes a second and more. What it would
+            # stop, the teardown cell has stopped, or the caller sweeps.
+            shutdown_kernel="immediate",
             # Otherwise every kernel warns that its loopback sockets are not encrypted, and a
             # kernel that is shut down in the middle of a cell (Ctrl-C) logs a traceback.
             extra_arguments=["--log-level=CRITICAL"],
@@ -124,6 +132,17 @@ def _papermill(output: Path, parameters: dict[str, Any], cwd: Path, attempts: in
         if attempts < 2 or "before replying to kernel_info" not in str(error):
             raise
         _papermill(output, parameters, cwd, attempts - 1)
+
+
+@contextmanager
+def _no_container_after_a_failure() -> Iterator[None]:
+    """Remove the containers that a cell has started and no teardown has stopped."""
+    try:
+        yield
+    except BaseException:
+        with suppress(NotRunError, ContainerError):
+            containers.sweep(find_engine())
+        raise
 
 
 @contextmanager

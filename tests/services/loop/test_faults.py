@@ -60,7 +60,7 @@ def killed(here: Playground, folder: Path, step: str, log: Path) -> None:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
-    time.sleep(4)  # the kernel is up, and some cells have run
+    time.sleep(2)  # the kernel is up, or nearly; no step takes less
     assert process.poll() is None, "it was to be killed before its end"
     process.send_signal(signal.SIGKILL)
     process.wait()
