@@ -27,7 +27,7 @@ kubectl wait --for=condition=Available deployment --all --namespace kserve --tim
 # 2. Our images, into the node.
 run services.id_card.kserve.image
 run services.id_card.bento.build container
-kind load docker-image --name serving-labs serving_labs_kserve:0.1.0 id_card_detector:0.1.0
+kind load docker-image --name serving-labs serving_labs_kserve:0.2.0 id_card_detector:0.2.0
 
 # 3. The API server's own verdict: types and webhooks, nothing is kept.
 kubectl apply --filename infra/kserve/base/namespace.yaml

@@ -186,7 +186,7 @@ check(manifest)
 
 # %%
 del predictor["model"]
-predictor["containers"][0]["image"] = "serving_labs_kserve:0.1.0"
+predictor["containers"][0]["image"] = "serving_labs_kserve:0.2.0"
 check(manifest)
 
 # %% [markdown]

@@ -57,7 +57,7 @@ def test_each_says_its_mode_and_its_pods_may_do_no_more_than_they_need() -> None
         hardened(part)
         [container] = part["containers"]
         assert container["name"] == "kserve-container"
-        assert container["image"].endswith(":0.1.0")
+        assert container["image"].endswith(":0.2.0")
         assert container.keys() >= set(PROBES), body["metadata"]["name"]
 
 

@@ -44,7 +44,7 @@ def test_kustomize_builds_each_overlay(folder: Path, needs: Callable[[str], None
     with_operator = {"HorizontalPodAutoscaler", "ServiceMonitor"}
     assert built.keys() & with_operator == (with_operator if folder.name == "production" else set())
     [container] = built["Deployment"]["spec"]["template"]["spec"]["containers"]
-    assert container["image"].rpartition("/")[2] == "id_card_detector:0.1.0"
+    assert container["image"].rpartition("/")[2] == "id_card_detector:0.2.0"
 
 
 def test_all_selectors_find_the_pods_and_no_others(objects: dict[str, Any]) -> None:

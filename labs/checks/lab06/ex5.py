@@ -49,7 +49,7 @@ def check(context: Context, send: Callable[..., Any], receive: Callable[..., Any
             ):
                 _received(context, receive, receipt, why)
             _has_arrived(context, tags)
-            _lets_errors_through(context, receive, f"{name}:0.1.0", there)
+            _lets_errors_through(context, receive, f"{name}:0.2.0", there)
             _has_arrived(context, tags)
             _refuses_other_bytes(context, receive, receipts, arrived=True)
         with empty_store(), contextlib.chdir(there):

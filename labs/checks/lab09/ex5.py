@@ -26,7 +26,7 @@ spec:
   predictor:
     containers:
       - name: kserve-container
-        image: serving_labs_kserve:0.1.0
+        image: serving_labs_kserve:0.2.0
         securityContext: {{runAsNonRoot: true}}
 """
 _FAILURE = {"error": {"code": "image_damaged"}}

@@ -26,7 +26,7 @@ DOOR = Path(__file__).with_name("scoring_app.py")
 BASE = "python:3.11-slim-bookworm"
 """The base image if a container registry can be reached; the Dockerfile's default."""
 
-IMAGE = "recommender_mlflow:0.1.0"
+IMAGE = "recommender_mlflow:0.2.0"
 
 SERVED_PORT = 8080
 """The port inside the container."""

@@ -2,7 +2,7 @@
 
 ::
 
-    with containers.run("id_card_detector:0.1.0") as container:
+    with containers.run("id_card_detector:0.2.0") as container:
         httpx.get(f"{container.url}/readyz")
 
 The container runs as under the manifests in ``infra/kubernetes``: only ``/tmp`` is writable, it has

@@ -103,7 +103,7 @@ class TestBuildFiles:
 
     def test_the_image_is_named_after_its_content(self) -> None:
         assert image_name() == image_name()
-        assert image_name().startswith("id_card_detector:0.1.0-")
+        assert image_name().startswith("id_card_detector:0.2.0-")
 
 
 class TestBento:
