@@ -64,7 +64,7 @@ $(READY): requirements.txt pyproject.toml
 		echo '  anywhere:  uv python install 3.11, then make again (uv: docs.astral.sh/uv)'; \
 		echo '  Debian 12: apt-get install python3.11 python3.11-venv'; \
 		echo '  macOS:     brew install python@3.11'; \
-		echo '  conda:     conda env create -f environment.yml; or make PYTHON=/path/to/python3.11'; \
+		echo '  conda:     conda create -n python311 -c conda-forge python=3.11, activate it, then make again; or make PYTHON=/path/to/python3.11'; \
 		exit 1; \
 	fi; \
 	"$$found" -m services.setup.preflight --hard || exit 1; \
@@ -93,10 +93,11 @@ verify: system ## the tests that need Debian packages; there, NOT RUN is a failu
 nightly: $(READY) ## the tests that are too long for every change
 	$(call stage,pytest -m nightly,$(RUN) pytest -q -m nightly $(ARGS) || [ $$? -eq 5 ])
 
-system: $(READY) ## install the Debian packages of make verify, where root and apt-get are there
+system: $(READY) ## install the Debian packages that make verify needs (as root, with apt-get)
 	$(call stage,system,sh infra/install-debian-packages.sh)
 
 lab: $(READY) ## your own copy of a lab, opened in JupyterLab: make lab N=03
+	@[ -n "$(N)" ] || { echo 'which lab? for example: make lab N=03'; exit 2; }
 	@$(RUN) python -m labs start "$(N)"
 	@$(JUPYTER) work/$(LAB)_*/$(LAB)_*.ipynb
 
@@ -115,10 +116,10 @@ registers: $(READY) ## ERRATA.md and CHAPTER.md, from the notebooks' text source
 labs: $(READY) ## solutions/ to solved notebooks and to the labs that learners get
 	$(call stage,labs,$(RUN) python -m labs.build $(ONLY_OPTION))
 
-new-lab: $(READY) ## scaffold an exercise: make new-lab N=12 NAME=own_model
+new-lab: $(READY) ## scaffold an exercise: make new-lab N=16 NAME=my_lab
 	@$(RUN) python -m labs.build.scaffold "$(N)" "$(NAME)"
 
-detector: $(READY) ## train the detector on drawn scenes; hours, goes on where it was stopped
+detector: $(READY) ## train the detector on synthetic scenes; takes hours, resumes where it stopped
 	$(call stage,detector,$(RUN) python -m services.id_card.training.train $(ARGS))
 
 loop: $(READY) ## continuous learning, once: drift, retraining, canary, release, watch
@@ -127,7 +128,7 @@ loop: $(READY) ## continuous learning, once: drift, retraining, canary, release,
 container: $(READY) ## the detector's Bento as a container image (docker, podman or buildah)
 	$(call stage,container,$(RUN) python -m services.id_card.bento.build container)
 
-mlserver-env: $(READY) ## MLServer in an environment of its own, build/mlserver (700 MB)
+mlserver-env: $(READY) ## MLServer in a separate environment, build/mlserver (700 MB)
 	$(call stage,mlserver-env,$(RUN) python -m services.workbench.servers.mlserver)
 
 bench: $(READY) ## measure the servers against each other; five to ten minutes

@@ -77,7 +77,7 @@ def test_the_citation_and_the_changelog_name_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
-    assert f"## {PROJECT['version']}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {PROJECT['version']} · " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_the_devcontainer_has_this_python_and_makes_the_environment() -> None:

@@ -1,5 +1,7 @@
 """JupyterLab as ``make jupyter`` and the browser test start it: loopback, offline, no questions."""
 
+import shutil
+
 from labs import start_page
 from services.environment import ROOT
 
@@ -9,6 +11,9 @@ c.JupyterApp.log_level = "WARN"  # the address to open is still printed
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.allow_root = True  # containers often run as root; the token still protects it
 c.ServerApp.root_dir = str(ROOT)
+if shutil.which("bash"):
+    bashrc = ROOT / "infra" / "jupyter" / "bashrc"
+    c.ServerApp.terminado_settings = {"shell_command": ["bash", "--rcfile", str(bashrc)]}
 # nbgrader's package switches its extensions on. They are for instructors, who start it themselves.
 c.ServerApp.jpserver_extensions = {
     f"nbgrader.server_extensions.{name}": False

@@ -1,4 +1,4 @@
-"""Scaffold an exercise: ``make new-lab N=12 NAME=own_model``, or ``N=03`` for one more in lab 03.
+"""Scaffold an exercise: ``make new-lab N=16 NAME=my_lab``, or ``N=03`` for one more in lab 03.
 
 It writes one data entry, one function, one cell with the task and its solution, and one list of
 answers. The result works unchanged, so authors start from something that runs.

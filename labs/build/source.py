@@ -86,7 +86,7 @@ def read(source: Path) -> NotebookNode:
     if found != list(declared):
         raise LabError(
             f"{source.name} has the exercises {', '.join(found) or 'none'}; "
-            f"labs/checks/{lab}.py declares {', '.join(declared) or 'none'}"
+            f"labs/checks/{lab}/exercises.toml declares {', '.join(declared) or 'none'}"
         )
     return _finished(source, cells, declared)
 

@@ -1,1 +1,1 @@
-"""The checks, one module a lab; see ``labs/AUTHORING.md``."""
+"""The checks: a package for each lab, a module for each exercise; see ``labs/AUTHORING.md``."""

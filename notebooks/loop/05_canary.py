@@ -37,29 +37,32 @@ world.wait_for(url, STAGING, accepted)
 
 # %%
 answers = world.visit(url, changed=changed, seed=seed)
-answers["failed"] = answers.status != 200
-print(answers.groupby(["variant", "version"])[["failed", "clicks", "seconds"]].mean().round(4))
-
-# %%
-a, b = (answers[answers.variant == variant] for variant in ("prod", STAGING))
-test = compare(a.clicks.tolist(), b.clicks.tolist())
-print(f"users: {test.users}, difference {test.difference:+.4f}, 95 % from", end=" ")
-print("{:+.4f} to {:+.4f};".format(*test.interval), f"could find {test.detectable:.4f}")
+answered = answers[answers.status == 200]
+print(answered.groupby(["variant", "version"])[["clicks", "seconds"]].mean().round(4))
+a, b = (answered[answered.variant == variant] for variant in ("prod", STAGING))
+# A failed answer does not name its version, so every failure counts against the candidate.
+failed = len(answers) - len(answered)
+share = failed / max(failed + len(b), 1)
+print(f"failed: {failed}")
 
 # %% [markdown]
 # With a few hundred users only a large difference can be shown, so no gain is required here; step 3
 # decides that. The canary refuses a candidate that is clearly worse, or that fails.
 
 # %%
-reasons = []
-if answers.failed.mean() > 0.01:
-    reasons.append(f"{answers.failed.mean():.1%} of the requests failed")
-if test.interval[1] < 0:
-    reasons.append(
-        f"users click less: {test.rates[1]:.2%}, with the served version {test.rates[0]:.2%}"
-    )
+reasons, rate = [], None
+if share > 0.01 or len(b) < 2:
+    reasons.append(f"{failed} requests failed; the candidate answered {len(b)}")
+else:
+    test = compare(a.clicks.tolist(), b.clicks.tolist())
+    rate = round(test.rates[0], 6)
+    print(f"users: {test.users}, difference {test.difference:+.4f}, 95 % from", end=" ")
+    print("{:+.4f} to {:+.4f};".format(*test.interval), f"could find {test.detectable:.4f}")
+    if test.interval[1] < 0:
+        reasons.append(
+            f"users click less: {test.rates[1]:.2%}, with the served version {test.rates[0]:.2%}"
+        )
 print(*reasons or ["no reason against it"], sep="\n")
 
 # %%
-rate = round(test.rates[0], 6)
 JSON({"outcome": "refused by users", "reasons": reasons} if reasons else {"click_rate": rate})

@@ -85,8 +85,12 @@ stack = ExitStack()
 #
 # ```sh
 # $ mlflow server --port 5000
+#
+# $ export MLFLOW_TRACKING_URI=http://127.0.0.1:5000
 # $ RECOMMENDER_SHARE_STAGING=0.3 bentoml serve services.recommender.bento.ab_service:AbTest
 # ```
+#
+# Between the two, `playground` trains version 1, registers it, and gives it both aliases:
 
 # %%
 here = stack.enter_context(playground(home, seed=seed))
@@ -123,12 +127,13 @@ events = {}
 # %% [markdown]
 # ## 2. A step is a notebook
 #
-# Each step is a short notebook in `notebooks/loop/`. [**papermill**](GLOSSARY.md#papermill)
-# executes a notebook with new values for the cell tagged `parameters`, and saves the result with
-# all outputs. By hand you would type:
+# Each step is a short notebook, kept as a text file in `notebooks/loop/`.
+# [**papermill**](GLOSSARY.md#papermill) executes a notebook with new values for the cell tagged
+# `parameters`, and saves the result with all outputs. By hand you would type:
 #
 # ```sh
-# $ papermill 02_retrain.ipynb build/loop/001/02_retrain.ipynb -p kind mf-bce
+# $ jupytext --to ipynb --output build/02_retrain.ipynb notebooks/loop/02_retrain.py
+# $ papermill build/02_retrain.ipynb build/02_retrain.done.ipynb -p data DATA -p since SECONDS -p kind mf-bce
 # ```
 
 # %%
@@ -151,8 +156,9 @@ show.source(runs._step)
 # when all of its cells have run, so a killed step never looks complete. And the first `if` reuses a
 # complete notebook only if its parameters are the same as now.
 #
-# By hand you would type `python -m services.loop start -p data DATA -p kind mf-bce`. The function
-# `start` calls the same code, always for the run `001`:
+# With `MLFLOW_TRACKING_URI` and `RECOMMENDER_URL` set, you would type
+# `python -m services.loop start -p data DATA -p since SECONDS -p kind mf-bce`. The function `start`
+# calls the same code, always for the run `001`:
 
 
 # %%
@@ -257,10 +263,10 @@ print(
 
 # %% [markdown]
 # About a third of the users got the candidate (`staging`). `difference` is the candidate's click
-# rate minus that of version 1, with its 95 % interval. The canary refuses a candidate only if the
-# whole interval is below 0. It does not require a gain, because a group of this size can miss a small
-# one: *could find* is the smallest difference that it would usually detect. So the canary can only
-# veto a release.
+# rate minus that of version 1, with its 95 % interval. The canary refuses a candidate if more than 1 %
+# of its requests fail, or if the whole interval is below 0. It does not require a gain, because a
+# group of this size can miss a small one: *could find* is the smallest difference that it would
+# usually detect. So the canary can only veto a release.
 #
 # And what happened to the requests that the two clients kept sending?
 
@@ -364,9 +370,10 @@ print(f"clicks on {answers.clicks.mean():.1%} of the movies")
 # ## 8. On a schedule
 #
 # A Kubernetes [**CronJob**](GLOSSARY.md#CronJob), a job on a schedule, runs the same pipeline once
-# a night. `Forbid` keeps two runs from overlapping. If a pod (the container that runs the job) is
-# killed, it is started again and resumes where it stopped, because the run's folder is on a volume
-# that outlives the pod:
+# a night. `Forbid` keeps two runs from overlapping. If the pod (one or more containers that run
+# together) is killed, or a step fails, the job starts a new one, up to two more times
+# (`backoffLimit`). It resumes where the last one stopped, because the run's folder is on a volume that
+# outlives the pod:
 
 # %%
 show.source(ROOT / "infra/kubernetes/loop/cronjob.yaml", start="schedule:", end="backoffLimit")
@@ -380,7 +387,8 @@ print("documents:", len(report.documents), "· findings:", report.lines)
 # %% [markdown]
 # There is no cluster here; the checker of notebook 09, which knows the types of all fields, finds
 # nothing wrong. In GitHub Actions a `schedule` does the same, and `concurrency` keeps two runs from
-# overlapping:
+# overlapping. It takes a self-hosted runner that keeps its disk: on GitHub's runners the run's folder
+# would be lost, and each start would begin at step 1.
 
 # %%
 show.source(ROOT / "infra/github/loop.yml", start="on:", end="cancel-in-progress")
@@ -391,7 +399,7 @@ show.source(ROOT / "infra/github/loop.yml", start="on:", end="cancel-in-progress
 # | What one might believe | What happens | What we did |
 # |---|---|---|
 # | no errors, so all is well | users click less, every status is 200 | watch what users do |
-# | retraining makes a model better | bad data, or the wrong objective, makes it worse | held-out ratings of both times, a rule |
+# | retraining makes a model better | bad data, or the wrong objective, makes it worse | a rule, on held-out ratings from before and after the change |
 # | good figures are enough | they describe the past | a canary: failed requests and clicks decide |
 # | a failed pipeline is started again from the top | hours of work are repeated, versions appear twice | keep complete steps |
 # | a killed step left a file, so it is done | half a result is used | rename when complete |
@@ -401,9 +409,9 @@ show.source(ROOT / "infra/github/loop.yml", start="on:", end="cancel-in-progress
 #
 # - A pipeline is a list of steps, each with parameters in and a result out. Notebooks are steps
 #   that can be read afterwards.
-# - All decisions are made before the alias moves, so a step that fails leaves production unchanged.
-# - The three gates ask: is it better on held-out data, is it no worse for users, is that still true
-#   now?
+# - If one of steps 1 to 5 fails, `prod` stays where it is, and `staging` goes back to it.
+# - The three gates ask: is it better on held-out data, is it not clearly worse for users, is the
+#   service still well after the release?
 # - Monitoring continues after the release, and a rollback needs no person.
 # - Let only one place promote versions, and only one run at a time.
 #

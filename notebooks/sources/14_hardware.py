@@ -49,6 +49,7 @@ preflight.needs()
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import re
 
 import numpy as np
@@ -79,7 +80,7 @@ names = ["torch", "onnx", "openvino", "int8"]
 if importlib.util.find_spec("openvino") is None:
     names.remove("openvino")
     print("NOT RUN HERE: OpenVINO. To enable it: pip install openvino")
-detectors = {name: Detector(backend=name) for name in names}
+detectors = {name: Detector(backend=name, device="cpu") for name in names}
 image = load_sample("two_cards")
 for name, detector in detectors.items():
     [found] = detector.detect([image])
@@ -115,9 +116,9 @@ for name, ratio in timing.ratios(measured, reference="onnx").items():
 # instructions (section 2) `int8` is clearly ahead, and torch is the slowest. A difference of a few
 # percent is noise: run the cell twice before you believe it.
 #
-# If torch sees a GPU, these cells use it, because the default of `Detector` is `device="auto"`.
-# ONNX Runtime needs the package `onnxruntime-gpu` for that. If the line above says "none seen",
-# this was NOT RUN HERE.
+# All four compute on the CPU (`device="cpu"`), because the clock above does not see a GPU's time. To
+# measure a GPU, use `device="cuda:0"` and `time.perf_counter`; ONNX Runtime needs the package
+# `onnxruntime-gpu` for that. If the line above says "none seen", this was NOT RUN HERE.
 #
 # ## 2. Eight bits, by hand
 #
@@ -148,8 +149,11 @@ print(f"{channel.nbytes:,} bytes became {integers.nbytes:,}")
 #
 # Why are 8 bits faster? A processor register of 512 bits holds 16 floats, or 64 8-bit integers.
 # Processors with [**VNNI**](GLOSSARY.md#VNNI) instructions multiply and add all 64 in one
-# instruction; those with AMX multiply whole small matrices. On a processor with neither, 8 bits may
-# gain nothing. Which of them does this processor have?
+# instruction; those with AMX multiply whole small matrices. Without either, AVX2 multiplies 32 pairs
+# at once but needs further instructions to add them up, so the gain is smaller. Its sums of two
+# products have only 16 bits and may be clipped (*saturation*), so the same file can give slightly
+# different confidences; ONNX Runtime's option `reduce_range=True` avoids that, with weights of 7
+# bits. Which of them does this processor have?
 
 # %% tags=["volatile"]
 from pathlib import Path
@@ -161,7 +165,7 @@ for flag in ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8"):
 
 # %% [markdown]
 # A `yes` in one of the last three lines means that this processor has such instructions. With three
-# times `no`, `int8` may gain nothing.
+# times `no`, expect a smaller gain than in section 4's table.
 #
 # ## 3. Where the time goes
 #
@@ -192,8 +196,8 @@ fig.legend(loc="outside right center", frameon=False)
 show.figure(fig, alt="Bars: time by kind of operator; 8 bits shrink mostly the convolutions")
 
 # %% [markdown]
-# It is mainly the convolutions that shrink, because they do the multiplications. The grey part
-# shrinks much less. The activations even take longer: with floats ONNX Runtime fuses the two
+# It is mainly the convolutions that shrink, because they do the multiplications. All other operators
+# (grey) shrink much less. The activations even take longer: with floats ONNX Runtime fuses the two
 # operators of YOLO's activation function into one, with integers it does not. And the rounding
 # comes on top.
 #
@@ -221,7 +225,8 @@ show.source(quantise.quantise, start="        quantize_static(", end="extra_opti
 # How much do these decisions matter? Each variant went through a long evaluation, on test scenes
 # that neither training nor calibration saw. The columns "typical" and "harsh" are its mAP50-95 on
 # two kinds of scenes: the mean average precision over lenient and strict overlaps; 1 is perfect.
-# "found" is the share of cards above the confidence threshold of the service:
+# "found" is the share of cards above the confidence threshold of the service. Speed and accuracy were
+# measured on one machine; yours may differ:
 
 # %%
 rows = int8.read()
@@ -263,17 +268,17 @@ print(f"served: {rows[-1].times_as_fast:.2f} times as fast, at most {loss:.4f} o
 # least 1.4 times as fast, at most 0.005 lost. Read the table from the top down:
 #
 # - **every layer** loses all detections. The network's output is *one* tensor, with box coordinates
-#   of up to hundreds of pixels and scores of 0 to 1. With one scale for both, a step is more than a
-#   pixel, so the scores are lost in the rounding.
+#   of up to hundreds of pixels and scores of 0 to 1. With one scale for both, a step is more than two
+#   pixels, so every score rounds to 0.
 # - **head in float** repairs that, but gives up speed: the head's convolutions are among the
 #   largest.
 # - **mean range** keeps in float only the layers after the last 3-by-3 convolutions, and the first
 #   convolution: with three input channels its 8-bit kernel is *slower* than the float one. The range
 #   of a tensor is the *mean* of its extremes over the scenes. That gives finer steps, but large
-#   values are clipped, and the boxes of typical scenes become less exact.
+#   values are clipped, and fewer cards are found.
 # - **served** has the same layers in float and the widest range of any scene. It loses least, and
-#   its two points meet the goal. The price is in the last column: a few more false alarms than the
-#   float model.
+#   its two points meet the goal. Its false alarms differ from the float model's by a few of some
+#   hundred scenes, too few to tell apart.
 #
 # Which calibration is better depends on the weights: for the detector's first edition (see the
 # [model card](../services/id_card/weights/README.md)) it was the mean. ONNX Runtime's two other
@@ -348,9 +353,22 @@ print("exit code", server.stop())
 # A **worker** is a process with its own copy of the model; inside it, **threads** divide the work
 # on one image. Are two cores better used by two workers with one thread each, or by one worker with
 # two threads? You set the number of workers with the server's option (`--workers` or `workers=`), and
-# the number of threads with the environment variable `OMP_NUM_THREADS`.
+# the number of threads with the environment variable `OMP_NUM_THREADS`. torch reads it by itself.
+# ONNX Runtime and OpenVINO ignore it: `services/id_card/model/backends.py` passes it on, as
+# `intra_op_num_threads` and `INFERENCE_NUM_THREADS`. Do the same in your own code.
 #
-# Measure the combinations with the detector alone, without HTTP. p50 is the median time:
+# First see what else the machine does. Above about 10 %, sections 6 to 8 measure the other programs
+# as well, and the numbers may contradict the text: close the programs, and run again from here.
+
+# %% tags=["volatile"]
+import psutil
+
+print(f"{psutil.cpu_percent(interval=1):.0f} % of the processor is in use before we measure")
+
+# %% [markdown]
+# Measure the combinations with the detector alone, without HTTP. p50 is the median time, p99 the time
+# within which 99 % of the images are done. With fewer than 100 images it is simply the slowest; raise
+# `seconds` for a p99 that you want to rely on:
 
 # %% tags=["volatile"]
 settings = {(1, 1), (1, usable_cores()), (usable_cores(), 1), (usable_cores(), usable_cores())}
@@ -430,8 +448,8 @@ show.figure(fig, alt="Lines: some images are fast; a throttled one waits for the
 # then it is throttled in few periods.)
 #
 # More threads use up the quota sooner and then all stop together, so the slowest images gain
-# nothing. Inside a container, set `OMP_NUM_THREADS` to the CPU limit, rounded up, not to the number
-# of cores that the machine shows.
+# nothing. Inside a container, set the number of threads (here: `OMP_NUM_THREADS`) to the CPU limit,
+# rounded up, not to the number of cores that the machine shows.
 #
 # ## 8. What 1,000 answers cost
 #
@@ -452,16 +470,17 @@ show.table(
 
 # %% tags=["volatile"]
 price = float(prices[0]["usd_an_hour"]) / int(prices[0]["vcpus"]) * usable_cores()
-cost = {}
+rates = {}
 for name in names:
     got = hardware.throughput(name, workers=usable_cores(), threads=1, seconds=seconds)
-    cost[name] = got.rate
+    rates[name] = got.rate
     whole, tenth = (hardware.usd_for_1000(price, got.rate, busy) for busy in (1, 0.1))
     print(f"{name:9} {got.rate:5.0f} images a second   {got.mib:5.0f} MiB   "
           f"USD {whole:.4f} for 1,000; busy a tenth of the time: {tenth:.4f}")  # fmt: skip
 
 # %% [markdown]
-# The way with the most images a second is also the cheapest. A busy machine matters even more: at a
+# The backend with the highest throughput is also the cheapest, since all four run on the same machine.
+# A busy machine matters even more: at a
 # tenth of the load, an answer costs ten times as much. What about a GPU? It has to be as many times
 # faster as it is more expensive, *and be busy*:
 
@@ -469,7 +488,7 @@ for name in names:
 gpu = next(row for row in prices if row["gpu"])
 times = float(gpu["usd_an_hour"]) / price
 print(f"{gpu['machine']}: {times:.1f} times the price, so it pays off above",
-      f"{times * cost['int8']:.0f} images a second")  # fmt: skip
+      f"{times * rates['int8']:.0f} images a second")  # fmt: skip
 
 # %% [markdown]
 # Below that load the CPU cores are cheaper, however fast the GPU is: you would pay for a GPU that
@@ -502,4 +521,4 @@ print(f"{gpu['machine']}: {times:.1f} times the price, so it pays off above",
 # **Next:** [15 · Security, by attack](15_security.ipynb).
 
 # %% tags=["teardown"]
-print("servers left running:", len(servers.strays()))
+print("servers left running:", len(servers.strays(os.getpid())))

@@ -120,7 +120,7 @@ show.source("services/id_card/attacks.py", start="for _ in range(steps)", end="c
 
 # %%
 attack = GradientAttack()
-detector = Detector(backend="onnx")
+detector = Detector(backend="torch")  # the gradient comes from it
 
 
 # %%
@@ -144,7 +144,7 @@ boards = list(itertools.islice(clean_scenes(), scenes))
 # of the change matters, or its direction:
 
 # %% tags=["volatile"]
-rng = np.random.default_rng(seed)
+noise_rng = np.random.default_rng(seed)
 hidden = {}
 rows = []
 for epsilon in (1, 2, 4, 8, 16):
@@ -153,7 +153,7 @@ for epsilon in (1, 2, 4, 8, 16):
             changed = attack.hide(board, epsilon, steps=6)
             if not finds(detector, changed):
                 hidden[number] = (epsilon, changed)
-    noise = [rng.choice([-epsilon, epsilon], np.shape(board)) + board for board in boards]
+    noise = [noise_rng.choice([-epsilon, epsilon], np.shape(board)) + board for board in boards]
     noisy = [Image.fromarray(np.clip(one, 0, 255).astype(np.uint8)) for one in noise]
     lost = sum(not finds(detector, one) for one in noisy)
     rows.append((epsilon, f"{len(hidden)} of {len(boards)}", f"{lost} of {len(boards)}"))
@@ -202,17 +202,16 @@ def recompressed(image):
 
 
 # %%
-torch_core = Detector(backend="torch")
-lenient = Detector(backend="onnx", conf=0.2)
+lenient = Detector(conf=0.2)
 other = Detector(SMALL_WEIGHTS, backend="onnx")
 
 # %% tags=["volatile"]
 attacked = [changed for _, changed in hidden.values()]
 empty = [make_scene("test", n, seed, cards=0, imgsz=384).image for n in range(2 * scenes)]
 ways = {
-    "torch, where the gradient came from": lambda image: finds(torch_core, image),
+    "torch, where the gradient came from": lambda image: finds(detector, image),
     "the service (ONNX Runtime)": served,
-    "the service's network, after a JPEG of quality 60": recompressed,
+    "the same network, after a JPEG of quality 60": recompressed,
     "with the threshold at 0.2": lambda image: finds(lenient, image),
     "a second network, trained apart": lambda image: finds(other, image),
 }
@@ -222,18 +221,19 @@ heads = [f"{len(images)} {name}" for images, name in ((boards, "clean"), (attack
 show.table(rows, columns=("a card is found by", *heads, f"{len(empty)} without a card"))
 
 # %% [markdown]
-# The first two rows show that the same weights make the same mistake in any runtime, so exporting
-# to ONNX protects nothing. JPEG compression destroys much of such a fine pattern and brings cards
-# back, but a larger ε survives it. A lower threshold may find some cards again; the last column shows
-# what each defence costs in false alarms.
+# The images were made to fool torch. The second row shows that the same weights make the same mistake
+# in another runtime, so exporting to ONNX protects nothing. JPEG compression destroys much of such a
+# fine pattern and brings cards back, and so may a lower threshold. The last column would show a
+# defence that finds cards everywhere; a few scenes are too few to measure a rate of false alarms.
 #
-# The second network has other weights, so this gradient says little about it. Compare its first two
-# columns: the cards that it finds in clean scenes, it still finds in the attacked ones. It is the
-# smaller version, which misses more cards in harder scenes. Where the two networks disagree, a person
-# can look.
+# The second network has other weights, and at this ε the attack hardly transfers to it: compare its
+# first two columns. Larger changes often do transfer between networks trained on the same data. This
+# network is also the smaller version, which misses more cards in harder scenes. Where the two
+# networks disagree, a person can look.
 #
-# None of these defences is proof against attack: an attacker who knows a defence can include it in
-# the gradient. So keep the weights private, and never let a model's answer alone open a door.
+# These attacks are the weakest that work: the smallest ε, and no defence in the loop. An attacker who
+# knows a defence can include it in the gradient. So keep the weights private, which slows an attacker
+# down (section 5 shows how to get a copy), and never let a model's answer alone open a door.
 #
 # ## 2. A model file that runs code
 #
@@ -245,6 +245,7 @@ show.table(rows, columns=("a card is found by", *heads, f"{len(empty)} without a
 import mlflow
 from sklearn.linear_model import LogisticRegression
 
+rng = np.random.default_rng(seed)
 data = rng.random((50, 2))
 model = LogisticRegression().fit(data, data[:, 0] > 0.5)
 signature = mlflow.models.infer_signature(data, model.predict(data))
@@ -264,7 +265,10 @@ print(*sorted(path.name for path in (folder / "model").iterdir()))
 # %%
 def hashes(place):
     files = sorted(path for path in place.rglob("*") if path.is_file())
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        path.relative_to(place).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 # %%
@@ -289,7 +293,8 @@ print("the attacker's code ran:", (folder / "taken").exists())
 # %% [markdown]
 # The code ran when the file was *loaded*, before any request. The signature says what a request may
 # look like, but nothing about the file. Two measures stop the attack. The first is to compare the
-# hashes before any file is opened:
+# hashes before anything is loaded. (In production, first download the files into a folder that only
+# the service can write to; otherwise they can change between the comparison and the loading.)
 
 # %%
 (folder / "taken").unlink()
@@ -599,7 +604,8 @@ customers = [secrets.token_hex(32) for _ in range(3)]
 _ = (folder / "customers").write_text("\n".join(customers))
 
 # %% [markdown]
-# (`/mine` is for section 6.) The limit is 30 requests an hour for each key:
+# (`/mine` is for section 6.) The limit `30/3600` is a bucket of 30 tokens that refills at 30 an hour:
+# each key may send 30 requests at once, and then one every two minutes:
 
 
 # %%
@@ -623,7 +629,7 @@ print(f"agreement of the copy: {agreement(got):.2f}")
 # %%
 axes = (figure := Figure(figsize=(6, 3), layout="constrained")).subplots()
 axes.semilogx(sizes, agreements, marker="o", label="without a limit")
-axes.axvline(len(got), color="black", linestyle=":", label="the limit: an hour's requests")
+axes.axvline(len(got), color="black", linestyle=":", label="the limit: the full bucket")
 axes.set(xlabel="requests", ylabel="agreement with the original", xticks=sizes)
 axes.set_xticklabels(sizes)
 axes.minorticks_off()
@@ -632,11 +638,11 @@ alt = "The copy's agreement rises with the requests; the limit stops it while th
 show.figure(figure, alt=alt)
 
 # %%
-print(f"at this limit the whole curve takes {max(sizes) / 30:.0f} hours instead of seconds")
+print(f"at this limit the whole curve takes {(max(sizes) - 30) / 30:.0f} hours instead of seconds")
 
 # %% [markdown]
-# With 30 answers the copy is far worse: it agrees on 0.68 of the images, not on 0.94. A rate limit
-# does not make theft impossible, though. It turns seconds into hours, and hours are long enough to
+# With 30 answers the copy is far worse: compare its agreement with the last row of the table. A rate
+# limit does not make theft impossible, though. It turns seconds into hours, and hours are long enough to
 # notice. An attacker with ten keys is ten times as fast, so keys must cost something to get.
 # Counting by address alone would be weaker still, because addresses are cheap.
 #
@@ -671,7 +677,9 @@ show.table(rows, columns=("user", "movies found to be watched", "exactly the tra
 # The last column shows that the attack finds exactly what each user watched, from recommendations
 # alone. A limit on `top_k` does not help: this attack asks for pages of 20, and sends the movies
 # that it has seen as `rated` to get the next page. What helps is to give nobody answers about
-# *other* users. In `/mine` above, the user is not part of the request, but follows from the key:
+# *other* users. The middleware leaves the name of the key, a part of its hash, in the request's
+# `scope[CLIENT]`. In `/mine` above, `USERS` maps these names to users (`check` computes the name of
+# each key once, at the start), so the user is not part of the request, but follows from the key:
 
 # %%
 alice, bob = (as_customer(guarded, key) for key in customers[1:])
@@ -690,7 +698,7 @@ print("without a key:", nobody.status_code)
 #
 # `/predict` must then be closed to customers. The proxy of section 8 can do that: take `predict`
 # out of its list of paths, and put `mine` in. A leak of this kind is a property of the *answers*.
-# No key, limit or TLS removes it; only the design of the endpoint does.
+# A key, a limit or TLS alone does not remove it. The endpoint must take the user from the key.
 #
 # ## 7. Who may ask
 #
@@ -738,7 +746,9 @@ show.source("services/http/api_key.py", start="digest = _digest", end="raise Una
 
 # %% [markdown]
 # `==` stops at the first character that differs, so its time reveals how much of a guess was right.
-# Using this is called a **timing attack**. `hmac.compare_digest` takes the same time for every guess.
+# Using this is called a **timing attack**. `hmac.compare_digest` takes the same time wherever two
+# values of equal length differ. The code compares SHA-256 hashes (`_digest`), so the lengths are
+# always equal, and the time does not reveal a key's length either.
 #
 # The same check guards FastAPI, LitServe, both APIs of BentoML, and KServe's REST and gRPC ports: an
 # ASGI middleware for HTTP, and an interceptor, its counterpart, for gRPC. MLflow's scoring server has
@@ -770,7 +780,7 @@ if preflight.find_tool("nginx").status == preflight.OK:
         inside, through = client.get(path).status_code, outside.get(path).status_code
         print(f"{path:<38}inside {inside}  outside {through}")
     boxes = outside.post("/inference", files=image, timeout=60).json()
-    print("the same boxes by TLS:", boxes == client.post("/inference", files=image).json())
+    print("the same boxes over TLS:", boxes == client.post("/inference", files=image).json())
 else:
     print(f"NOT RUN HERE: no nginx; {command}")
 
@@ -797,7 +807,7 @@ if front:
 # The containers of this repository run without root, and on a read-only file system: notebook
 # [06](06_bento.ipynb) builds one, and
 # [`infra/kubernetes/base/deployment.yaml`](../infra/kubernetes/base/deployment.yaml) sets both in a
-# cluster. Attacks on containers mostly use known vulnerabilities of packages.
+# cluster. A common way into a container is a known vulnerability in one of its packages.
 #
 # A software [**bill of materials**](GLOSSARY.md#SBOM) (SBOM) lists the packages in a format that
 # vulnerability scanners read. Make one in the CycloneDX format from the lock file, which lists this
@@ -832,14 +842,14 @@ for tool, scan in (("trivy", "trivy sbom sbom.json"), ("grype", "grype sbom:sbom
 #
 # | No. | Risk | Shown | What stops or slows it here |
 # |---|---|---|---|
-# | ML01 | input manipulation | section 1 | private weights, a second network, a person; no proof |
-# | ML02 | data poisoning | not shown | training data is generated from a seed and checked by tests |
-# | ML03 | model inversion | not shown | answers are boxes and ids; no probabilities of all classes |
+# | ML01 | input manipulation | section 1 | private weights, a second network, a person; none is a guarantee |
+# | ML02 | data poisoning | notebook [13](13_loop.ipynb), section 3 (a bad line) | detector: data from a seed; recommender: each line is checked, held-out ratings and a canary decide. Plausible false ratings still get in |
+# | ML03 | model inversion | not shown | answers are boxes with one confidence each, or ids; a rate limit |
 # | ML04 | membership inference | section 6 | the user follows from the key |
 # | ML05 | model theft | section 5 | API key and rate limit |
 # | ML06 | AI supply chain | section 2; notebook [00](00_models.ipynb), section 4 | pinned packages, hashes, formats without code |
 # | ML07 | transfer learning attack | not shown | an evaluation on held-out scenes before promotion (notebook 00) |
-# | ML08 | model skewing | notebook [08](08_mlflow_only.ipynb), section 10 | drift is watched; no training on answers |
+# | ML08 | model skewing | notebook [08](08_mlflow_only.ipynb), section 10 | drift is watched. Notebook 13 trains on ratings, so many fake users could skew it: limit the ratings of each user and of new accounts |
 # | ML09 | output integrity | section 8 | TLS up to the proxy, loopback behind it |
 # | ML10 | model poisoning | section 2 | hashes; promotion by a rule (notebook 00) |
 #

@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
                         help="what runs the network (onnx)")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=2.0, help="how long to measure (2)")
     given = parser.parse_args(arguments)
-    detector, image = Detector(backend=given.backend), [load_sample("two_cards")]
+    detector, image = Detector(backend=given.backend, device="cpu"), [load_sample("two_cards")]
     print("ready", flush=True)
     sys.stdin.readline()
     milliseconds: list[float] = []

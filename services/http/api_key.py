@@ -100,7 +100,7 @@ class ApiKeys:
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
         if scheme.lower() != "bearer" or not any(matches):
             raise UnauthorizedError("The API key is not valid.")
-        return f"key {digest.hex()[:8]}"
+        return f"key {digest.hex()[:32]}"
 
 
 def _digest(key: bytes) -> bytes:

@@ -76,7 +76,7 @@ class GradientAttack:
         for _ in range(steps):
             changed.requires_grad_(True)
             scores = self._model(changed)[0][:, 4:]
-            # Only scores that are not low yet count; the sum's gradient is then theirs.
+            # softplus is close to 0 for low scores, so only higher ones are pushed down.
             loss = torch.nn.functional.softplus(torch.logit(scores, eps=1e-6) + MARGIN).sum()
             [slope] = torch.autograd.grad(loss, changed)
             moved = changed.detach() - step * slope.sign()

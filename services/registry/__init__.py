@@ -10,8 +10,8 @@
     Choose a tracking server, start a run.
 
 Imported by the models' own registries (:mod:`services.recommender.registry`,
-:mod:`services.id_card.mlflow.registry`), which add a name and a rule. Imports MLflow,
-:mod:`services.environment` and :mod:`services.errors` only.
+:mod:`services.id_card.mlflow.registry`), which add a name and a rule. Imports MLflow
+and :mod:`services.environment` only.
 """
 
 from services.registry.promotion import Decision, promote, rollback

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import os
 import re
 import shutil
 import socket
@@ -58,6 +59,8 @@ __all__ = [
 GIGABYTE = 10**9
 NEW_ENVIRONMENT = 10 * GIGABYTE
 """Bytes that a first installation needs: 8 GB installed, the rest for what is unpacked."""
+CPU_ENVIRONMENT = 5 * GIGABYTE
+"""The same without CUDA, from the index that ``TORCH_INDEX`` names."""
 FURTHER_WORK = 1 * GIGABYTE
 
 
@@ -73,7 +76,8 @@ def check_python() -> Row:
 
 def check_disk(root: Path = ROOT) -> Row:
     """Check the disk space: for the environment if there is none yet, else for the notebooks."""
-    needed = FURTHER_WORK if (root / ".venv" / ".ready").exists() else NEW_ENVIRONMENT
+    new = CPU_ENVIRONMENT if os.environ.get("TORCH_INDEX") else NEW_ENVIRONMENT
+    needed = FURTHER_WORK if (root / ".venv" / ".ready").exists() else new
     free = shutil.disk_usage(root).free
     detail = f"{free / GIGABYTE:.1f} GB free, {needed / GIGABYTE:.0f} GB needed"
     if free >= needed:

@@ -17,8 +17,8 @@
 #
 # A service has four holes: it compares keys carelessly, loads a model from a file that may run
 # code, writes what clients send into its log and its metric labels, and answers any number of
-# requests. In each exercise you read a function, find the holes in it, and rewrite the function
-# without them.
+# requests. In exercises 1 to 3 you read a function, find the holes in it, and rewrite the function
+# without them; in exercise 4 you write the limit.
 #
 # **How it works.** In each exercise cell, replace `...` with your code. Run the cell, then run the
 # cell with `check` below it. A check reports what differs, for which input, and the likely cause.
@@ -58,8 +58,8 @@ preflight()
 #
 # - It returns True only for the scheme `Bearer` (in any case: `bearer` as well), one space, and
 #   exactly one of the keys. A bare key without the scheme is not authorised.
-# - Neither a missing header nor any text in it leads to an exception. A header may hold characters
-#   beyond ASCII.
+# - Neither a missing header nor any characters in it lead to an exception. ASGI decodes headers as
+#   Latin-1, so they may hold characters beyond ASCII.
 # - Keys are compared by `hmac.compare_digest`, whose time does not depend on where two values
 #   differ. Do not use `==` or `in` on keys. **Every** key is compared at each call with the scheme
 #   `Bearer`, even after one has matched.

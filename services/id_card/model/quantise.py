@@ -21,7 +21,7 @@ IN_FLOAT = re.compile(r"/model\.(0/|22/(?!cv[23]\.\d/cv[23]\.\d\.[01]/))")
 ``/model.0/`` is the first convolution: with three channels the 8-bit kernel is slower than the
 float one. Of the head ``/model.22/`` only the convolutions ``.0`` and ``.1`` of each branch are
 quantised. The outputs follow them, pixels and scores in one tensor, where 256 steps that reach to
-320 px would leave none for a score of 0 to 1.
+more than 500 px would round every score to 0.
 """
 
 SCENES = 40

@@ -15,7 +15,7 @@ SAMPLES = {
     "small_card": "a small identity card on speckled stone",
     "no_card": "a club card in a hand, gift cards, and no identity card",
 }
-"""What is to be seen in each sample, by name."""
+"""What each sample shows, by name."""
 
 
 def sample_path(name: str) -> Path:

@@ -62,7 +62,7 @@ _MOMENT_RULES: tuple[Rule, ...] = tuple(
 
 
 _ADDRESS_RULES: tuple[Rule, ...] = (
-    # Only ports that the kernel assigns have five digits; 3000 or 8080 is part of the lesson.
+    # Only ports chosen because they are free have five digits; 3000 or 8080 is part of the lesson.
     (re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d{5}\b"), r"\1:PORT"),
     (re.compile(r"(?i)(?<![^\W_])(port['\"]?(?:: | = |[ =:]))\d{5}\b"), r"\1PORT"),
     (re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b"), "0x…"),
