@@ -213,8 +213,9 @@ show.picture(gallery(tiles, width=1000, height=135), alt=alt)
 # %% [markdown]
 # In the upper row some dashed frames are roughly right. But cards usually lie near the middle, so
 # any frame there is often roughly right, whatever the image shows. Compare the network with a
-# *baseline* that uses only this: it returns the average of all labels, the same frame for every
-# image.
+# *baseline* that uses only this: it returns the same frame for every image, the average of the
+# labels of these test scenes. (A real baseline would average the training labels. Looking at the
+# test labels can only favour it.)
 #
 # "Roughly right" means that frame and card overlap by more than half: their intersection is more than
 # half of their union ([*IoU*](GLOSSARY.md#IoU), intersection over union).
@@ -283,10 +284,12 @@ show.table(rows, columns=("trained on", "tested on", "mAP50", "95 % interval"))
 # The second network had no time to memorise so many images. It reaches 0.60 to 0.66 on all three
 # tests: what it knows also holds for new images and new designs.
 #
-# Which of the two is better on held-out designs? The intervals overlap, so this experiment cannot
-# tell. If it is repeated with `--seed 1`, that is, with other scenes and other initial weights, the
-# gap in the first panel appears again, but the two green lines no longer end in the same order. An
-# interval is part of a result.
+# Which of the two is better on held-out designs? One training of each cannot tell. The intervals
+# say how much the choice of test images matters, not the luck of a training. If the experiment is
+# repeated with `--seed 1`, that is, with other scenes and other initial weights, the gap in the
+# first panel appears again, but the two green lines no longer end in the same order. (That two
+# intervals overlap does not decide it: both networks saw the same test images, so what counts is
+# the interval of their *difference*.) An interval is part of a result, and so is a second seed.
 #
 # The lines do not rise evenly, because the learning rate (the size of a step) is still high until
 # the last stretch. The real training leaves little to memorise: it gets fresh scenes every few
@@ -311,8 +314,8 @@ loaded = torch.load(tampered, weights_only=False)
 
 # %% [markdown]
 # It printed a line. It could have read your keys. torch has a safe mode, `weights_only=True`, which
-# accepts tensors and rejects everything else. It also rejects the real file, because that pickle refers
-# to a class of ultralytics:
+# accepts tensors, plain containers and a short list of known types, and rejects everything else. It
+# also rejects the real file, because that pickle refers to a class of ultralytics:
 
 # %%
 import re
@@ -338,9 +341,9 @@ except ValueError as error:
 # The file was rejected, and nothing in it ran. A checksum shows that the file is the recorded one, not
 # that it is safe: anyone who can change both files can change the checksum.
 #
-# The servers of this chapter go one step further and never load the pickle. From the verified file they
-# create an [**ONNX**](GLOSSARY.md#ONNX) model once: a graph of operations without code, which runs
-# without torch. The boxes stay the same:
+# The servers of this chapter go one step further. They load the verified pickle at most once, to
+# export it as an [**ONNX**](GLOSSARY.md#ONNX) model: a graph of operations without code, which runs
+# without torch. From then on they load only that. The boxes stay the same:
 
 # %%
 detector = Detector(backend="onnx", conf=0.001)
@@ -500,11 +503,13 @@ show.figure(figure, alt=alt)
 # confidences shifted so that the best threshold is 0.5.
 #
 # What did the last two stages change? Before them, 16.5 % of the test scenes without a card got a
-# box; now 4.5 % do. The boxes are tighter, and no real photograph without a card gets one. The price is
-# confidence: almost one typical card in five now falls below the threshold of 0.5; before, it was
-# one in eight. The [model card](../services/id_card/weights/README.md) has the table.
+# box; now 4.5 % do. The boxes are tighter, and none of the model card's real photographs without a
+# card gets one (about half of these were also backgrounds in the training, so this is a weak test).
+# The price is confidence: almost one typical card in five now falls below the threshold of 0.5;
+# before, it was one in eight. The [model card](../services/id_card/weights/README.md) has the
+# table.
 #
-# To train it yourself, in a terminal:
+# To train it yourself, in a terminal in the repository's folder, after `source .venv/bin/activate`:
 #
 # | command | what it does |
 # |---|---|
@@ -579,7 +584,9 @@ show.figure(figure, alt=alt)
 #
 # The ratings are split into three parts. Candidates learn from the training part. The validation
 # part decides which of them is chosen. The test part is used once, at the end, and shows how good
-# the chosen one is.
+# the chosen one is. The split is random, as in most published results on MovieLens. That is
+# optimistic: the model may learn from ratings that are newer than those it is tested on. In
+# production it only knows the past.
 
 # %%
 split = at_random(ratings, seed=seed)
@@ -767,9 +774,12 @@ for name, attempt in attempts.items():
 
 # %% [markdown]
 # It was saved, but what you load is not what you saved. MLflow's default format, `pt2`, is a
-# recorded graph of operations: safe to load, but without the attributes and without `eval()`, and
-# MLflow's own server cannot serve it. The previous default was a pickle, with the danger of section
-# 4; notebook 07 meets code that relies on it.
+# recorded graph of operations: without the attributes, without `eval()`, and MLflow's own server
+# cannot serve it. The graph itself holds no Python code, but loading a tampered `pt2` file can
+# still run some, because torch unpickles the tensors in it.
+# (`MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false` makes MLflow reject such a file.) The previous
+# default was a pickle throughout, with the danger of section 4; notebook 07 meets code that relies
+# on it.
 #
 # So `log_candidate` logs something else: the arrays, and a Python file that reads them.
 
@@ -897,11 +907,11 @@ rows = [
 show.table(rows, columns=("on the test part", "NDCG@10", "users with a hit", "catalogue shown"))
 
 # %% [markdown]
-# The chosen model also wins on ratings that played no part in the choice: its NDCG is
-# well above that of `popularity`. (All values are higher than on the validation part, because the
-# test part holds more of each user's ratings.) The last column is a second reason against
-# `popularity`, which shows almost nothing of the catalogue. And the oracle's row shows how much a
-# better model could still gain on this data.
+# The chosen model also wins on ratings that played no part in the choice: its NDCG is well above
+# that of `popularity`. (NDCG and the hit rate are higher than on the validation part, because the
+# test part holds more of each user's ratings, so a list has more chances of a hit.) The last column
+# is a second reason against `popularity`, which shows almost nothing of the catalogue. And the
+# oracle's row shows how much a better model could still gain on this data.
 #
 # In a terminal, with your own files: `python -m services.recommender.registry train --ratings-dir DIR`,
 # then `promote`, `rollback` or `show`. When new ratings have arrived, `learn` retrains, measures the

@@ -203,8 +203,9 @@ show.figure(figure, alt=alt, dpi=75)
 # its decorated methods can be called from another process.
 #
 # BentoML 1.4 keeps this API under `bentoml.legacy`. The old names `bentoml.Runnable` and
-# `bentoml.Runner` still work, with a warning. Here is a first attempt with no more than the chapter
-# shows:
+# `bentoml.Runner` still work, with a warning that they have moved. A Runner warns under its new
+# name, too, because the API itself is deprecated. Here is a first attempt with no more than the
+# chapter shows:
 
 
 # %%
@@ -218,7 +219,7 @@ class FirstTry(bentoml.legacy.Runnable):
 
 
 # %% [markdown]
-# Create a Runner from it, and print the warning:
+# Create a Runner from it, and print that second warning:
 
 # %%
 with warnings.catch_warnings(record=True) as caught:
@@ -378,8 +379,10 @@ server = servers.shell(f"""
 """)
 
 # %% [markdown]
-# `--host 127.0.0.1` makes the server reachable from this machine only. In a terminal, Ctrl-C stops
-# it; in this notebook, `server.stop()` in the last cell does. Send the file as a form field:
+# `--host 127.0.0.1` makes the server reachable from this machine only. To type the command
+# yourself, open a terminal in the repository's folder and run `source .venv/bin/activate` first.
+# There, Ctrl-C stops the server; in this notebook, `server.stop()` in the last cell does. Send the
+# file as a form field:
 
 # %%
 upload = {"image": sample_path(image_name).read_bytes()}
@@ -433,8 +436,8 @@ server
 # ## 7. Your own image
 #
 # Finally, write the client. It sends bytes, reads JSON and draws the boxes. The service reports
-# every box with a confidence of at least 0.5; a client that wants fewer false alarms can set a
-# higher threshold:
+# every box with a confidence above 0.5; a client that wants fewer false alarms can set a higher
+# threshold:
 
 
 # %%

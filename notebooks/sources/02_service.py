@@ -207,7 +207,8 @@ printed = subprocess.run(command, capture_output=True, text=True, check=True).st
 print(printed[:56], "…")
 
 # %% [markdown]
-# In a terminal, that is `curl -F image=@two_cards.jpg http://127.0.0.1:3000/inference`. In Python,
+# In a terminal in the repository's folder, with a server on BentoML's default port, that is `curl
+# -F image=@services/id_card/samples/two_cards.jpg http://127.0.0.1:3000/inference`. In Python,
 # httpx does it in one line and parses the JSON:
 
 # %%
@@ -386,8 +387,9 @@ answer = httpx.post(f"{new.url}/inference", content=pieces, headers=headers)
 print(answer.status_code, answer.json()["error"]["message"])
 
 # %% [markdown]
-# The middleware stopped reading at the limit of 20 MiB (20,971,520 bytes), so the rest of the body
-# took no memory.
+# At the limit of 20 MiB (20,971,520 bytes) the middleware stopped keeping what it read, so the rest
+# of the body took no memory. It still reads and discards some of the rest: a client that is cut off
+# while sending may see a reset connection instead of the 413.
 #
 # The older service rejects the same requests with the same words:
 

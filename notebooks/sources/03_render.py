@@ -303,9 +303,9 @@ print(
 )
 
 # %% [markdown]
-# The chapter's way leaves a client's document on the server's disk. Is it slower, too? Seconds differ
-# between machines and from minute to minute, so time the variants alternately and compare **ratios**.
-# Network time is the same for all and is left out.
+# The chapter's way leaves a client's document on the server's disk. Is it slower, too? Seconds
+# differ between machines and from minute to minute, so time the variants alternately and compare
+# **ratios**. The time of the neural network is the same for all variants and is left out.
 
 # %% tags=["volatile"]
 image = load_sample(image_name)
@@ -330,11 +330,14 @@ alt = "Bars: saving and reading back takes longer than drawing, and encoding tak
 show.figure(figure, alt=alt)
 
 # %% [markdown]
-# Saving and reading back takes more than twice as long as drawing. But look at the bottom bar:
-# encoding the answer, which both variants need, takes longer than either. So the disk is not what
-# makes this server slow. The reason to avoid it is the image you saw in section 2.
+# Saving and reading back takes more than twice as long as drawing. That bar is not the disk alone:
+# ultralytics also draws the boxes, with its own code, and the image is compressed to JPEG and
+# decoded again. But look at the bottom bar: encoding the answer as PNG takes longer than either. So
+# the disk is not what makes this server slow. The reason to avoid it is the image you saw in
+# section 2.
 #
-# The format of the answer is a choice between size and exactness:
+# The format of the answer is a choice between size, time and exactness. JPEG is the faster one: the
+# middle bar contains its compression, and is still shorter than the bottom bar. Size and exactness:
 
 
 # %%

@@ -350,8 +350,8 @@ show.source("services/id_card/bento/ensemble.py", start="# For every service", e
 # %% [markdown]
 # ## 5. What gets lost between processes
 #
-# Each failure in this section happens with BentoML 1.4.39 as installed, and the chapter's listing
-# has no protection against any of them.
+# Each failure in this section happens with BentoML 1.4.39 as installed. Some belong to the older
+# API, some to today's, some to both; the chapter mentions none of them.
 #
 # ### A wrong return type
 #

@@ -158,7 +158,7 @@ _ = failing.stop()
 #
 # In the Runner API the model lives in a separate process, the Runner, and `/livez` only checks that
 # the web server runs. `/readyz` also checks the Runners. So the service receives no requests, and
-# nothing restarts it.
+# Kubernetes never restarts it, because its liveness probe succeeds.
 #
 # Today's plain service, the one from notebook 02, loads its model in the constructor. How does it
 # fail?
@@ -173,9 +173,10 @@ _ = failing.stop()
 
 # %% [markdown]
 # The request timed out. The only worker has ended, but the supervisor, the process that starts the
-# workers, still runs and holds the port, so every request waits. A probe that times out counts as
-# failed, so Kubernetes does restart this service. But a healthy service that is still loading its
-# model looks the same, and the client learns nothing.
+# workers, still runs and holds the port, so every request waits. After up to ten seconds the
+# supervisor starts another worker, which fails in the same way; in a container it starts none. A
+# probe that times out counts as failed, so Kubernetes does restart this service. But a healthy
+# service that is still loading its model looks the same, and the client learns nothing.
 #
 # ## 2. Probes that tell the truth
 #
@@ -358,8 +359,10 @@ show.source(
 )
 
 # %% [markdown]
-# The image is **not** logged. It shows someone's identity card, and many people can read a log. Each
-# worker writes its own file, so read them all. BentoML adds a timestamp and the request's id:
+# The image is **not** logged. It shows someone's identity card, and many people can read a log.
+# Each worker writes its own file, so read them all. BentoML adds a timestamp and the request's id.
+# (The file contains `0.9105`; where the table shows `0.9105000000000001`, pandas' fast number
+# parser made it.)
 
 # %%
 files = sorted((folder / "log").rglob("data.*.log"))
@@ -455,8 +458,9 @@ fig = plots.ratio_bars(list(ratios), list(ratios.values()), reference="1 worker"
 show.figure(fig, alt="Bars: how long the same load took with two workers and with Runners")
 
 # %% [markdown]
-# No request was lost. In the figure a shorter bar is better; yours will differ. (*1 worker* is the
-# service of section 2.) Two workers do not halve the time: each already computes an image with
+# With the defaults, each of the three services got 96 requests, and 32 for the warm-up; `lost` should be 0. In
+# the figure a shorter bar is better; yours will differ. (*1 worker* is the service of section 2.)
+# Two workers do not halve the time: each already computes an image with
 # **all** cores, so the second worker mostly fills gaps while images are decoded and answers
 # written.
 #
@@ -529,10 +533,12 @@ rows = [(title, f"{watcher.query(q).value[0]:.3g}") for title, q in queries.item
 show.table(rows, columns=("query", "result"))
 
 # %% [markdown]
-# A counter by itself says little; `rate` turns it into "per second". `histogram_quantile` estimates the
-# percentile from the buckets, so it is only as exact as they are narrow. Compare the second row with
-# the third: 95 of 100 images take far less time in the detector than 95 of 100 requests take in all.
-# Most of the rest is **waiting for a worker**. The rejected upload is not a failure: only 5xx count.
+# A counter by itself says little; `rate` turns it into "per second". `histogram_quantile` estimates
+# the percentile from the buckets, so it is only as exact as they are narrow. Compare the second row
+# with the third: the detector's 95th percentile is below that of the whole request. Percentiles
+# cannot be subtracted, so the difference is not exactly the time outside the detector. But it shows
+# that requests spend time elsewhere, and under this load mostly **waiting for a free thread or
+# core**. The rejected upload is not a failure: only 5xx count.
 #
 # Grafana, a program for dashboards, sends such queries, too. Does each panel of the dashboard in
 # `infra/grafana/` get a result?
@@ -590,9 +596,10 @@ show.figure(fig, alt=alt) if watcher else print(tool)
 
 # %% [markdown]
 # Read the curves from left to right. With one request at a time, the latency is the work itself.
-# With several at a time, the rate rises little, because the machine was nearly busy before. The
-# requests wait in a queue, so the latency is several times as high. At *killed*, `up` drops to 0,
-# the rate falls as the window empties, and the latency curve ends.
+# With eight times as many requests at a time, the rate rises far less than eightfold, because the
+# cores are the limit: compare the two numbers of requests sent. The others wait or share the cores,
+# so each takes longer, and the latency rises instead. At *killed*, `up` drops to 0, the rate falls
+# as the window empties, and the latency curve ends.
 #
 # A rate of zero alone does not tell you whether the service is dead or just has no clients; `up` does.
 #

@@ -254,7 +254,10 @@ show.source("services/id_card/bento/service.py", start="IMAGE", end="IMAGE")
 # ## 4. Build
 #
 # Without `--version`, BentoML generates one. Here is the real command, run in the repository's
-# root. It prints the success message of the chapter's figure 10.8:
+# root. In a terminal, name the store and its model first: `export
+# BENTOML_HOME=$PWD/build/notebooks/bento/store` while this notebook runs (its last cell deletes
+# that folder), or use your own store after `python -m services.id_card.bento.build model`. It
+# prints the success message of the chapter's figure 10.8:
 
 # %% tags=["volatile"]
 _ = terminal.run("bentoml build -f services/id_card/bento/bentofile.yaml", begin="Successfully")
@@ -428,8 +431,9 @@ show.source(Path(built.path) / "env/docker/Dockerfile", start="FROM")
 #   prove that the user is not root.
 # - The packages come **before** the code. A layer (the result of one Dockerfile line) is rebuilt only if
 #   it or a layer before it changed, so a change of code takes seconds, not minutes.
-# - Our two variables come after `ENV BENTOML_HOME`. The build file cannot change `BENTOML_HOME`;
-#   set it when the container runs.
+# - The build file's variables are written as `ARG NAME=value` and `ENV NAME=$NAME`. That cannot
+#   change `BENTOML_HOME`: an earlier `ENV` takes precedence over an `ARG` of the same name, so
+#   `$BENTOML_HOME` would still be the old value. Set it when the container runs.
 # - `ENTRYPOINT` runs `bentoml serve` on the Bento's folder, in production mode.
 #
 # The chapter shows the log of such a container. It begins with *Starting gunicorn 20.1.0*; gunicorn
@@ -463,9 +467,10 @@ print(log[0].partition('"')[0].split("] ")[-1])
 # `-t id_card_detector:1.0.0` to the first command to choose the image's name, and
 # `--backend podman` or `--backend buildah` to build without docker.
 #
-# `make container` runs the same `containerize` and adds two things: it names the image after its
-# content, and if no registry can be reached, it builds the base image from Debian's packages. The
-# cells of this section need that image; without it they print what is missing.
+# `make container` runs the same `containerize` and adds two things: it gives the image two names,
+# one with the version and a hash of its content and one with the version alone, and if no registry
+# can be reached, it builds the base image from Debian's packages. The cells of this section need
+# that image; without it they print what is missing.
 
 # %% tags=["needs-engine"]
 name, container = bento_build.image_name(), None
@@ -502,7 +507,8 @@ if container:
         print(str(error).splitlines()[-1].strip())
 
 # %% [markdown]
-# The user is `bentoml` (1034), not root, and cannot change the code: the file system is read-only.
+# If the image is there, the first line shows the user `bentoml` (1034), not root. The second is an
+# error: the file system is read-only, so the code cannot be changed.
 #
 # What takes the space? The base image is `/usr`, the packages are in `/app`, and the Bento with its
 # model is in `/home`. The rows after these three are the largest packages:
@@ -516,7 +522,8 @@ if container:
 show.table(rows, columns=("part", "MB"))
 
 # %% [markdown]
-# The packages take most of the space. The largest is OpenCV: `cv2` and its libraries.
+# If the image is there, compare the first three rows: `/app`, the packages, is the largest part.
+# Near the top of the packages is OpenCV: `cv2` and its libraries.
 #
 # Finally, stop it. An orchestrator such as Kubernetes sends SIGTERM, waits, and then kills the
 # process. Exit code 0 means that the service ended by itself; 137 would mean that it had to be
@@ -572,8 +579,8 @@ _ = terminal.run("bentoml deploy -f infra/bentocloud/deployment.yaml", begin="Er
 # run. A test checks the file against the fields that the installed BentoML accepts.
 #
 # **Your own cluster** runs the image. The manifests in `infra/kubernetes` have probes, limits, a
-# non-root user, and a shutdown that loses no requests. They name the image as `make container`
-# does:
+# non-root user, and a shutdown that loses no requests. They use the shorter of the two names that
+# `make container` gives the image:
 
 # %%
 show.source("infra/kubernetes/base/deployment.yaml", start="- name: detector", end="image:")

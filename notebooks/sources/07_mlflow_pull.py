@@ -313,7 +313,9 @@ print(f"{retries} retries, after {waits} seconds: in all {sum(waits) / 60:.1f} m
 # %% [markdown]
 # In the listing, the service spends these minutes in its constructor. Until the constructor
 # returns, BentoML's worker answers no probe (an orchestrator's health check): `/readyz` hangs. When
-# the constructor finally raises, the worker is restarted, again and again.
+# the constructor finally raises, the worker ends. On your machine `bentoml serve` starts it again,
+# and again; in a container BentoML starts no new worker, and the orchestrator has to restart the
+# container.
 #
 # ## 3. What the listing answers
 #
@@ -383,10 +385,11 @@ scores = core.model.scores(np.array([0]))[0]  # the first user's, by index
 print("best rows for user 1:   ", np.argsort(-scores)[:3].tolist())
 
 # %% [markdown]
-# They are those of user 1: the two lists differ only by 900, the last row, which training never
-# touched. But look at what is returned: the *rows* of user 1's best movies are returned as *ids*.
-# The table was trained with `id - 1` and is read with `id`. In training, row 301 is movie 302; in
-# serving it is movie 301.
+# They are those of user 1. With the default ratings, 301 and 80 are user 1's two best rows, in the
+# same order. Between them is 900, the last row, which training never touched; it pushed the third
+# out. But look at what is returned: the *rows* of user 1's best movies are returned as *ids*. The
+# table was trained with `id - 1` and is read with `id`. With the default ratings, row 301 is movie
+# 302 in training; in serving it is movie 301.
 #
 # Nothing fails. With titles, the error becomes visible:
 
@@ -506,7 +509,10 @@ show.source(live.LiveRecommender.follow, start="try:", end="from here on")
 
 # %% [markdown]
 # Start the service with two workers that poll every half second (the default is every ten seconds).
-# Environment variables in front of a command are set for that command only:
+# Environment variables in front of a command are set for that command only. Three more are set for
+# this whole notebook: `RECOMMENDER_CACHE` and `RECOMMENDER_LOG`, which are optional, and
+# `MLFLOW_TRACKING_URI`, the registry's address. In a terminal, put
+# `MLFLOW_TRACKING_URI=http://127.0.0.1:5000` in front as well:
 
 # %%
 env = {"RECOMMENDER_CACHE": str(home / "cache"), "RECOMMENDER_LOG": str(home / "log")}
@@ -775,8 +781,13 @@ print(f"{total / count:.1f} requests a pass; statuses:", Counter(r.status for r 
 show.source("services/recommender/bento/service.py", start="class Arguments", end="use_arguments")
 
 # %% [markdown]
-# Copy the `prod` version from the registry into BentoML's model store, then build. By
-# hand the second step is `bentoml build --arg model_tag=recommender:2` with the build file:
+# Copy the `prod` version from the registry into BentoML's model store, then build. In a terminal, with
+# `MLFLOW_TRACKING_URI` set, these two commands do the same:
+#
+# ```sh
+# $ python -m services.recommender.bento.build model
+# $ bentoml build -f services/recommender/bento/bentofile.yaml --arg model_tag=recommender:2 --version 1.0.0
+# ```
 
 # %%
 client.set_registered_model_alias(MODEL, PROD, "2")

@@ -598,8 +598,8 @@ show.figure(fig, alt=alt, dpi=80)
 # %% [markdown]
 # The first bar is the computation. The rest is spent on tables: building them, checking them
 # against the signature, and turning them into JSON. For a small model, that is nearly all the time.
-# With hundreds of users in one request, the cost of the table hardly counts, so tables suit
-# batches.
+# Part of that cost is the same for one row as for many. So with many users in one request, the cost
+# per user is lower, and tables suit batches.
 #
 # ## 10. Watching the model
 #
@@ -627,10 +627,12 @@ reference.head(3).rename_axis(columns="row")
 # Now the taste of a fifth of the users changes, and nobody tells the model. Compare 500 requests from
 # before and 500 from after with the reference, by two measures:
 #
-# - the [**PSI**](GLOSSARY.md#PSI) (population stability index) compares the shares of ten bins; 0 means
-#   equal shares,
-# - a **test** (KS for numbers, chi-squared for categories) gives the probability that chance alone
-#   produces such a difference.
+# - the [**PSI**](GLOSSARY.md#PSI) (population stability index) compares the shares of bins: ten for
+#   numbers, one for each value of a category; 0 means equal shares,
+# - a **test** (KS for numbers, chi-squared for categories) gives a p-value: the probability that
+#   chance alone produces a difference at least this large. Several features are tested, so the
+#   p-values shown are adjusted for that (by Benjamini and Hochberg's method, which often makes
+#   several of them equal).
 
 # %%
 same = compare(reference, traffic.requests(500, "nothing", 1))
@@ -738,8 +740,11 @@ found["method"] = found["method"].str[:30]
 show.table(found.round(3).values.tolist(), columns=list(found))
 
 # %% [markdown]
-# It agrees about what moved. But its thresholds do not depend on the number of requests or on how often
-# you check; ours do. The report itself is in `build/notebooks/mlflow_only/drift.html`.
+# With the default change, it agrees about what moved. It chooses a method by the size of the
+# reference: above 1,000 rows a distance, as here, whose threshold is fixed at 0.1; up to 1,000 rows
+# a test, whose score is a p-value, where *below* the threshold means drift. Neither takes into
+# account how often you check; our limits do. The report itself is in
+# `build/notebooks/mlflow_only/drift.html`.
 #
 # Finally, stop the server: Ctrl-C in its terminal, or as here SIGTERM (signal 15, which asks a
 # process to end). A negative exit code is the number of the signal that ended the process:

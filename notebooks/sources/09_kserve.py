@@ -453,8 +453,10 @@ except Exception as error:
 # `services/kserve_support`. It reads and checks V2 requests, limits their size, and gives all
 # errors one shape.
 #
-# The middleware also counts requests. KServe's `/metrics` has the seconds of each step, but no
-# counter of requests or failures. These are our counters of failures so far:
+# The middleware also counts requests. KServe's `/metrics` has histograms with the seconds of each
+# step. A histogram's `_count` says how many requests reached that step, by model, but nothing says
+# by which protocol they came, or which of them failed and why. These are our counters of failures
+# so far:
 
 # %%
 samples = prometheus.scrape(server.url)
@@ -469,10 +471,11 @@ show.table(rows, columns=("model", "protocol", "code", "requests"))
 #
 # ## 6. Alive while it works
 #
-# Kubernetes requests `/v2/health/live` every few seconds (a **liveness probe**) and restarts a
-# container that does not answer in time. KServe handles all requests in **one thread**, its [event
-# loop](GLOSSARY.md#event-loop): a loop that runs one piece of code after another. Code that
-# computes there blocks everything else. This predictor computes there:
+# If the manifest defines a **liveness probe**, as ours does, Kubernetes requests `/v2/health/live`
+# every few seconds, and restarts a container after several probes in a row got no answer in time.
+# KServe handles all requests in **one thread**, its [event loop](GLOSSARY.md#event-loop): a loop
+# that runs one piece of code after another. Code that computes there blocks everything else. This
+# predictor computes there:
 
 # %%
 (folder / "blocking.py").write_text("""

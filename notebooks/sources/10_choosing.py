@@ -113,8 +113,8 @@ print("exit code", server.stop())
 # found two cards. At SIGTERM, the signal that asks a process to end, uvicorn shut down. The exit
 # code -15 means "ended by signal 15": after its shutdown uvicorn raises the signal again.
 #
-# The benchmark runs one server at a time. Each round starts with a different one, so that a slow
-# minute of the machine affects all of them:
+# All servers are running, but the benchmark sends load to one at a time, while the others are idle.
+# Each round starts with a different one, so that a slow minute of the machine affects all of them:
 
 # %%
 for turn in range(3):
@@ -151,8 +151,9 @@ for line in report.conditions(result).splitlines():
     wrapped(line)
 
 # %% [markdown]
-# The last line matters. The load average is the mean number of processes that use or wait for a core.
-# If it is well above the number of cores in the first line, all times are too long.
+# The last line matters. The load average is the mean number of processes that use or wait for a
+# core. Look at the first value: well above 0.5 or so, other programs were busy, and all times are
+# too long. The value at the end includes the benchmark itself.
 #
 # Before anything was timed, every server got the five sample images, several at once, and each box was
 # compared with the core's:
@@ -169,7 +170,9 @@ print(checked)
 #
 # How much of a request is the framework's time? To find out, remove the computation. A **null
 # model**, a tiny network in an ONNX file (a format that needs no training library), answers with
-# zeros at once. Every server loads it in place of the detector. Nothing else changes:
+# zeros at once. Every server loads it in place of the detector. The request changes, too: it holds
+# a grey image of 32 by 32 pixels, which takes almost no time to send or decode. The servers and
+# their settings stay the same:
 
 # %%
 file = null_model.write(build_dir() / "notebooks" / "10" / "null.onnx")
@@ -205,8 +208,10 @@ for name in report.servers_of(result):
 # long each step of the request took) and counts requests; the Runner adds a second process.
 #
 # Now look at the blue bars. Every server adds *more* around the detector than around the null
-# model. A real image must be transferred and decoded, and the client uses the same two cores. So a
-# null model shows the minimum that a server adds.
+# model. The core decodes the image as well, so decoding is not part of the difference. But a server
+# has to receive and parse a body of 100 kB in place of a few hundred bytes, and the client and the
+# server compete with the model's threads for the same two cores. So a null model shows the minimum
+# that a server adds.
 #
 # The Runner loses time for one more reason: each of its processes computes with one core, so a
 # single request gets half of the machine.
@@ -253,11 +258,13 @@ for count in counts:
     print(f"{count:>2} at a time: {rates[first] / limit:.0%}, {peers.TITLES[first]}")
 
 # %% [markdown]
-# First, the processor is the limit: no server reaches the rate of the bare core (the detector
-# alone). Second, the Runner catches up: it had by far the slowest single request, but with 16 clients
-# its two processes come close to the others. Third, LitServe's worker computes one image at a time, and
-# has the lowest rate with 16 clients. All others work on at least two requests at a time, so one
-# image is decoded while another is computed.
+# First, no server reaches the rate of the bare core (decoding, the detector, and the JSON of the
+# answer). The processor is nearly always the limit: multiply a server's rate with 16 clients by its
+# processor time per answer, in the table further down, and you see how many of the cores it keeps
+# busy. Second, the Runner catches up: it had by far the slowest single request, but with 16 clients
+# its two processes come close to the others. Third, LitServe's worker computes one image at a time,
+# and has the lowest rate with 16 clients. All others work on at least two requests at a time, so
+# one image is decoded while another is computed.
 #
 # How many requests are computed at a time is often a setting. BentoML's is `threads`, 1 by default;
 # our `service.py` sets 3. Another line of ours looks like documentation: the type of the answer names
@@ -302,8 +309,10 @@ table(report.transposed(report.processor_time(result)))
 # When the processor is the limit, this ratio is what a framework costs: a server that needs 1.1 times
 # the core's time needs 1.1 times as many machines.
 #
-# In the next table, p50 is the median latency, and 99 % of the requests were at least as fast as
-# the p99. Each figure is the median over the rounds, with the smallest and the largest in brackets:
+# In the next table, p50 is the median latency. A p99 is the latency that 99 % of the requests do
+# not exceed. But a round has only 96 requests, so here it is the **slowest request of the round**:
+# a rough figure that one disturbance can change (Lab 10 asks for at least 100 requests). Each
+# figure is the median over the rounds, with the smallest and the largest in brackets:
 
 # %%
 table(report.transposed(report.speed(result)))
@@ -323,7 +332,10 @@ for name in ("fastapi", "kserve"):
 #
 # A rate becomes a cost when you ask how many machines a load needs. Do not plan for a machine that
 # is always busy: its queue only grows. The next cell assumes 200 answers per second, machines that
-# are busy 60 % of the time, and a price of 50 a month for each machine, in any currency:
+# are busy 60 % of the time, and a price of 50 a month for each machine, in any currency. The last
+# column comes from the measurement with 16 clients, where the machine is fully busy and each client
+# waits for its answer before it sends the next request (a *closed* load). It ranks the servers, but
+# does not predict the latency at 60 %:
 
 
 # %%
@@ -344,8 +356,8 @@ def fleet(demand=200, busy=0.6, price=50):
 fleet()
 
 # %% [markdown]
-# You can only rent whole machines, so a small difference between two rates costs one machine or
-# nothing.
+# You can only rent whole machines, so with a few machines a small difference between two rates
+# costs one machine or nothing. With a large demand, it costs that share of all machines.
 #
 # In JupyterLab the next cell shows sliders for the demand (answers per second), the share of the time
 # that a machine is busy, and the price:
@@ -377,10 +389,12 @@ for name in report.servers_of(result):
     wrapped("    " + (", ".join(report.own_metrics(found["metrics"])) or "no metrics"))
 
 # %% [markdown]
-# Most of the start is the import of the framework. Memory grows with each process that holds the
+# All servers load the same model, so the differences in the start come from the frameworks: mostly
+# their imports and the processes that they start. Memory grows with each process that holds the
 # model, and with what the framework imports. KServe has the most pages (paths that answer a GET),
-# since it speaks two protocols. Only BentoML and KServe have metrics; FastAPI counts no requests
-# until you write the code for it.
+# since it speaks two protocols. Only BentoML and KServe have metrics. Two of KServe's,
+# `inference_requests_total` and `inference_errors_total`, are our code (notebook 09). FastAPI
+# counts no requests until you write the code for it.
 #
 # "Lines" are lines of our code. *Adapter* translates between framework and core. *Support* works
 # around bugs in the framework, or validates requests; four servers share the validation middleware
@@ -421,8 +435,10 @@ for name, case in cases.items():
 # ## 7. What happens at SIGTERM
 #
 # A rollout of a new version sends SIGTERM to the old server while requests are in progress. Each
-# server was stopped several times under load (`ends`). `under way` counts the requests that were in
-# progress, and `lost` those that got no answer:
+# server was stopped several times under load (`ends`). `under way` counts the requests that had no
+# answer when the signal was sent; some of them had not reached the server yet. `refused` counts
+# those that could not connect or got an error status, and `lost` those whose connection broke
+# without an answer:
 
 # %%
 table(report.sigterm(result))
@@ -431,11 +447,11 @@ table(report.sigterm(result))
 print({name: count for name, count in report.lost(result).items() if count} or "nothing was lost")
 
 # %% [markdown]
-# `refused` is the better of the two: the client knows that nothing was computed, and can ask another
-# server at once. FastAPI lost a few. At SIGTERM uvicorn, which runs it, answers the requests that it
-# has begun to read; if a request has arrived but is not read yet, uvicorn closes its connection. This
-# window lasts milliseconds, so three tries may miss it. MLflow's server runs on uvicorn too, so its
-# zero proves little.
+# `refused` is better than `lost`: a client that could not connect knows that nothing was computed,
+# and can try another server at once. FastAPI lost a few. At SIGTERM uvicorn, which runs it, answers
+# the requests that it has begun to read; if a request has arrived but is not read yet, uvicorn
+# closes its connection. This window lasts milliseconds, so three tries may miss it. MLflow's server
+# runs on uvicorn too, so its zero proves little.
 #
 # There is another such window. When a port closes, the kernel resets the connections that no process
 # has accepted yet, and on a busy machine there may be many. `services/bentoml_support/shutdown.py`

@@ -138,9 +138,9 @@ shown.tail(6).rename_axis(columns="row")
 table.dropna(subset="error_code").set_index("path").error_message.str[:72].to_dict()
 
 # %% [markdown]
-# Everything that the rows depend on is written into the file, so that you can tell next
-# year which weights made it. (One entry is left out here because it differs from run to run: a hash
-# of the inputs' names, sizes and dates.)
+# The settings, a hash of the weights and a hash of the list of inputs are written into the file, so
+# that you can tell next year which weights made it. (One entry is left out here because it differs
+# from run to run: a hash of the inputs' names, sizes and dates.)
 
 # %%
 note = job.note_of(folder / "detections.parquet")
@@ -203,7 +203,9 @@ print("exit code", run("--conf", "0.7"))
 # The job's **key** is a hash of all settings, of the weights, and of the names, sizes and dates of
 # the inputs. It is in the name of each part. If the key has changed, the command ends with exit
 # code 2, names the setting that differs, and changes nothing. It does the same if an image was
-# added or changed. The key is computed from this description:
+# added or changed. The key does not contain the versions of the code and its packages, nor the
+# content of the images: after an upgrade, do not resume an old job, but use `--overwrite`. The key
+# is computed from this description:
 
 # %%
 show.source(job.Job, start="def note", end="self.settings")
@@ -281,7 +283,9 @@ _ = terminal.run("python -c 'import bentoml.batch'", begin="exceptions.MissingDe
 # ## 6. All users at once
 #
 # The recommender's batch job has users as inputs instead of files. Train a small model and compute
-# the best five movies for every user:
+# the best five movies for every user. The command is
+# `python -m services.recommender.batch --model model.npz --out top.parquet --top-k 5`; the next cell
+# calls the same function:
 
 # %%
 from services.recommender.recommender import Recommender

@@ -232,9 +232,10 @@ class Iris:
 
 
 # %% [markdown]
-# In a terminal you would now type `bentoml serve service:Iris`, read the log, and stop it with
-# Ctrl-C. A notebook has to start the command in the background and wait until the server is ready.
-# These helpers do just that; the last one, `run`, is for commands that end by themselves:
+# In a terminal you would now type `bentoml serve service:Iris --host 127.0.0.1`, read the log, and
+# stop it with Ctrl-C. A notebook has to start the command in the background and wait until the
+# server is ready. These helpers do just that; the last one, `run`, is for commands that end by
+# themselves:
 
 
 # %%
@@ -776,13 +777,13 @@ clean("python -m pytest -q -p no:warnings")
 # The copy of the folder, the home folder, the environment variables and the interpreter's settings
 # are clean here. The packages are not: they were already installed, from this repository's lock
 # file. So this test does not show whether `pip install -r requirements.txt` succeeds on your
-# machine. Try it:
+# machine. Try it, from the repository's root:
 #
 # ```sh
-# cp -r build/notebooks/12/work ~/iris && cd ~/iris
+# cp -r build/notebooks/12/work ~/iris-work && cd ~/iris-work
 # python -m venv .venv && source .venv/bin/activate
 # pip install -r requirements.txt
-# pytest && bentoml serve service:Iris
+# pytest && bentoml serve service:Iris --host 127.0.0.1
 # ```
 #
 # ## What broke, and why
@@ -798,8 +799,7 @@ clean("python -m pytest -q -p no:warnings")
 #
 # ## Summary
 #
-# - Keep validation and model in a core without a framework. Each server then takes about twenty
-#   lines.
+# - Keep validation and model in a core without a framework. Each server then takes 10 to 35 lines.
 # - Describe valid input in code: types, limits and strictness. Bad requests then get a 4xx.
 # - Test the service in process, and see each test fail once.
 # - Pin the packages with which the model was trained; list them in the Bento and in the MLflow

@@ -100,8 +100,10 @@ check("lab03.ex2", png_of)
 # Write `render`. It takes a detector and the bytes of an uploaded image (PNG or JPEG, of any mode),
 # and returns the bytes of a PNG: the image in RGB, in its original size, with a frame as in
 # exercise 1 around every box that the detector finds. `detector.detect` takes a list of RGB images
-# and returns a list of `Detection` objects for each image. A `Detection` has a `box`. A label at a
-# box's upper edge is allowed. If the detector raises an exception, so does `render`.
+# and returns a list of `Detection` objects for each image. A `Detection` has a `box`. A label is
+# allowed at the left end of a box's upper edge: it starts at the box's left edge, is at most 200
+# pixels wide, and stays within 25 pixels above or below the upper edge. If the detector raises an
+# exception, so does `render`.
 #
 # The check calls your function from several threads at the same time, each with a different image.
 # Each call must return its own image. You may use your `frames`.
