@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import mlflow
 import nbformat
 import pytest
 from nbformat import NotebookNode
@@ -19,6 +21,8 @@ from services.loop import world
 from services.loop.playground import Playground, playground
 from services.loop.runs import STEPS, Run, start
 from services.recommender import registry
+from services.recommender.model.models import Popularity
+from services.recommender.recommender import Recommender
 from services.workbench.flow import Flow
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(2400)]
@@ -89,6 +93,22 @@ def test_a_full_disk_and_a_kill_in_each_step(tmp_path: Path) -> None:
         answered = {reply.body["version"] for reply in flow.replies if reply.ok}
         assert not flow.failed
     assert answered <= {"1", str(run.results["released"])}
+
+
+def test_a_canary_that_answers_nobody_is_refused(tmp_path: Path) -> None:
+    """It has eight movies and is asked for ten; each failed answer says no version."""
+    with playground(tmp_path / "world"):
+        place = registry.fetch("prod", tmp_path / "fetched")
+        few = world.most_rated(Recommender.load(place / "artifacts/recommender.npz").ratings, 8)
+        with mlflow.start_run():
+            logged = registry.packaging.log(Recommender(Popularity.fit(few), few))
+        number = registry.register(logged.model_id).number
+        run = start(
+            {"accepted": number, "seed": 1}, steps=["05_canary"], folder=tmp_path / "runs", say=len
+        )
+        assert (run.outcome, run.step) == ("refused by users", "05_canary"), str(run)
+        assert re.fullmatch(r"\d+ requests failed; the candidate answered 0", run.reasons[0])
+        assert registry.version_of("staging").number == registry.version_of("prod").number == 1
 
 
 @pytest.mark.parametrize("step", STEPS)
