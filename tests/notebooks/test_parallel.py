@@ -38,6 +38,22 @@ def test_each_runs_once_and_what_measures_the_machine_is_last(
     assert capsys.readouterr().out.endswith("14_hardware ran\n")
 
 
+def test_the_longest_starts_first_and_each_has_its_share_of_the_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[tuple[str, str]] = []
+
+    def run(command: list[str], env: dict[str, str], **_: Any) -> CompletedProcess[str]:
+        ran.append((command[-1], env["OMP_NUM_THREADS"]))
+        return CompletedProcess(command, 0, stdout="")
+
+    monkeypatch.setattr(parallel.subprocess, "run", run)
+    monkeypatch.setattr(parallel, "usable_cores", lambda: 4)
+    parallel.chapter([*SOURCES, Path("13_loop.py")], {}, jobs=2)
+    assert {name for name, _ in ran[:2]} == {"13_loop", "01_a"}
+    assert dict(ran) == dict.fromkeys(dict(ran), "2") | {"14_hardware": "4"}
+
+
 def test_a_failure_starts_no_further_notebook(started: list[list[str]]) -> None:
     assert parallel.chapter(SOURCES, {"fail": True}, jobs=1) == 1
     assert [command[-1] for command in started][:2] == ["01_a", "02_b"]

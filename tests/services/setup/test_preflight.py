@@ -45,10 +45,16 @@ def test_it_needs_nothing_installed() -> None:
 
 def test_a_full_disk_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usage = namedtuple("usage", "total used free")
+    monkeypatch.delenv("TORCH_INDEX", raising=False)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 0, 2 * preflight.GIGABYTE))
     row = preflight.check_disk(tmp_path)
     assert row.status == preflight.MISSING
     assert "2.0 GB free, 10 GB needed" in row.detail
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 0, 6 * preflight.GIGABYTE))
+    assert "TORCH_INDEX=URL" in preflight.check_disk(tmp_path).remedy
+    with monkeypatch.context() as patch:  # what the remedy says is not refused in its turn
+        patch.setenv("TORCH_INDEX", "https://index.example/cpu")
+        assert preflight.check_disk(tmp_path).status == preflight.OK
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".ready").touch()
     assert preflight.check_disk(tmp_path).status == preflight.OK

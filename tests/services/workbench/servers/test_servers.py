@@ -234,6 +234,12 @@ def test_a_wrong_path_is_named_with_its_answer() -> None:
         servers.start(command(PLAIN), ready="health")
 
 
+def test_a_free_port_is_none_that_the_system_hands_out() -> None:
+    chosen = {ports.free_port() for _ in range(20)}
+    assert len(chosen) > 10
+    assert all(20_000 <= port < 32_768 and not ports.taken(port) for port in chosen)
+
+
 def test_a_missing_program() -> None:
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         servers.start(["no-such-program"])
