@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -14,26 +12,15 @@ from labs.build import source as text
 from services.environment import build_dir
 from services.workbench.notebooks import normalise, provenance
 from services.workbench.notebooks.files import warnings_in
-from services.workbench.notebooks.run import execute_notebook
+from services.workbench.notebooks.run import execute_notebook, variables
 
 SEED = "2026"
 """The seed of the checks' inputs in committed notebooks, so that they are the same in every run."""
 
 
-@contextmanager
-def settings() -> Iterator[None]:
-    """Let the checks raise, use a fixed seed, and record no progress."""
-    wanted = {api.STRICT: "1", api.SEED: SEED, progress.VARIABLE: ""}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def settings() -> AbstractContextManager[None]:
+    """Let the checks raise, use a fixed seed, and record no progress, inside the block."""
+    return variables({api.STRICT: "1", api.SEED: SEED, progress.VARIABLE: ""})
 
 
 def run(source: Path) -> NotebookNode:

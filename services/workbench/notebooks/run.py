@@ -83,7 +83,7 @@ def execute_notebook(
     try:
         with (
             _own_temporary_folder(),
-            _variable(processes.NOTEBOOK, notebook_id),
+            variables({processes.NOTEBOOK: notebook_id}),
             _no_container_after_a_failure(),
         ):
             _papermill(output, dict(parameters or {}), cwd)
@@ -150,23 +150,24 @@ def _own_temporary_folder() -> Iterator[None]:
     """Give kernels started inside the block a temporary folder that is removed afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="serving-labs-", ignore_cleanup_errors=True) as folder,
-        _variable("TMPDIR", folder),
+        variables({"TMPDIR": folder}),
     ):
         yield
 
 
 @contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable inside the block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
+def variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables inside the block, and restore them after it."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _explain(error: PapermillExecutionError, source: Path, output: Path, cells: int) -> str:
